@@ -1,0 +1,30 @@
+"""An airport as a document, and as an ordinary row."""
+
+from django.db import models
+
+from django_cbtools.models import CouchbaseModel
+
+
+class AirportFields(models.Model):
+    class Meta:
+        abstract = True
+
+    icao = models.CharField(max_length=4)
+    name = models.TextField()
+    city = models.TextField()
+    country = models.CharField(max_length=2)
+    elevation = models.FloatField()
+    lat = models.FloatField()
+    lon = models.FloatField()
+    tz = models.TextField()
+
+
+class CBAirport(CouchbaseModel, AirportFields):
+    class Meta:
+        abstract = True
+
+    doc_type = "airport"
+
+
+class Row(AirportFields):
+    pass

@@ -1,0 +1,14 @@
+import os
+
+SECRET_KEY = "benchmarks"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES = {
+    "default": {
+        "ENGINE": "django_cbtools.backends.embedded",
+        "NAME": os.path.join(os.environ.get("BENCH_FOLDER", "."), "bench.sqlite3"),
+    }
+}
+INSTALLED_APPS = ["django_cbtools", "benchmarks.app"]
+COUCHBASE_STALE = False
+SYNC_GATEWAY_BUCKET = "bench"

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class DjangoCBToolsConfig(AppConfig):
+    name = "django_cbtools"
+    verbose_name = "Couchbase documents"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""Documents in Django's ORM, over the embedded gateway's SQLite file."""

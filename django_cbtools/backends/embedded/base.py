@@ -1,0 +1,61 @@
+"""Django's SQLite backend, in a file that holds documents too."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.sqlite3 import base
+
+from django_cbtools.embedded import schema
+
+from .creation import DatabaseCreation
+from .operations import DatabaseOperations
+
+MINIMUM_SQLITE = (3, 38)
+#: How long (seconds) a writer waits for another one; sqlite3's own default is 5.
+TIMEOUT = 30.0
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection to a SQLite file; the gateway's tables are there once it is open."""
+
+    display_name = "SQLite with documents"
+    ops_class = DatabaseOperations
+    creation_class = DatabaseCreation
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        params.setdefault("timeout", TIMEOUT)
+        # A transaction that begins by reading cannot wait for another writer once it comes to
+        # write: SQLite would have to show it two states of the file.
+        if "transaction_mode" not in self.settings_dict["OPTIONS"]:
+            self.transaction_mode = "IMMEDIATE"
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
+        if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+            raise ImproperlyConfigured(
+                f"The embedded backend needs SQLite {'.'.join(map(str, MINIMUM_SQLITE))} or "
+                f"newer; this Python has {sqlite3.sqlite_version}."
+            )
+        name = self.settings_dict["NAME"]
+        try:
+            connection: sqlite3.Connection = super().get_new_connection(conn_params)
+        except sqlite3.OperationalError as error:
+            raise _unusable(name, error) from error
+        try:
+            schema.ensure(connection, conn_params["timeout"])
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise _unusable(name, error) from error
+        return connection
+
+
+def _unusable(name: Any, error: sqlite3.Error) -> sqlite3.OperationalError:
+    return sqlite3.OperationalError(
+        f"Documents cannot be kept in {name}: {error}. It has to be a SQLite database (or not "
+        "to exist yet) in a folder that this process may write to; the setting is NAME in "
+        "DATABASES."
+    )

@@ -1,0 +1,61 @@
+"""Errors as the gateway answers them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from http.client import responses
+
+#: Go's reason phrases, where Python's differ (or differ between versions of Python).
+_PHRASES = {
+    413: "Request Entity Too Large",
+    416: "Requested Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
+#: The word for an error in an answer's body ...
+_ERRORS = {404: "not_found", 409: "conflict"}
+#: ... and in a row inside one, where CouchDB's words are used.
+_ROW_ERRORS = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 412: "file_exists"}
+
+
+def phrase(status: int) -> str:
+    """The reason phrase of an HTTP status."""
+    return _PHRASES.get(status) or responses.get(status, "")
+
+
+class GatewayError(Exception):
+    """An answer other than success; ``headers`` go with it."""
+
+    def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = int(status)
+        self.reason = reason
+        self.headers = headers or {}
+
+    @property
+    def error(self) -> str:
+        return _ERRORS.get(self.status) or phrase(self.status)
+
+    @property
+    def row_error(self) -> str:
+        return _ERRORS.get(self.status) or _ROW_ERRORS.get(self.status, "internal_error")
+
+
+def bad_request(reason: str) -> GatewayError:
+    return GatewayError(HTTPStatus.BAD_REQUEST, reason)
+
+
+def missing(reason: str = "missing") -> GatewayError:
+    return GatewayError(HTTPStatus.NOT_FOUND, reason)
+
+
+def forbidden() -> GatewayError:
+    return GatewayError(HTTPStatus.FORBIDDEN, "forbidden")
+
+
+def conflict(reason: str = "Document revision conflict") -> GatewayError:
+    return GatewayError(HTTPStatus.CONFLICT, reason)
+
+
+def not_implemented(what: str) -> GatewayError:
+    """For what a real gateway does and the embedded one does not."""
+    return GatewayError(HTTPStatus.NOT_IMPLEMENTED, f"The embedded gateway does not do {what}")

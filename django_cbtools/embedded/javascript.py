@@ -1,0 +1,129 @@
+"""The JavaScript engine: V8 by mini-racer, one context for each process.
+
+A context belongs to the process that made it. It is closed when the interpreter ends (Python 3.13
+hangs otherwise); a forked child leaves an inherited one alone, since finalising it would hang, and
+makes its own when it needs one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from py_mini_racer import MiniRacer
+
+#: How long (seconds) and how large (bytes) a run may be.
+TIME_LIMIT = 2.0
+MEMORY_LIMIT = 256 * 1024 * 1024
+
+
+class JavaScriptError(Exception):
+    """A function threw, or V8 refused to go on."""
+
+
+class JavaScriptTimeout(JavaScriptError):
+    """A run took longer than its limit, and was stopped."""
+
+
+class JavaScriptMemory(JavaScriptError):
+    """A run took more memory than its limit, and was stopped."""
+
+
+class Engine:
+    """A V8 context with ``engine.js`` in it.
+
+    ``known`` is for the users of the engine: what they have put into the context so far. A
+    ``full`` one is of no use any more: what functions keep in globals cannot be taken away.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from py_mini_racer import MiniRacer
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                "Views of the embedded gateway run in V8: pip install 'django-cbtools[embedded]'."
+            ) from error
+        self.known: dict[Any, Any] = {}
+        self.full = False
+        self._context: MiniRacer = MiniRacer()
+        self._context.set_hard_memory_limit(MEMORY_LIMIT)
+        source = Path(__file__).with_name("engine.js").read_text(encoding="utf-8")
+        self._function: Any = self._context.eval(source)
+
+    def call_text(self, text: str, time_limit: float | None = None) -> str:
+        """As :meth:`call`, with the JSON made by the caller, and the answer as JSON."""
+        from py_mini_racer import JSEvalException, JSOOMException, JSTimeoutException
+
+        try:
+            answer: str = self._function(text, timeout_sec=time_limit)
+        except JSTimeoutException as error:
+            raise JavaScriptTimeout(f"stopped after {time_limit} s") from error
+        except JSEvalException as error:
+            if isinstance(error, JSOOMException) or self._context.was_hard_memory_limit_reached():
+                self.full = True
+                raise JavaScriptMemory(f"stopped at {MEMORY_LIMIT} bytes of memory") from error
+            raise JavaScriptError(str(error).strip()) from error
+        return answer
+
+    def call(self, name: str, *args: Any, time_limit: float | None = None) -> Any:
+        """Call one of engine.js's functions with values that JSON can carry."""
+        text = json.dumps([name, *args], separators=(",", ":"))
+        return json.loads(self.call_text(text, time_limit))
+
+    def close(self) -> None:
+        self._context.close()
+
+
+_engine: Engine | None = None
+_lock = threading.RLock()
+
+
+@contextlib.contextmanager
+def engine() -> Iterator[Engine]:
+    """The process's engine, for the use of one thread at a time; after a full one, a new one.
+
+    Raises ImproperlyConfigured where mini-racer is not installed.
+    """
+    global _engine
+    with _lock:
+        if _engine is None:
+            _engine = Engine()
+        current = _engine
+        try:
+            yield current
+        finally:
+            if current.full:
+                close()
+
+
+def close() -> None:
+    """Close the process's engine, if there is one; the next use makes another."""
+    global _engine
+    with _lock:
+        if _engine is not None:
+            _engine.close()
+            _engine = None
+
+
+def _leave_to_parent() -> None:
+    global _engine, _lock
+    if _engine is not None:
+        # One reference more than Python will ever give back: it is never finalised here.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(_engine))
+    _engine = None
+    _lock = threading.RLock()
+
+
+atexit.register(close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)

@@ -1,0 +1,123 @@
+"""The gateway over HTTP: its two ports, each with a threaded server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import request_finished, request_started
+
+from django_cbtools import conf
+
+from .errors import bad_request
+from .gateway import respond
+from .http import ADMIN_PORT, PUBLIC_PORT, Call
+
+#: How many requests a port answers at once.
+THREADS = 10
+
+
+class Application:
+    """A port of the gateway as a WSGI application; ``alias`` as in DATABASES."""
+
+    def __init__(self, port: str, alias: str | None = None) -> None:
+        self.port = port
+        self.alias = alias
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        # Django's connections follow these signals: they close what is broken or too old.
+        request_started.send(sender=self.__class__, environ=environ)
+        try:
+            answer = respond(self._call(environ))
+        finally:
+            request_finished.send(sender=self.__class__)
+        headers = list(answer.headers.items())
+        if environ["REQUEST_METHOD"] != "HEAD" and answer.status != 204:
+            headers.append(("Content-Length", str(len(answer.body))))
+        start_response(f"{answer.status} {answer.phrase}", headers)
+        return [answer.body] if answer.body else []
+
+    def _call(self, environ: dict[str, Any]) -> Call:
+        headers = {
+            name[5:].replace("_", "-").lower(): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        }
+        headers["content-type"] = environ.get("CONTENT_TYPE", "")
+        return Call(
+            port=self.port,
+            alias=self.alias or conf.document_alias(),
+            method=environ["REQUEST_METHOD"],
+            path=_utf8(environ["REQUEST_URI"]).partition("?")[0],
+            query_string=_utf8(environ["QUERY_STRING"]),
+            headers=headers,
+            read=lambda limit: _read(environ["wsgi.input"], limit),
+        )
+
+
+def _utf8(text: str) -> str:
+    """What WSGI hands over a byte at a time."""
+    return text.encode("latin-1").decode("utf-8", "replace")
+
+
+def _read(body: Any, limit: int) -> bytes:
+    try:
+        data: bytes = body.read(limit)
+    except ValueError as error:
+        raise bad_request(f"The request's body cannot be read: {error}") from None
+    return data
+
+
+class Server:
+    """Both ports of the gateway on one host; a port of 0 is any that is free."""
+
+    def __init__(self, host: str, port: int, admin_port: int, alias: str | None = None) -> None:
+        try:
+            from cheroot import wsgi
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                "Serving the embedded gateway needs cheroot: "
+                "pip install 'django-cbtools[embedded]'."
+            ) from error
+
+        class Gateway(wsgi.Gateway_10):
+            def start_response(self, *args: Any, **kwargs: Any) -> Any:
+                # What has not been read of a chunked body would be taken for the next request.
+                if self.req.chunked_read and not self.req.rfile.closed:
+                    self.req.close_connection = True
+                return super().start_response(*args, **kwargs)
+
+        self._servers = [
+            wsgi.Server((host, number), Application(name, alias), numthreads=THREADS)
+            for name, number in ((PUBLIC_PORT, port), (ADMIN_PORT, admin_port))
+        ]
+        for server in self._servers:
+            server.gateway = Gateway
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def urls(self) -> tuple[str, str]:
+        """The addresses of the public and the admin port; known once the server is started."""
+        public, admin = (f"http://{s.bind_addr[0]}:{s.bind_addr[1]}" for s in self._servers)
+        return public, admin
+
+    def start(self) -> None:
+        """Listen; OSError where a port is taken."""
+        try:
+            for server in self._servers:
+                server.prepare()
+        except OSError:
+            self.stop()
+            raise
+        for server in self._servers:
+            thread = threading.Thread(target=server.serve, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.stop()
+        for thread in self._threads:
+            thread.join()

@@ -1,0 +1,86 @@
+"""The gateway as a Django view, for a URLconf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from django.urls import URLPattern, re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from django_cbtools import conf
+
+from .errors import bad_request
+from .gateway import respond
+from .http import Call
+
+#: Where WSGI servers put the path as the client sent it (PATH_INFO has lost escaped slashes).
+_RAW_PATHS = ("RAW_URI", "REQUEST_URI", "UNENCODED_URL")
+
+
+class _Everything(Container[Any]):
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+def urlpatterns(port: str) -> list[URLPattern]:
+    """The URL patterns of one of the gateway's ports."""
+    return [re_path(r"^(?P<path>.*)\Z", _view(port))]
+
+
+def _view(port: str) -> Callable[..., HttpResponse]:
+    @csrf_exempt
+    def gateway(request: HttpRequest, path: str) -> HttpResponse:
+        return _respond(port, request, path)
+
+    # The gateway has its own users, and its own transactions: one that a long poll held open
+    # would keep everybody else from writing.
+    gateway.login_required = False  # type: ignore[attr-defined]
+    gateway._non_atomic_requests = _Everything()  # type: ignore[attr-defined]
+    return gateway
+
+
+def _respond(port: str, request: HttpRequest, path: str) -> HttpResponse:
+    mount, raw_path = _split(request, path)
+    call = Call(
+        port=port,
+        alias=conf.document_alias(),
+        method=request.method or "GET",
+        path=raw_path,
+        query_string=request.META.get("QUERY_STRING", ""),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        read=lambda limit: _read(request, limit),
+        mount=mount,
+    )
+    answer = respond(call)
+    response = HttpResponse(
+        answer.body, status=answer.status, reason=answer.phrase, headers=answer.headers
+    )
+    if "Content-Type" not in answer.headers:
+        del response["Content-Type"]
+    return response
+
+
+def _read(request: HttpRequest, limit: int) -> bytes:
+    try:
+        # Not request.body: Django's limit on it is meant for forms.
+        return request.read(limit)
+    except UnreadablePostError as error:
+        raise bad_request(f"The request's body did not arrive: {error}") from None
+
+
+def _split(request: HttpRequest, path: str) -> tuple[str, str]:
+    """What the gateway is mounted at, and the rest of the path, as raw as the server gives it."""
+    mount = request.path[: len(request.path) - len(path)].rstrip("/")
+    for name in _RAW_PATHS:
+        segments = request.META.get(name, "").partition("?")[0].split("/")
+        # Proxies and WSGI servers take prefixes away, or put them in front: what counts is that
+        # it is the same path.
+        for start in range(1, len(segments)):
+            raw = "/".join(segments[start:])
+            if unquote(raw) == path:
+                return mount, "/" + raw
+    return mount, "/" + quote(path)

@@ -1,0 +1,45 @@
+"""Serve the embedded gateway over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from django_cbtools import conf
+from django_cbtools.embedded.server import Server
+
+
+class Command(BaseCommand):
+    help = (
+        "Serves the embedded gateway over HTTP, for mobile clients in development: its public and "
+        "its admin API. The admin API asks for no password: keep it on this machine."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+        parser.add_argument("--port", type=int, default=4984, help="default: %(default)s")
+        parser.add_argument("--admin-port", type=int, default=4985, help="default: %(default)s")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not conf.is_embedded_alias(conf.document_alias()):
+            raise CommandError(
+                f"There is no embedded gateway to serve: the ENGINE of DATABASES"
+                f"[{conf.document_alias()!r}] is not {conf.EMBEDDED_ENGINE!r}."
+            )
+        server = Server(options["host"], options["port"], options["admin_port"])
+        try:
+            server.start()
+        except OSError as error:
+            raise CommandError(f"The gateway cannot listen: {error}") from error
+        public, admin = server.urls
+        bucket = conf.get("SYNC_GATEWAY_BUCKET")
+        self.stdout.write(f"Public API: {public}/{bucket}/\nAdmin API:  {admin}/{bucket}/")
+        self.stdout.write("Ctrl-C stops it.")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            self.stdout.write("")
+        finally:
+            server.stop()

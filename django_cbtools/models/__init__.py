@@ -1,0 +1,46 @@
+"""Documents: what programs import."""
+
+from django_cbtools.exceptions import CouchbaseModelError
+from django_cbtools.query import (
+    STALE_OK,
+    STALE_UPDATE_AFTER,
+    STALE_UPDATE_BEFORE,
+    Query,
+    get_stale,
+    load_objects,
+    load_objects_dict,
+    parse_view_name,
+    query_objects,
+    query_view,
+    view_rows,
+)
+from django_cbtools.sync_gateway.facade import CHANNEL_PUBLIC
+
+from .base import CouchbaseModel, CouchbaseNestedModel
+from .fields import DictField, ForeignKey, ListField
+from .related import dt2ts, load_related_objects, st2dt, try_else_return_none_obj
+
+__all__ = [
+    "CHANNEL_PUBLIC",
+    "STALE_OK",
+    "STALE_UPDATE_AFTER",
+    "STALE_UPDATE_BEFORE",
+    "CouchbaseModel",
+    "CouchbaseModelError",
+    "CouchbaseNestedModel",
+    "DictField",
+    "ForeignKey",
+    "ListField",
+    "Query",
+    "dt2ts",
+    "get_stale",
+    "load_objects",
+    "load_objects_dict",
+    "load_related_objects",
+    "parse_view_name",
+    "query_objects",
+    "query_view",
+    "st2dt",
+    "try_else_return_none_obj",
+    "view_rows",
+]

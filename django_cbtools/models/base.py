@@ -1,0 +1,240 @@
+"""Documents as Django models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from asgiref.sync import sync_to_async
+from django.db import models
+from django.utils import timezone
+
+from django_cbtools import conf
+from django_cbtools.exceptions import CouchbaseModelError
+from django_cbtools.signals import cb_post_delete, cb_post_save, cb_pre_delete, cb_pre_save
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.facade import row_exception
+
+from . import values
+from .document import DOC_TYPE, DocumentJSON
+from .fields import UID_LENGTH, ListField, RevField, SoftDeletedField, UidField
+from .meta import DocumentBase
+from .queryset import AllDocuments, Documents
+from .uids import new_uid
+
+
+class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=True):
+    """A document. Subclass it, with ``abstract = True`` in its Meta, and give it fields.
+
+    ``CBArticle(title='...', channels=['public'])`` is a new document, ``CBArticle('atl_...')``
+    loads one by its uid. Keyword arguments that are no field are ignored.
+
+    ``extra`` holds the keys of the JSON that no field declares; they are written back.
+    """
+
+    uid_prefix: str = "st"
+    doc_type: ClassVar[str | None] = None
+    #: All document classes, by the name that Django has for their tables.
+    tables: ClassVar[dict[str, Any]] = {}
+
+    uid = UidField(
+        primary_key=True, max_length=UID_LENGTH, default=None, blank=True, editable=False
+    )
+    rev = RevField(max_length=300, default=None, null=True, blank=True, editable=False)
+    channels = ListField(blank=True, editable=False)
+    created = models.DateTimeField(null=True, blank=True, editable=False)
+    updated = models.DateTimeField(null=True, blank=True, editable=False)
+    st_deleted = SoftDeletedField(default=False, editable=False)
+
+    objects = Documents()
+    all_objects = AllDocuments()
+
+    class Meta:
+        abstract = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.extra = dict(kwargs.pop("extra", None) or {})
+        self._read = {}
+        if "uid_prefix" in kwargs:
+            self.uid_prefix = kwargs.pop("uid_prefix")
+        names = self._init_names()
+        super().__init__(**{name: value for name, value in kwargs.items() if name in names})
+        if len(args) > 1 or any(not isinstance(arg, str) for arg in args):
+            raise TypeError(f"{type(self).__name__}() takes keyword arguments, or one uid to load.")
+        if args:
+            self.load(args[0])
+
+    def __str__(self) -> str:
+        return f"{self.uid}: {self.to_json()}"
+
+    # ------------------------------------------------------------------ class
+
+    @classmethod
+    def type_name(cls) -> str:
+        """The ``doc_type`` of this class's documents."""
+        return cls.doc_type or cls.__name__.lower()
+
+    @classmethod
+    def document_columns(cls) -> list[values.Field]:
+        """What SQL has to select to make instances: uid, rev, and the whole document."""
+        fields: list[Any] = [cls._meta.get_field("uid"), cls._meta.get_field("rev")]
+        return [*fields, cls.document_column]
+
+    @classmethod
+    def from_db(
+        cls, db: str | None, field_names: Iterable[str], values: Iterable[Any], **kwargs: Any
+    ) -> Any:
+        """An instance from what :meth:`document_columns` select."""
+        found = dict(zip(field_names, values, strict=True))
+        instance = cls()
+        instance._fill(found["uid"], found["rev"], json.loads(found["_document"]))
+        instance._state.db = db
+        return instance
+
+    # --------------------------------------------------------------- identity
+
+    def is_new(self) -> bool:
+        """Whether the document has no uid yet."""
+        return not self.uid
+
+    def get_uid(self) -> str:
+        """The document's uid; made now where it has none."""
+        if not self.uid:
+            self.uid = new_uid(self.uid_prefix)
+        return str(self.uid)
+
+    def get_doc_type(self) -> str:
+        return self.type_name()
+
+    # ---------------------------------------------------------------- loading
+
+    def load(self, uid: str) -> None:
+        """Load a document; DoesNotExist where there is none of this class under that uid."""
+        if not uid:
+            raise self._missing(uid, "A document cannot be loaded without a uid.")
+        self.extra, self._read = {}, {}
+        self.from_sync_gateway_row(SyncGateway.all_docs([uid])["rows"][0])
+
+    def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None:
+        """Take over a row of ``_all_docs`` with its document; raises what an error row says."""
+        # 400 is for what cannot be a document's uid.
+        if "error" in row and row.get("status", 404) in (400, 404):
+            raise self._missing(row.get("key"), f"There is no document {row.get('key')}.")
+        if "error" in row:
+            raise row_exception(str(row.get("key")), row)
+        document = row["doc"]
+        doc_type = document.get(DOC_TYPE)
+        if doc_type is not None and doc_type != self.get_doc_type():
+            raise self._missing(
+                row["id"],
+                f"Document {row['id']} is of doc_type {doc_type!r}: it is no "
+                f"{type(self).__name__}, which has {self.get_doc_type()!r}.",
+            )
+        self._fill(row["id"], row["value"]["rev"], document)
+
+    def _missing(self, uid: Any, message: str) -> Exception:
+        error: Any = self.DoesNotExist
+        missing: Exception = error(
+            message, status=404, error="not_found", reason="missing", uid=uid
+        )
+        return missing
+
+    def _fill(self, uid: str, rev: str, document: Mapping[str, Any]) -> None:
+        self.uid = uid
+        self.from_dict(document)
+        self.uid, self.rev = uid, rev
+        self._state.adding = False
+        self._state.db = conf.document_alias()
+
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: Any = None,
+    ) -> None:
+        """Load the document again, or some of its fields, by key through the gateway."""
+        fresh = type(self)(self.get_uid())
+        names = None if fields is None else set(fields)
+        field: Any
+        for field in self._meta.concrete_fields:
+            if names is None or not names.isdisjoint((field.name, field.attname)):
+                setattr(self, field.attname, getattr(fresh, field.attname))
+                if field.attname in fresh._read:
+                    self._read[field.attname] = fresh._read[field.attname]
+                else:
+                    self._read.pop(field.attname, None)
+                if field.is_relation and field.is_cached(self):
+                    field.delete_cached_value(self)
+        if names is None:
+            self.extra = fresh.extra
+
+    # ----------------------------------------------------------------- saving
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the document.
+
+        CouchbaseModelError where it is in no channel, SyncGatewayConflict where somebody has
+        written it since it was loaded.
+        """
+        created = self.rev is None
+        self.before_save()
+        SyncGateway.save_document(self)
+        self.after_save(created)
+
+    def before_save(self) -> None:
+        """What has to be done before the document is written, alone or in bulk."""
+        if not self.channels:
+            raise CouchbaseModelError("Empty channels list can not be saved")
+        cb_pre_save.send(sender=type(self), instance=self)
+        self.updated = timezone.now()
+        if self.created is None:
+            self.created = self.updated
+        for field in self._meta.concrete_fields:
+            # Files are stored here, and auto_now takes effect.
+            field.pre_save(self, self.rev is None)
+
+    def after_save(self, created: bool) -> None:
+        """What has to be done once the document is written."""
+        self._state.adding = False
+        self._state.db = conf.document_alias()
+        cb_post_save.send(sender=type(self), instance=self, created=created)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the document softly: set ``st_deleted`` and save."""
+        cb_pre_delete.send(sender=type(self), instance=self)
+        self.st_deleted = True
+        self.save()
+        cb_post_delete.send(sender=type(self), instance=self)
+        return 1, {self._meta.label: 1}
+
+    async def aload(self, uid: str) -> None:
+        """As :meth:`load`."""
+        await sync_to_async(self.load)(uid)
+
+    def validate_unique(self, exclude: Any = None) -> None:
+        # A uid that is taken is the gateway's to refuse, as a conflict.
+        super().validate_unique({*(exclude or ()), "uid"})
+
+
+class CouchbaseNestedModel(CouchbaseModel, root=True):
+    """A part of a document, in a list under one of its keys: it is saved with the document."""
+
+    class Meta:
+        abstract = True
+
+    def to_dict(self) -> dict[str, Any]:
+        document = super().to_dict()
+        del document[DOC_TYPE], document["channels"]
+        document["uid"] = self.get_uid()
+        return document
+
+    def from_dict(self, dict_payload: Mapping[str, Any]) -> None:
+        super().from_dict(dict_payload)
+        self.uid = self.extra.pop("uid", self.uid)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        raise CouchbaseModelError("this object is not supposed to be saved, it is nested")
+
+    def load(self, uid: str) -> None:
+        raise CouchbaseModelError("this object is not supposed to be loaded, it is nested")

@@ -1,0 +1,157 @@
+"""Documents as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import values
+
+logger = logging.getLogger(__name__)
+
+#: Members of a document that are the gateway's, not the program's.
+_GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
+DOC_TYPE = "doc_type"
+
+
+class _Stored(NamedTuple):
+    """A field as it stands in the JSON."""
+
+    key: str
+    attname: str
+    field: values.Field
+    kind: values.Kind
+
+
+class DocumentJSON:
+    """What a document's JSON is made of, and what is made of it; a part of CouchbaseModel."""
+
+    uid: Any
+    channels: Any
+    extra: dict[str, Any]
+    #: What was read, by attribute: the value that it became, and the JSON that it was.
+    _read: dict[str, tuple[Any, Any]]
+
+    if TYPE_CHECKING:
+        _meta: Any
+        _init_names_cache: frozenset[str]
+        _stored_cache: tuple[_Stored, ...]
+
+        def get_doc_type(self) -> str: ...
+        def get_uid(self) -> str: ...
+
+    @classmethod
+    def _init_names(cls) -> frozenset[str]:
+        """What a document can be made with: the names of its fields, and their attributes."""
+        if "_init_names_cache" not in cls.__dict__:
+            cls._init_names_cache = frozenset(
+                name
+                for field in cls._meta.concrete_fields
+                for name in (field.name, field.attname, "pk")
+            )
+        return cls._init_names_cache
+
+    @classmethod
+    def _stored_fields(cls) -> tuple[_Stored, ...]:
+        if "_stored_cache" not in cls.__dict__:
+            cls._stored_cache = tuple(
+                _Stored(values.json_key(field), field.attname, field, values.kind(field))
+                for field in cls._meta.concrete_fields
+                if field.name not in ("uid", "rev")
+            )
+        return cls._stored_cache
+
+    # ------------------------------------------------------------------- JSON
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document as JSON has it. Override it (and from_dict) to store more."""
+        document = dict(self.extra)
+        for stored in self._stored_fields():
+            document[stored.key] = self._to_json(stored)
+        document[DOC_TYPE] = self.get_doc_type()
+        return document
+
+    def _to_json(self, stored: _Stored) -> Any:
+        value = getattr(self, stored.attname)
+        read = self._read.get(stored.attname)
+        if read is not None and read[0] is value:
+            return read[1]
+        if value is None:
+            return None
+        if stored.kind.to_json is not None:
+            return stored.kind.to_json(value)
+        return stored.field.get_prep_value(value)
+
+    def from_dict(self, dict_payload: Mapping[str, Any]) -> None:
+        """Take over the keys that are given, of a document's JSON or a form's cleaned data.
+
+        What a field cannot read is kept as it is, with a warning. Keys that no field declares go
+        to ``extra``.
+        """
+        rest = dict(dict_payload)
+        for stored in self._stored_fields():
+            if stored.key in rest:
+                self._from_json(stored, rest.pop(stored.key))
+        for key, value in rest.items():
+            if key in self._init_names() and key not in ("uid", "rev", "pk"):
+                setattr(self, key, value)
+            elif key not in _GATEWAY_KEYS and key != DOC_TYPE:
+                self.extra[key] = value
+
+    def _from_json(self, stored: _Stored, raw: Any) -> None:
+        value = raw
+        if stored.kind.from_json is not None and isinstance(raw, (str, int, float, list, dict)):
+            try:
+                value = stored.kind.from_json(raw)
+            except ValueError as error:
+                logger.warning(
+                    "Document %s: field %s keeps a value that it cannot read: %s",
+                    self.uid, stored.field.name, error,
+                )  # fmt: skip
+        setattr(self, stored.attname, value)
+        self._read[stored.attname] = (value, raw)
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def from_json(self, json_payload: str) -> None:
+        self.from_dict(json.loads(json_payload))
+
+    def to_dict_nested(self, key: str, parent_dict: dict[str, Any]) -> dict[str, Any]:
+        """Put the nested models of the list ``self.<key>`` into a document under that key."""
+        parent_dict[key] = [item.to_dict() for item in getattr(self, key)]
+        return parent_dict
+
+    def from_dict_nested(
+        self, key: str, nested_klass: type[DocumentJSON], dict_payload: Mapping[str, Any]
+    ) -> None:
+        """Set the list ``self.<key>`` to nested models, from a document's value of that key."""
+        items = []
+        for payload in dict_payload.get(key) or ():
+            item = nested_klass()
+            item.from_dict(payload)
+            items.append(item)
+        setattr(self, key, items)
+
+    # ------------------------------------------------------- channels, references
+
+    def append_channel(self, channel: str) -> None:
+        self.append_to_references_list("channels", channel)
+
+    def clear_channels(self) -> None:
+        self.channels = []
+
+    def get_references_list(self, key: str) -> list[Any]:
+        """The list in attribute ``key``; an empty one where there is none."""
+        found = getattr(self, key, None)
+        return found if isinstance(found, list) else []
+
+    def append_to_references_list(self, key: str, value: Any) -> None:
+        """Add to the list in attribute ``key`` what is not in it yet."""
+        found = self.get_references_list(key)
+        setattr(self, key, found if value in found else [*found, value])
+
+    def delete_from_references_list(self, key: str, value: Any) -> None:
+        setattr(self, key, [item for item in self.get_references_list(key) if item != value])

@@ -1,0 +1,126 @@
+"""The metaclass of documents.
+
+Django refuses to instantiate abstract models, and documents are declared ``abstract = True`` so
+that migrations take no care of them. So a document class is made a concrete model without a table
+of its own, marked as Django marks the tables that it makes for many-to-many fields:
+``apps.get_models()`` leaves it out, and migrations with it, while everything else works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, cast
+
+from django.apps import apps
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import ForeignObject
+from django.db.models.base import ModelBase
+
+from django_cbtools.exceptions import SyncGatewayNotFound
+
+from .fields import DocumentColumn
+
+#: The app of documents that are declared outside of all installed apps.
+FALLBACK_APP = "django_cbtools"
+
+
+class DocumentBase(ModelBase):
+    """Makes document classes; ``root=True`` leaves a class abstract, for others to inherit."""
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any], *, root: bool = False
+    ) -> DocumentBase:
+        parents = [base for base in bases if isinstance(base, DocumentBase)]
+        if root:
+            return cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
+        attrs["Meta"] = meta = _make_meta(attrs.get("Meta"), parents, attrs["__module__"])
+        _forget_former(meta, name, attrs["__module__"])
+        with _as_abstract(parents):
+            cls = cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
+        cls.Meta = meta
+        cls.document_column = DocumentColumn.of(cls)
+        for error in ("DoesNotExist", "MultipleObjectsReturned"):
+            inherited = [getattr(parent, error) for parent in parents if hasattr(parent, error)]
+            if error == "DoesNotExist" and not inherited:
+                inherited = [ObjectDoesNotExist, SyncGatewayNotFound]
+            if inherited:
+                setattr(cls, error, _exception(cls, error, tuple(inherited)))
+        cls.tables[cls._meta.db_table] = cls
+        return cls
+
+    def __init__(
+        cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], *, root: bool = False
+    ) -> None:
+        super().__init__(name, bases, attrs)
+
+    Meta: Any
+    _meta: Any
+    tables: dict[str, Any]
+    document_column: DocumentColumn
+
+    def add_to_class(cls, name: str, value: Any) -> None:
+        """A relation that is inherited has no reverse name: its first declarer keeps it."""
+        if isinstance(value, ForeignObject) and _is_inherited(cls, name, value):
+            value.remote_field.related_name = "+"
+            value.remote_field.__dict__.pop("hidden", None)  # cached, and copied from the first
+        super().add_to_class(name, value)
+
+
+def _make_meta(declared: type | None, parents: list[DocumentBase], module: str) -> type:
+    inherited = [parent.Meta for parent in parents if hasattr(parent, "_meta")]
+    is_hidden: Any = getattr(declared, "abstract", False) or any(
+        parent._meta.auto_created for parent in parents
+    )
+    attrs: dict[str, Any] = {"abstract": False, "auto_created": bool(is_hidden)}
+    base: Any = declared or (inherited[0] if inherited else object)
+    if not hasattr(declared, "managed"):
+        attrs["managed"] = False
+    if not hasattr(base, "base_manager_name"):
+        attrs["base_manager_name"] = "all_objects"
+    if declared is None and getattr(base, "db_table", None):
+        attrs["db_table"] = ""
+    app_config = apps.get_containing_app_config(module)
+    if "app_label" not in getattr(declared, "__dict__", {}):
+        attrs["app_label"] = app_config.label if app_config else FALLBACK_APP
+    return type("Meta", (base,), attrs)
+
+
+def _forget_former(meta: Any, name: str, module: str) -> None:
+    """A document class may be declared again in its module: in a function, or by a reload."""
+    models = apps.all_models[meta.app_label]
+    former = models.get(name.lower())
+    if isinstance(former, DocumentBase) and meta.auto_created and former.__module__ == module:
+        del models[name.lower()]
+
+
+@contextlib.contextmanager
+def _as_abstract(parents: list[DocumentBase]) -> Iterator[None]:
+    """Have Django copy the parents' fields, as it does from abstract models, and not join them."""
+    concrete = [parent for parent in parents if not parent._meta.abstract]
+    for parent in concrete:
+        parent._meta.abstract = True
+    try:
+        yield
+    finally:
+        for parent in concrete:
+            parent._meta.abstract = False
+
+
+def _exception(cls: type, name: str, bases: tuple[type, ...]) -> type:
+    namespace = {"__module__": cls.__module__, "__qualname__": f"{cls.__qualname__}.{name}"}
+    return type(name, bases, namespace)
+
+
+def _is_inherited(cls: type, name: str, field: ForeignObject[Any, Any]) -> bool:
+    # A copied field keeps the counter of the one it was copied from.
+    return any(
+        former.name == name and former.creation_counter == field.creation_counter
+        for base in cls.__mro__[1:]
+        if isinstance(base, DocumentBase) and not _was_abstract(base)
+        for former in base._meta.local_fields
+    )
+
+
+def _was_abstract(cls: DocumentBase) -> bool:
+    return not hasattr(cls, "document_column")

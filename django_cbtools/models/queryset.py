@@ -1,0 +1,105 @@
+"""Documents as QuerySets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import NotSupportedError, connections, models
+from django.db.models import sql
+
+from django_cbtools import conf
+from django_cbtools.sync_gateway import SyncGateway
+
+
+class DocumentQuery(sql.Query):
+    """A query that can only be asked where documents are."""
+
+    def get_compiler(
+        self, using: str | None = None, connection: Any = None, elide_empty: bool = True
+    ) -> Any:
+        asked = connection or connections[using or conf.document_alias()]
+        # Another alias may be able to hold documents, but they would be others.
+        if not hasattr(asked.ops, "reads_documents") or asked.alias != conf.document_alias():
+            raise ImproperlyConfigured(
+                f"Documents cannot be queried in {asked.alias!r}. They are in "
+                f"{conf.document_alias()!r}, whose ENGINE has to be {conf.EMBEDDED_ENGINE!r}; "
+                "where that is not 'default', set DATABASE_ROUTERS = "
+                "['django_cbtools.routers.DocumentRouter']. Without an ORM for them, documents are "
+                "loaded by uid or by views."
+            )
+        return super().get_compiler(using, connection, elide_empty)
+
+
+class DocumentQuerySet(models.QuerySet[Any]):
+    """A QuerySet of documents. Instances are always made of the whole document."""
+
+    def __init__(
+        self, model: Any = None, query: Any = None, using: Any = None, hints: Any = None
+    ) -> None:
+        super().__init__(model, query or DocumentQuery(model), using, hints)
+
+    def defer(self, *fields: Any) -> Any:
+        """Nothing is left out: a document is loaded whole, or keys of it would be lost."""
+        return self.all()
+
+    def only(self, *fields: Any) -> Any:
+        """As :meth:`defer`."""
+        return self.all()
+
+    def update(self, **kwargs: Any) -> int:
+        """Not supported yet: documents are written through the gateway, one by one or created."""
+        raise _read_only("Updating")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Not supported yet, as :meth:`update`."""
+        raise _read_only("Deleting")
+
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[Any]:
+        """Save documents through the gateway, many in one request, signals included.
+
+        SyncGatewayBulkError says which ones were refused; the others are saved.
+        """
+        if ignore_conflicts or update_conflicts:
+            raise NotImplementedError("A document that is there already is always a conflict.")
+        documents = list(objs)
+        for document in documents:
+            document.before_save()
+        try:
+            SyncGateway.save_documents(documents)
+        finally:
+            for document in documents:
+                if document.rev is not None:
+                    document.after_save(True)
+        return documents
+
+
+def _read_only(what: str) -> NotSupportedError:
+    return NotSupportedError(
+        f"{what} documents with a QuerySet is not supported: documents are written through the "
+        "gateway. Use save(), delete() or bulk_create()."
+    )
+
+
+class Documents(models.Manager.from_queryset(DocumentQuerySet)):  # type: ignore[misc]
+    """The documents of a class that are not deleted softly."""
+
+    use_in_migrations = False
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(st_deleted=False)
+
+
+class AllDocuments(models.Manager.from_queryset(DocumentQuerySet)):  # type: ignore[misc]
+    """The documents of a class, soft-deleted ones included."""
+
+    use_in_migrations = False

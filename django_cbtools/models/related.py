@@ -1,0 +1,63 @@
+"""Helpers of 1.x around documents."""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+import logging
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from django.utils import timezone
+
+from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.query import load_objects_dict
+
+from .base import CouchbaseModel
+from .fields import ForeignKey
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=CouchbaseModel)
+
+
+def load_related_objects(
+    objects: Sequence[Any],
+    related_name: str,
+    related_class: type[CouchbaseModel],
+    related_name_suffix: str = "_uid",
+) -> None:
+    """Set ``<related_name>`` of each object to the document whose uid is in
+    ``<related_name><suffix>``, None where there is none; in one request.
+
+    For a ForeignKey only what it has loaded is set: the stored key stays.
+    """
+    key = related_name + related_name_suffix
+    uids = [getattr(item, key) for item in objects]
+    related = load_objects_dict(list(dict.fromkeys(filter(None, uids))), related_class)
+    for item, uid in zip(objects, uids, strict=True):
+        found = related.get(uid) if uid else None
+        field = {f.name: f for f in item._meta.concrete_fields}.get(related_name)
+        if isinstance(field, ForeignKey):
+            field.set_cached_value(item, found)
+        else:
+            setattr(item, related_name, found)
+
+
+def try_else_return_none_obj(uid: str, model: type[T]) -> T | None:
+    """The document, None where it cannot be loaded."""
+    try:
+        return model(uid)
+    except SyncGatewayException as error:
+        logger.warning("%s %s could not be loaded: %s", model.__name__, uid, error)
+        return None
+
+
+def dt2ts(dt: datetime.datetime | None = None) -> int:
+    """Seconds since 1970 of a date and time (now, by default); a naive one counts as UTC."""
+    return calendar.timegm((dt or timezone.now()).utctimetuple())
+
+
+def st2dt(stamp: float | str) -> datetime.datetime:
+    """The date and time, in UTC, of seconds since 1970."""
+    return datetime.datetime.fromtimestamp(int(stamp), tz=datetime.timezone.utc)

@@ -1,0 +1,19 @@
+"""Keys for new documents."""
+
+from __future__ import annotations
+
+import uuid
+
+# The alphabet of shortuuid, which 1.x used: no letters and digits that look alike.
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_LENGTH = 22
+
+
+def new_uid(prefix: str) -> str:
+    """``<prefix>_<shortuuid>``: a random UUID in 22 letters and digits."""
+    number = uuid.uuid4().int
+    letters = []
+    for _ in range(_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[digit])
+    return f"{prefix}_{''.join(letters)}"

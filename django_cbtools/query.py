@@ -1,0 +1,203 @@
+"""Asking views: by key, by range, with a reduce, and for the documents behind the rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote
+
+from django_cbtools import conf
+from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.client import ADMIN, loads, request
+
+logger = logging.getLogger(__name__)
+
+#: Take the rows as they are.
+STALE_OK = "ok"
+#: Take the rows as they are, and bring the index up to date afterwards.
+STALE_UPDATE_AFTER = "update_after"
+#: Bring the index up to date first.
+STALE_UPDATE_BEFORE = "false"
+
+DEFAULT_DESIGN = "django_cbtools"
+
+_JSON_PARAMETERS = ("key", "keys", "startkey", "endkey")
+#: Names that the old SDK, or SDK 4's ViewOptions, has for our parameters.
+_SYNONYMS = {
+    "order": "descending",
+    "scan_consistency": "stale",
+    "start_key": "startkey",
+    "end_key": "endkey",
+    "start_key_doc_id": "startkey_docid",
+    "end_key_doc_id": "endkey_docid",
+    "startkey_doc_id": "startkey_docid",
+    "endkey_doc_id": "endkey_docid",
+}
+_PARAMETERS = frozenset(
+    (
+        *_JSON_PARAMETERS, "startkey_docid", "endkey_docid", "inclusive_end", "descending",
+        "limit", "skip", "reduce", "group", "group_level", "stale",
+    )
+)  # fmt: skip
+
+
+class Loadable(Protocol):
+    """What documents are loaded into: a CouchbaseModel."""
+
+    uid: str | None
+
+    def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None: ...
+
+
+T = TypeVar("T", bound=Loadable)
+
+
+class ViewRow(NamedTuple):
+    """A row of a view; ``id`` is '' after a reduce."""
+
+    id: str
+    key: Any
+    value: Any
+
+
+class Query:
+    """What is asked of a view.
+
+    Keywords: ``key``, ``keys``, ``startkey``, ``endkey`` (any JSON value), ``startkey_docid``,
+    ``endkey_docid``, ``inclusive_end``, ``descending``, ``limit``, ``skip``, ``reduce``, ``group``,
+    ``group_level``, ``stale``. Also ``mapkey_single``, ``mapkey_multi`` and ``mapkey_range=[a, b]``
+    of the old SDK. TypeError for others.
+    """
+
+    def __init__(self, **parameters: Any) -> None:
+        found: dict[str, Any] = {}
+        for name, value in parameters.items():
+            if name == "mapkey_single":
+                found["key"] = value
+            elif name == "mapkey_multi":
+                found["keys"] = value
+            elif name == "mapkey_range":
+                found["startkey"], found["endkey"] = value
+            elif _SYNONYMS.get(name, name) in _PARAMETERS:
+                found[_SYNONYMS.get(name, name)] = value
+            else:
+                raise TypeError(f"Query has no parameter {name!r}.")
+        self.parameters = found
+
+    @classmethod
+    def of(cls, query: Query | Mapping[str, Any]) -> Query:
+        """A Query as it is, or one of the same meaning as an SDK's ViewOptions."""
+        if isinstance(query, Query):
+            return query
+        known = {
+            name: getattr(value, "value", value)
+            for name, value in query.items()
+            if _SYNONYMS.get(name, name) in _PARAMETERS
+        }
+        if "order" in known:
+            known["order"] = known["order"] in (1, "true", True, "descending")
+        return cls(**known)
+
+    def query_string(self, **defaults: Any) -> dict[str, str]:
+        """The parameters as the REST API takes them; ``defaults`` for those that are not set."""
+        parameters = {**defaults, **self.parameters}
+        if "stale" in parameters:
+            parameters["stale"] = stale_text(parameters["stale"])
+        return {
+            name: json.dumps(value) if name in _JSON_PARAMETERS else _plain(value)
+            for name, value in parameters.items()
+            if value is not None or name in _JSON_PARAMETERS
+        }
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def stale_text(stale: Any) -> str:
+    """A staleness as the REST API has it: of our constants, True, False, or an SDK's enum."""
+    text = {True: STALE_OK, False: STALE_UPDATE_BEFORE, "not_bounded": STALE_OK,
+            "request_plus": STALE_UPDATE_BEFORE}.get(stale, stale)  # fmt: skip
+    if text not in (STALE_OK, STALE_UPDATE_AFTER, STALE_UPDATE_BEFORE):
+        raise ValueError(f"stale cannot be {stale!r}: see STALE_OK and its neighbours.")
+    return str(text)
+
+
+def get_stale() -> Any:
+    """The setting COUCHBASE_STALE, or STALE_OK."""
+    return conf.get("COUCHBASE_STALE")
+
+
+def parse_view_name(view_name: str) -> tuple[str, str]:
+    """``'design/view'`` in its two parts; ``'view'`` is in design document ``django_cbtools``."""
+    design, slash, view = view_name.partition("/")
+    return (design, view) if slash else (DEFAULT_DESIGN, design)
+
+
+def view_rows(view_name: str, query: Query | Mapping[str, Any] | None = None) -> list[ViewRow]:
+    """The rows of a view. This is how a reduce is read.
+
+    Raises SyncGatewayNotFound where the view is not deployed (``manage.py create_cb_views``).
+    """
+    return _view_rows(view_name, Query.of(query or Query()))
+
+
+def _view_rows(view_name: str, query: Query, **defaults: Any) -> list[ViewRow]:
+    design, view = parse_view_name(view_name)
+    parameters = query.query_string(stale=get_stale(), **defaults)
+    path = ("_design", quote(design, safe=""), "_view", quote(view, safe=""))
+    try:
+        answer = loads(request(ADMIN, "GET", *path, query=parameters))
+    except SyncGatewayNotFound as error:
+        raise SyncGatewayNotFound(
+            f"There is no view {design}/{view} in the gateway: deploy it by "
+            f"`manage.py create_cb_views`. ({error})",
+            status=error.status,
+            error=error.error,
+            reason=error.reason,
+        ) from error
+    return [ViewRow(row.get("id") or "", row["key"], row["value"]) for row in answer["rows"]]
+
+
+def query_view(
+    view_name: str, query_key: Any, query: Query | Mapping[str, Any] | None = None
+) -> list[str]:
+    """The uids of a view's rows with a key; ``query`` takes the key's place."""
+    asked = Query(key=query_key) if query is None else Query.of(query)
+    return [row.id for row in _view_rows(view_name, asked, reduce=False)]
+
+
+def query_objects(
+    view_name: str,
+    query_key: Any,
+    class_name: type[T],
+    query: Query | Mapping[str, Any] | None = None,
+) -> list[T]:
+    """The documents of a view's rows with a key, in the view's order."""
+    return load_objects(query_view(view_name, query_key, query), class_name)
+
+
+def load_objects(keys: Iterable[str] | None, class_name: type[T]) -> list[T]:
+    """Documents by uid, in one request; those that are not there are left out, with a warning."""
+    objects = []
+    for row in SyncGateway.all_docs(_list(keys))["rows"]:
+        loaded = class_name()
+        try:
+            loaded.from_sync_gateway_row(row)
+        except SyncGatewayException as error:
+            logger.warning("Left out: %s", error)
+        else:
+            objects.append(loaded)
+    return objects
+
+
+def load_objects_dict(keys: Iterable[str] | None, class_name: type[T]) -> dict[str, T]:
+    """As :func:`load_objects`, by uid."""
+    return {loaded.uid: loaded for loaded in load_objects(keys, class_name) if loaded.uid}
+
+
+def _list(keys: Iterable[str] | None) -> list[str]:
+    return [keys] if isinstance(keys, str) and keys else list(keys or ())

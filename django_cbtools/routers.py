@@ -1,0 +1,34 @@
+"""Where documents are not in the default database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_cbtools import conf
+
+
+class DocumentRouter:
+    """Sends queries of documents to the alias that holds them, and all others elsewhere.
+
+    DATABASE_ROUTERS = ['django_cbtools.routers.DocumentRouter']
+    """
+
+    def db_for_read(self, model: Any, **hints: Any) -> str | None:
+        return conf.document_alias() if _is_document(model) else None
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, obj1: Any, obj2: Any, **hints: Any) -> bool | None:
+        """Relations to documents go by key, which knows no databases."""
+        return True if _is_document(obj1) or _is_document(obj2) else None
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        """Ordinary tables stay out of an alias that is there for documents alone."""
+        return False if db != "default" and db == conf.document_alias() else None
+
+
+def _is_document(model: Any) -> bool:
+    from django_cbtools.models import CouchbaseModel
+
+    cls = model if isinstance(model, type) else type(model)
+    return issubclass(cls, CouchbaseModel)

@@ -1,0 +1,24 @@
+"""Sync Gateway's REST API: the library's, and the program's, way to documents and users."""
+
+from django_cbtools.exceptions import (
+    SyncGatewayBadRequest,
+    SyncGatewayBulkError,
+    SyncGatewayConflict,
+    SyncGatewayException,
+    SyncGatewayForbidden,
+    SyncGatewayNotFound,
+    SyncGatewayUnavailable,
+)
+
+from .facade import SyncGateway
+
+__all__ = [
+    "SyncGateway",
+    "SyncGatewayBadRequest",
+    "SyncGatewayBulkError",
+    "SyncGatewayConflict",
+    "SyncGatewayException",
+    "SyncGatewayForbidden",
+    "SyncGatewayNotFound",
+    "SyncGatewayUnavailable",
+]

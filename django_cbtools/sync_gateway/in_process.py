@@ -1,0 +1,66 @@
+"""The way to the embedded gateway: requests go to it in this process, on this thread."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+
+from django_cbtools import conf
+from django_cbtools.embedded.gateway import respond
+from django_cbtools.embedded.http import Call
+
+#: The addresses are ``http+embedded://public/...`` and ``http+embedded://admin/...``: requests
+#: takes care of queries only where the scheme begins so.
+SCHEME = "http+embedded"
+
+
+class InProcessAdapter(BaseAdapter):
+    """A transport of requests' that asks the embedded gateway.
+
+    The program is ``trusted``: it speaks for SYNC_GATEWAY_USER without a password.
+    """
+
+    def __init__(self, *, trusted: bool = True) -> None:
+        super().__init__()
+        self.trusted = trusted
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        url = urlsplit(request.url or "")
+        body = request.body or b""
+        content = io.BytesIO(body.encode() if isinstance(body, str) else body)
+        answer = respond(
+            Call(
+                port=url.netloc,
+                alias=conf.document_alias(),
+                method=request.method or "GET",
+                path=url.path,
+                query_string=url.query,
+                headers={name.lower(): str(value) for name, value in request.headers.items()},
+                read=content.read,
+                trusted=(conf.get("SYNC_GATEWAY_USER") or "") if self.trusted else None,
+            )
+        )
+        response = requests.Response()
+        response.status_code = answer.status
+        response.reason = answer.phrase
+        response.headers.update(answer.headers)
+        response.raw = io.BytesIO(answer.body)
+        response.encoding = "utf-8"
+        response.url = request.url or ""
+        response.request = request
+        return response
+
+    def close(self) -> None:
+        """There is nothing to close."""

@@ -1,0 +1,47 @@
+"""What programs import in their own tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from django_cbtools import conf
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.facade import row_exception
+
+_BATCH = 500
+
+
+def clean_buckets() -> None:
+    """Delete all documents, of whatever type, from a database that is there for tests.
+
+    Raises ImproperlyConfigured unless the bucket's name has ``test`` in it, or the documents are
+    in the database that Django's test runner has made.
+    """
+    bucket = conf.get("SYNC_GATEWAY_BUCKET")
+    if "test" not in bucket and not _is_test_database():
+        raise ImproperlyConfigured(
+            f"Bucket {bucket!r} is not cleaned: its name (SYNC_GATEWAY_BUCKET) does not have "
+            "'test' in it, and its documents are in no test database."
+        )
+    rows = SyncGateway.all_docs([], really_all=True)["rows"]
+    doomed = [
+        {"_id": row["id"], "_rev": row["value"]["rev"], "_deleted": True}
+        for row in rows
+        if not row["id"].startswith("_")
+    ]
+    for start in range(0, len(doomed), _BATCH):
+        batch = doomed[start : start + _BATCH]
+        for document, row in zip(batch, SyncGateway.bulk_docs(batch), strict=True):
+            if "error" in row:
+                raise row_exception(document["_id"], row)
+
+
+def _is_test_database() -> bool:
+    if conf.get("SYNC_GATEWAY_URL"):
+        return False
+    connection = connections[conf.document_alias()]
+    creation: Any = connection.creation
+    return bool(connection.settings_dict["NAME"] == creation._get_test_db_name())

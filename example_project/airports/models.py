@@ -1,0 +1,30 @@
+"""Airports as documents."""
+
+from django.db import models
+
+from django_cbtools.models import CouchbaseModel
+
+
+class CBAirport(CouchbaseModel):
+    """An airport, under the uid ``apt_<ICAO>``."""
+
+    class Meta:
+        abstract = True
+
+    doc_type = "airport"
+    uid_prefix = "apt"
+
+    icao = models.CharField("ICAO code", max_length=4)
+    iata = models.CharField("IATA code", max_length=3, blank=True)
+    name = models.CharField(max_length=100)
+    city = models.CharField(max_length=100, blank=True)
+    subd = models.CharField("subdivision", max_length=100, blank=True)
+    country = models.CharField(max_length=2)
+    elevation = models.FloatField(help_text="In feet.")
+    lat = models.FloatField("latitude")
+    lon = models.FloatField("longitude")
+    tz = models.CharField("time zone", max_length=50)
+    lid = models.CharField("local code", max_length=10, blank=True)
+
+    def __str__(self):
+        return self.name

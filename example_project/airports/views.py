@@ -1,0 +1,104 @@
+"""Pages of airports."""
+
+from django.http import JsonResponse
+from django.urls import reverse
+
+from django_cbtools.models import Query, load_objects, query_view, view_rows
+from django_cbtools.views import CBDetailView, CBListView
+
+from . import countries
+from .models import CBAirport
+
+BY_COUNTRY = "airports/by_country"
+CHART_BARS = 12
+
+
+class CountryList(CBListView):
+    """Countries, with the number of airports that the view's reduce has counted."""
+
+    template_name = "airports/country_list.html"
+    context_object_name = "countries"
+
+    def get_queryset(self):
+        found = [
+            {"code": row.key, "name": countries.name(row.key), "count": row.value}
+            for row in view_rows(BY_COUNTRY, Query(group=True))
+        ]
+        return sorted(found, key=lambda country: country["name"])
+
+    def get_context_data(self, **kwargs):
+        context = super().get_context_data(**kwargs)
+        by_count = sorted(context["countries"], key=lambda country: -country["count"])
+        top = by_count[:CHART_BARS]
+        for country in top:
+            country["percent"] = round(100 * country["count"] / top[0]["count"], 1)
+        return context | {
+            "top": top,
+            "total": sum(country["count"] for country in context["countries"]),
+        }
+
+
+class AirportsOf:
+    """A country's airports as Django's Paginator takes them: only a page is ever loaded."""
+
+    def __init__(self, country):
+        self.country = country
+        rows = view_rows(BY_COUNTRY, Query(key=country))
+        self.count = rows[0].value if rows else 0
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, part):
+        page = Query(key=self.country, skip=part.start, limit=part.stop - part.start)
+        return load_objects(query_view(BY_COUNTRY, None, page), CBAirport)
+
+
+class CountryDetail(CBListView):
+    """A country's airports: a page of them as a list, all of them on a map."""
+
+    template_name = "airports/country_detail.html"
+    context_object_name = "airports"
+    paginate_by = 50
+    allow_empty = False
+
+    def get_queryset(self):
+        return AirportsOf(self.kwargs["code"])
+
+    def get_context_data(self, **kwargs):
+        context = super().get_context_data(**kwargs)
+        return context | {
+            "code": self.kwargs["code"],
+            "country": countries.name(self.kwargs["code"]),
+            "points": [point(airport) for airport in context["airports"]],
+        }
+
+
+def country_points(request, code):
+    """Where all of a country's airports are, for the map: the view alone, no document."""
+    rows = view_rows(BY_COUNTRY, Query(key=code, reduce=False))
+    return JsonResponse([row.value for row in rows], safe=False)
+
+
+class AirportDetail(CBDetailView):
+    """One airport."""
+
+    model = CBAirport
+    template_name = "airports/airport_detail.html"
+    context_object_name = "airport"
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(**kwargs) | {
+            "country": countries.name(self.object.country),
+            "points": [point(self.object)],
+        }
+
+
+def point(airport):
+    """An airport as static/map.js takes it."""
+    return {
+        "lon": airport.lon,
+        "lat": airport.lat,
+        "name": f"{airport.icao} {airport.name}",
+        "url": reverse("airports:airport", args=[airport.uid]),
+    }

@@ -1,0 +1,89 @@
+"""Settings of the example: no server is needed, documents are kept in db.sqlite3."""
+
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Values for development only: have secrets of your own in production, and keep them out of here.
+SECRET_KEY = "for development only"
+DEBUG = True
+ALLOWED_HOSTS = []
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_cbtools",
+    "articles",
+    "airports",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "example_project.urls"
+WSGI_APPLICATION = "example_project.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# Documents and ordinary tables share one SQLite file.
+DATABASES = {
+    "default": {
+        "ENGINE": "django_cbtools.backends.embedded",
+        "NAME": BASE_DIR / "db.sqlite3",
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# What is saved is in the next page's views.
+COUCHBASE_STALE = False
+
+# The gateway's users (manage.py create_sg_users); again, values for development only.
+SYNC_GATEWAY_BUCKET = "example"
+SYNC_GATEWAY_USER = "django_cbtools_admin"
+SYNC_GATEWAY_PASSWORD = "django_cbtools_admin_password"
+SYNC_GATEWAY_GUEST_USER = "django_cbtools_guest"
+SYNC_GATEWAY_GUEST_PASSWORD = "django_cbtools_guest_password"
+
+# In production, with a real Sync Gateway, this takes the place of DATABASES and of the users above.
+# Saving, loading by key and views work as they do here; what asks `objects` (the list of articles,
+# the names of authors) needs the embedded engine for now.
+#
+# DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "example"}}
+# SYNC_GATEWAY_URL = "https://sync.example.com:4984"
+# SYNC_GATEWAY_ADMIN_URL = "https://sync.example.com:4985"
+# SYNC_GATEWAY_BUCKET = "example"
+# SYNC_GATEWAY_USER = "django_cbtools_admin"
+# SYNC_GATEWAY_PASSWORD = os.environ["SYNC_GATEWAY_PASSWORD"]
+# SYNC_GATEWAY_ADMIN_USER = "Administrator"
+# SYNC_GATEWAY_ADMIN_PASSWORD = os.environ["SYNC_GATEWAY_ADMIN_PASSWORD"]

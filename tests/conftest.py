@@ -1,0 +1,56 @@
+"""Fixtures, and the refusal to skip.
+
+Where ``CBTOOLS_NO_SKIP=1`` is set, a test that skips fails: a machine that has everything then
+shows whether everything has been tested.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import pytest
+
+from django_cbtools.embedded.server import Server
+from django_cbtools.sync_gateway import SyncGateway
+
+NO_SKIP = os.environ.get("CBTOOLS_NO_SKIP") == "1"
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def _refuse_skip(report: Report) -> Report:
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"CBTOOLS_NO_SKIP=1, and it would have skipped. {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _refuse_skip((yield))
+
+
+@pytest.fixture
+def http_gateway(transactional_db: None) -> Generator[Server, None, None]:
+    """The embedded gateway over HTTP, on ports that are free."""
+    server = Server("127.0.0.1", 0, 0, alias="default")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def gateway_by_http(http_gateway: Server, settings: Any) -> Server:
+    """The library's settings for a real gateway, which is :func:`http_gateway`."""
+    settings.SYNC_GATEWAY_URL, settings.SYNC_GATEWAY_ADMIN_URL = http_gateway.urls
+    settings.COUCHBASE_DATABASE = "plain"
+    SyncGateway.put_admin_user()
+    return http_gateway

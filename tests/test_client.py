@@ -1,0 +1,262 @@
+"""The gateway's client: users, errors, addresses, settings; in process and over HTTP."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from django_cbtools import conf
+from django_cbtools.sync_gateway import (
+    SyncGateway,
+    SyncGatewayBadRequest,
+    SyncGatewayConflict,
+    SyncGatewayException,
+    SyncGatewayForbidden,
+    SyncGatewayNotFound,
+    SyncGatewayUnavailable,
+)
+from django_cbtools.sync_gateway.client import quote_uid
+from tests.testapp.models import CBArticle
+
+
+@pytest.fixture(params=["in process", "over HTTP"])
+def gateway(request):
+    request.getfixturevalue("db" if request.param == "in process" else "gateway_by_http")
+
+
+# The fixture is chosen at run time, and a server's threads need committed data.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_users(gateway):
+    assert SyncGateway.put_user("ann@example.com", "ann@example.com", "secret", ["a"])
+    user = SyncGateway.get_user("ann@example.com")
+    assert sorted(user["admin_channels"]) == ["a", "public"]
+    assert "password" not in user
+    assert "ann@example.com" in SyncGateway.get_users()
+    SyncGateway.append_channels("ann@example.com", ["b", "c"])
+    SyncGateway.remove_channels("ann@example.com", ["a", "c"])
+    assert sorted(SyncGateway.get_user("ann@example.com")["admin_channels"]) == ["b", "public"]
+    assert SyncGateway.change_username("ann@example.com", "ann@example.com", "x") is False
+    assert SyncGateway.change_username("ann@example.com", "bob@example.com", "secret")
+    assert sorted(SyncGateway.get_user("bob@example.com")["admin_channels"]) == ["b", "public"]
+    assert SyncGateway.delete_user("bob@example.com")
+    for gone in ("ann@example.com", "bob@example.com"):
+        with pytest.raises(SyncGatewayNotFound):
+            SyncGateway.get_user(gone)
+
+
+def test_put_user_leaves_the_callers_list_alone(gateway):
+    channels = ["a"]
+    SyncGateway.put_user("ann", password="secret", admin_channels=channels)
+    assert channels == ["a"]
+
+
+def test_a_disabled_user_stays_disabled(gateway):
+    SyncGateway.put_user("ann", password="secret", disabled=True)
+    SyncGateway.append_channels("ann", ["a"])
+    SyncGateway.remove_channels("ann", ["a"])
+    assert SyncGateway.get_user("ann")["disabled"] is True
+    SyncGateway.put_user("ann", disabled=False)
+    assert SyncGateway.get_user("ann")["disabled"] is False
+
+
+def test_sessions(gateway):
+    SyncGateway.put_user("ann", password="secret")
+    answer = SyncGateway.create_session("ann", ttl=60)
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"session_id", "expires", "cookie_name"}
+    with pytest.raises(SyncGatewayNotFound):
+        SyncGateway.create_session("nobody")
+
+
+def test_configured_users(gateway):
+    SyncGateway.put_admin_user()
+    SyncGateway.put_guest_user()
+    assert "*" in SyncGateway.get_user(conf.get("SYNC_GATEWAY_USER"))["admin_channels"]
+    guest = SyncGateway.get_user(conf.get("SYNC_GATEWAY_GUEST_USER"))
+    assert guest["admin_channels"] == ["public"]
+
+
+@pytest.mark.parametrize("name", ["a b", "ünï", "a%b", "a+b", "user@example.com"])
+def test_names_are_quoted(gateway, name):
+    SyncGateway.put_user(name, password="secret")
+    assert SyncGateway.get_user(name)["name"] == name
+
+
+def test_documents_and_errors(gateway):
+    SyncGateway.save_json("a", {"n": 1})
+    with pytest.raises(SyncGatewayConflict) as caught:
+        SyncGateway.save_json("a", {"n": 2})
+    error = caught.value
+    assert (error.status, error.error, error.reason) == (409, "conflict", "Document exists")
+    assert error.uid == "a"
+    rows = SyncGateway.all_docs(["a", "missing"])["rows"]
+    assert rows[0]["doc"]["n"] == 1
+    assert rows[1]["error"] == "not_found"
+    assert SyncGateway.all_docs([]) == {"rows": []}
+    assert [row["id"] for row in SyncGateway.all_docs([], really_all=True)["rows"]] == ["a"]
+    with pytest.raises(SyncGatewayConflict):
+        SyncGateway.delete_document("a", "1-0123456789abcdef0123456789abcdef")
+    SyncGateway.delete_document("a", rows[0]["value"]["rev"])
+    with pytest.raises(SyncGatewayBadRequest, match="reserved"):
+        SyncGateway.save_json("b", {"_sync": 1})
+
+
+def test_bulk_rows(gateway):
+    rows = SyncGateway.bulk_docs([{"_id": "a"}, {"_id": "a"}, {"n": 1}])
+    assert [("rev" in row, row.get("status")) for row in rows] == [
+        (True, None),
+        (False, 409),
+        (True, None),
+    ]
+
+
+@pytest.mark.parametrize("uid", ["", "_user/x", "_x", ".", "..", "../_user/x", "a/../b", "é" * 126])
+def test_uids_that_are_other_addresses_are_refused(gateway, uid):
+    SyncGateway.put_user("x", password="secret")
+    for call in (
+        lambda: SyncGateway.save_json(uid, {"n": 1}),
+        lambda: SyncGateway.delete_document(uid, "1-a"),
+        lambda: SyncGateway.bulk_docs([{"_id": uid}]),
+    ):
+        with pytest.raises(SyncGatewayBadRequest):
+            call()
+    assert SyncGateway.get_users().count("x") == 1
+
+
+def test_quoting_of_uids():
+    # 04-doc-ids.json: unescaped twice where there is no slash.
+    assert quote_uid("100%") == "100%2525"
+    assert quote_uid("p/50%") == "p%2F50%25"
+    assert quote_uid("a b") == "a%20b"
+
+
+def test_nan_is_refused(gateway):
+    with pytest.raises(SyncGatewayBadRequest, match="JSON"):
+        SyncGateway.save_json("a", {"n": float("nan")})
+
+
+def test_wrong_password(gateway_by_http, settings):
+    settings.SYNC_GATEWAY_PASSWORD = "not-the-password"
+    with pytest.raises(SyncGatewayForbidden) as caught:
+        SyncGateway.save_json("a", {})
+    assert caught.value.status == 401
+    assert "not-the-password" not in str(caught.value)
+
+
+def test_no_gateway(settings):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings.SYNC_GATEWAY_URL = f"http://user:hidden@127.0.0.1:{port}"
+    settings.COUCHBASE_DATABASE = "plain"
+    with pytest.raises(SyncGatewayUnavailable, match="SYNC_GATEWAY_URL") as caught:
+        SyncGateway.all_docs(["a"])
+    assert "hidden" not in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+class _Html(BaseHTTPRequestHandler):
+    status = 200
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b"<html>proxy</html>"
+        self.send_response(type(self).status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_a_proxys_page_is_no_gateway(settings, status, monkeypatch):
+    monkeypatch.setattr(_Html, "status", status)
+    with HTTPServer(("127.0.0.1", 0), _Html) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings.SYNC_GATEWAY_URL = f"http://127.0.0.1:{server.server_port}"
+        settings.COUCHBASE_DATABASE = "plain"
+        with pytest.raises(SyncGatewayUnavailable):
+            SyncGateway.all_docs(["a"])
+        server.shutdown()
+
+
+def test_settings_that_contradict_each_other(settings):
+    settings.SYNC_GATEWAY_URL = "http://127.0.0.1:4984"
+    with pytest.raises(ImproperlyConfigured, match="different documents"):
+        CBArticle("a")
+
+
+def test_settings_with_no_place_for_documents(settings):
+    settings.COUCHBASE_DATABASE = "plain"
+    with pytest.raises(ImproperlyConfigured, match="ENGINE"):
+        CBArticle("a")
+    settings.COUCHBASE_DATABASE = "nowhere"
+    with pytest.raises(ImproperlyConfigured, match="no alias"):
+        CBArticle("a")
+
+
+def test_users_need_settings(gateway, settings):
+    settings.SYNC_GATEWAY_USER = None
+    with pytest.raises(ImproperlyConfigured, match="SYNC_GATEWAY_USER"):
+        SyncGateway.put_admin_user()
+
+
+def test_admin_address_is_asked_for(gateway_by_http, settings):
+    settings.SYNC_GATEWAY_ADMIN_URL = None
+    with pytest.raises(ImproperlyConfigured, match="SYNC_GATEWAY_ADMIN_URL"):
+        SyncGateway.get_users()
+
+
+def test_unknown_options(gateway_by_http, settings):
+    settings.SYNC_GATEWAY_OPTIONS = {"timeot": 1}
+    with pytest.raises(ImproperlyConfigured, match="timeot"):
+        SyncGateway.get_users()
+
+
+def test_nothing_secret_is_logged(gateway, caplog):
+    with caplog.at_level(logging.DEBUG):
+        SyncGateway.put_user("ann", password="very-secret")
+        SyncGateway.create_session("ann")
+        SyncGateway.save_json("a", {})
+    assert "very-secret" not in caplog.text
+    assert conf.get("SYNC_GATEWAY_PASSWORD") not in caplog.text
+
+
+def test_round_trips(db, django_assert_num_queries):
+    CBArticle(channels=["c"]).save()  # the first write makes the database
+    document = CBArticle(channels=["c"])
+    with django_assert_num_queries(7):  # database, user, savepoint, find, tickets, store, release
+        document.save()
+    with django_assert_num_queries(4):
+        CBArticle(document.uid)
+
+
+def test_every_error_is_a_sync_gateway_exception():
+    for status in (400, 401, 403, 404, 409, 413, 415, 418, 500, 503):
+        assert issubclass(SyncGatewayException.for_status(status), SyncGatewayException)
+
+
+def test_import_is_light():
+    code = (
+        "import sys, json, django\n"
+        "from django.conf import settings\n"
+        "settings.configure(INSTALLED_APPS=['django_cbtools'])\n"
+        "django.setup()\n"
+        "import django_cbtools.models\n"
+        "print(json.dumps([m for m in ('couchbase', 'py_mini_racer', 'cheroot', 'tqdm') "
+        "if m in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []

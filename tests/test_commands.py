@@ -1,0 +1,202 @@
+"""The management commands, and clean_buckets."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+import requests
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from django_cbtools.management.commands import clear_st_deleted, create_cb_views, create_sg_users
+from django_cbtools.models import Query, query_objects, query_view, view_rows
+from django_cbtools.sync_gateway import SyncGateway, SyncGatewayNotFound
+from django_cbtools.tests import clean_buckets
+from django_cbtools.view_files import design_documents
+from tests.testapp.models import CBArticle, CBAuthor
+
+
+def saved(**kwargs):
+    document = CBArticle(channels=["public"], **kwargs)
+    document.save()
+    return document
+
+
+# ------------------------------------------------------------- create_cb_views
+
+
+def test_create_cb_views_deploys_all_folders(db, settings, tmp_path):
+    settings.BASE_DIR = tmp_path
+    (tmp_path / "couchbase_views").mkdir()
+    (tmp_path / "couchbase_views" / "own.js").write_text("function (doc, meta) { emit(1, 2); }")
+    create_cb_views.Command().handle()
+    article = saved(author_uid="aut_1")
+    assert query_view("testapp/by_author", "aut_1") == [article.uid]
+    assert query_view("by_type", "article") == [article.uid]
+    assert query_objects("by_channel", ["public", "article"], CBArticle) == [article]
+    assert query_view("own", 1) == [article.uid]
+    (row,) = view_rows("testapp/by_author", Query(group=True))
+    assert (row.key, row.value) == ("aut_1", 1)
+
+
+def test_dry_run_deploys_nothing(db, capsys):
+    call_command("create_cb_views", dry_run=True)
+    assert "testapp: by_author" in capsys.readouterr().out
+    with pytest.raises(SyncGatewayNotFound):
+        query_view("by_type", "article")
+
+
+def test_views_say_what_they_deployed(db, capsys):
+    call_command("create_cb_views")
+    assert re.search(r"4 views in 2 design documents", capsys.readouterr().out)
+
+
+BROKEN_FOLDERS = {
+    "no function": ({"v.js": "5"}, "v"),
+    "syntax error": ({"v.js": "function (doc { emit("}, "v"),
+    "empty": ({"v.js": " "}, "v.js"),
+    "not UTF-8": ({"v.js": b"function () { '\xff' }"}, "v.js"),
+    "a reduce without a map": ({"v_reduce.js": "_count"}, "v_reduce.js"),
+    "unknown reduce": ({"v.js": "function () {}", "v_reduce.js": "_median"}, "_median"),
+    "broken reduce": ({"v.js": "function () {}", "v_reduce.js": "function ("}, "reduce"),
+    "a name that the package has": ({"by_type.js": "function () {}"}, "by_type"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_FOLDERS)
+def test_broken_folder_fails_loudly(db, settings, tmp_path, case):
+    call_command("create_cb_views", verbosity=0)
+    files, named = BROKEN_FOLDERS[case]
+    settings.BASE_DIR = tmp_path
+    (tmp_path / "couchbase_views").mkdir()
+    for name, text in files.items():
+        content = text if isinstance(text, bytes) else text.encode()
+        (tmp_path / "couchbase_views" / name).write_bytes(content)
+    with pytest.raises(CommandError, match=re.escape(named)):
+        call_command("create_cb_views", verbosity=0)
+    assert query_view("by_type", "article") == []  # what was deployed is there
+
+
+def test_project_folder_is_beside_manage_py(settings):
+    del settings.BASE_DIR
+    assert set(design_documents()) == {"django_cbtools", "testapp"}
+
+
+@pytest.fixture(autouse=True)
+def base_dir(settings, tmp_path):
+    settings.BASE_DIR = tmp_path
+
+
+# -------------------------------------------------------------- other commands
+
+
+def test_create_sg_users(db, settings):
+    create_sg_users.Command().handle()
+    assert SyncGateway.get_users() == [
+        settings.SYNC_GATEWAY_USER,
+        settings.SYNC_GATEWAY_GUEST_USER,
+    ]
+    settings.SYNC_GATEWAY_GUEST_USER = None
+    call_command("create_sg_users")
+
+
+def delete_softly(days_ago):
+    document = saved(title=f"deleted {days_ago} days ago")
+    document.delete()
+    body = SyncGateway.all_docs([document.uid])["rows"][0]["doc"]
+    body["updated"] = (timezone.now() - datetime.timedelta(days=days_ago)).isoformat()
+    SyncGateway.save_json(document.uid, body)
+    return document.uid
+
+
+def exists(uid):
+    return "error" not in SyncGateway.all_docs([uid])["rows"][0]
+
+
+def test_clear_st_deleted(db, capsys):
+    call_command("create_cb_views", verbosity=0)
+    old, recent, alive = delete_softly(32), delete_softly(5), saved().uid
+    clear_st_deleted.Command().handle()
+    assert [exists(uid) for uid in (old, recent, alive)] == [False, True, True]
+    call_command("clear_st_deleted", days=3, dry_run=True)
+    assert capsys.readouterr().out.strip() == recent
+    call_command("clear_st_deleted", days=3)
+    assert [exists(uid) for uid in (recent, alive)] == [False, True]
+
+
+def test_clear_st_deleted_spares_what_was_brought_back(db, monkeypatch):
+    call_command("create_cb_views", verbosity=0)
+    uid = delete_softly(40)
+    real = clear_st_deleted.query_view
+
+    def found_and_then_restored(*args):
+        uids = real(*args)
+        document = CBArticle(uid)
+        document.st_deleted = False
+        document.save()
+        return uids
+
+    monkeypatch.setattr(clear_st_deleted, "query_view", found_and_then_restored)
+    clear_st_deleted.Command().handle()
+    assert exists(uid)
+
+
+def test_clear_st_deleted_needs_its_view(db):
+    with pytest.raises(CommandError, match="missing"):
+        call_command("clear_st_deleted")
+
+
+def test_run_sync_gateway(tmp_path):
+    code = (
+        "from tests import settings as s\n"
+        f"s.DATABASES = {{'default': {{'ENGINE': 'django_cbtools.backends.embedded', "
+        f"'NAME': {str(tmp_path / 'db.sqlite3')!r}}}}}\n"
+        "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
+        "from django.core.management import execute_from_command_line as run\n"
+        "run(['manage.py', 'run_sync_gateway', '--port', '0', '--admin-port', '0'])\n"
+    )
+    server = subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        public, admin = (server.stdout.readline().split()[-1] for _ in range(2))
+        assert requests.get(admin, timeout=30).json()["db_name"] == "test_documents"
+        assert requests.get(public, timeout=30).status_code == 401
+        assert requests.put(f"{admin}a", json={"n": 1}, timeout=30).status_code == 201
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=60) == 0
+        server.stdout.close()
+
+
+def test_run_sync_gateway_needs_the_embedded_backend(settings):
+    settings.COUCHBASE_DATABASE = "plain"
+    with pytest.raises(CommandError, match="ENGINE"):
+        call_command("run_sync_gateway")
+
+
+# -------------------------------------------------------------- clean_buckets
+
+
+def test_clean_buckets(db):
+    saved()
+    CBAuthor(name="Ann", channels=["c"]).save()
+    clean_buckets()
+    assert SyncGateway.all_docs([], really_all=True)["rows"] == []
+
+
+def test_clean_buckets_of_the_test_runners_database(db, settings):
+    settings.SYNC_GATEWAY_BUCKET = "production"
+    saved()
+    clean_buckets()
+    assert not CBArticle.objects.exists()
+
+
+def test_clean_buckets_refuses_what_is_not_for_tests(gateway_by_http, settings):
+    settings.SYNC_GATEWAY_BUCKET = "production"
+    with pytest.raises(ImproperlyConfigured, match="production"):
+        clean_buckets()

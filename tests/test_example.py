@@ -1,0 +1,30 @@
+"""The example's own tests pass, alone and in parallel processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("options", [[], ["--parallel", "2"]], ids=["alone", "parallel"])
+def test_manage_py_test(options: list[str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)  # pytest's; manage.py has its own
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "manage.py", "test", *options],
+        cwd=ROOT / "example_project",
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^Ran [1-9]\d* tests", done.stdout, re.MULTILINE), done.stdout
