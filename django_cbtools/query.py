@@ -47,7 +47,8 @@ _PARAMETERS = frozenset(
 class Loadable(Protocol):
     """What documents are loaded into: a CouchbaseModel."""
 
-    uid: str | None
+    @property
+    def uid(self) -> str | None: ...
 
     def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None: ...
 

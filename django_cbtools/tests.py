@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import connections
 
 from django_cbtools import conf
@@ -37,6 +38,11 @@ def clean_buckets() -> None:
         for document, row in zip(batch, SyncGateway.bulk_docs(batch), strict=True):
             if "error" in row:
                 raise row_exception(document["_id"], row)
+
+
+def deploy_views() -> None:
+    """Deploy the project's views, as ``manage.py create_cb_views`` does, without a word."""
+    call_command("create_cb_views", verbosity=0)
 
 
 def _is_test_database() -> bool:

@@ -18,7 +18,7 @@ from django_cbtools.sync_gateway.facade import row_exception
 
 from . import values
 from .document import DOC_TYPE, DocumentJSON
-from .fields import UID_LENGTH, ListField, RevField, SoftDeletedField, UidField
+from .fields import UID_LENGTH, ListField
 from .meta import DocumentBase
 from .queryset import AllDocuments, Documents
 from .uids import new_uid
@@ -38,14 +38,14 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
     #: All document classes, by the name that Django has for their tables.
     tables: ClassVar[dict[str, Any]] = {}
 
-    uid = UidField(
+    uid = models.CharField(
         primary_key=True, max_length=UID_LENGTH, default=None, blank=True, editable=False
     )
-    rev = RevField(max_length=300, default=None, null=True, blank=True, editable=False)
-    channels = ListField(blank=True, editable=False)
+    rev = models.CharField(max_length=300, default=None, null=True, blank=True, editable=False)
+    channels: ListField[list[str], list[str]] = ListField(blank=True, editable=False)
     created = models.DateTimeField(null=True, blank=True, editable=False)
     updated = models.DateTimeField(null=True, blank=True, editable=False)
-    st_deleted = SoftDeletedField(default=False, editable=False)
+    st_deleted = models.BooleanField(default=False, editable=False)
 
     objects = Documents()
     all_objects = AllDocuments()

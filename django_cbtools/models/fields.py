@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
@@ -12,29 +12,13 @@ from django.db.models.fields.related_descriptors import ForwardManyToOneDescript
 
 UID_LENGTH = 250
 
-
-class UidField(models.CharField):  # type: ignore[type-arg]
-    """A document's key in the bucket."""
-
-    document_column = "uid"
-
-
-class RevField(models.CharField):  # type: ignore[type-arg]
-    """The gateway's revision id."""
-
-    document_column = "rev"
-
-
-class SoftDeletedField(models.BooleanField):  # type: ignore[type-arg]
-    """Whether a document is deleted softly."""
-
-    document_column = "st_deleted"
+#: What may be assigned to an attribute, and what it gives.
+_Set = TypeVar("_Set", contravariant=True)
+_Get = TypeVar("_Get", covariant=True)
 
 
 class DocumentColumn(models.TextField):  # type: ignore[type-arg]
     """The whole document as JSON text: what instances are made of. It is in no model's fields."""
-
-    document_column = "body"
 
     @classmethod
     def of(cls, model: type) -> DocumentColumn:
@@ -70,7 +54,7 @@ class _ForwardDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]
         return self.field.remote_field.model(uid)
 
 
-class ForeignKey(models.ForeignKey):  # type: ignore[type-arg]
+class ForeignKey(models.ForeignKey[_Set, _Get]):
     """A relation to a document, stored under ``<name>_uid``.
 
     It is followed, and validated, by key through the gateway. There is no constraint in any
@@ -132,8 +116,21 @@ class ForeignKey(models.ForeignKey):  # type: ignore[type-arg]
         return models.CharField(**self.deconstruct()[3])
 
 
-class ListField(models.JSONField):
+if TYPE_CHECKING:
+    _JSONField = models.JSONField
+else:
+
+    class _JSONField(models.JSONField):
+        def __class_getitem__(cls, types):  # as Django's ForeignKey has it
+            return cls
+
+
+class ListField(_JSONField[_Set, _Get]):
     """A JSON array; ``[]`` where nothing is given."""
+
+    # What mypy's plugin for Django makes of _Set and _Get.
+    _pyi_private_set_type: list[Any]
+    _pyi_private_get_type: list[Any]
 
     empty: Callable[[], Any] = list
 
@@ -149,7 +146,10 @@ class ListField(models.JSONField):
             raise ValidationError(f"Enter {kind} in JSON.", code="invalid")
 
 
-class DictField(ListField):
+class DictField(ListField[_Set, _Get]):
     """A JSON object; ``{}`` where nothing is given."""
+
+    _pyi_private_set_type: dict[str, Any]  # type: ignore[assignment]
+    _pyi_private_get_type: dict[str, Any]  # type: ignore[assignment]
 
     empty = dict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError, connections, models
@@ -11,6 +11,8 @@ from django.db.models import sql
 
 from django_cbtools import conf
 from django_cbtools.sync_gateway import SyncGateway
+
+Model = TypeVar("Model", bound=models.Model, covariant=True)
 
 
 class DocumentQuery(sql.Query):
@@ -90,16 +92,15 @@ def _read_only(what: str) -> NotSupportedError:
     )
 
 
-class Documents(models.Manager.from_queryset(DocumentQuerySet)):  # type: ignore[misc]
-    """The documents of a class that are not deleted softly."""
-
-    use_in_migrations = False
-
-    def get_queryset(self) -> Any:
-        return super().get_queryset().filter(st_deleted=False)
-
-
-class AllDocuments(models.Manager.from_queryset(DocumentQuerySet)):  # type: ignore[misc]
+class AllDocuments(models.Manager[Model]):
     """The documents of a class, soft-deleted ones included."""
 
-    use_in_migrations = False
+    def get_queryset(self) -> models.QuerySet[Model]:
+        return DocumentQuerySet(self.model, using=self._db, hints=self._hints)  # type: ignore[attr-defined]
+
+
+class Documents(AllDocuments[Model]):
+    """The documents of a class that are not deleted softly."""
+
+    def get_queryset(self) -> models.QuerySet[Model]:
+        return super().get_queryset().filter(st_deleted=False)

@@ -196,11 +196,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+#: Fields that have a column of their own in the table of documents.
+OWN_COLUMNS = {"uid": "uid", "rev": "rev", "st_deleted": "st_deleted", "_document": "body"}
+
+
 def column_sql(field: Field) -> str:
     """The SQL that reads a field from a row of the gateway's documents."""
-    own_column = getattr(field, "document_column", None)
-    if own_column is not None:
-        return str(own_column)
+    if field.name in OWN_COLUMNS:
+        return OWN_COLUMNS[field.name]
     path = literal("$." + quoted_key(json_key(field)))
     return kind(field).sql.format(
         value=f"json_extract(body, {path})",

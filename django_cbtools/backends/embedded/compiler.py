@@ -32,7 +32,7 @@ class SQLCompiler(compiler.SQLCompiler):
     def quote_name(self, name: str) -> str:
         if isinstance(name, DocumentTable):
             return name.subselect
-        quoted: str = super().quote_name(name)
+        quoted: str = getattr(super(), "quote_name")(name)  # noqa: B009 (not before Django 6.1)
         return quoted
 
     def quote_name_unless_alias(self, name: str) -> str:

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "uid",
-                    django_cbtools.models.fields.UidField(
+                    models.CharField(
                         blank=True,
                         default=None,
                         editable=False,
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "rev",
-                    django_cbtools.models.fields.RevField(
+                    models.CharField(
                         blank=True, default=None, editable=False, max_length=300, null=True
                     ),
                 ),
@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ("updated", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "st_deleted",
-                    django_cbtools.models.fields.SoftDeletedField(default=False, editable=False),
+                    models.BooleanField(default=False, editable=False),
                 ),
                 ("name", models.CharField(max_length=10)),
             ],
