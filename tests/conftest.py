@@ -38,13 +38,18 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return _refuse_skip((yield))
 
 
-@pytest.fixture
-def http_gateway(transactional_db: None) -> Generator[Server, None, None]:
-    """The embedded gateway over HTTP, on ports that are free."""
+@pytest.fixture(scope="session")
+def _server(django_db_setup: None) -> Generator[Server, None, None]:
     server = Server("127.0.0.1", 0, 0, alias="default")
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def http_gateway(transactional_db: None, _server: Server) -> Server:
+    """The embedded gateway over HTTP, on ports that are free."""
+    return _server
 
 
 @pytest.fixture

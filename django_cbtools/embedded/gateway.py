@@ -107,6 +107,9 @@ def _answer(call: Call) -> Answer:
 def _respond(call: Call) -> Answer:
     if not {".", ".."}.isdisjoint(call.path.split("/")):
         return _moved(call, "/" + posixpath.normpath(call.path).lstrip("/"))
+    if call.port == ADMIN_PORT and "origin" in call.headers:
+        # It asks for no password: a page in the developer's browser must not reach it.
+        raise GatewayError(403, "The admin API is not for web pages")
     methods = _methods(call)
     if methods is None:
         return _moved(call, _other_path(call))

@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
+
+from django.http import parse_cookie
 
 from . import gojson, sessions, users
 from .access import ADMIN, Reader
@@ -117,11 +118,7 @@ class Call:
     @property
     def session_id(self) -> str | None:
         """The session's id in the request's cookie."""
-        try:
-            cookie = SimpleCookie(self.headers.get("cookie", "")).get(sessions.COOKIE)
-        except CookieError:
-            return None
-        return cookie.value if cookie and cookie.value else None
+        return parse_cookie(self.headers.get("cookie", "")).get(sessions.COOKIE) or None
 
     def credentials(self) -> tuple[str, str] | None:
         """Name and password of basic authentication, None where there are none.

@@ -15,9 +15,6 @@ from .errors import bad_request
 from .gateway import respond
 from .http import ADMIN_PORT, PUBLIC_PORT, Call
 
-#: How many requests a port answers at once.
-THREADS = 10
-
 
 class Application:
     """A port of the gateway as a WSGI application; ``alias`` as in DATABASES."""
@@ -50,22 +47,19 @@ class Application:
             port=self.port,
             alias=self.alias or conf.document_alias(),
             method=environ["REQUEST_METHOD"],
-            path=_utf8(environ["REQUEST_URI"]).partition("?")[0],
-            query_string=_utf8(environ["QUERY_STRING"]),
+            path=environ["REQUEST_URI"].partition("?")[0],
+            query_string=environ["QUERY_STRING"],
             headers=headers,
             read=lambda limit: _read(environ["wsgi.input"], limit),
         )
 
 
-def _utf8(text: str) -> str:
-    """What WSGI hands over a byte at a time."""
-    return text.encode("latin-1").decode("utf-8", "replace")
-
-
 def _read(body: Any, limit: int) -> bytes:
     try:
         data: bytes = body.read(limit)
-    except ValueError as error:
+    except TimeoutError:
+        raise  # cheroot answers 408
+    except (OSError, ValueError) as error:
         raise bad_request(f"The request's body cannot be read: {error}") from None
     return data
 
@@ -75,26 +69,16 @@ class Server:
 
     def __init__(self, host: str, port: int, admin_port: int, alias: str | None = None) -> None:
         try:
-            from cheroot import wsgi
+            from .wsgi_server import WSGIServer
         except ImportError as error:
             raise ImproperlyConfigured(
                 "Serving the embedded gateway needs cheroot: "
                 "pip install 'django-cbtools[embedded]'."
             ) from error
-
-        class Gateway(wsgi.Gateway_10):
-            def start_response(self, *args: Any, **kwargs: Any) -> Any:
-                # What has not been read of a chunked body would be taken for the next request.
-                if self.req.chunked_read and not self.req.rfile.closed:
-                    self.req.close_connection = True
-                return super().start_response(*args, **kwargs)
-
         self._servers = [
-            wsgi.Server((host, number), Application(name, alias), numthreads=THREADS)
+            WSGIServer(host, number, Application(name, alias))
             for name, number in ((PUBLIC_PORT, port), (ADMIN_PORT, admin_port))
         ]
-        for server in self._servers:
-            server.gateway = Gateway
         self._threads: list[threading.Thread] = []
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container
 from typing import Any
 from urllib.parse import quote, unquote
@@ -9,6 +10,7 @@ from urllib.parse import quote, unquote
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.urls import URLPattern, re_path
+from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 
 from django_cbtools import conf
@@ -19,6 +21,7 @@ from .http import Call
 
 #: Where WSGI servers put the path as the client sent it (PATH_INFO has lost escaped slashes).
 _RAW_PATHS = ("RAW_URI", "REQUEST_URI", "UNENCODED_URL")
+_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 class _Everything(Container[Any]):
@@ -61,6 +64,8 @@ def _respond(port: str, request: HttpRequest, path: str) -> HttpResponse:
     )
     if "Content-Type" not in answer.headers:
         del response["Content-Type"]
+    # The site's cache would show to one user what another has read.
+    patch_cache_control(response, private=True, max_age=0)
     return response
 
 
@@ -78,9 +83,9 @@ def _split(request: HttpRequest, path: str) -> tuple[str, str]:
     for name in _RAW_PATHS:
         segments = request.META.get(name, "").partition("?")[0].split("/")
         # Proxies and WSGI servers take prefixes away, or put them in front: what counts is that
-        # it is the same path.
+        # it is the same path. (Cheroot leaves escaped slashes as they are.)
         for start in range(1, len(segments)):
             raw = "/".join(segments[start:])
-            if unquote(raw) == path:
+            if path in (unquote(raw), "%2F".join(map(unquote, _SLASH.split(raw)))):
                 return mount, "/" + raw
     return mount, "/" + quote(path)
