@@ -9,12 +9,13 @@ or not: while the store has the last one that the engine knows, it has all of th
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
 from . import javascript
 from .database import Database
+from .errors import bad_request
 
 
 def _store(database: Database) -> str:
@@ -36,17 +37,35 @@ def synchronise(engine: javascript.Engine, database: Database) -> int:
             "SELECT 1 FROM cbtools_collation WHERE id = %s", [known]
         ):
             after = known
-        pairs = database.rows("SELECT text, label FROM cbtools_collation WHERE id > %s", [after])
+        pairs = database.rows(
+            "SELECT text, label FROM cbtools_collation WHERE id > %s ORDER BY id", [after]
+        )
         engine.call("learn", store, pairs, not after)
         engine.known[store] = last
     return last
 
 
 def bounds(engine: javascript.Engine, database: Database, keys: list[Any]) -> list[str]:
-    """The sort keys of a query's keys."""
+    """The sort keys of a query's keys; a 400 GatewayError for a number that JavaScript has not."""
     synchronise(engine, database)
-    sort_keys: list[str] = engine.call("bounds", _store(database), keys)
+    try:
+        sort_keys: list[str] = engine.call("bounds", _store(database), keys)
+    except ValueError:
+        raise bad_request("A number in the query's keys is too large") from None
     return sort_keys
+
+
+class Made(NamedTuple):
+    """What a map function made of documents, up to the one at ``end``.
+
+    ``rows`` has five items for each row, as in ``engine.js``; ``errors`` are [uid, message] where
+    it failed; ``stopped`` is why it did not get further.
+    """
+
+    end: int
+    rows: list[Any]
+    errors: list[list[str]]
+    stopped: Exception | None
 
 
 class Run:
@@ -57,15 +76,23 @@ class Run:
         self._after = synchronise(engine, database)
         self._labels: list[list[str]] = []
 
-    def finish(self, engine: javascript.Engine) -> tuple[list[list[Any]], list[list[str]]]:
-        """End a run of a map function: the rows, and [uid, error] where it failed."""
+    def map(self, engine: javascript.Engine, function: str, start: int) -> Made:
+        """Map the documents that the engine has loaded, from ``start`` on, as far as it gets.
+
+        Raises JavaScriptMemory, after which the engine is of no use.
+        """
         store = _store(self._database)
-        made = engine.call("finish", store)
+        stopped: Exception | None = None
+        try:
+            made = engine.call("map", function, store, start, time_limit=javascript.TIME_LIMIT)
+        except javascript.JavaScriptTimeout as error:
+            made = engine.call("stopped", store)
+            stopped = error
         if made["labels"]:
             self._labels += made["labels"]
             # Until they are committed the engine knows more than the store holds.
             engine.known[store] = self
-        return made["rows"], made["errors"]
+        return Made(made["end"], made["rows"], made["errors"], stopped)
 
     def keep(self) -> bool:
         """Keep the labels, inside the transaction that writes the rows.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from . import gojson, javascript
+from . import canonical, gojson, javascript
 from .database import Database
 from .errors import bad_request, missing
 from .index import Index, compile_function, drop_unused
@@ -47,7 +47,7 @@ def shown(design: Mapping[str, Any]) -> dict[str, Any]:
     """A design document as the gateway shows it."""
     answer: dict[str, Any] = {"language": "javascript"}
     if design.get("views"):
-        raw = design.get("options", {}).get("raw", False)
+        raw = (design.get("options") or {}).get("raw", False)
         answer["views"] = {
             name: view if raw else {**view, "map": _WRAPPER.replace("%s", view["map"])}
             for name, view in design["views"].items()
@@ -62,7 +62,7 @@ def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
         database.execute(
             "INSERT INTO cbtools_designs VALUES (%s, %s, %s) "
             "ON CONFLICT (keyspace, name) DO UPDATE SET body = excluded.body",
-            [database.keyspace, name, json.dumps(design)],
+            [database.keyspace, name, canonical.dumps(design)],
         )
         _drop_unused(database)
 
@@ -112,6 +112,12 @@ def _check(name: str, design: Mapping[str, Any]) -> None:
         raise bad_request(
             f"Bad JSON: json: cannot unmarshal {gojson.kind(views)} into Go struct field "
             "DesignDoc.views of type sgbucket.ViewMap"
+        )
+    options = {} if design.get("options") is None else design["options"]
+    if not isinstance(options, dict):
+        raise bad_request(
+            f"Bad JSON: json: cannot unmarshal {gojson.kind(options)} into Go struct field "
+            "DesignDoc.options of type sgbucket.DesignDocOptions"
         )
     for view_name, functions in views.items():
         _check_view(f"view {name}/{view_name}", functions)

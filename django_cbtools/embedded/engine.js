@@ -10,13 +10,13 @@ var cbtools = (function () {
   "use strict";
   var compare = new Intl.Collator("en-US").compare; // English does not differ from the root order
   var functions = new Map();
-  var documents = [], progress = null;
+  var uids = [], revs = [], bodies = [], progress = null;
   var MAX_DEPTH = 100; // of a key
 
   // ---------------------------------------------------------------- labels
 
   var DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  var BASE = BigInt(DIGITS.length);
+  var BASE = BigInt(DIGITS.length), ROOM = BASE * BASE;
   var END = " "; // sorts below every digit and tag
   var dictionaries = new Map();
 
@@ -37,16 +37,16 @@ var cbtools = (function () {
     return label.replace(/0+$/, "");
   }
 
-  // `count` labels strictly between `low` and `high` (null: no bound). They leave little room below
-  // them and much above, since keys often come in rising order: dates, counters.
-  function between(low, high, count) {
+  // `count` labels strictly between `low` and `high` (null: no bound), spread evenly; `rising` ones
+  // leave most of the room above them to those that are going to follow.
+  function between(low, high, count, rising) {
     var width = Math.max(low ? low.length : 0, high ? high.length : 0, 4);
     for (;; width += 2) {
       var from = low ? toNumber(low, width) : 0n;
       var to = high ? toNumber(high, width) : BASE ** BigInt(width);
       var step = (to - from) / BigInt(count + 1);
-      if (step > BASE * BASE) step = BASE * BASE;
-      if (step > 0n) {
+      if (step >= (rising ? ROOM : 1n)) {
+        if (rising) step = ROOM;
         var labels = [];
         for (var i = 1; i <= count; i++) labels.push(toLabel(from + step * BigInt(i), width));
         return labels;
@@ -55,7 +55,9 @@ var cbtools = (function () {
   }
 
   function dictionary(store) {
-    if (!dictionaries.has(store)) dictionaries.set(store, { labels: new Map(), order: [] });
+    if (!dictionaries.has(store)) {
+      dictionaries.set(store, { labels: new Map(), order: [], recent: new Set() });
+    }
     return dictionaries.get(store);
   }
 
@@ -69,6 +71,14 @@ var cbtools = (function () {
       if (sign < 0) low = middle + 1; else high = middle;
     }
     return { index: low, found: false };
+  }
+
+  // Texts such as dates and counters come one after the other. Without knowing which have come last,
+  // halving the room between one and what is behind it all would make every sixth label longer.
+  function remember(words, pairs) {
+    if (pairs.length) {
+      words.recent = new Set(pairs.slice(-16).map(function (pair) { return pair[0]; }));
+    }
   }
 
   // Give labels to texts that have none; the new [text, label] pairs.
@@ -97,7 +107,8 @@ var cbtools = (function () {
       var labels = between(
         before === undefined ? null : words.labels.get(before),
         next === undefined ? null : words.labels.get(next),
-        groups.length
+        groups.length,
+        words.recent.has(before)
       );
       while (taken < spot.index) order.push(words.order[taken++]);
       groups.forEach(function (group, n) {
@@ -107,6 +118,7 @@ var cbtools = (function () {
     }
     while (taken < words.order.length) order.push(words.order[taken++]);
     words.order = order;
+    remember(words, pairs);
     return pairs;
   }
 
@@ -124,6 +136,7 @@ var cbtools = (function () {
         var label = words.labels.get(text);
         return !seen.has(label) && seen.add(label);
       });
+    remember(words, pairs);
   }
 
   // -------------------------------------------------------------- sort keys
@@ -244,17 +257,21 @@ var cbtools = (function () {
     }
   }
 
+  // Documents to map: their uids, revisions and bodies.
   function load(batch) {
-    documents = batch;
-    progress = { at: 0, rows: [], keys: [], errors: [] };
+    uids = batch[0];
+    revs = batch[1];
+    bodies = batch[2];
+    progress = { at: 0, before: 0, rows: [], keys: [], errors: [] };
   }
 
-  // Map documents ([uid, rev, body, sequence] each) from index `start` on. What has been done is in
-  // `progress`, where it can be fetched even after the run has been stopped.
-  function map(name, start) {
+  // Map the documents from index `start` on. What has been done is in `progress`, where it can be
+  // fetched even after the run has been stopped. `rows` has five items for each row: sort key, uid,
+  // position among the document's rows, key and value.
+  function map(name, store, start) {
     var fn = functions.get(name);
-    progress = { at: start, rows: [], keys: [], errors: [] };
-    var rows = progress.rows, keys = progress.keys, first;
+    progress = { at: start, before: 0, rows: [], keys: [], errors: [] };
+    var rows = progress.rows, keys = progress.keys, position;
     Object.assign(globalThis, globals);
     globalThis.emit = function (key, value) {
       var keyText = JSON.stringify(key) || "null", valueText = JSON.stringify(value) || "null";
@@ -263,39 +280,44 @@ var cbtools = (function () {
       if (typeof key !== "string") key = JSON.parse(keyText);
       if (typeof key === "object") checkDepth(key, MAX_DEPTH);
       keys.push(key);
-      rows.push([null, documents[progress.at][0], rows.length - first, keyText, valueText]);
+      rows.push(null, uids[progress.at], position++, keyText, valueText);
     };
-    for (var i = start; i < documents.length; i++) {
+    for (var i = start; i < uids.length; i++) {
       progress.at = i;
-      first = rows.length;
-      var row = documents[i];
+      progress.before = keys.length;
+      position = 0;
       try {
-        fn(row[2], { id: row[0], rev: { rev: row[1] }, type: "json" });
+        fn(bodies[i], { id: uids[i], rev: { rev: revs[i] }, type: "json" });
       } catch (error) {
-        keys.length = rows.length = first;
-        progress.errors.push([row[0], describe(error)]);
+        forget();
+        progress.errors.push([uids[i], describe(error)]);
       }
     }
-    progress.at = documents.length;
+    progress.at = uids.length;
+    return finish(store);
   }
 
-  // After a run was stopped: drop what the document has emitted that it was at.
-  function stopped() {
-    if (progress.at === documents.length) return progress.at;
-    var rows = progress.rows, uid = documents[progress.at][0], length = rows.length;
-    while (length && rows[length - 1][1] === uid) length--;
-    progress.keys.length = rows.length = length;
-    return progress.at;
+  // Drop what the document has emitted that the run is at.
+  function forget() {
+    progress.keys.length = progress.before;
+    progress.rows.length = progress.before * 5;
   }
 
-  // The rows of the last run with their sort keys, the labels that are new, and the errors.
+  // After a run was stopped: what it has made, without what the document emitted that it was at.
+  function stopped(store) {
+    if (progress.at < uids.length) forget();
+    return finish(store);
+  }
+
+  // What the last run has made: rows with their sort keys, labels that are new, and errors; `end` is
+  // the document that it came to.
   function finish(store) {
     var words = dictionary(store), unknown = new Set();
     progress.keys.forEach(function (key) { collect(key, words.labels, unknown); });
     var labels = place(words, Array.from(unknown));
     function label(text) { return words.labels.get(text); }
-    progress.rows.forEach(function (row, n) { row[0] = encode(progress.keys[n], label); });
-    return { rows: progress.rows, labels: labels, errors: progress.errors };
+    progress.keys.forEach(function (key, n) { progress.rows[n * 5] = encode(key, label); });
+    return { end: progress.at, rows: progress.rows, labels: labels, errors: progress.errors };
   }
 
   function reduce(name, keys, values, rereduce) {
@@ -311,7 +333,6 @@ var cbtools = (function () {
       compile: compile,
       learn: learn,
       bounds: bounds,
-      finish: finish,
       stopped: stopped,
       map: map,
       load: load,

@@ -28,10 +28,14 @@ BATCH_LENGTH = 16 * 1024 * 1024
 MAX_STOPPED = 5
 
 
-class _Entry(NamedTuple):
-    sequence: int
-    uid: str
-    deleted: int
+class _Batch(NamedTuple):
+    """Documents in the order of their sequences; ``live`` are the places of those not deleted,
+    ``documents`` their JSON."""
+
+    sequences: list[int]
+    uids: list[str]
+    live: list[int]
+    documents: str
 
 
 def signature(source: str) -> str:
@@ -90,19 +94,19 @@ class Index:
         stopped, size = 0, BATCH
         while True:
             view, done, _ = self.state()
-            entries, documents = self._read(done, size)
-            if not entries:
+            batch = self._read(done, size)
+            if not batch.uids:
                 return
             try:
-                mapped = _map(self, entries, documents, MAX_STOPPED - stopped)
+                mapped = _map(self, batch, MAX_STOPPED - stopped)
             except javascript.JavaScriptMemory as error:
                 # The engine is lost, and with it what this run has done.
-                if len(entries) > 1:
-                    size = max(1, len(entries) // 10)
+                if len(batch.uids) > 1:
+                    size = max(1, len(batch.uids) // 10)
                     continue
-                _log_stopped(self.name, error, entries[0])
-                mapped = _Mapped(entries, stopped=1)
-            self._write(view, done, mapped)
+                _log_left_out(self.name, batch.uids[0], error)
+                mapped = _Mapped(count=1, stopped=1)
+            self._write(view, done, batch, mapped)
             size = min(size * 10, BATCH)
             stopped += mapped.stopped
             if stopped >= MAX_STOPPED:
@@ -113,23 +117,32 @@ class Index:
                     "out; ask again to go on with the others.",
                 )
 
-    def _read(self, done: int, size: int) -> tuple[list[_Entry], str]:
-        # SQLite puts the JSON together, so that Python need not touch the documents.
-        (row,) = self.database.rows(
-            "SELECT json_group_array(json_array(sequence, uid, deleted)), "
-            "coalesce(group_concat(CASE WHEN NOT deleted THEN '[' || json_quote(uid) || ',' || "
-            "json_quote(rev) || ',' || body || ']' END), '') "
-            "FROM (SELECT sequence, uid, rev, deleted, body, "
-            "sum(length(body)) OVER (ORDER BY sequence) - length(body) AS before "
-            "FROM (SELECT sequence, uid, rev, deleted, body FROM cbtools_documents "
-            "WHERE keyspace = %s AND sequence > %s ORDER BY sequence LIMIT %s)) "
-            "WHERE before < %s",
-            [self.database.keyspace, done, size, BATCH_LENGTH],
+    def _read(self, done: int, size: int) -> _Batch:
+        rows, length = [], 0
+        with self.database.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT sequence, uid, rev, deleted, body FROM cbtools_documents "
+                "WHERE keyspace = %s AND sequence > %s ORDER BY sequence LIMIT %s",
+                [self.database.keyspace, done, size],
+            )
+            for row in cursor:
+                rows.append(row)
+                length += len(row[4])
+                if length > BATCH_LENGTH:
+                    break
+        live = [place for place, row in enumerate(rows) if not row[3]]
+        uids = json.dumps([rows[place][1] for place in live])
+        revs = json.dumps([rows[place][2] for place in live])
+        bodies = ",".join([rows[place][4] for place in live])
+        return _Batch(
+            [row[0] for row in rows],
+            [row[1] for row in rows],
+            live,
+            f"[{uids},{revs},[{bodies}]]",
         )
-        return [_Entry(*entry) for entry in json.loads(row[0])], row[1]
 
-    def _write(self, view: int, done: int, mapped: _Mapped) -> None:
-        if not mapped.entries:
+    def _write(self, view: int, done: int, batch: _Batch, mapped: _Mapped) -> None:
+        if not mapped.count:
             return
         database = self.database
         with database.atomic():
@@ -139,68 +152,67 @@ class Index:
             if not database.execute(
                 "UPDATE cbtools_views SET sequence = %s, updated = %s WHERE id = %s "
                 "AND signature = %s AND sequence = %s",
-                [mapped.entries[-1].sequence, time.time(), view, signature(self.source), done],
+                [
+                    batch.sequences[mapped.count - 1],
+                    time.time(),
+                    view,
+                    signature(self.source),
+                    done,
+                ],
             ):
                 return
             if done:
                 database.execute(
                     "DELETE FROM cbtools_view_rows WHERE view = %s "
                     "AND uid IN (SELECT value FROM json_each(%s))",
-                    [view, json.dumps([entry.uid for entry in mapped.entries])],
+                    [view, json.dumps(batch.uids[: mapped.count])],
                 )
             database.execute_many(
-                "INSERT INTO cbtools_view_rows VALUES (%s, %s, %s, %s, %s, %s)",
-                [(view, *row) for row in mapped.rows],
+                f"INSERT INTO cbtools_view_rows VALUES ({view:d}, %s, %s, %s, %s, %s)",
+                zip(*[iter(mapped.rows)] * 5, strict=True),
             )
 
 
 @dataclass
 class _Mapped:
-    """What a map function made of documents."""
+    """What a map function made of the first ``count`` documents of a batch: five items a row."""
 
-    entries: list[_Entry]
-    rows: list[list[Any]] = field(default_factory=list)
+    count: int
+    rows: list[Any] = field(default_factory=list)
     labels: collation.Run | None = None
     stopped: int = 0
 
 
-def _map(index: Index, entries: list[_Entry], documents: str, stops_left: int) -> _Mapped:
+def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
     """Map documents, up to the one whose stop was the last that is left."""
-    live = [entry for entry in entries if not entry.deleted]
+    live = batch.live
     with javascript.engine() as engine:
-        key = compile_function(engine, index.source, f"map function of {index.name}")
+        function = compile_function(engine, index.source, f"map function of {index.name}")
         labels = collation.Run(engine, index.database)
-        mapped = _Mapped(entries, labels=labels)
-        engine.call_text(f'["load",[{documents}]]')
+        mapped = _Mapped(len(batch.uids), labels=labels)
+        engine.call_text(f'["load",{batch.documents}]')
         at = 0
         while at < len(live):
             if mapped.stopped >= stops_left:
-                mapped.entries = entries[: entries.index(live[at])]
+                mapped.count = live[at]
                 break
-            start = at
-            try:
-                engine.call("map", key, start, time_limit=javascript.TIME_LIMIT)
-                at = len(live)
-            except javascript.JavaScriptTimeout as error:
-                at = engine.call("stopped")
+            made = labels.map(engine, function, at)
+            mapped.rows += made.rows
+            for uid, message in made.errors:
+                _log_left_out(index.name, uid, message)
+            if made.stopped is not None and made.end == at:
                 # Whoever is stopped at once has had all the time for itself.
-                if at == start:
-                    _log_stopped(index.name, error, live[at])
-                    mapped.stopped += 1
-                    at += 1
-            rows, errors = labels.finish(engine)
-            mapped.rows += rows
-            for uid, message in errors:
-                logger.warning(
-                    "The map function of %s failed for document %s, which is left out: %s",
-                    index.name, uid, message,
-                )  # fmt: skip
+                _log_left_out(index.name, batch.uids[live[at]], made.stopped)
+                mapped.stopped += 1
+                at += 1
+            else:
+                at = made.end
     return mapped
 
 
-def _log_stopped(name: str, error: javascript.JavaScriptError, entry: _Entry) -> None:
+def _log_left_out(name: str, uid: str, why: object) -> None:
     logger.warning(
-        "The map function of %s was %s for document %s, which is left out.", name, error, entry.uid
+        "The map function of %s failed for document %s, which is left out: %s", name, uid, why
     )
 
 

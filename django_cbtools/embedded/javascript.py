@@ -67,6 +67,9 @@ class Engine:
         try:
             answer: str = self._function(text, timeout_sec=time_limit)
         except JSTimeoutException as error:
+            # V8 takes a moment to stop, and has done so when it answers again.
+            with contextlib.suppress(JSEvalException):
+                self._context.eval("0")
             raise JavaScriptTimeout(f"stopped after {time_limit} s") from error
         except JSEvalException as error:
             if isinstance(error, JSOOMException) or self._context.was_hard_memory_limit_reached():
@@ -77,7 +80,7 @@ class Engine:
 
     def call(self, name: str, *args: Any, time_limit: float | None = None) -> Any:
         """Call one of engine.js's functions with values that JSON can carry."""
-        text = json.dumps([name, *args], separators=(",", ":"))
+        text = json.dumps([name, *args], separators=(",", ":"), allow_nan=False)
         return json.loads(self.call_text(text, time_limit))
 
     def close(self) -> None:

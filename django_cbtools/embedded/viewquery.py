@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class ViewQuery:
 
 
 def _number(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or (name == "limit" and int(text) == 0):
+    if not re.fullmatch("[0-9]{1,18}", text) or (name == "limit" and int(text) == 0):
         raise GatewayError(500, f"Internal error: invalid {name} parameter in view query: {text}")
     return int(text)
 
