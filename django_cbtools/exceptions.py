@@ -16,6 +16,10 @@ class CouchbaseModelError(Exception):
     """A document is used in a way that its model does not allow."""
 
 
+class CouchbaseValueError(CouchbaseModelError, ValueError):
+    """A value that its field cannot store."""
+
+
 class SyncGatewayException(Exception):
     """The gateway refused a request, or could not be asked.
 

@@ -6,12 +6,11 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
-from urllib.parse import quote
 
 from django_cbtools import conf
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import ADMIN, loads, request
+from django_cbtools.sync_gateway.client import ADMIN, loads, quote_name, request
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +133,7 @@ def get_stale() -> Any:
 
 def parse_view_name(view_name: str) -> tuple[str, str]:
     """``'design/view'`` in its two parts; ``'view'`` is in design document ``django_cbtools``."""
-    design, slash, view = view_name.partition("/")
+    design, slash, view = str(view_name).partition("/")
     return (design, view) if slash else (DEFAULT_DESIGN, design)
 
 
@@ -149,7 +148,7 @@ def view_rows(view_name: str, query: Query | Mapping[str, Any] | None = None) ->
 def _view_rows(view_name: str, query: Query, **defaults: Any) -> list[ViewRow]:
     design, view = parse_view_name(view_name)
     parameters = query.query_string(stale=get_stale(), **defaults)
-    path = ("_design", quote(design, safe=""), "_view", quote(view, safe=""))
+    path = ("_design", quote_name(design, "design document"), "_view", quote_name(view, "view"))
     try:
         answer = loads(request(ADMIN, "GET", *path, query=parameters))
     except SyncGatewayNotFound as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ from django_cbtools import conf
 from django_cbtools.exceptions import CouchbaseModelError
 from django_cbtools.signals import cb_post_delete, cb_post_save, cb_pre_delete, cb_pre_save
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.client import parse
 from django_cbtools.sync_gateway.facade import row_exception
 
 from . import values
@@ -88,7 +88,7 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
         """An instance from what :meth:`document_columns` select."""
         found = dict(zip(field_names, values, strict=True))
         instance = cls()
-        instance._fill(found["uid"], found["rev"], json.loads(found["_document"]))
+        instance._fill(found["uid"], found["rev"], parse(found["_document"]))
         instance._state.db = db
         return instance
 
@@ -102,7 +102,9 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
         """The document's uid; made now where it has none."""
         if not self.uid:
             self.uid = new_uid(self.uid_prefix)
-        return str(self.uid)
+        if not isinstance(self.uid, str):
+            raise CouchbaseModelError(f"The uid of a document is a text, not {self.uid!r}")
+        return self.uid
 
     def get_doc_type(self) -> str:
         return self.type_name()
@@ -186,6 +188,10 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
         """What has to be done before the document is written, alone or in bulk."""
         if not self.channels:
             raise CouchbaseModelError("Empty channels list can not be saved")
+        if not isinstance(self.channels, (list, tuple)) or not all(
+            isinstance(name, str) for name in self.channels
+        ):
+            raise CouchbaseModelError(f"channels is a list of names, not {self.channels!r}")
         cb_pre_save.send(sender=type(self), instance=self)
         self.updated = timezone.now()
         if self.created is None:

@@ -7,6 +7,10 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.core.exceptions import ValidationError
+
+from django_cbtools.exceptions import CouchbaseValueError
+
 from . import values
 
 logger = logging.getLogger(__name__)
@@ -80,9 +84,14 @@ class DocumentJSON:
             return read[1]
         if value is None:
             return None
-        if stored.kind.to_json is not None:
-            return stored.kind.to_json(value)
-        return stored.field.get_prep_value(value)
+        try:
+            if stored.kind.to_json is not None:
+                return stored.kind.to_json(value)
+            return stored.field.get_prep_value(value)
+        except (TypeError, ValueError, ValidationError) as error:
+            raise CouchbaseValueError(
+                f"Document {self.uid}: field {stored.field.name} cannot store {value!r}: {error}"
+            ) from error
 
     def from_dict(self, dict_payload: Mapping[str, Any]) -> None:
         """Take over the keys that are given, of a document's JSON or a form's cleaned data.

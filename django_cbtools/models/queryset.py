@@ -31,6 +31,7 @@ class DocumentQuery(sql.Query):
                 "['django_cbtools.routers.DocumentRouter']. Without an ORM for them, documents are "
                 "loaded by uid or by views."
             )
+        conf.uses_embedded_gateway()  # it refuses settings that contradict each other
         return super().get_compiler(using, connection, elide_empty)
 
 

@@ -72,7 +72,11 @@ def _decimal_from_json(value: Any) -> decimal.Decimal:
 
 
 def _decimal_to_json(value: Any) -> str:
-    if isinstance(value, decimal.Decimal) and not value.is_finite():
+    try:
+        number = decimal.Decimal(str(value))
+    except decimal.InvalidOperation:
+        raise ValueError(f"{value!r} is no decimal") from None
+    if not number.is_finite():
         raise ValueError(f"{value} cannot be kept in JSON")
     return str(value)
 
@@ -84,7 +88,11 @@ def _float_to_json(value: Any) -> Any:
 
 
 def _iso(value: Any) -> str:
-    return value if isinstance(value, str) else str(value.isoformat())
+    if isinstance(value, str):
+        return value
+    if not hasattr(value, "isoformat"):
+        raise ValueError(f"{value!r} is no date or time")
+    return str(value.isoformat())
 
 
 def _microseconds(value: Any) -> int:

@@ -8,6 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
+
 from django_cbtools import conf
 from django_cbtools.exceptions import (
     SyncGatewayBadRequest,
@@ -51,7 +53,8 @@ def request(
     base = gateway.admin if port == ADMIN else gateway.public
     if not base:
         conf.require("SYNC_GATEWAY_ADMIN_URL", "users and views go through the gateway's admin API")
-    bucket = conf.get("SYNC_GATEWAY_BUCKET")
+    setting = "SYNC_GATEWAY_ADMIN_URL" if port == ADMIN else "SYNC_GATEWAY_URL"
+    bucket = conf.require("SYNC_GATEWAY_BUCKET", "the name of the gateway's database")
     url = "/".join((base, quote(bucket, safe=""), *path))
     data = None if body is None else dumps(body)
     headers = {"Content-Type": "application/json"} if data is not None else None
@@ -61,8 +64,10 @@ def request(
             method, url, params=query, data=data, headers=headers,
             auth=transport.auth(port), timeout=gateway.timeout,
         )  # fmt: skip
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+        # Its own words may have a password in them.
+        raise ImproperlyConfigured(f"{setting} is no address of a gateway.") from None
     except requests.RequestException as error:
-        setting = "SYNC_GATEWAY_ADMIN_URL" if port == ADMIN else "SYNC_GATEWAY_URL"
         raise SyncGatewayUnavailable(
             f"The gateway at {_host(base)} did not answer {method} /{'/'.join((bucket, *path))}: "
             f"{type(error).__name__}. Is it running, and is {setting} right?",
@@ -81,14 +86,14 @@ def dumps(value: Any) -> bytes:
     """A value as JSON; raises SyncGatewayBadRequest for what JSON cannot carry, NaN included."""
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise SyncGatewayBadRequest(f"This cannot be sent as JSON: {error}") from error
 
 
 def loads(response: requests.Response) -> Any:
     """The JSON of an answer; raises SyncGatewayUnavailable where it is none."""
     try:
-        return response.json()
+        return parse(response.content)
     except ValueError as error:
         raise SyncGatewayUnavailable(
             f"The answer from {_host(response.url)} is no JSON: it does not come from a gateway, "
@@ -97,16 +102,44 @@ def loads(response: requests.Response) -> Any:
         ) from error
 
 
+def parse(text: str | bytes) -> Any:
+    """JSON from a gateway. A number of thousands of digits, which Python refuses, is infinite: it
+    can be read with its document, and is refused when the document is saved."""
+    return json.loads(text, parse_int=_int)
+
+
+def _int(digits: str) -> float:
+    return int(digits) if len(digits) < 4000 else float(digits)
+
+
+def quote_name(name: str, what: str) -> str:
+    """The name of a user or a view as a path segment.
+
+    Raises SyncGatewayBadRequest for what cannot be one.
+    """
+    if not _is_text(name) or name in ("", ".", ".."):
+        raise SyncGatewayBadRequest(f"{name!r} cannot be the name of a {what}.")
+    return quote(name, safe="")
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text that UTF-8 can carry."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
 def quote_uid(uid: str) -> str:
     """A document's uid as a path segment.
 
     Raises SyncGatewayBadRequest for what cannot be one: it would be another address.
     """
     if (
-        not isinstance(uid, str)
+        not _is_text(uid)
         or not uid
         or uid.startswith("_")
-        or len(uid.encode("utf-8", "replace")) > MAX_ID_BYTES
+        or len(uid.encode()) > MAX_ID_BYTES
         or not {".", ".."}.isdisjoint(uid.split("/"))
     ):
         raise SyncGatewayBadRequest(
@@ -141,5 +174,8 @@ def _exception(
 
 def _host(url: str) -> str:
     """An address without a login that may be in it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "its address"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
 
 from django_cbtools import conf
-from django_cbtools.exceptions import SyncGatewayBulkError, SyncGatewayException
+from django_cbtools.exceptions import (
+    SyncGatewayBadRequest,
+    SyncGatewayBulkError,
+    SyncGatewayException,
+    SyncGatewayNotFound,
+)
 
-from .client import ADMIN, PUBLIC, dumps, loads, quote_uid, request
+from .client import ADMIN, PUBLIC, dumps, loads, quote_name, quote_uid, request
 
 if TYPE_CHECKING:
     import requests
@@ -72,7 +76,11 @@ class SyncGateway:
     @staticmethod
     def bulk_docs(docs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Write documents in one request; a row for each, with its ``rev`` or its ``error``."""
+        if isinstance(docs, (str, bytes)) or not isinstance(docs, Sequence):
+            raise SyncGatewayBadRequest(f"{docs!r} is no list of documents.")
         for doc in docs:
+            if not isinstance(doc, Mapping):
+                raise SyncGatewayBadRequest(f"{doc!r} is no document.")
             if "_id" in doc:
                 quote_uid(doc["_id"])
         rows: list[dict[str, Any]] = loads(
@@ -93,7 +101,7 @@ class SyncGateway:
             return {"rows": []}
         query = {"include_docs": "true"}
         if uids:
-            keys = [uids] if isinstance(uids, str) else list(uids)
+            keys = _texts(uids, "uids")
             response = request(PUBLIC, "POST", "_all_docs", query=query, body={"keys": keys})
         else:
             response = request(PUBLIC, "GET", "_all_docs", query=query)
@@ -110,21 +118,35 @@ class SyncGateway:
         admin_channels: Iterable[str] | None = None,
         disabled: bool | None = None,
     ) -> bool:
-        """Make a user, or change what is given; the channel ``public`` is always granted."""
+        """Make a user, or change what is given; the channel ``public`` is always granted.
+
+        Without ``admin_channels`` a user who is there keeps his own.
+        """
+        if admin_channels is None:
+            admin_channels = SyncGateway._channels_of(username)
+        admin_channels = _texts(admin_channels, "admin_channels")
         config: dict[str, Any] = {
             "email": email,
             "password": password,
-            "admin_channels": list(dict.fromkeys([*(admin_channels or ()), CHANNEL_PUBLIC])),
+            "admin_channels": list(dict.fromkeys([*admin_channels, CHANNEL_PUBLIC])),
             "disabled": disabled,
         }
         config = {key: value for key, value in config.items() if value is not None}
-        request(ADMIN, "PUT", "_user", _segment(username), body=config)
+        request(ADMIN, "PUT", "_user", quote_name(username, "user"), body=config)
         return True
+
+    @staticmethod
+    def _channels_of(username: str) -> list[str]:
+        try:
+            channels: list[str] = SyncGateway.get_user(username).get("admin_channels", [])
+        except SyncGatewayNotFound:
+            channels = []
+        return channels
 
     @staticmethod
     def get_user(username: str) -> dict[str, Any]:
         """A user's configuration: ``name``, ``email``, ``admin_channels``, ``disabled``, ..."""
-        user: dict[str, Any] = loads(request(ADMIN, "GET", "_user", _segment(username)))
+        user: dict[str, Any] = loads(request(ADMIN, "GET", "_user", quote_name(username, "user")))
         return user
 
     @staticmethod
@@ -150,7 +172,7 @@ class SyncGateway:
 
     @staticmethod
     def delete_user(username: str) -> bool:
-        request(ADMIN, "DELETE", "_user", _segment(username))
+        request(ADMIN, "DELETE", "_user", quote_name(username, "user"))
         return True
 
     @staticmethod
@@ -216,10 +238,13 @@ def row_exception(uid: str, row: Mapping[str, Any]) -> SyncGatewayException:
     )
 
 
-def _segment(name: str) -> str:
-    if not name or name in (".", ".."):
-        raise SyncGatewayException(f"{name!r} cannot be a user's name.")
-    return quote(name, safe="")
+def _texts(values: Any, what: str) -> list[str]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise SyncGatewayBadRequest(f"{what} is a list of texts, not {values!r}.")
+    texts = list(values)
+    if not all(isinstance(text, str) for text in texts):
+        raise SyncGatewayBadRequest(f"{what} is a list of texts, not {texts!r}.")
+    return texts
 
 
 def _body(document: Document) -> dict[str, Any]:
@@ -233,7 +258,7 @@ def _batches(documents: Iterable[Document]) -> Iterable[list[tuple[Document, dic
     batch: list[tuple[Document, dict[str, Any]]] = []
     size = 0
     for document in documents:
-        body = {"_id": document.get_uid(), **_body(document)}
+        body = {**_body(document), "_id": document.get_uid()}
         length = len(dumps(body))
         if batch and (len(batch) == BULK_COUNT or size + length > BULK_BYTES):
             yield batch

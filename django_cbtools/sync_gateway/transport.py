@@ -54,7 +54,9 @@ def auth(port: str) -> HTTPBasicAuth | None:
     """The login for a port, None where the settings have none."""
     prefix = "SYNC_GATEWAY_ADMIN" if port == "admin" else "SYNC_GATEWAY"
     user = conf.get(f"{prefix}_USER")
-    return HTTPBasicAuth(user, conf.get(f"{prefix}_PASSWORD") or "") if user else None
+    password = conf.get(f"{prefix}_PASSWORD") or ""
+    # Texts would be sent as Latin-1.
+    return HTTPBasicAuth(user.encode(), password.encode()) if user else None
 
 
 def _make() -> Transport:
