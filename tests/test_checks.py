@@ -26,12 +26,12 @@ def ids(model):
     return {message.id for message in check_documents(None) if message.obj.model is model}
 
 
-def test_the_projects_documents_pass():
+def test_the_projects_documents_pass(db):
     assert check_documents(None) == []
     assert checks.run_checks(tags=["models"]) == []
 
 
-def test_many_to_many_is_refused(declared):
+def test_many_to_many_is_refused(db, declared):
     class CBTagged(CouchbaseModel):
         class Meta:
             abstract = True
@@ -42,7 +42,7 @@ def test_many_to_many_is_refused(declared):
     assert "cbtools.E001" in ids(CBTagged)
 
 
-def test_documents_get_djangos_own_checks(declared):
+def test_documents_get_djangos_own_checks(db, declared):
     class CBClashing(CouchbaseModel):
         class Meta:
             abstract = True

@@ -149,6 +149,7 @@ def test_order_of_half_characters(view, texts):
 
 @any_number
 @given(st.lists(texts, min_size=1, max_size=8), st.lists(texts, min_size=1, max_size=5))
+@example(["a", "é"], ["a\0", "e\u0301", "A", "á"])
 def test_bounds_that_are_no_key_keep_no_label(view, known, asked):
     with suppress(RolledBack), transaction.atomic():
         written = [(str(n), text) for n, text in enumerate(known)]
@@ -160,6 +161,7 @@ def test_bounds_that_are_no_key_keep_no_label(view, known, asked):
             above = {uid for uid, other in written if places[other] >= places[text]}
             assert set(ids(startkey=text)) == above
             assert set(ids(endkey=text, inclusive_end=False)) == set(dict(written)) - above
+            assert set(ids(key=text)) == equal_to(text, written)
         assert labels() == before
         raise RolledBack
 
@@ -360,6 +362,7 @@ def test_another_process_gives_out_labels_in_the_place_of_those_rolled_back(comm
     with suppress(RolledBack), transaction.atomic():
         write({"own1": {"text": "b"}, "own2": {"text": "x"}})
         assert ids() == ["own1", "own2"]
+        assert ids(key="b") == ["own1"]
         raise RolledBack
     assert finish(start(file, "other", [["c", "x"]])) == [["c", "other0-0"], ["x", "other0-1"]]
     assert ids(key="c") == ["other0-0"]

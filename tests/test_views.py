@@ -161,6 +161,28 @@ def test_reduced_rows(fruit, view, parameters, expected):
     assert {row.id for row in found} <= {""}
 
 
+def test_rows_of_one_document_with_one_key(db):
+    put_view("function (doc, meta) { for (var i = 0; i < 3; i++) emit('k', [meta.id, i]); }")
+    write({"a": {}, "b": {}})
+    expected = [["a", 0], ["a", 1], ["a", 2], ["b", 0], ["b", 1], ["b", 2]]
+    assert [row.value for row in rows()] == expected
+    assert [row.value for row in rows(key="k", descending=True)] == expected[::-1]
+    assert [row.value for row in rows(skip=1, limit=3)] == expected[1:4]
+
+
+def test_order_of_numbers(db):
+    numbers = [
+        -1.7e308, -(2**53), -1.5, -1, -0.30000000000000004, -0.3, -5e-324, 0, 5e-324, 0.3,
+        0.30000000000000004, 1, 2, 10, 2**31, 2**32, 2**53, 1e21, 1.7e308,
+    ]  # fmt: skip
+    write({f"{n:02}": {"n": number} for n, number in reversed(list(enumerate(numbers)))})
+    put_view("function (doc, meta) { emit(doc.n, null); }")
+    assert [row.key for row in rows()] == numbers
+    for n, number in enumerate(numbers):
+        assert ids(key=number) == [f"{n:02}"]
+    assert ids(key=-0.0) == ["07"]
+
+
 def test_rows_in_spite_of_a_reduce(fruit):
     assert ids("d/sum", reduce=False) == ALL
     # Nothing is grouped that is not reduced.
