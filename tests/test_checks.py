@@ -11,6 +11,9 @@ from django_cbtools.checks import check_documents
 from django_cbtools.models import CouchbaseModel, ForeignKey, query_view
 from tests.testapp.models import CBArticle, CBAuthor
 
+# Django's checks of JSON fields ask the databases, all of them, what they can do.
+pytestmark = pytest.mark.django_db(databases="__all__")
+
 
 @pytest.fixture
 def declared():
@@ -26,12 +29,12 @@ def ids(model):
     return {message.id for message in check_documents(None) if message.obj.model is model}
 
 
-def test_the_projects_documents_pass(db):
+def test_the_projects_documents_pass():
     assert check_documents(None) == []
     assert checks.run_checks(tags=["models"]) == []
 
 
-def test_many_to_many_is_refused(db, declared):
+def test_many_to_many_is_refused(declared):
     class CBTagged(CouchbaseModel):
         class Meta:
             abstract = True
@@ -42,7 +45,7 @@ def test_many_to_many_is_refused(db, declared):
     assert "cbtools.E001" in ids(CBTagged)
 
 
-def test_documents_get_djangos_own_checks(db, declared):
+def test_documents_get_djangos_own_checks(declared):
     class CBClashing(CouchbaseModel):
         class Meta:
             abstract = True
