@@ -352,20 +352,23 @@ def test_documents_that_are_too_much_together(db, caplog, little_memory, monkeyp
 # --------------------------------------------------------- the engine's process
 
 
-def test_threads_share_the_engine(transactional_db):
-    put_view(BY_N)
-    write({f"u{n}": {"n": n} for n in range(20)})
-    barrier = threading.Barrier(4)
+def test_threads_share_the_engine(transactional_db, monkeypatch):
+    monkeypatch.setattr(index, "BATCH", 3)
+    views = [f"function (doc, meta) {{ emit(doc.n, {n}); }}" for n in range(4)]
+    put_design("d", **{f"v{n}": source for n, source in enumerate(views)})
+    write({f"u{n:02}": {"n": f"key {n:02}"} for n in range(60)})
+    barrier = threading.Barrier(len(views))
 
-    def ask(_):
+    def ask(view):
         barrier.wait()
         try:
-            return [ids(key=n) for n in range(20)]
+            return [(row.id, row.value) for row in rows(f"d/v{view}")]
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(ask, range(4))) == [[[f"u{n}"] for n in range(20)]] * 4
+    with ThreadPoolExecutor(len(views)) as pool:
+        for view, found in enumerate(pool.map(ask, range(len(views)))):
+            assert found == [(f"u{n:02}", view) for n in range(60)]
 
 
 def test_without_mini_racer(monkeypatch):

@@ -81,19 +81,14 @@ var cbtools = (function () {
     }
   }
 
-  // Give labels to texts that have none; the new [text, label] pairs.
+  // Labels for texts that have none: the [text, label] pairs, and the order with the new texts.
   function place(words, texts) {
     texts.sort(compare);
     var pairs = [], order = [], taken = 0;
-    function label(text, value) {
-      words.labels.set(text, value);
-      pairs.push([text, value]);
-    }
     for (var i = 0; i < texts.length; ) {
       var spot = locate(words.order, texts[i]);
       if (spot.found) {
-        label(texts[i], words.labels.get(words.order[spot.index]));
-        i++;
+        pairs.push([texts[i++], words.labels.get(words.order[spot.index])]);
         continue;
       }
       // All new texts that go into the same gap share it; equal ones share a label.
@@ -113,13 +108,11 @@ var cbtools = (function () {
       while (taken < spot.index) order.push(words.order[taken++]);
       groups.forEach(function (group, n) {
         order.push(group[0]);
-        group.forEach(function (text) { label(text, labels[n]); });
+        group.forEach(function (text) { pairs.push([text, labels[n]]); });
       });
     }
     while (taken < words.order.length) order.push(words.order[taken++]);
-    words.order = order;
-    remember(words, pairs);
-    return pairs;
+    return { pairs: pairs, order: order };
   }
 
   function learn(store, pairs, reset) {
@@ -262,7 +255,7 @@ var cbtools = (function () {
     uids = batch[0];
     revs = batch[1];
     bodies = batch[2];
-    progress = { at: 0, before: 0, rows: [], keys: [], errors: [] };
+    progress = { at: 0, before: 0, rows: [], keys: [], errors: [], placed: null };
   }
 
   // Map the documents from index `start` on. What has been done is in `progress`, where it can be
@@ -270,7 +263,7 @@ var cbtools = (function () {
   // position among the document's rows, key and value.
   function map(name, store, start) {
     var fn = functions.get(name);
-    progress = { at: start, before: 0, rows: [], keys: [], errors: [] };
+    progress = { at: start, before: 0, rows: [], keys: [], errors: [], placed: null };
     var rows = progress.rows, keys = progress.keys, position;
     Object.assign(globalThis, globals);
     globalThis.emit = function (key, value) {
@@ -310,14 +303,21 @@ var cbtools = (function () {
   }
 
   // What the last run has made: rows with their sort keys, labels that are new, and errors; `end` is
-  // the document that it came to.
+  // the document that it came to. Where this is stopped in turn, it is done again: the labels that
+  // have been given out by then stay the same.
   function finish(store) {
     var words = dictionary(store), unknown = new Set();
-    progress.keys.forEach(function (key) { collect(key, words.labels, unknown); });
-    var labels = place(words, Array.from(unknown));
+    if (!progress.placed) {
+      progress.keys.forEach(function (key) { collect(key, words.labels, unknown); });
+      progress.placed = place(words, Array.from(unknown));
+    }
+    var pairs = progress.placed.pairs;
+    pairs.forEach(function (pair) { words.labels.set(pair[0], pair[1]); });
+    words.order = progress.placed.order;
+    remember(words, pairs);
     function label(text) { return words.labels.get(text); }
     progress.keys.forEach(function (key, n) { progress.rows[n * 5] = encode(key, label); });
-    return { end: progress.at, rows: progress.rows, labels: labels, errors: progress.errors };
+    return { end: progress.at, rows: progress.rows, labels: pairs, errors: progress.errors };
   }
 
   function reduce(name, keys, values, rereduce) {

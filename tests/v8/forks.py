@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 
 from django_cbtools.embedded import javascript
 
@@ -17,6 +18,12 @@ def use_v8(who: str) -> None:
         assert engine.call("sort", ["b", "B", "a"]) == ["a", "b", "B"]
         assert engine.known.setdefault("owner", os.getpid()) == os.getpid()
     print(who, flush=True)
+
+
+def occupy_v8(busy: threading.Event, done: threading.Event) -> None:
+    with javascript.engine():
+        busy.set()
+        done.wait()
 
 
 def fork(*who: str) -> None:
@@ -36,8 +43,13 @@ if __name__ == "__main__":
     use_v8("parent")
     fork("child", "grandchild")
     fork()
-    with javascript.engine():
-        fork("child of a parent that is using it")
+    busy, done = threading.Event(), threading.Event()
+    thread = threading.Thread(target=occupy_v8, args=(busy, done))
+    thread.start()
+    busy.wait()
+    fork("child of a parent that is using it")
+    done.set()
+    thread.join()
     worker = multiprocessing.get_context("fork").Process(target=use_v8, args=("worker",))
     worker.start()
     worker.join()
