@@ -93,6 +93,22 @@ def base_dir(settings, tmp_path):
     settings.BASE_DIR = tmp_path
 
 
+def test_an_sdks_options_are_taken_as_a_query(db):
+    from couchbase.options import ViewOptions
+    from couchbase.views import ViewOrdering, ViewScanConsistency
+
+    call_command("create_cb_views", verbosity=0)
+    uids = [saved(author_uid=uid).uid for uid in ("aut_1", "aut_2")]
+    rising = ViewOptions(order=ViewOrdering.ASCENDING, skip=0, reduce=False)
+    falling = ViewOptions(
+        startkey="aut_2",
+        order=ViewOrdering.DESCENDING,
+        scan_consistency=ViewScanConsistency.REQUEST_PLUS,
+    )
+    assert query_view("testapp/by_author", None, rising) == uids
+    assert query_view("testapp/by_author", None, falling) == uids[::-1]
+
+
 # -------------------------------------------------------------- other commands
 
 

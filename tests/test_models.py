@@ -11,6 +11,7 @@ import pickle
 import uuid
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
@@ -195,6 +196,19 @@ def test_refresh_from_db(db):
     assert saved.title == "Couchbase & You"
     saved.refresh_from_db()
     assert (saved.title, saved.rev, saved.extra) == ("changed", other.rev, {"new": 1})
+
+
+def test_async_twins(db):
+    async def work():
+        saved = CBArticle(title="async", channels=["c"])
+        await saved.asave()
+        loaded = CBArticle()
+        await loaded.aload(saved.uid)
+        await loaded.adelete()
+        await saved.arefresh_from_db()
+        return loaded.title, saved.st_deleted
+
+    assert async_to_sync(work)() == ("async", True)
 
 
 def test_signals(db):
