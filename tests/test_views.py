@@ -493,7 +493,7 @@ def test_an_index_that_is_replaced_while_it_is_made(db, monkeypatch):
         with transaction.get_connection().cursor() as cursor:
             cursor.execute("DELETE FROM cbtools_views")
             cursor.execute(
-                "INSERT INTO cbtools_views VALUES (1, 'test_documents', %s, 0, 0)",
+                "INSERT INTO cbtools_views VALUES (1, 'test_documents', %s, 0, 0, 0)",
                 [index.signature(other)],
             )
         return mapped

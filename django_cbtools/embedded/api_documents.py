@@ -4,49 +4,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.encoding import iri_to_uri
 
-from . import canonical, documents
-from .documents import Document, Edit
-from .errors import GatewayError, bad_request, conflict, forbidden, missing, not_implemented
+from . import canonical, documents, expiry, writes
+from .documents import Document
+from .errors import GatewayError, bad_request, conflict, missing, not_implemented
 from .http import Answer, Call, document_id
+from .writes import Edit, Saved
 
 _CV = re.compile(r"[0-9a-f]+@[A-Za-z0-9+/]+$")
 
 
 def get_document(call: Call) -> Answer:
     uid = document_id(call.names["doc"])
-    if "open_revs" in call.query:
-        raise not_implemented("open_revs")
     reader = call.log_in()
     rev = call.query.get("rev", "")
+    if "open_revs" in call.query:
+        if rev:
+            raise bad_request("cannot specify both 'rev' and 'open_revs' query parameters")
+        raise not_implemented("open_revs")
     document = (
         documents.revision(call.database, uid, rev)
         if rev
         else documents.current(call.database, uid)
-    )
-    etag = {"Etag": f'"{rev or document.rev}"'}
-    if not reader.may_read(document.channels):
-        if not rev:
-            raise forbidden()
-        removed = {
-            "_id": uid,
-            "_rev": document.rev,
-            "_deleted" if document.deleted else "_removed": True,
-        }
-        return Answer.json(canonical.dumps(removed), headers=etag)
+    ).shown_to(reader, asked=bool(rev))
     if document.deleted and not rev:
         raise missing("deleted")
-    return Answer.json(document.text(revisions=call.flag("revs")), headers=etag)
+    etag = {"Etag": f'"{rev or document.rev}"'}
+    return Answer.json(document.text(_members(call, document)), headers=etag)
+
+
+def _members(call: Call, document: Document) -> dict[str, Any]:
+    """A document's special properties, with those that are asked for."""
+    members = document.members()
+    if call.flag("revs"):
+        limit = call.integer("revs_limit")
+        members["_revisions"] = document.revisions(limit, call.strings("revs_from") or ())
+    if call.flag("show_exp") and document.expires is not None:
+        members["_exp"] = expiry.shown(document.expires)
+    if document.attachments:
+        members["_attachments"] = document.stubs()
+    return members
 
 
 def put_document(call: Call) -> Answer:
     uid = document_id(call.names["doc"])
     call.log_in()
-    if call.query.get("new_edits") == "false":
-        raise not_implemented("new_edits=false")
     content_type = call.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip()
     if media_type.lower() not in ("", "application/json"):
@@ -58,6 +63,8 @@ def put_document(call: Call) -> Answer:
             "The document ID provided in the body does not match the document ID in the path"
         )
     documents.check_id(uid)
+    if call.query.get("new_edits") == "false":
+        return _written(_save_one(call, _revision(uid, body)), 201, etag=False)
     edit = _edit(uid, body, _asked_revision(call))
     return _written(_save_one(call, edit), 201)
 
@@ -83,7 +90,7 @@ def delete_document(call: Call) -> Answer:
         raise GatewayError(
             500, f"Internal error: couldn't get OCC value from request: 400 {error.reason}"
         ) from None
-    document = _save_one(call, Edit(uid, {"_deleted": True}, **asked))
+    document = _save_one(call, Edit(uid, {"_deleted": True}, *asked))
     return _written(document, 200, etag=False)
 
 
@@ -95,11 +102,10 @@ def bulk_docs(call: Call) -> Answer:
         raise bad_request("missing 'docs' property")
     if not all(isinstance(doc, dict) for doc in docs):
         raise bad_request("Document body must be JSON")
-    if body.get("new_edits") is False:
-        raise not_implemented("new_edits=false")
-    rows: list[dict[str, Any] | Edit] = [_bulk_edit(doc) for doc in docs]
+    is_new = body.get("new_edits") is not False
+    rows: list[dict[str, Any] | Edit] = [_bulk_edit(doc, is_new=is_new) for doc in docs]
     edits = [row for row in rows if isinstance(row, Edit)]
-    saved = iter(zip(edits, documents.save(call.database, edits), strict=True))
+    saved = iter(zip(edits, writes.save(call.database, edits, call.log_in()), strict=True))
     answer = [row if isinstance(row, dict) else _bulk_row(*next(saved)) for row in rows]
     return Answer.json(answer, 201)
 
@@ -156,14 +162,21 @@ def _asked_revision(call: Call) -> str:
     return etag[1:-1]
 
 
-def _occ(value: str) -> dict[str, str]:
+class Occ(NamedTuple):
+    """What a write starts from: a revision id or a version ('': neither)."""
+
+    rev: str = ""
+    cv: str = ""
+
+
+def _occ(value: str) -> Occ:
     """What a write starts from, by the kind of value: a revision id or a version."""
     if not value:
-        return {}
+        return Occ()
     if documents.REV.match(value):
-        return {"rev": value}
+        return Occ(rev=value)
     if _CV.match(value):
-        return {"cv": value}
+        return Occ(cv=value)
     raise bad_request(f'Invalid version type for OCC value: "{value}"')
 
 
@@ -174,51 +187,76 @@ def _edit(uid: str, body: Mapping[str, Any], asked: str) -> Edit:
     rev, cv = body.get("_rev", ""), body.get("_cv", "")
     occ = _occ(asked)
     if cv:
-        if "cv" in occ and occ["cv"] != cv:
+        if occ.cv not in ("", cv):
             raise bad_request("Revision IDs provided do not match")
         return Edit(uid, body, cv=cv)
     if rev:
         if not documents.REV.match(rev):
             raise bad_request("Invalid revision ID")
-        if occ.get("rev", rev) != rev:
+        if occ.rev not in ("", rev):
             raise bad_request("Revision IDs provided do not match")
         return Edit(uid, body, rev=rev)
-    return Edit(uid, body, **occ)
+    return Edit(uid, body, *occ)
 
 
-def _save_one(call: Call, edit: Edit, *, must_be_new: bool = False) -> Document:
+def _revision(uid: str, body: Mapping[str, Any]) -> Edit:
+    """A replicator's write, which brings its own revision id; raises a 400 GatewayError."""
+    history: tuple[str, ...] = ()
+    revisions, rev = body.get("_revisions"), body.get("_rev")
+    if isinstance(revisions, dict):
+        start, ids = revisions.get("start"), revisions.get("ids")
+        if (
+            isinstance(start, int)
+            and isinstance(ids, list)
+            and all(isinstance(digest, str) for digest in ids)
+            and start >= len(ids)
+        ):
+            history = tuple(f"{start - place}-{digest}" for place, digest in enumerate(ids))
+    elif "_revisions" not in body and isinstance(rev, str):
+        history = (rev,)
+    if not history or not all(map(documents.REV.fullmatch, history)):
+        raise bad_request("Bad _revisions")
+    return Edit(uid, body, history=history)
+
+
+def _save_one(call: Call, edit: Edit, *, must_be_new: bool = False) -> Saved:
     if must_be_new and (edit.rev or edit.cv):
         raise conflict()
-    (result,) = documents.save(call.database, [edit])
+    (result,) = writes.save(call.database, [edit], call.log_in())
     if isinstance(result, GatewayError):
         raise result
     return result
 
 
 def _written(
-    document: Document, status: int, headers: dict[str, str] | None = None, *, etag: bool = True
+    saved: Saved, status: int, headers: dict[str, str] | None = None, *, etag: bool = True
 ) -> Answer:
-    body = {"id": document.uid, "ok": True, "rev": document.rev, "cv": document.cv}
-    tag = {"Etag": f'"{document.rev}"'} if etag else {}
+    body = {"id": saved.uid, "ok": True, "rev": saved.rev, "cv": saved.cv}
+    if not saved.cv:
+        del body["cv"]
+    tag = {"Etag": f'"{saved.rev}"'} if etag else {}
     return Answer.json(body, status, {**tag, **(headers or {})})
 
 
-def _bulk_edit(doc: dict[str, Any]) -> Edit | dict[str, Any]:
+def _bulk_edit(doc: dict[str, Any], *, is_new: bool) -> Edit | dict[str, Any]:
     """A document of a batch, or the row that refuses it."""
     given = doc.get("_id")
     uid = given if isinstance(given, str) else documents.new_id()
     try:
         if uid.startswith("_local/"):
             raise not_implemented("local documents")
-        return _edit(documents.check_id(uid), doc, "")
+        documents.check_id(uid)
+        return _edit(uid, doc, "") if is_new else _revision(uid, doc)
     except GatewayError as error:
         return _error_row(uid, error)
 
 
-def _bulk_row(edit: Edit, result: Document | GatewayError) -> dict[str, Any]:
+def _bulk_row(edit: Edit, result: Saved | GatewayError) -> dict[str, Any]:
     if isinstance(result, GatewayError):
         return _error_row(edit.uid, result)
-    return {"cv": result.cv, "id": result.uid, "rev": result.rev}
+    if not result.cv:
+        return {"id": result.uid, "rev": result.rev}
+    return {"cv": result.cv, "id": result.uid, "rev": result.winner}
 
 
 def _error_row(uid: str, error: GatewayError) -> dict[str, Any]:
@@ -275,7 +313,13 @@ def _row(call: Call, key: str, document: Document | None, *, by_key: bool) -> st
     name = canonical.dumps(key)
     row = f'{{"key":{name},"id":{name},"value":{canonical.dumps(value)}'
     if call.flag("include_docs"):
-        row += f',"doc":{document.text(cv=False, revisions=call.flag("revs"))}'
+        members = document.members()
+        del members["_cv"]
+        if call.flag("revs"):
+            members["_revisions"] = document.revisions()
+        if document.attachments_text != "{}":
+            members["_attachments"] = document.stubs()
+        row += f',"doc":{document.text(members)}'
     if call.flag("update_seq") and not by_key:
         row += f',"update_seq":{document.sequence}'
     return row + "}"

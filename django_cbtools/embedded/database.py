@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connections, transaction
@@ -15,6 +15,13 @@ from .errors import missing
 
 #: A version counts nanoseconds; its low 16 bits are left to a counter.
 _TICK = 1 << 16
+
+
+#: What a database does where its configuration says nothing (30-config.json).
+DEFAULTS: Mapping[str, Any] = {
+    "revs_limit": 50,
+    "old_rev_expiry_seconds": 300,
+}
 
 
 class Ticket(NamedTuple):
@@ -66,6 +73,10 @@ class Database:
     def connection(self) -> BaseDatabaseWrapper:
         connection: BaseDatabaseWrapper = connections[self.alias]
         return connection
+
+    def option(self, name: str) -> Any:
+        """What the configuration says of something, or the default."""
+        return DEFAULTS[name]
 
     def atomic(self) -> transaction.Atomic:
         """A transaction that writes: all of it happens, or nothing."""

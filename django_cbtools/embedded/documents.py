@@ -1,4 +1,4 @@
-"""Documents and their revisions: reading and writing."""
+"""Documents and their revisions, as they are read."""
 
 from __future__ import annotations
 
@@ -6,29 +6,44 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from . import canonical
-from .access import document_channels
-from .database import Database, Ticket
-from .errors import GatewayError, bad_request, conflict, missing, not_implemented
+from .access import Reader
+from .database import Database
+from .errors import bad_request, missing
+from .revtree import RevisionTree
 
 MAX_ID_BYTES = 250
-MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
-#: How many revision ids of a document's history are kept.
-REVS_LIMIT = 50
-#: How long the bodies of superseded revisions are kept.
-OLD_REVISION_SECONDS = 300
-
 REV = re.compile(r"[1-9]\d{0,17}-.+", re.DOTALL)
-_COLUMNS = "uid, rev, cv, sequence, deleted, body, history, channels"
+#: `superseded` of the body of a leaf: it is kept as long as it is one.
+NEVER = 1 << 62
+
+_COLUMNS = (
+    "uid, rev, cv, sequence, deleted, body, history, channels, removals, attachments, expires"
+)
+
+
+class Removal(NamedTuple):
+    """How a document left a channel: it was there from one sequence to another, when ``rev``
+    took it out, a tombstone or not."""
+
+    start: int
+    end: int
+    rev: str
+    cv: str
+    deleted: bool
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document at its current revision (or, read by ``rev``, at an older one)."""
+    """A document at its current revision (or, read by ``rev``, at another one).
+
+    What ends in ``_text`` is JSON as it is stored, parsed when it is asked for.
+    """
 
     uid: str
     rev: str
@@ -36,44 +51,104 @@ class Document:
     sequence: int
     deleted: bool
     body: str
-    history: tuple[str, ...]
-    channels: tuple[str, ...]
+    tree_text: str = "[]"
+    channels_text: str = "{}"
+    removals_text: str = "{}"
+    attachments_text: str = "{}"
+    #: Seconds since 1970.
+    expires: int | None = None
+    #: Out of the reader's sight: what is shown says no more than that.
+    removed: bool = False
 
-    def text(self, *, cv: bool = True, revisions: bool = False) -> str:
-        """The document's JSON with its special properties."""
-        members = {"_id": self.uid, "_rev": self.rev}
-        if cv and self.cv:
+    @cached_property
+    def tree(self) -> RevisionTree:
+        return RevisionTree.loads(self.tree_text, deleted=self.deleted and bool(self.cv))
+
+    @cached_property
+    def channels(self) -> dict[str, int]:
+        """The channels it is in, and since which sequence."""
+        channels = json.loads(self.channels_text)
+        # A list is what the first version wrote.
+        return dict.fromkeys(channels, 0) if isinstance(channels, list) else channels
+
+    @cached_property
+    def removals(self) -> dict[str, Removal]:
+        """The channels that it has left."""
+        return {name: Removal(*r) for name, r in json.loads(self.removals_text).items()}
+
+    @cached_property
+    def attachments(self) -> dict[str, dict[str, Any]]:
+        """By name, what is known of each attachment."""
+        attachments: dict[str, dict[str, Any]] = json.loads(self.attachments_text)
+        return attachments
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The revision and those that it came from, newest first."""
+        return self.tree.history(self.rev)
+
+    def members(self) -> dict[str, Any]:
+        """The special properties that every answer shows."""
+        members: dict[str, Any] = {"_id": self.uid, "_rev": self.rev}
+        if self.cv:
             members["_cv"] = self.cv
-        text = canonical.dumps(members)[:-1]
+        if self.removed:
+            members["_removed"] = True
         if self.deleted:
-            text += ',"_deleted":true'
-        if revisions:
-            text += f',"_revisions":{canonical.dumps(self.revisions())}'
+            members["_deleted"] = True
+        return members
+
+    def text(self, members: dict[str, Any] | None = None) -> str:
+        """The document's JSON, with special properties (None: :meth:`members` and the stubs of
+        its attachments)."""
+        if members is None:
+            members = self.members()
+            if self.attachments_text != "{}":
+                members["_attachments"] = self.stubs()
+        text = canonical.dumps(members)[:-1]
         return text + ("}" if self.body == "{}" else "," + self.body[1:])
 
-    def revisions(self) -> dict[str, Any]:
-        """The history as replicators want it: ``{"start": 3, "ids": [...]}``."""
+    def stubs(self) -> dict[str, dict[str, Any]]:
+        """Its attachments, without what they hold."""
+        return {name: {**meta, "stub": True} for name, meta in self.attachments.items()}
+
+    def revisions(self, limit: int | None = None, known: Sequence[str] = ()) -> dict[str, Any]:
+        """The history as replicators want it: ``{"start": 3, "ids": [...]}``.
+
+        It ends with the newest of the revisions that are ``known`` to the client; where none of
+        them is in it, it has no more than ``limit``.
+        """
+        history = self.history
+        places = [history.index(rev) for rev in known if rev in history]
         return {
             "start": canonical.generation(self.rev),
-            "ids": [rev.partition("-")[2] for rev in self.history],
+            "ids": [
+                rev.partition("-")[2] for rev in history[: min(places) + 1 if places else limit]
+            ],
         }
 
+    def shown_to(self, reader: Reader, *, asked: bool) -> Document:
+        """What a reader may see of it; ``asked``: he has asked for this very revision.
 
-@dataclass(frozen=True)
-class Edit:
-    """A write that is asked for: a body, and the revision or version it starts from ('': none)."""
+        Out of his channels he is told only that it is gone, so that his replicator can follow
+        (24-channel-access.json); raises a 403 GatewayError where he has asked for the current
+        one.
+        """
+        if reader.may_read(self.channels):
+            return self
+        if not asked:
+            reader.check(self.channels)
+        return replace(
+            self, cv="", body="{}", attachments_text="{}", expires=None, removed=not self.deleted,
+        )  # fmt: skip
 
-    uid: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-    rev: str = ""
-    cv: str = ""
 
-
-def _document(row: tuple[Any, ...]) -> Document:
-    uid, rev, cv, sequence, deleted, body, history, channels = row
-    return Document(
-        uid, rev, cv, sequence, bool(deleted), body,
-        tuple(json.loads(history)), tuple(json.loads(channels)),
+def row_of(document: Document) -> tuple[Any, ...]:
+    """A document as it is stored, in the order of the columns."""
+    return (
+        document.uid, document.rev, document.cv, document.sequence, document.deleted,
+        document.body, document.tree_text, document.channels_text, document.removals_text,
+        document.attachments_text, document.expires,
     )  # fmt: skip
 
 
@@ -89,35 +164,36 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
+def read(database: Database, condition: str, params: Sequence[Any]) -> list[Document]:
+    """Documents of the keyspace by a condition of SQL, tombstones included."""
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM cbtools_documents WHERE keyspace = %s AND {condition}",
+        [database.keyspace, *params],
+    )
+    return [Document(row[0], row[1], row[2], row[3], bool(row[4]), *row[5:]) for row in rows]
+
+
 def find(database: Database, uids: Sequence[str]) -> dict[str, Document]:
     """The current revisions of documents, tombstones included, in one query."""
     if len(uids) == 1:
-        condition, param = "uid = %s", uids[0]
+        found = read(database, "uid = %s", uids)
     else:
-        condition, param = "uid IN (SELECT value FROM json_each(%s))", json.dumps(uids)
-    rows = database.rows(
-        f"SELECT {_COLUMNS} FROM cbtools_documents WHERE keyspace = %s AND {condition}",
-        [database.keyspace, param],
-    )
-    return {row[0]: _document(row) for row in rows}
+        found = read(database, "uid IN (SELECT value FROM json_each(%s))", [json.dumps(uids)])
+    return {document.uid: document for document in found}
 
 
 def select(database: Database, *, start: str | None, end: str | None) -> list[Document]:
     """Live documents in the order of their ids, from ``start`` to ``end``, both included."""
-    conditions, params = ["keyspace = %s", "deleted = 0"], [database.keyspace]
+    conditions, params = ["deleted = 0"], []
     for operator, bound in ((">=", start), ("<=", end)):
         if bound is not None:
             conditions.append(f"uid {operator} %s")
             params.append(bound)
-    rows = database.rows(
-        f"SELECT {_COLUMNS} FROM cbtools_documents WHERE {' AND '.join(conditions)} ORDER BY uid",
-        params,
-    )
-    return [_document(row) for row in rows]
+    return read(database, f"{' AND '.join(conditions)} ORDER BY uid", params)
 
 
 def current(database: Database, uid: str) -> Document:
-    """The current revision; raises a 404 GatewayError where there is none or it is a tombstone."""
+    """The current revision, a tombstone maybe; raises a 404 GatewayError where there is none."""
     document = find(database, [uid]).get(uid)
     if document is None:
         raise missing()
@@ -126,166 +202,26 @@ def current(database: Database, uid: str) -> Document:
 
 def revision(database: Database, uid: str, rev: str) -> Document:
     """A revision by its id or version; raises a 404 GatewayError where it is not kept."""
-    document = current(database, uid)
+    return revision_of(database, current(database, uid), rev)
+
+
+def revision_of(database: Database, document: Document, rev: str) -> Document:
+    """A revision of a document; raises a 404 GatewayError where its body is not kept."""
     if rev in (document.rev, document.cv):
         return document
     row = database.row(
-        "SELECT deleted, body, channels FROM cbtools_revisions "
+        "SELECT deleted, body, channels, attachments, sequence FROM cbtools_revisions "
         "WHERE keyspace = %s AND uid = %s AND rev = %s AND superseded >= %s",
-        [database.keyspace, uid, rev, _oldest_kept()],
+        [database.keyspace, document.uid, rev, oldest_kept(database)],
     )
-    if row is None or rev not in document.history:
+    if row is None or rev not in document.tree:
         raise missing()
-    history = document.history[document.history.index(rev) :]
     return replace(
-        document, rev=rev, cv="", deleted=bool(row[0]), body=row[1],
-        history=history, channels=tuple(json.loads(row[2])),
+        document, rev=rev, cv="", deleted=bool(row[0]), body=row[1], channels_text=row[2],
+        attachments_text=row[3], sequence=row[4], removals_text="{}", expires=None,
     )  # fmt: skip
 
 
-def save(database: Database, edits: Sequence[Edit]) -> list[Document | GatewayError]:
-    """Write documents in order, each by itself: for each, what it is now or why it was refused.
-
-    All of them are in one transaction, so that an answer stands for what is on disk.
-    """
-    if not edits:
-        return []
-    results: list[Document | GatewayError] = []
-    written: dict[str, Document] = {}
-    superseded: list[Document] = []
-    with database.atomic():
-        known = find(database, list({edit.uid for edit in edits}))
-        for edit, ticket in zip(edits, database.tickets(len(edits)), strict=True):
-            parent = known.get(edit.uid)
-            try:
-                document = _next(edit, parent, ticket)
-            except GatewayError as error:
-                results.append(error)
-                continue
-            if parent is not None:
-                superseded.append(parent)
-            known[edit.uid] = written[edit.uid] = document
-            results.append(document)
-        _store(database, written.values(), superseded)
-    return results
-
-
-def _next(edit: Edit, parent: Document | None, ticket: Ticket) -> Document:
-    check_body(edit.body)
-    _check_parent(edit, parent)
-    digested = canonical.digest_body(edit.body)
-    rev = canonical.revision_id(parent.rev if parent else "", digested)
-    deleted = edit.body.get("_deleted") is True
-    if deleted:
-        body = "{}"
-    elif "_deleted" in edit.body:
-        body = canonical.digest_body({k: v for k, v in edit.body.items() if k != "_deleted"})
-    else:
-        body = digested
-    if len(body) > MAX_DOCUMENT_BYTES or len(body.encode()) > MAX_DOCUMENT_BYTES:
-        raise GatewayError(413, "Document too large!")
-    return Document(
-        uid=edit.uid,
-        rev=rev,
-        cv=ticket.cv,
-        sequence=ticket.sequence,
-        deleted=deleted,
-        body=body,
-        history=(rev, *(parent.history if parent else ()))[:REVS_LIMIT],
-        channels=tuple(document_channels(edit.body)),
-    )
-
-
-def check_body(body: Mapping[str, Any]) -> None:
-    """Raise a GatewayError for properties that a body may not have."""
-    for key in body:
-        if not key.startswith("_"):
-            continue
-        if key == "_sync":
-            raise bad_request(
-                f"document-top level property '{key}' is a reserved internal property"
-            )
-        if key.startswith("_sync_"):
-            raise bad_request(
-                "user defined top-level properties that start with '_sync_' "
-                "are not allowed in document body"
-            )
-        if key == "_purged":
-            raise bad_request(
-                f"user defined top-level property '{key}' is not allowed in document body"
-            )
-        if key == "_removed" and body[key]:
-            raise missing("Document revision is not accessible")
-        if key == "_exp":
-            _check_expiry(body[key])
-        if key == "_attachments" and body[key]:
-            raise not_implemented("attachments")
-
-
-def _check_expiry(value: Any) -> None:
-    if value in (None, 0, "0"):
-        return
-    if (
-        isinstance(value, str)
-        and not value.isdecimal()
-        and not re.match(r"\d{4}-\d\d-\d\dT", value)
-    ):
-        raise bad_request(
-            f"Invalid expiry: Unable to parse expiry {value} as either numeric or date expiry: "
-            f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": '
-            f'cannot parse "{value}" as "2006"'
-        )
-    raise not_implemented("document expiry")
-
-
-def _check_parent(edit: Edit, parent: Document | None) -> None:
-    if edit.cv:
-        if parent is None or edit.cv != parent.cv:
-            raise conflict()
-    elif edit.rev:
-        if parent is None or edit.rev != parent.rev:
-            raise conflict()
-    elif parent is not None and not parent.deleted:
-        raise conflict("Document exists")
-
-
-def _store(database: Database, written: Any, superseded: Sequence[Document]) -> None:
-    keyspace = database.keyspace
-    if superseded:
-        database.execute_many(
-            "DELETE FROM cbtools_revisions WHERE keyspace = %s AND uid = %s AND superseded < %s",
-            {(keyspace, old.uid, _oldest_kept()) for old in superseded},
-        )
-        now = int(time.time())
-        database.execute_many(
-            "INSERT OR REPLACE INTO cbtools_revisions VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [
-                (keyspace, old.uid, old.rev, old.deleted, old.body, json.dumps(old.channels), now)
-                for old in superseded
-            ],
-        )
-    database.execute_many(
-        f"INSERT INTO cbtools_documents (keyspace, {_COLUMNS}) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
-        "ON CONFLICT (keyspace, uid) DO UPDATE SET rev = excluded.rev, cv = excluded.cv, "
-        "sequence = excluded.sequence, deleted = excluded.deleted, body = excluded.body, "
-        "history = excluded.history, channels = excluded.channels",
-        [
-            (
-                keyspace,
-                new.uid,
-                new.rev,
-                new.cv,
-                new.sequence,
-                new.deleted,
-                new.body,
-                json.dumps(new.history),
-                json.dumps(new.channels, ensure_ascii=False),
-            )
-            for new in written
-        ],
-    )
-
-
-def _oldest_kept() -> int:
-    return int(time.time()) - OLD_REVISION_SECONDS
+def oldest_kept(database: Database) -> int:
+    """Revisions superseded before then (seconds since 1970) have lost their bodies."""
+    return int(time.time()) - int(database.option("old_rev_expiry_seconds"))

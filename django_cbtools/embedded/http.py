@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -29,12 +29,28 @@ _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass
 class Answer:
-    """A response. One that is ``listed`` has the length of its body in the answer to HEAD."""
+    """A response. One that is ``listed`` has the length of its body in the answer to HEAD.
+
+    What is long, or takes its time, comes as a ``stream``, of ``length`` bytes if that is known;
+    whoever sends it closes the stream when he is done, or gives up.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     listed: bool = False
+    stream: Generator[bytes, None, None] | None = None
+    length: int | None = None
+
+    def content_length(self) -> int | None:
+        """How many bytes there are to send; None where nobody knows yet."""
+        return len(self.body) if self.stream is None else self.length
+
+    def chunks(self) -> Iterable[bytes]:
+        """The body, piece by piece."""
+        if self.stream is not None:
+            return self.stream
+        return [self.body] if self.body else []
 
     @property
     def phrase(self) -> str:
@@ -48,8 +64,10 @@ class Answer:
 
     def without_body(self) -> Answer:
         """The answer to HEAD, as a real gateway gives it: most say nothing of a body."""
+        if self.stream is not None:
+            self.stream.close()
         if self.listed or self.status >= 400:
-            headers = {**self.headers, "Content-Length": str(len(self.body))}
+            headers = {**self.headers, "Content-Length": str(self.content_length())}
         else:
             headers = {k: v for k, v in self.headers.items() if k != "Content-Type"}
         return Answer(self.status, b"", headers)
@@ -92,6 +110,23 @@ class Call:
     def flag(self, name: str) -> bool:
         """A parameter that says yes or no; no where it is absent."""
         return self.query.get(name) == "true"
+
+    def integer(self, name: str) -> int | None:
+        """A parameter that is a natural number; None where it is absent, or none."""
+        found = re.fullmatch(r"[0-9]{1,18}", self.query.get(name, ""))
+        return int(found[0]) if found else None
+
+    def strings(self, name: str) -> list[str] | None:
+        """A parameter that is a JSON array of strings; raises a 400 GatewayError for another."""
+        if not self.query.get(name):
+            return None
+        try:
+            value = json.loads(self.query[name])
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise bad_request(f"{name} URL param is not a JSON string array")
+        return value
 
     @cached_property
     def text(self) -> str:

@@ -68,11 +68,13 @@ class Index:
         self.source = source
         self.name = name
 
-    def state(self) -> tuple[int, int, float]:
-        """The index's id, the sequence it has reached, and when it did (seconds since 1970)."""
+    def state(self) -> tuple[int, int, float, int]:
+        """The index's id, the sequence it has reached, when it did (seconds since 1970), and a
+        number that changes when documents are purged."""
         params = [self.database.keyspace, signature(self.source)]
         query = (
-            "SELECT id, sequence, updated FROM cbtools_views WHERE keyspace = %s AND signature = %s"
+            "SELECT id, sequence, updated, epoch FROM cbtools_views "
+            "WHERE keyspace = %s AND signature = %s"
         )
         row = self.database.row(query, params)
         if row is None:
@@ -82,7 +84,7 @@ class Index:
                 params,
             )
             return self.state()
-        return row[0], row[1], row[2]
+        return row[0], row[1], row[2], row[3]
 
     def update(self) -> None:
         """Map what has been written since the last update.
@@ -93,7 +95,7 @@ class Index:
         """
         stopped, size = 0, BATCH
         while True:
-            view, done, _ = self.state()
+            view, done, _, epoch = self.state()
             batch = self._read(done, size)
             if not batch.uids:
                 return
@@ -106,7 +108,7 @@ class Index:
                     continue
                 _log_left_out(self.name, batch.uids[0], error)
                 mapped = _Mapped(count=1, stopped=1)
-            self._write(view, done, batch, mapped)
+            self._write(view, done, epoch, batch, mapped)
             size = min(size * 10, BATCH)
             stopped += mapped.stopped
             if stopped >= MAX_STOPPED:
@@ -141,7 +143,7 @@ class Index:
             f"[{uids},{revs},[{bodies}]]",
         )
 
-    def _write(self, view: int, done: int, batch: _Batch, mapped: _Mapped) -> None:
+    def _write(self, view: int, done: int, epoch: int, batch: _Batch, mapped: _Mapped) -> None:
         if not mapped.count:
             return
         database = self.database
@@ -151,13 +153,14 @@ class Index:
                 return
             if not database.execute(
                 "UPDATE cbtools_views SET sequence = %s, updated = %s WHERE id = %s "
-                "AND signature = %s AND sequence = %s",
+                "AND signature = %s AND sequence = %s AND epoch = %s",
                 [
                     batch.sequences[mapped.count - 1],
                     time.time(),
                     view,
                     signature(self.source),
                     done,
+                    epoch,
                 ],
             ):
                 return

@@ -6,25 +6,36 @@ migration recorder, they are made where they are missing.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
+from collections.abc import Iterator
 
 #: In an order in which they can be emptied.
 TABLES = (
+    "cbtools_attachment_chunks",
+    "cbtools_attachments",
+    "cbtools_grants",
+    "cbtools_local",
     "cbtools_view_rows",
     "cbtools_views",
     "cbtools_collation",
     "cbtools_designs",
     "cbtools_sessions",
     "cbtools_users",
+    "cbtools_roles",
     "cbtools_revisions",
     "cbtools_documents",
     "cbtools_databases",
 )
 
-# documents: the current revision of each. `history` is the chain of revision ids, newest first;
-# `channels` is what the sync function made of the body. `doc_type` and `st_deleted` are what an
-# application asks for in nearly every query. revisions: bodies that have been superseded.
+# databases: `config` is what an administrator has configured, `bucket` where the documents are.
+# documents: the winning revision of each. `history` is the revision tree; `channels` is what the
+# sync function made of the body, with the sequence since when; `removals` are the channels that the
+# document has left. `doc_type` and `st_deleted` are what an application asks for in nearly every
+# query. revisions: bodies of leaves that do not win, and of revisions superseded lately.
+# grants: what sync functions open, to whom, and by which document.
+# attachments: whose they are; attachment_chunks: what they hold, once for each digest.
 # view_rows: `sort_key` compares as text the way Couchbase's collation compares the key.
 _DDL = """
 CREATE TABLE IF NOT EXISTS cbtools_databases (
@@ -32,7 +43,14 @@ CREATE TABLE IF NOT EXISTS cbtools_databases (
     source TEXT NOT NULL,
     sequence INTEGER NOT NULL DEFAULT 0,
     last_version INTEGER NOT NULL DEFAULT 0,
-    created INTEGER NOT NULL
+    created INTEGER NOT NULL,
+    bucket TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL DEFAULT 'Online',
+    config TEXT NOT NULL DEFAULT '{}',
+    version INTEGER NOT NULL DEFAULT 1,
+    updated INTEGER NOT NULL DEFAULT 0,
+    started INTEGER NOT NULL DEFAULT 0,
+    jobs TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS cbtools_documents (
@@ -46,6 +64,9 @@ CREATE TABLE IF NOT EXISTS cbtools_documents (
     body TEXT NOT NULL,
     history TEXT NOT NULL,
     channels TEXT NOT NULL,
+    removals TEXT NOT NULL DEFAULT '{}',
+    attachments TEXT NOT NULL DEFAULT '{}',
+    expires INTEGER,
     doc_type TEXT AS (json_extract(body, '$.doc_type')) VIRTUAL,
     st_deleted INTEGER AS (json_type(body, '$.st_deleted') IS 'true') VIRTUAL,
     UNIQUE (keyspace, uid)
@@ -54,6 +75,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS cbtools_documents_sequence
     ON cbtools_documents (keyspace, sequence);
 CREATE INDEX IF NOT EXISTS cbtools_documents_doc_type
     ON cbtools_documents (keyspace, doc_type, st_deleted, uid) WHERE deleted = 0;
+CREATE INDEX IF NOT EXISTS cbtools_documents_expires
+    ON cbtools_documents (keyspace, expires) WHERE expires IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS cbtools_revisions (
     keyspace TEXT NOT NULL,
@@ -63,8 +86,48 @@ CREATE TABLE IF NOT EXISTS cbtools_revisions (
     body TEXT NOT NULL,
     channels TEXT NOT NULL,
     superseded INTEGER NOT NULL,
+    sequence INTEGER NOT NULL DEFAULT 0,
+    attachments TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (keyspace, uid, rev)
 ) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS cbtools_grants (
+    database TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    keyspace TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (database, principal, kind, name, keyspace, uid)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cbtools_grants_document ON cbtools_grants (keyspace, uid);
+
+CREATE TABLE IF NOT EXISTS cbtools_local (
+    keyspace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    saved INTEGER NOT NULL,
+    PRIMARY KEY (keyspace, name)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS cbtools_attachments (
+    keyspace TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (keyspace, uid, digest)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cbtools_attachments_digest ON cbtools_attachments (keyspace, digest);
+
+CREATE TABLE IF NOT EXISTS cbtools_attachment_chunks (
+    id INTEGER PRIMARY KEY,
+    keyspace TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (keyspace, digest, position)
+);
 
 CREATE TABLE IF NOT EXISTS cbtools_users (
     database TEXT NOT NULL,
@@ -77,6 +140,17 @@ CREATE TABLE IF NOT EXISTS cbtools_users (
     admin_roles TEXT NOT NULL,
     sequence INTEGER NOT NULL,
     stamp TEXT NOT NULL,
+    collections TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (database, name)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS cbtools_roles (
+    database TEXT NOT NULL,
+    name TEXT NOT NULL,
+    admin_channels TEXT NOT NULL,
+    collections TEXT NOT NULL DEFAULT '{}',
+    sequence INTEGER NOT NULL,
+    deleted INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (database, name)
 ) WITHOUT ROWID;
 
@@ -102,6 +176,7 @@ CREATE TABLE IF NOT EXISTS cbtools_views (
     signature TEXT NOT NULL,
     sequence INTEGER NOT NULL,
     updated REAL NOT NULL,
+    epoch INTEGER NOT NULL DEFAULT 0,
     UNIQUE (keyspace, signature)
 );
 
@@ -123,6 +198,21 @@ CREATE TABLE IF NOT EXISTS cbtools_collation (
 );
 """
 
+_STATEMENTS = [statement.strip() for statement in _DDL.split(";") if statement.strip()]
+
+
+def _columns(statement: str) -> tuple[str, dict[str, str]] | None:
+    """The table that a statement makes, and how each of its plain columns is defined."""
+    head, _, body = statement.partition("(\n")
+    if not head.startswith("CREATE TABLE"):
+        return None
+    lines = [line.strip().rstrip(",") for line in body.splitlines()]
+    columns = [line.split(" ", 1) for line in lines if re.match("[a-z]", line)]
+    return head.split()[5], {name: rest for name, rest in columns if " AS (" not in rest}
+
+
+_COLUMNS = dict(filter(None, map(_columns, _STATEMENTS)))
+
 
 def ensure(connection: sqlite3.Connection, timeout: float) -> None:
     """Make the tables in a SQLite database that does not have them, and put it in WAL mode.
@@ -135,7 +225,8 @@ def ensure(connection: sqlite3.Connection, timeout: float) -> None:
     _use_wal(connection, timeout)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in _DDL.split(";"):
+        _add_columns(connection)
+        for statement in _STATEMENTS:
             connection.execute(statement)
         connection.execute("COMMIT")
     except BaseException:
@@ -144,10 +235,29 @@ def ensure(connection: sqlite3.Connection, timeout: float) -> None:
 
 
 def _is_complete(connection: sqlite3.Connection) -> bool:
+    return not any(missing for _, missing in _missing_columns(connection))
+
+
+def _missing_columns(connection: sqlite3.Connection) -> Iterator[tuple[str, list[str]]]:
+    """For each table, the columns that it does not have."""
     rows = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 8) = 'cbtools_'"
+        "SELECT tables.name, columns.name FROM sqlite_master AS tables, "
+        "pragma_table_info(tables.name) AS columns "
+        "WHERE tables.type = 'table' AND substr(tables.name, 1, 8) = 'cbtools_'"
     )
-    return {name for (name,) in rows}.issuperset(TABLES)
+    known = set(rows)
+    for table, columns in _COLUMNS.items():
+        yield table, [column for column in columns if (table, column) not in known]
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """Bring tables that an earlier version has made up to date."""
+    for table, missing in list(_missing_columns(connection)):
+        if len(missing) < len(_COLUMNS[table]):
+            for column in missing:
+                connection.execute(
+                    f"ALTER TABLE {table} ADD COLUMN {column} {_COLUMNS[table][column]}"
+                )
 
 
 def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,18 +23,19 @@ class Application:
         self.port = port
         self.alias = alias
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         # Django's connections follow these signals: they close what is broken or too old.
         request_started.send(sender=self.__class__, environ=environ)
         try:
             answer = respond(self._call(environ))
+            headers = list(answer.headers.items())
+            length = answer.content_length()
+            if environ["REQUEST_METHOD"] != "HEAD" and answer.status != 204 and length is not None:
+                headers.append(("Content-Length", str(length)))
+            start_response(f"{answer.status} {answer.phrase}", headers)
+            yield from answer.chunks()
         finally:
             request_finished.send(sender=self.__class__)
-        headers = list(answer.headers.items())
-        if environ["REQUEST_METHOD"] != "HEAD" and answer.status != 204:
-            headers.append(("Content-Length", str(len(answer.body))))
-        start_response(f"{answer.status} {answer.phrase}", headers)
-        return [answer.body] if answer.body else []
 
     def _call(self, environ: dict[str, Any]) -> Call:
         headers = {

@@ -7,8 +7,9 @@ from collections.abc import Callable, Container
 from typing import Any
 from urllib.parse import quote, unquote
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.request import UnreadablePostError
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
@@ -34,9 +35,9 @@ def urlpatterns(port: str) -> list[URLPattern]:
     return [re_path(r"^(?P<path>.*)\Z", _view(port))]
 
 
-def _view(port: str) -> Callable[..., HttpResponse]:
+def _view(port: str) -> Callable[..., HttpResponseBase]:
     @csrf_exempt
-    def gateway(request: HttpRequest, path: str) -> HttpResponse:
+    def gateway(request: HttpRequest, path: str) -> HttpResponseBase:
         return _respond(port, request, path)
 
     # The gateway has its own users, and its own transactions: one that a long poll held open
@@ -46,7 +47,7 @@ def _view(port: str) -> Callable[..., HttpResponse]:
     return gateway
 
 
-def _respond(port: str, request: HttpRequest, path: str) -> HttpResponse:
+def _respond(port: str, request: HttpRequest, path: str) -> HttpResponseBase:
     mount, raw_path = _split(request, path)
     call = Call(
         port=port,
@@ -59,9 +60,13 @@ def _respond(port: str, request: HttpRequest, path: str) -> HttpResponse:
         mount=mount,
     )
     answer = respond(call)
-    response = HttpResponse(
-        answer.body, status=answer.status, reason=answer.phrase, headers=answer.headers
-    )
+    response_class = HttpResponse if answer.stream is None else StreamingHttpResponse
+    response: HttpResponseBase = response_class(
+        answer.body if answer.stream is None else answer.stream,
+        status=answer.status, reason=answer.phrase, headers=answer.headers,
+    )  # fmt: skip
+    if answer.stream is not None and answer.length is not None:
+        response["Content-Length"] = str(answer.length)
     if "Content-Type" not in answer.headers:
         del response["Content-Type"]
     # The site's cache would show to one user what another has read.

@@ -76,7 +76,7 @@ def _number(name: str, text: str) -> int:
 
 def run(index: Index, reduce: str | None, query: ViewQuery) -> list[Row]:
     """The rows that a query asks for."""
-    view, _, updated = index.state()
+    view, _, updated, _ = index.state()
     is_old = time.time() - updated > AUTO_UPDATE_SECONDS
     if query.stale == "false" or not updated or (query.stale == "ok" and is_old):
         index.update()

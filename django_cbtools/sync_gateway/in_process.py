@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Generator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,32 @@ from django_cbtools.embedded.http import Call
 #: The addresses are ``http+embedded://public/...`` and ``http+embedded://admin/...``: requests
 #: takes care of queries only where the scheme begins so.
 SCHEME = "http+embedded"
+
+
+class _Stream(io.RawIOBase):
+    """An answer that comes in pieces, as a file."""
+
+    def __init__(self, chunks: Generator[bytes, None, None]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            try:
+                self._rest = next(self._chunks)
+            except StopIteration:
+                return 0
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        self._chunks.close()
+        super().close()
 
 
 class InProcessAdapter(BaseAdapter):
@@ -56,7 +83,7 @@ class InProcessAdapter(BaseAdapter):
         response.status_code = answer.status
         response.reason = answer.phrase
         response.headers.update(answer.headers)
-        response.raw = io.BytesIO(answer.body)
+        response.raw = io.BytesIO(answer.body) if answer.stream is None else _Stream(answer.stream)
         response.encoding = "utf-8"
         response.url = request.url or ""
         response.request = request
