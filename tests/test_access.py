@@ -12,7 +12,7 @@ import time
 import pytest
 from django.db import connection
 
-from django_cbtools.embedded import users
+from django_cbtools.embedded import passwords
 from django_cbtools.embedded.gateway import respond
 from django_cbtools.embedded.http import Call
 from django_cbtools.exceptions import SyncGatewayException
@@ -260,9 +260,9 @@ def test_unknown_users_take_as_long_as_known_ones(alice, monkeypatch):
     hashed = []
     SyncGateway.put_user("off", password="secret", disabled=True)
     for name in ("make_password", "check_password"):
-        original = getattr(users, name)
+        original = getattr(passwords, name)
         monkeypatch.setattr(
-            users, name, lambda *args, original=original: (hashed.append(1), original(*args))[1]
+            passwords, name, lambda *args, original=original: (hashed.append(1), original(*args))[1]
         )
     for name in ("alice", "nobody", "off", "GUEST"):
         hashed.clear()
@@ -272,7 +272,7 @@ def test_unknown_users_take_as_long_as_known_ones(alice, monkeypatch):
 
 def test_right_password_is_hashed_once(alice, monkeypatch):
     assert alice.get("/")[0] == 200
-    monkeypatch.setattr(users, "check_password", pytest.fail)
+    monkeypatch.setattr(passwords, "check_password", pytest.fail)
     assert alice.get("/")[0] == 200
 
 

@@ -196,10 +196,12 @@ def test_bulk_create_sets_revisions_and_reports_what_was_refused(db):
 
 
 def test_bulk_create_is_few_queries(db, django_assert_max_num_queries):
+    # The first request of all makes the database.
+    CBAuthor(name="first", channels=["c"]).save()
     documents = [CBAuthor(name=str(n), channels=["c"]) for n in range(1000)]
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(7):
         CBAuthor.objects.bulk_create(documents)
-    assert CBAuthor.objects.count() == 1000
+    assert CBAuthor.objects.count() == 1001
 
 
 @pytest.mark.parametrize(

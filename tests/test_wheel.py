@@ -40,7 +40,9 @@ def run(*command: str | Path, cwd: Path) -> str:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Of a copy: setuptools leaves a folder in the checkout, and takes up what stands in an old one.
     checkout = tmp_path_factory.mktemp("wheel") / "checkout"
-    made = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info", "*.sqlite3*")
+    made = shutil.ignore_patterns(
+        ".*", "__pycache__", "build", "dist", "*.egg-info", "*.sqlite3*", "node_modules"
+    )
     shutil.copytree(ROOT, checkout, symlinks=True, ignore=made)
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", cwd=checkout)
     (built,) = (checkout / "dist").iterdir()
@@ -60,6 +62,7 @@ def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert held > {
         "django_cbtools/py.typed",
         "django_cbtools/embedded/engine.js",
+        "django_cbtools/static/django_cbtools/sync_gateway_fetch.js",
         "django_cbtools/couchbase_views/by_channel.js",
         "django_cbtools/couchbase_views/by_type.js",
         "django_cbtools/couchbase_views/deleted_documents.js",

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from .errors import bad_request, forbidden
 
 #: Every user's channel, and the one that holds all others.
 PUBLIC = "!"
 STAR = "*"
+#: Names, and the sequence since when they hold.
+Since = Mapping[str, int]
 
 
 def check_channel(name: str) -> str:
     """The name, if it can be a channel's; raises a 400 GatewayError otherwise."""
-    if not name or "," in name:
+    # SQLite's JSON functions, which select by channels, end a text at its first NUL.
+    if not name or "," in name or "\0" in name:
         raise bad_request(f'Illegal channel name "{name}"')
     return name
 
 
-def document_channels(body: Mapping[str, Any]) -> list[str]:
-    """What the default sync function, ``channel(doc.channels)``, makes of a body."""
-    channels = body.get("channels")
-    if isinstance(channels, str):
-        channels = [channels]
-    if not isinstance(channels, list):
-        return []
-    names = dict.fromkeys(name for name in channels if isinstance(name, str))
-    return [check_channel(name) for name in names]
+def earliest(*sets: Since) -> dict[str, int]:
+    """All names, each since it first holds."""
+    names: dict[str, int] = {}
+    for since in sets:
+        for name, sequence in since.items():
+            names[name] = min(sequence, names.get(name, sequence))
+    return names
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who asks, and the channels open to him (with the sequence since when)."""
+    """Somebody who asks, and what is open to him: channels of a keyspace, his roles'
+    channels among them, with the sequence since when.
+
+    ``name`` is None for an administrator and '' for GUEST; ``sequence`` is when the user himself
+    was changed last.
+    """
 
     name: str | None
-    channels: Mapping[str, int] = field(default_factory=dict)
+    channels: Since = field(default_factory=dict)
+    roles: Since = field(default_factory=dict)
+    sequence: int = 0
+    reload: Callable[[], Reader] | None = field(default=None, compare=False, repr=False)
 
     @property
     def reads_all(self) -> bool:
@@ -52,8 +60,12 @@ class Reader:
         return self.reads_all or bool(self.visible(channels))
 
     def again(self) -> Reader:
-        """The reader as he is now: what has been written may have opened channels to him."""
-        return self
+        """The reader as he is now: what has been written may have opened channels to him, or
+        closed them. Two that are equal may do the same.
+
+        Raises a 401 GatewayError where there is no such user any more.
+        """
+        return self.reload() if self.reload else self
 
     def check(self, channels: Iterable[str]) -> None:
         """Raise a 403 GatewayError where a document in ``channels`` is out of reach."""

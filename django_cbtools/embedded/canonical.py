@@ -119,10 +119,12 @@ def _encode_odd(value: Any) -> str:
 
 def dumps(value: Any) -> str:
     """The canonical text of a value read by :func:`loads`."""
-    text = _encode_odd(value) if _has_odd_number(value) else _encode_plain(value)
-    if _NEEDS_ESCAPE.search(text):
-        text = text.translate(_GO_ESCAPES)
-    return text
+    return escaped(_encode_odd(value) if _has_odd_number(value) else _encode_plain(value))
+
+
+def escaped(text: str) -> str:
+    """A JSON text with the escapes that Go has for some characters."""
+    return text.translate(_GO_ESCAPES) if _NEEDS_ESCAPE.search(text) else text
 
 
 def digest_body(body: Mapping[str, Any]) -> str:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import os
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from .errors import missing
+from .errors import GatewayError, missing
+from .options import RUNTIME
 
 #: A version counts nanoseconds; its low 16 bits are left to a counter.
 _TICK = 1 << 16
 
-
-#: What a database does where its configuration says nothing (30-config.json).
-DEFAULTS: Mapping[str, Any] = {
-    "revs_limit": 50,
-    "old_rev_expiry_seconds": 300,
-}
+#: What a database can be doing.
+ONLINE = "Online"
+OFFLINE = "Offline"
+RESYNCING = "Resyncing"
+DEFAULT = "_default"
 
 
 class Ticket(NamedTuple):
@@ -37,37 +38,61 @@ class Ticket(NamedTuple):
         return f"{self.version:016x}@{self.source}"
 
 
+class Collection(NamedTuple):
+    """A place for documents in a database, as its configuration names it."""
+
+    scope: str = DEFAULT
+    name: str = DEFAULT
+
+
+@dataclass(frozen=True)
 class Database:
     """A database of the gateway, in the SQLite file of a Django alias.
 
-    ``keyspace`` is where its documents are: the database's name for the default collection.
+    ``keyspace`` is where its documents are: its bucket for the default collection, and
+    ``bucket.scope.collection`` for another. ``config`` is what an administrator has configured.
     """
 
-    def __init__(self, alias: str, name: str) -> None:
-        self.alias = alias
-        self.name = name
-        self.keyspace = name
+    alias: str
+    name: str
+    bucket: str
+    state: str
+    config: Mapping[str, Any]
+    collection: Collection = field(default_factory=Collection)
+    #: Whether there were documents whose time was over when it was opened.
+    has_expired: bool = field(default=False, compare=False)
 
     @classmethod
-    def open(cls, alias: str, name: str, *, create: bool) -> Database:
-        """The database called ``name``; raises a 404 GatewayError where there is none."""
-        database = cls(alias, name)
-        if database.value("SELECT 1 FROM cbtools_databases WHERE name = %s", [name]) is None:
-            if not create:
-                raise missing(f'no such database "{name}"')
-            database.execute(
-                "INSERT INTO cbtools_databases (name, source, created) VALUES (%s, %s, %s) "
-                "ON CONFLICT DO NOTHING",
-                [name, base64.b64encode(os.urandom(16)).decode().rstrip("="), _now_microseconds()],
+    def find(cls, alias: str, name: str) -> Database | None:
+        """The database called ``name``, None where there is none."""
+        with connections[alias].cursor() as cursor:
+            cursor.execute(
+                "SELECT bucket, state, config, EXISTS "
+                "(SELECT 1 FROM cbtools_documents WHERE expires <= %s) "
+                "FROM cbtools_databases WHERE name = %s",
+                [int(time.time()), name],
             )
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        bucket, state, config, has_expired = row
+        return cls(
+            alias, name, bucket or name, state, _parsed(config), has_expired=bool(has_expired)
+        )
+
+    @classmethod
+    def open(cls, alias: str, name: str) -> Database:
+        """The database called ``name``; raises a 404 GatewayError where there is none."""
+        database = cls.find(alias, name)
+        if database is None:
+            raise missing(f'no such database "{name}"')
         return database
 
-    @staticmethod
-    def names(alias: str) -> list[str]:
-        """The names of all databases in the alias's file."""
-        with connections[alias].cursor() as cursor:
-            cursor.execute("SELECT name FROM cbtools_databases ORDER BY name")
-            return [name for (name,) in cursor.fetchall()]
+    @property
+    def keyspace(self) -> str:
+        if self.collection == Collection():
+            return self.bucket
+        return ".".join((self.bucket, *self.collection))
 
     @property
     def connection(self) -> BaseDatabaseWrapper:
@@ -75,8 +100,35 @@ class Database:
         return connection
 
     def option(self, name: str) -> Any:
-        """What the configuration says of something, or the default."""
-        return DEFAULTS[name]
+        """What the configuration says of something, or the default; a dot leads into an object."""
+        found: Any = self.config
+        default: Any = RUNTIME
+        for key in name.split("."):
+            found = found.get(key) if isinstance(found, Mapping) else None
+            default = default.get(key) if isinstance(default, Mapping) else None
+        return default if found is None else found
+
+    def collections(self) -> list[Collection]:
+        """All collections: those that the configuration names, or the default one."""
+        scopes = self.config.get("scopes")
+        if not scopes:
+            return [Collection()]
+        return [
+            Collection(scope, name) for scope in scopes for name in scopes[scope]["collections"]
+        ]
+
+    def all(self) -> list[Database]:
+        """The database at each of its collections."""
+        return [replace(self, collection=collection) for collection in self.collections()]
+
+    def code(self, kind: str) -> str | None:
+        """The ``sync`` function or ``import_filter`` of the collection, None: the default one."""
+        config: Any = self.config
+        if "scopes" in config:
+            scope = config["scopes"].get(self.collection.scope, {})
+            config = scope.get("collections", {}).get(self.collection.name) or {}
+        source: str | None = config.get(kind)
+        return source
 
     def atomic(self) -> transaction.Atomic:
         """A transaction that writes: all of it happens, or nothing."""
@@ -110,35 +162,58 @@ class Database:
 
     @property
     def sequence(self) -> int:
-        """The number of the last write."""
-        return int(
-            self.value("SELECT sequence FROM cbtools_databases WHERE name = %s", [self.name])
-        )
+        """The number of the last write; raises a GatewayError once the database is closed.
 
-    @property
-    def created(self) -> int:
-        """When the database was made, in microseconds since 1970."""
-        return int(self.value("SELECT created FROM cbtools_databases WHERE name = %s", [self.name]))
+        Whoever waits for something to happen asks this, and so is told when nothing will.
+        """
+        row = self.row("SELECT sequence, state FROM cbtools_databases WHERE name = %s", [self.name])
+        if row is None:
+            raise missing(f'no such database "{self.name}"')
+        if row[1] != self.state:
+            raise under_maintenance(row[1])
+        return int(row[0])
+
+    def status(self) -> tuple[int, int]:
+        """The number of the last write, and since when (microseconds) it has been as it is."""
+        row = self.row(
+            "SELECT sequence, max(started, created) FROM cbtools_databases WHERE name = %s",
+            [self.name],
+        )
+        if row is None:
+            raise missing(f'no such database "{self.name}"')
+        return row[0], row[1]
 
     def tickets(self, count: int) -> list[Ticket]:
         """Sequence numbers and versions for ``count`` writes, in order; inside :meth:`atomic`.
 
-        Those that are not used leave gaps, as on a real gateway.
+        Those that are not used leave gaps, as on a real gateway. Raises a GatewayError where the
+        database has been taken offline since it was opened, or is gone.
         """
         row = self.row(
             "UPDATE cbtools_databases SET sequence = sequence + %s, "
             "last_version = max(last_version, %s) + %s WHERE name = %s "
-            "RETURNING sequence, last_version, source",
+            "RETURNING sequence, last_version, source, state",
             [count, time.time_ns() // _TICK * _TICK, count * _TICK, self.name],
         )
         if row is None:
             raise missing(f'no such database "{self.name}"')
-        sequence, version, source = row
+        sequence, version, source, state = row
+        if state != self.state:
+            raise under_maintenance(state)
         return [
             Ticket(sequence - back, version - back * _TICK, source)
             for back in range(count - 1, -1, -1)
         ]
 
 
-def _now_microseconds() -> int:
-    return time.time_ns() // 1000
+def under_maintenance(state: str) -> GatewayError:
+    """What a database that is not online answers."""
+    if state == OFFLINE:
+        return GatewayError(503, "DB is currently under maintenance")
+    return GatewayError(503, f"DB is {state} - try again later")
+
+
+@lru_cache(maxsize=64)
+def _parsed(config: str) -> Mapping[str, Any]:
+    parsed: dict[str, Any] = json.loads(config)
+    return parsed

@@ -14,16 +14,20 @@ from typing import Any, NamedTuple
 from . import canonical
 from .access import Reader
 from .database import Database
-from .errors import bad_request, missing
+from .errors import GatewayError, bad_request, missing
 from .revtree import RevisionTree
 
 MAX_ID_BYTES = 250
-REV = re.compile(r"[1-9]\d{0,17}-.+", re.DOTALL)
+#: The most that a body may be, as on Couchbase Server.
+MAX_BYTES = 20 * 1024 * 1024
+REV = re.compile(r"[1-9][0-9]{0,17}-.+", re.DOTALL)
+#: What is said of a document in its metadata.
+DELETED, HIDDEN, BRANCHED = 1, 4, 16
 #: `superseded` of the body of a leaf: it is kept as long as it is one.
 NEVER = 1 << 62
 
 _COLUMNS = (
-    "uid, rev, cv, sequence, deleted, body, history, channels, removals, attachments, expires"
+    "uid, rev, cv, sequence, deleted, body, history, channels, removals, attachments, expires, past"
 )
 
 
@@ -36,6 +40,16 @@ class Removal(NamedTuple):
     rev: str
     cv: str
     deleted: bool
+
+
+class Stay(NamedTuple):
+    """How long a document was in a channel, to which it came back: the sequences from one to
+    another. ``compacted``: several times in one."""
+
+    name: str
+    start: int
+    end: int
+    compacted: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,7 @@ class Document:
     attachments_text: str = "{}"
     #: Seconds since 1970.
     expires: int | None = None
+    past_text: str = "[]"
     #: Out of the reader's sight: what is shown says no more than that.
     removed: bool = False
 
@@ -77,9 +92,15 @@ class Document:
         return {name: Removal(*r) for name, r in json.loads(self.removals_text).items()}
 
     @cached_property
+    def past(self) -> list[Stay]:
+        """How long it was in channels to which it came back."""
+        return [Stay(*stay) for stay in json.loads(self.past_text)]
+
+    @cached_property
     def attachments(self) -> dict[str, dict[str, Any]]:
         """By name, what is known of each attachment."""
-        attachments: dict[str, dict[str, Any]] = json.loads(self.attachments_text)
+        text = self.attachments_text
+        attachments: dict[str, dict[str, Any]] = {} if text == "{}" else canonical.loads(text)[0]
         return attachments
 
     @property
@@ -110,7 +131,10 @@ class Document:
 
     def stubs(self) -> dict[str, dict[str, Any]]:
         """Its attachments, without what they hold."""
-        return {name: {**meta, "stub": True} for name, meta in self.attachments.items()}
+        return {
+            name: {key: value for key, value in meta.items() if key != "ver"}
+            for name, meta in self.attachments.items()
+        }
 
     def revisions(self, limit: int | None = None, known: Sequence[str] = ()) -> dict[str, Any]:
         """The history as replicators want it: ``{"start": 3, "ids": [...]}``.
@@ -148,7 +172,7 @@ def row_of(document: Document) -> tuple[Any, ...]:
     return (
         document.uid, document.rev, document.cv, document.sequence, document.deleted,
         document.body, document.tree_text, document.channels_text, document.removals_text,
-        document.attachments_text, document.expires,
+        document.attachments_text, document.expires, document.past_text,
     )  # fmt: skip
 
 
@@ -158,6 +182,13 @@ def check_id(uid: str) -> str:
     if not uid or uid.startswith("_") or "\0" in uid or len(uid.encode()) > MAX_ID_BYTES:
         raise bad_request("Invalid doc ID")
     return uid
+
+
+def check_size(text: str) -> str:
+    """The JSON of a body, if it is not too large; raises a 413 GatewayError otherwise."""
+    if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
+        raise GatewayError(413, "Document too large!")
+    return text
 
 
 def new_id() -> str:
@@ -209,16 +240,18 @@ def revision_of(database: Database, document: Document, rev: str) -> Document:
     """A revision of a document; raises a 404 GatewayError where its body is not kept."""
     if rev in (document.rev, document.cv):
         return document
+    if rev not in document.tree:
+        raise missing()
     row = database.row(
         "SELECT deleted, body, channels, attachments, sequence FROM cbtools_revisions "
         "WHERE keyspace = %s AND uid = %s AND rev = %s AND superseded >= %s",
         [database.keyspace, document.uid, rev, oldest_kept(database)],
     )
-    if row is None or rev not in document.tree:
+    if row is None:
         raise missing()
     return replace(
         document, rev=rev, cv="", deleted=bool(row[0]), body=row[1], channels_text=row[2],
-        attachments_text=row[3], sequence=row[4], removals_text="{}", expires=None,
+        attachments_text=row[3], sequence=row[4], removals_text="{}", expires=None, past_text="[]",
     )  # fmt: skip
 
 

@@ -8,13 +8,18 @@ from http.client import responses
 #: Go's reason phrases, where Python's differ (or differ between versions of Python).
 _PHRASES = {
     413: "Request Entity Too Large",
+    414: "Request URI Too Long",
     416: "Requested Range Not Satisfiable",
+    418: "I'm a teapot",
     422: "Unprocessable Entity",
 }
 #: The word for an error in an answer's body ...
 _ERRORS = {404: "not_found", 409: "conflict"}
 #: ... and in a row inside one, where CouchDB's words are used.
-_ROW_ERRORS = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 412: "file_exists"}
+_ROW_ERRORS = {
+    400: "bad_request", 401: "unauthorized", 403: "forbidden", 406: "not_acceptable",
+    412: "file_exists", 415: "bad_content_type",
+}  # fmt: skip
 
 
 def phrase(status: int) -> str:
@@ -33,11 +38,11 @@ class GatewayError(Exception):
 
     @property
     def error(self) -> str:
-        return _ERRORS.get(self.status) or phrase(self.status)
+        return _ERRORS.get(self.status) or phrase(self.status) or str(self.status)
 
     @property
     def row_error(self) -> str:
-        return _ERRORS.get(self.status) or _ROW_ERRORS.get(self.status, "internal_error")
+        return _ERRORS.get(self.status) or _ROW_ERRORS.get(self.status, str(self.status))
 
 
 def bad_request(reason: str) -> GatewayError:

@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
+from . import canonical
 from .database import Database
 from .errors import GatewayError, bad_request
 from .purge import purge
@@ -14,7 +15,9 @@ from .purge import purge
 #: Up to here (seconds) a number is a time to live, beyond it a time since 1970; memcached's rule.
 MAX_TTL = 30 * 24 * 60 * 60
 _MAX = (1 << 32) - 1
-_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_MAX_INT32 = 1 << 31
+_MAX_INT64 = 1 << 63
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def parse(value: Any) -> int | None:
@@ -26,19 +29,31 @@ def parse(value: Any) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise _invalid("Unrecognized expiry format")
-    if isinstance(value, str):
-        value = int(value) if re.fullmatch(r"[+-]?\d{1,18}", value) else _date(value)
-    if not 0 <= value <= _MAX:
-        raise _invalid(f"Expiry value is not within valid range: {value:.0f}")
-    seconds = int(value)
+    seconds = _of_text(value) if isinstance(value, str) else _of_number(value)
+    if not 0 <= seconds <= _MAX:
+        raise _invalid(f"Expiry value is not within valid range: {seconds}")
     return seconds + int(time.time()) if 0 < seconds <= MAX_TTL else seconds or None
+
+
+def _of_number(value: float) -> int:
+    if isinstance(value, int) and -_MAX_INT64 <= value < _MAX_INT64:
+        return value
+    why = "value out of range" if isinstance(value, int) else "invalid syntax"
+    raise _invalid(f'strconv.ParseInt: parsing "{canonical.dumps(value)}": {why}')
+
+
+def _of_text(text: str) -> int:
+    """A number, which has to fit into 32 bits, or a date."""
+    if re.fullmatch(r"[+-]?[0-9]{1,10}", text) and -_MAX_INT32 <= int(text) < _MAX_INT32:
+        return int(text)
+    return _date(text)
 
 
 def _date(text: str) -> int:
     try:
         if not _DATE.fullmatch(text):
             raise ValueError
-        seconds = re.sub(r"\.\d+", "", text).replace("Z", "+00:00")
+        seconds = re.sub(r"[.,]\d+", "", text).replace("Z", "+00:00")
         return int(datetime.fromisoformat(seconds).timestamp())
     except ValueError:
         raise _invalid(
@@ -59,8 +74,9 @@ def shown(expires: int) -> str:
 
 def end_documents(database: Database) -> None:
     """Remove the documents whose time is over, without a trace, as Couchbase Server does."""
-    over = "keyspace = %s AND expires <= %s"
-    params = [database.keyspace, int(time.time())]
-    if database.value(f"SELECT 1 FROM cbtools_documents WHERE {over} LIMIT 1", params):
+    if database.has_expired:
+        over = "keyspace = %s AND expires <= %s"
+        params = [database.keyspace, int(time.time())]
         rows = database.rows(f"SELECT uid FROM cbtools_documents WHERE {over}", params)
-        purge(database, [uid for (uid,) in rows], over, params)
+        if rows:
+            purge(database, [uid for (uid,) in rows], over, params)

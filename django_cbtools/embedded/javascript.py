@@ -1,4 +1,5 @@
-"""The JavaScript engine: V8 by mini-racer, one context for each process.
+"""The JavaScript engine: V8 by mini-racer, in each process one context for views and one for sync
+functions (so that a write does not wait for an index).
 
 A context belongs to the process that made it. It is closed when the interpreter ends (Python 3.13
 hangs otherwise); a forked child leaves an inherited one alone, since finalising it would hang, and
@@ -22,6 +23,9 @@ from django.core.exceptions import ImproperlyConfigured
 if TYPE_CHECKING:
     from py_mini_racer import MiniRacer
 
+#: What a context begins with.
+VIEWS = "engine.js"
+SYNC = "sync.js"
 #: How long (seconds) and how large (bytes) a run may be.
 TIME_LIMIT = 2.0
 MEMORY_LIMIT = 256 * 1024 * 1024
@@ -40,24 +44,25 @@ class JavaScriptMemory(JavaScriptError):
 
 
 class Engine:
-    """A V8 context with ``engine.js`` in it.
+    """A V8 context with one of the scripts in it.
 
     ``known`` is for the users of the engine: what they have put into the context so far. A
     ``full`` one is of no use any more: what functions keep in globals cannot be taken away.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, script: str) -> None:
         try:
             from py_mini_racer import MiniRacer
         except ImportError as error:
             raise ImproperlyConfigured(
-                "Views of the embedded gateway run in V8: pip install 'django-cbtools[embedded]'."
+                "Views and sync functions of the embedded gateway run in V8: "
+                "pip install 'django-cbtools[embedded]'."
             ) from error
         self.known: dict[Any, Any] = {}
         self.full = False
         self._context: MiniRacer = MiniRacer()
         self._context.set_hard_memory_limit(MEMORY_LIMIT)
-        source = Path(__file__).with_name("engine.js").read_text(encoding="utf-8")
+        source = Path(__file__).with_name(script).read_text(encoding="utf-8")
         self._function: Any = self._context.eval(source)
 
     def call_text(self, text: str, time_limit: float | None = None) -> str:
@@ -79,7 +84,7 @@ class Engine:
         return answer
 
     def call(self, name: str, *args: Any, time_limit: float | None = None) -> Any:
-        """Call one of engine.js's functions with values that JSON can carry."""
+        """Call one of the script's functions with values that JSON can carry."""
         text = json.dumps([name, *args], separators=(",", ":"), allow_nan=False)
         return json.loads(self.call_text(text, time_limit))
 
@@ -87,44 +92,47 @@ class Engine:
         self._context.close()
 
 
-_engine: Engine | None = None
-_lock = threading.RLock()
+_engines: dict[str, Engine] = {}
+_locks = {script: threading.RLock() for script in (VIEWS, SYNC)}
 
 
 @contextlib.contextmanager
-def engine() -> Iterator[Engine]:
+def engine(script: str = VIEWS) -> Iterator[Engine]:
     """The process's engine, for the use of one thread at a time; after a full one, a new one.
 
     Raises ImproperlyConfigured where mini-racer is not installed.
     """
-    global _engine
-    with _lock:
-        if _engine is None:
-            _engine = Engine()
-        current = _engine
+    with _locks[script]:
+        current = _engines.get(script)
+        if current is None:
+            current = _engines[script] = Engine(script)
         try:
             yield current
         finally:
             if current.full:
-                close()
+                _close(script)
 
 
 def close() -> None:
-    """Close the process's engine, if there is one; the next use makes another."""
-    global _engine
-    with _lock:
-        if _engine is not None:
-            _engine.close()
-            _engine = None
+    """Close the process's engines, if there are any; the next use makes others."""
+    for script in _locks:
+        _close(script)
+
+
+def _close(script: str) -> None:
+    with _locks[script]:
+        current = _engines.pop(script, None)
+        if current is not None:
+            current.close()
 
 
 def _leave_to_parent() -> None:
-    global _engine, _lock
-    if _engine is not None:
+    for current in _engines.values():
         # One reference more than Python will ever give back: it is never finalised here.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(_engine))
-    _engine = None
-    _lock = threading.RLock()
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(current))
+    _engines.clear()
+    for script in _locks:
+        _locks[script] = threading.RLock()
 
 
 atexit.register(close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from . import attachments
 from .database import Database
 
 
@@ -21,8 +22,10 @@ def purge(
             [keyspace, json.dumps(uids), *params],
         )
         gone = [uid for (uid,) in rows]
+        if not gone:
+            return gone
         those = [keyspace, json.dumps(gone)]
-        for table in ("cbtools_revisions", "cbtools_grants", "cbtools_attachments"):
+        for table in ("cbtools_revisions", "cbtools_grants"):
             database.execute(
                 f"DELETE FROM {table} WHERE keyspace = %s "
                 "AND uid IN (SELECT value FROM json_each(%s))",
@@ -38,10 +41,5 @@ def purge(
         database.execute(
             "UPDATE cbtools_views SET epoch = epoch + 1 WHERE keyspace = %s", [keyspace]
         )
-        database.execute(
-            "DELETE FROM cbtools_attachment_chunks WHERE keyspace = %s AND NOT EXISTS "
-            "(SELECT 1 FROM cbtools_attachments AS uses WHERE uses.keyspace = %s "
-            "AND uses.digest = cbtools_attachment_chunks.digest)",
-            [keyspace, keyspace],
-        )
+        attachments.collect(database, gone)
     return gone

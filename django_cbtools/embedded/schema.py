@@ -32,8 +32,9 @@ TABLES = (
 # databases: `config` is what an administrator has configured, `bucket` where the documents are.
 # documents: the winning revision of each. `history` is the revision tree; `channels` is what the
 # sync function made of the body, with the sequence since when; `removals` are the channels that the
-# document has left. `doc_type` and `st_deleted` are what an application asks for in nearly every
-# query. revisions: bodies of leaves that do not win, and of revisions superseded lately.
+# document has left, `past` its earlier stays in channels to which it came back. `doc_type` and
+# `st_deleted` are what an application asks for in nearly every query.
+# revisions: bodies of leaves that do not win, and of revisions superseded lately.
 # grants: what sync functions open, to whom, and by which document.
 # attachments: whose they are; attachment_chunks: what they hold, once for each digest.
 # view_rows: `sort_key` compares as text the way Couchbase's collation compares the key.
@@ -47,7 +48,7 @@ CREATE TABLE IF NOT EXISTS cbtools_databases (
     bucket TEXT NOT NULL DEFAULT '',
     state TEXT NOT NULL DEFAULT 'Online',
     config TEXT NOT NULL DEFAULT '{}',
-    version INTEGER NOT NULL DEFAULT 1,
+    version TEXT NOT NULL DEFAULT '',
     updated INTEGER NOT NULL DEFAULT 0,
     started INTEGER NOT NULL DEFAULT 0,
     jobs TEXT NOT NULL DEFAULT '{}'
@@ -67,16 +68,19 @@ CREATE TABLE IF NOT EXISTS cbtools_documents (
     removals TEXT NOT NULL DEFAULT '{}',
     attachments TEXT NOT NULL DEFAULT '{}',
     expires INTEGER,
+    past TEXT NOT NULL DEFAULT '[]',
     doc_type TEXT AS (json_extract(body, '$.doc_type')) VIRTUAL,
     st_deleted INTEGER AS (json_type(body, '$.st_deleted') IS 'true') VIRTUAL,
     UNIQUE (keyspace, uid)
 );
 CREATE UNIQUE INDEX IF NOT EXISTS cbtools_documents_sequence
     ON cbtools_documents (keyspace, sequence);
+CREATE INDEX IF NOT EXISTS cbtools_documents_removals
+    ON cbtools_documents (keyspace, sequence) WHERE removals <> '{}';
 CREATE INDEX IF NOT EXISTS cbtools_documents_doc_type
     ON cbtools_documents (keyspace, doc_type, st_deleted, uid) WHERE deleted = 0;
 CREATE INDEX IF NOT EXISTS cbtools_documents_expires
-    ON cbtools_documents (keyspace, expires) WHERE expires IS NOT NULL;
+    ON cbtools_documents (expires) WHERE expires IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS cbtools_revisions (
     keyspace TEXT NOT NULL,
@@ -111,6 +115,7 @@ CREATE TABLE IF NOT EXISTS cbtools_local (
     saved INTEGER NOT NULL,
     PRIMARY KEY (keyspace, name)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cbtools_local_saved ON cbtools_local (keyspace, saved);
 
 CREATE TABLE IF NOT EXISTS cbtools_attachments (
     keyspace TEXT NOT NULL,
@@ -160,7 +165,8 @@ CREATE TABLE IF NOT EXISTS cbtools_sessions (
     username TEXT NOT NULL,
     stamp TEXT NOT NULL,
     expires INTEGER NOT NULL,
-    ttl INTEGER NOT NULL
+    ttl INTEGER NOT NULL,
+    one_time INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS cbtools_designs (
@@ -211,6 +217,10 @@ def _columns(statement: str) -> tuple[str, dict[str, str]] | None:
     return head.split()[5], {name: rest for name, rest in columns if " AS (" not in rest}
 
 
+#: The statements as SQLite keeps them.
+_MADE = {statement.replace(" IF NOT EXISTS", "", 1) for statement in _STATEMENTS}
+#: Of tables and indexes.
+_NAMES = {statement.partition(" EXISTS ")[2].split()[0] for statement in _STATEMENTS}
 _COLUMNS = dict(filter(None, map(_columns, _STATEMENTS)))
 
 
@@ -235,7 +245,13 @@ def ensure(connection: sqlite3.Connection, timeout: float) -> None:
 
 
 def _is_complete(connection: sqlite3.Connection) -> bool:
-    return not any(missing for _, missing in _missing_columns(connection))
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE substr(name, 1, 8) = 'cbtools_'"
+    )
+    made = dict(rows.fetchall())
+    if _MADE.issubset(made.values()):
+        return True
+    return _NAMES.issubset(made) and not any(missing for _, missing in _missing_columns(connection))
 
 
 def _missing_columns(connection: sqlite3.Connection) -> Iterator[tuple[str, list[str]]]:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_finished, request_started
+from django.db import connections
 
 from django_cbtools import conf
 
-from .errors import bad_request
+from .errors import GatewayError, bad_request
 from .gateway import respond
-from .http import ADMIN_PORT, PUBLIC_PORT, Call
+from .http import ADMIN_PORT, PUBLIC_PORT, Answer, Call
+from .request_body import Body
+
+logger = logging.getLogger(__name__)
+
+#: In a WSGI environment: what says whether the client has gone.
+IS_GONE = "django_cbtools.is_gone"
 
 
 class Application:
@@ -24,18 +32,26 @@ class Application:
         self.alias = alias
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        call = self._call(environ)
         # Django's connections follow these signals: they close what is broken or too old.
         request_started.send(sender=self.__class__, environ=environ)
         try:
-            answer = respond(self._call(environ))
-            headers = list(answer.headers.items())
-            length = answer.content_length()
-            if environ["REQUEST_METHOD"] != "HEAD" and answer.status != 204 and length is not None:
-                headers.append(("Content-Length", str(length)))
-            start_response(f"{answer.status} {answer.phrase}", headers)
+            answer = self._answer(call)
+            headers = answer.sent_headers(call.method)
+            start_response(f"{answer.status} {answer.phrase}", list(headers.items()))
             yield from answer.chunks()
         finally:
+            # It is never too old: to open it takes longer than most requests.
+            connections[call.alias].close_at = None
             request_finished.send(sender=self.__class__)
+
+    def _answer(self, call: Call) -> Answer:
+        try:
+            return respond(call)
+        except Exception:
+            logger.exception("The embedded gateway failed: %s %s", call.method, call.path)
+            answer = Answer.of_error(GatewayError(500, "Internal error: look at the server's log"))
+            return answer.without_body() if call.method == "HEAD" else answer
 
     def _call(self, environ: dict[str, Any]) -> Call:
         headers = {
@@ -52,17 +68,17 @@ class Application:
             query_string=environ["QUERY_STRING"],
             headers=headers,
             read=lambda limit: _read(environ["wsgi.input"], limit),
+            is_gone=environ[IS_GONE],
         )
 
 
-def _read(body: Any, limit: int) -> bytes:
+def _read(body: Body, limit: int) -> bytes:
     try:
-        data: bytes = body.read(limit)
+        return body.read(limit)
     except TimeoutError:
-        raise  # cheroot answers 408
+        raise GatewayError(408, "The request's body did not arrive") from None
     except (OSError, ValueError) as error:
         raise bad_request(f"The request's body cannot be read: {error}") from None
-    return data
 
 
 class Server:
@@ -102,7 +118,9 @@ class Server:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        for server in self._servers:
-            server.stop()
-        for thread in self._threads:
+        """Stop listening, and answer who is being served; feeds that wait end at once."""
+        stops = [threading.Thread(target=server.stop) for server in self._servers]
+        for thread in stops:
+            thread.start()
+        for thread in stops + self._threads:
             thread.join()

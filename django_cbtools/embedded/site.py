@@ -48,7 +48,7 @@ def _view(port: str) -> Callable[..., HttpResponseBase]:
 
 
 def _respond(port: str, request: HttpRequest, path: str) -> HttpResponseBase:
-    mount, raw_path = _split(request, path)
+    mount, raw_path, is_raw = _split(request, path)
     call = Call(
         port=port,
         alias=conf.document_alias(),
@@ -56,8 +56,9 @@ def _respond(port: str, request: HttpRequest, path: str) -> HttpResponseBase:
         path=raw_path,
         query_string=request.META.get("QUERY_STRING", ""),
         headers={name.lower(): value for name, value in request.headers.items()},
-        read=lambda limit: _read(request, limit),
+        read=_Body(request).read,
         mount=mount,
+        is_raw=is_raw,
     )
     answer = respond(call)
     response_class = HttpResponse if answer.stream is None else StreamingHttpResponse
@@ -74,16 +75,26 @@ def _respond(port: str, request: HttpRequest, path: str) -> HttpResponseBase:
     return response
 
 
-def _read(request: HttpRequest, limit: int) -> bytes:
-    try:
-        # Not request.body: Django's limit on it is meant for forms.
-        return request.read(limit)
-    except UnreadablePostError as error:
-        raise bad_request(f"The request's body did not arrive: {error}") from None
+class _Body:
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        length = request.META.get("CONTENT_LENGTH", "")
+        self._remaining = int(length) if length.isdecimal() else 0
+
+    def read(self, limit: int) -> bytes:
+        try:
+            # Not request.body: Django's limit on it is meant for forms.
+            data = self._request.read(limit)
+        except UnreadablePostError as error:
+            raise bad_request(f"The request's body did not arrive: {error}") from None
+        self._remaining -= len(data)
+        if len(data) < limit and self._remaining > 0:
+            raise bad_request("The request's body is shorter than its Content-Length")
+        return data
 
 
-def _split(request: HttpRequest, path: str) -> tuple[str, str]:
-    """What the gateway is mounted at, and the rest of the path, as raw as the server gives it."""
+def _split(request: HttpRequest, path: str) -> tuple[str, str, bool]:
+    """What the gateway is mounted at, and the rest of the path; whether that is as it was sent."""
     mount = request.path[: len(request.path) - len(path)].rstrip("/")
     for name in _RAW_PATHS:
         segments = request.META.get(name, "").partition("?")[0].split("/")
@@ -92,5 +103,5 @@ def _split(request: HttpRequest, path: str) -> tuple[str, str]:
         for start in range(1, len(segments)):
             raw = "/".join(segments[start:])
             if path in (unquote(raw), "%2F".join(map(unquote, _SLASH.split(raw)))):
-                return mount, "/" + raw
-    return mount, "/" + quote(path)
+                return mount, "/" + raw, True
+    return mount, "/" + quote(path), False

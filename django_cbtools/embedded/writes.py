@@ -9,15 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from . import attachments, canonical, documents, expiry, syncfunction
+from . import attachments, canonical, conflicts, documents, expiry, memberships, syncfunction
 from .access import Reader
 from .database import Database, Ticket
-from .documents import NEVER, Document, Removal
-from .errors import GatewayError, bad_request, conflict, missing
+from .documents import NEVER, Document
+from .errors import GatewayError, bad_request, missing
+from .grants import Grants
 from .revtree import RevisionTree
 from .syncfunction import Verdict
-
-MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Edit:
 
     A replicator's write names the revision itself: ``history`` is its id and those of the
     revisions that it came from, newest first. ``uploads`` are attachments that came beside the
-    body, by digest.
+    body, by name.
     """
 
     uid: str
@@ -60,13 +59,14 @@ class _Revision:
 
 @dataclass(frozen=True)
 class _Change:
-    """What a write leaves to store: the document as it is now, what it gives away, and the
-    bodies of other revisions with the time until when they are kept."""
+    """What a write leaves to store: the document as it is now, what it gives away, the bodies of
+    other revisions with the time until when they are kept, and attachments that are new."""
 
     document: Document
     saved: Saved
-    grants: syncfunction.Grants | None
+    grants: Grants | None
     kept: tuple[tuple[Any, ...], ...]
+    uploads: Sequence[attachments.Upload] = ()
 
 
 def save(database: Database, edits: Sequence[Edit], author: Reader) -> list[Saved | GatewayError]:
@@ -78,6 +78,7 @@ def save(database: Database, edits: Sequence[Edit], author: Reader) -> list[Save
         return []
     results: list[Saved | GatewayError] = []
     written: dict[str, Document] = {}
+    bereft: list[str] = []
     with database.atomic():
         known = documents.find(database, list({edit.uid for edit in edits}))
         for edit, ticket in zip(edits, database.tickets(len(edits)), strict=True):
@@ -89,51 +90,62 @@ def save(database: Database, edits: Sequence[Edit], author: Reader) -> list[Save
             if isinstance(change, Saved):
                 results.append(change)
                 continue
-            if change.grants is not None:
-                syncfunction.store(database, edit.uid, change.grants, ticket.sequence)
+            if change.grants is not None and syncfunction.store(
+                database, edit.uid, change.grants, ticket.sequence
+            ):
                 # What he may do in the rest of the batch can depend on it.
                 author = author.again()
-            _keep(database, change.kept)
+            attachments.store(database, edit.uid, change.uploads)
+            if _keep(database, change.kept):
+                bereft.append(edit.uid)
             known[edit.uid] = written[edit.uid] = change.document
             results.append(change.saved)
         _store(database, written.values())
+        if bereft:
+            attachments.collect(database, bereft)
     return results
 
 
 def _change(
     database: Database, edit: Edit, old: Document | None, ticket: Ticket, author: Reader
 ) -> _Change | Saved:
-    expires = expiry.parse(edit.body.get("_exp"))
+    expires = _expires(edit)
     check_body(edit.body)
     digested = canonical.digest_body(edit.body)
     deleted = edit.body.get("_deleted") is True
-    tree = RevisionTree(dict(old.tree.nodes)) if old else RevisionTree()
     if edit.history:
         chain = edit.history
-        if chain[0] in tree:
+        if old is not None and chain[0] in old.tree:
             return Saved(edit.uid, chain[0], "", chain[0])
-        _check_branch(edit, old, tree, deleted)
+        conflicts.check_pushed(old, chain, deleted=deleted)
     else:
-        start = _start(edit, old, tree, deleted)
-        chain = (
-            (canonical.revision_id(start, digested), start)
-            if start
-            else (canonical.revision_id("", digested),)
-        )
-        if chain[0] in tree:
-            raise conflict()
+        start = conflicts.start(old, edit.rev, edit.cv, deleted=deleted)
+        chain = (canonical.revision_id(start, digested), *([start] if start else []))
+        if old is not None and chain[0] in old.tree:
+            raise GatewayError(500, "Internal error: Failure adding Rev to RevTree")
+    tree = RevisionTree(dict(old.tree.nodes)) if old else RevisionTree()
     tree.add(chain, deleted=deleted)
     rev = chain[0]
-    base = _base(database, old, tree, rev)
-    held = attachments.resolve(
-        database, edit.uid, edit.body.get("_attachments"), edit.uploads, rev, base
-    )
+    base = ancestor(database, old, tree, rev)
+    held = attachments.resolve(edit.body.get("_attachments"), edit.uploads, rev, base)
     verdict = syncfunction.decide(database, edit.uid, rev, edit.body, base, author)
-    new = _Revision(rev, deleted, _body(edit.body, digested, deleted), held, expires)
-    return _placed(database, edit.uid, old, tree, new, verdict, ticket, author)
+    new = _Revision(rev, deleted, _body(edit.body, digested, deleted), held.text, expires)
+    change = _placed(database, edit.uid, old, tree, new, verdict, ticket, author)
+    return replace(change, uploads=held.uploads)
 
 
-def _base(
+def _expires(edit: Edit) -> int | None:
+    """When the document ends, as the body says; raises a 400 GatewayError."""
+    try:
+        return expiry.parse(edit.body.get("_exp"))
+    except GatewayError:
+        # As on a real gateway, what a replicator brings is passed over.
+        if edit.history:
+            return None
+        raise
+
+
+def ancestor(
     database: Database, old: Document | None, tree: RevisionTree, rev: str
 ) -> Document | None:
     """The nearest revision above one whose body is still there."""
@@ -156,9 +168,7 @@ def _body(body: Mapping[str, Any], digested: str, deleted: bool) -> str:
                 if key == "_removed" or (key not in canonical.SPECIAL and key != "_deleted")
             }
         )
-    if len(digested) > MAX_DOCUMENT_BYTES or len(digested.encode()) > MAX_DOCUMENT_BYTES:
-        raise GatewayError(413, "Document too large!")
-    return digested
+    return documents.check_size(digested)
 
 
 def _placed(
@@ -187,52 +197,44 @@ def _placed(
              new.attachments)
         )  # fmt: skip
         other = documents.revision_of(database, old, winner)
-        current = _Revision(
-            other.rev, other.deleted, other.body, other.attachments_text, old.expires
-        )
+        current = replace(
+            new, rev=other.rev, deleted=other.deleted, body=other.body,
+            attachments=other.attachments_text,
+        )  # fmt: skip
         if winner != old.rev:
-            body = {**json.loads(other.body), **({"_deleted": True} if other.deleted else {})}
-            base = _base(database, old, tree, winner)
+            body, _ = canonical.loads(other.body)
+            body |= {"_deleted": True} if other.deleted else {}
+            base = ancestor(database, old, tree, winner)
             verdict = syncfunction.decide(database, uid, winner, body, base, author)
-    followed = tree.parent(new.rev)
     tree.prune(int(database.option("revs_limit")))
-    expires = current.expires if verdict.expiry is None else expiry.parse(verdict.expiry)
+    if old is not None and len(leaves) > 1:
+        _let_go(database, old, tree, now)
+    expires = new.expires if verdict.expiry is None else expiry.parse(verdict.expiry)
+    if current.deleted:
+        # Those who have the document are to be told.
+        expires = None
     changes_channels = winner == new.rev or old is None or winner != old.rev
     document = Document(
         uid, winner, ticket.cv, ticket.sequence, current.deleted, current.body, tree.dumps(),
         old.channels_text if old and not changes_channels else "{}",
         old.removals_text if old else "{}", current.attachments, expires,
+        old.past_text if old else "[]",
     )  # fmt: skip
     if changes_channels:
-        document = _in_channels(document, old, verdict.channels)
+        document = memberships.update(document, old, verdict.channels)
     saved = Saved(uid, new.rev, ticket.cv, winner)
-    grants = verdict.grants if changes_channels else None
-    if old is not None and followed not in ("", old.rev):
-        # The leaf that it follows, if it is one, is none any more.
-        database.execute(
-            "UPDATE cbtools_revisions SET superseded = %s "
-            "WHERE keyspace = %s AND uid = %s AND rev = %s AND superseded = %s",
-            [now, database.keyspace, uid, followed, NEVER],
-        )
+    # A new document has nothing to take back.
+    grants = verdict.grants if changes_channels and (old or any(verdict.grants)) else None
     return _Change(document, saved, grants, tuple(kept))
 
 
-def _in_channels(document: Document, old: Document | None, names: Iterable[str]) -> Document:
-    """The document with the channels that the sync function has put it in."""
-    before = old.channels if old else {}
-    now = {name: before.get(name, document.sequence) for name in names}
-    removals = dict(old.removals) if old else {}
-    for name in now:
-        removals.pop(name, None)
-    for name, start in before.items():
-        if name not in now:
-            removals[name] = Removal(
-                start, document.sequence, document.rev, document.cv, document.deleted
-            )
-    return replace(
-        document,
-        channels_text=json.dumps(now, ensure_ascii=False) if now else "{}",
-        removals_text=json.dumps(removals, ensure_ascii=False) if removals else "{}",
+def _let_go(database: Database, old: Document, tree: RevisionTree, now: int) -> None:
+    """Keep the bodies of leaves that are none any more only as long as others."""
+    gone = set(old.tree.leaves()).difference(tree.leaves())
+    database.execute(
+        "UPDATE cbtools_revisions SET superseded = %s WHERE keyspace = %s AND uid = %s "
+        "AND rev IN (SELECT value FROM json_each(%s)) AND superseded = %s",
+        [now, database.keyspace, old.uid, json.dumps([*gone]), NEVER],
     )
 
 
@@ -266,44 +268,14 @@ def check_body(body: Mapping[str, Any]) -> None:
             raise missing("Document revision is not accessible")
 
 
-def _start(edit: Edit, old: Document | None, tree: RevisionTree, deleted: bool) -> str:
-    """The revision that an edit follows; raises a 409 GatewayError where it cannot."""
-    if edit.cv:
-        if old is None or edit.cv != old.cv:
-            raise conflict()
-    elif edit.rev:
-        if old is None or not tree.is_leaf(edit.rev):
-            raise conflict()
-        if edit.rev != old.rev and (not old.deleted or (deleted and tree.is_deleted(edit.rev))):
-            raise conflict()
-        return edit.rev
-    elif old is not None and not old.deleted:
-        raise conflict("Document exists")
-    return old.rev if old else ""
-
-
-def _check_branch(edit: Edit, old: Document | None, tree: RevisionTree, deleted: bool) -> None:
-    """Raise a 409 GatewayError where a replicator's revision would make a conflict.
-
-    As a real gateway without ``allow_conflicts``, which has not allowed them since 4.0: the
-    revision must follow the current one, or end another branch, or begin a new one where the
-    document is deleted.
-    """
-    ancestor = next((rev for rev in edit.history if rev in tree), "")
-    if old is None or ancestor == old.rev:
-        return
-    if deleted:
-        if tree.is_deleted(ancestor) or not tree.is_leaf(ancestor):
-            raise conflict()
-    elif not old.deleted or ancestor:
-        raise conflict()
-
-
-def _keep(database: Database, kept: Sequence[tuple[Any, ...]]) -> None:
+def _keep(database: Database, kept: Sequence[tuple[Any, ...]]) -> bool:
+    """Keep bodies, in the place of those whose time is over; whether these had attachments."""
     oldest = documents.oldest_kept(database)
+    over: list[tuple[Any, ...]] = []
     for row in kept:
-        database.execute(
-            "DELETE FROM cbtools_revisions WHERE keyspace = %s AND uid = %s AND superseded < %s",
+        over += database.rows(
+            "DELETE FROM cbtools_revisions WHERE keyspace = %s AND uid = %s AND superseded < %s "
+            "RETURNING attachments",
             [*row[:2], oldest],
         )
         database.execute(
@@ -312,17 +284,18 @@ def _keep(database: Database, kept: Sequence[tuple[Any, ...]]) -> None:
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             row,
         )
+    return any(held != "{}" for (held,) in over)
 
 
 def _store(database: Database, written: Iterable[Document]) -> None:
     database.execute_many(
         "INSERT INTO cbtools_documents (keyspace, uid, rev, cv, sequence, deleted, body, history, "
-        "channels, removals, attachments, expires) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "channels, removals, attachments, expires, past) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
         "ON CONFLICT (keyspace, uid) DO UPDATE SET rev = excluded.rev, cv = excluded.cv, "
         "sequence = excluded.sequence, deleted = excluded.deleted, body = excluded.body, "
         "history = excluded.history, channels = excluded.channels, "
         "removals = excluded.removals, attachments = excluded.attachments, "
-        "expires = excluded.expires",
+        "expires = excluded.expires, past = excluded.past",
         [(database.keyspace, *documents.row_of(document)) for document in written],
     )

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
 
 from django_cbtools import conf
+from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.gateway import respond
 from django_cbtools.embedded.http import Call
 
@@ -24,7 +26,7 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, chunks: Generator[bytes, None, None]) -> None:
         self._chunks = chunks
-        self._rest = b""
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
@@ -32,9 +34,11 @@ class _Stream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
             try:
-                self._rest = next(self._chunks)
+                self._rest = memoryview(next(self._chunks))
             except StopIteration:
                 return 0
+            except GatewayError as error:
+                raise requests.ConnectionError(f"The answer breaks off: {error}") from error
         count = min(len(buffer), len(self._rest))
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
@@ -67,6 +71,10 @@ class InProcessAdapter(BaseAdapter):
         url = urlsplit(request.url or "")
         body = request.body or b""
         content = io.BytesIO(body.encode() if isinstance(body, str) else body)
+        headers = {name.lower(): str(value) for name, value in request.headers.items()}
+        if self.trusted:
+            # Packing would be a waste of time.
+            headers.pop("accept-encoding", None)
         answer = respond(
             Call(
                 port=url.netloc,
@@ -74,7 +82,7 @@ class InProcessAdapter(BaseAdapter):
                 method=request.method or "GET",
                 path=url.path,
                 query_string=url.query,
-                headers={name.lower(): str(value) for name, value in request.headers.items()},
+                headers=headers,
                 read=content.read,
                 trusted=(conf.get("SYNC_GATEWAY_USER") or "") if self.trusted else None,
             )
@@ -82,8 +90,11 @@ class InProcessAdapter(BaseAdapter):
         response = requests.Response()
         response.status_code = answer.status
         response.reason = answer.phrase
-        response.headers.update(answer.headers)
+        response.headers.update(answer.sent_headers(request.method or "GET"))
         response.raw = io.BytesIO(answer.body) if answer.stream is None else _Stream(answer.stream)
+        if "Content-Encoding" in answer.headers:
+            # It unpacks the body, as it does over HTTP.
+            response.raw = HTTPResponse(response.raw, answer.headers, preload_content=False)
         response.encoding = "utf-8"
         response.url = request.url or ""
         response.request = request

@@ -19,7 +19,8 @@ from django_cbtools import conf
 #: Seconds to wait for a connection, and for an answer.
 TIMEOUT = (5.0, 30.0)
 POOL_SIZE = 10
-OPTIONS = frozenset(("timeout", "verify", "cert", "pool_size"))
+#: ``cors`` is the embedded gateway's.
+OPTIONS = frozenset(("timeout", "verify", "cert", "pool_size", "cors"))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import Any
 
@@ -50,7 +51,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except sqlite3.DatabaseError as error:
             connection.close()
             raise _unusable(name, error) from error
+        ((_, _, self._path), *_) = connection.execute("PRAGMA database_list")
+        self._file = _identity(self._path)
         return connection
+
+    def is_usable(self) -> bool:
+        """Whether nothing has gone wrong: SQLite cannot be asked, and is quickly opened again."""
+        return not self.errors_occurred
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """As Django's; of no use is also a connection to a file that is there no more."""
+        is_open = self.connection is not None and not self.in_atomic_block
+        if is_open and _identity(self._path) != self._file:
+            self.close()
+        super().close_if_unusable_or_obsolete()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """What tells a file from another that takes its place; None: there is no file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _unusable(name: Any, error: sqlite3.Error) -> sqlite3.OperationalError:

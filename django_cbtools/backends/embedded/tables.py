@@ -35,6 +35,7 @@ def _table(model: type[CouchbaseModel], keyspace: str) -> DocumentTable:
     table.subselect = (
         f"(SELECT {', '.join(columns)} FROM cbtools_documents "
         f"WHERE keyspace = {values.literal(keyspace)} AND deleted = 0 "
+        "AND (expires IS NULL OR expires > unixepoch()) "
         f"AND doc_type = {values.literal(model.type_name())})"
     ).replace("%", "%%")
     return table

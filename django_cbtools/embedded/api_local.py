@@ -1,0 +1,32 @@
+"""REST: local documents."""
+
+from __future__ import annotations
+
+from . import canonical, local
+from .errors import missing
+from .http import Answer, Call, unescape
+
+
+def get_local(call: Call) -> Answer:
+    call.log_in()
+    return call.json(canonical.dumps(local.read(call.database, _name(call))))
+
+
+def put_local(call: Call) -> Answer:
+    call.log_in()
+    name = _name(call)
+    rev = local.save(call.database, name, call.object())
+    return call.json({"id": local.PREFIX + name, "ok": True, "rev": rev}, 201)
+
+
+def delete_local(call: Call) -> Answer:
+    call.log_in()
+    local.delete(call.database, _name(call), call.query.get("rev", ""))
+    return Answer()
+
+
+def _name(call: Call) -> str:
+    name = unescape(call.names["name"])
+    if "/" in name:
+        raise missing("unknown URL")
+    return name
