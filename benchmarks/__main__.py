@@ -1,4 +1,4 @@
-"""Airports: loading, views, queries by key, and the import of the library."""
+"""Airports: loading, views, queries by key; the gateway over HTTP; the import of the library."""
 
 from __future__ import annotations
 
@@ -8,34 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from typing import Any
+
+from .gateway import gateway
+from .timing import report, timed
 
 FIELDS = ("icao", "name", "city", "country", "elevation", "lat", "lon", "tz")
 MAP = "function (doc, meta) { if (doc.doc_type == 'airport') emit(doc.country, null); }"
 IMPORT_RUNS = 9
 BUILDS = 4
-
-
-def timed(work: Callable[[], Any], runs: int = 1) -> float:
-    """Seconds of the fastest of some runs."""
-    best = float("inf")
-    for _ in range(runs):
-        started = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - started)
-    return best
-
-
-def report(
-    what: str, seconds: float, beside: float | None = None, aim: float | None = None
-) -> None:
-    line = f"{what:<58}{seconds * 1000:>10.1f} ms"
-    if beside is not None:
-        line += f"{beside * 1000:>10.1f} ms {seconds / beside:>8.2f}x"
-    if aim is not None:
-        line += f"   (aim: {aim}x at most)"
-    print(line, flush=True)
 
 
 def main() -> None:
@@ -45,12 +26,19 @@ def main() -> None:
         import django
 
         django.setup()
-        airports()
+        data = load_data()
+        airports(data)
+    gateway(data)
     imports()
 
 
-def airports() -> None:
+def load_data() -> list[dict[str, Any]]:
     import airportsdata
+
+    return [{name: row[name] for name in FIELDS} for row in airportsdata.load().values()]
+
+
+def airports(data: list[dict[str, Any]]) -> None:
     from django.db import connection
 
     from benchmarks.app.models import CBAirport, Row
@@ -60,7 +48,6 @@ def airports() -> None:
 
     with connection.schema_editor() as editor:
         editor.create_model(Row)
-    data = [{name: row[name] for name in FIELDS} for row in airportsdata.load().values()]
     print(f"{len(data)} airports", flush=True)
 
     rows = timed(lambda: Row.objects.bulk_create([Row(**airport) for airport in data]))
