@@ -175,8 +175,18 @@ def _rest(sock):
     return data
 
 
+@pytest.fixture(autouse=True)
+def _others():
+    """The threads of servers that other tests have left running."""
+    _OTHERS[:] = threading.enumerate()
+
+
+_OTHERS = []
+
+
 def _served_by(name="gateway-admin"):
-    return [thread for thread in threading.enumerate() if thread.name == name]
+    running = [thread for thread in threading.enumerate() if thread not in _OTHERS]
+    return [thread for thread in running if thread.name == name]
 
 
 # -------------------------------------------------------------------- threads
