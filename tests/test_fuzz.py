@@ -1,266 +1,197 @@
-"""Random requests to both ports of the embedded gateway: it answers each of them."""
+"""Random requests to the embedded gateway over HTTP: it answers each of them, as a gateway does,
+and its file is sound in the end.
+
+FUZZ_SEED repeats a run (as far as threads allow), FUZZ_REQUESTS and FUZZ_CLIENTS say how much.
+"""
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
 import os
 import re
-from urllib.parse import quote
+import secrets
+import socket
+import sqlite3
+import threading
+from contextlib import closing
 
 import pytest
-from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from django_cbtools.embedded import users
-from django_cbtools.embedded.database import Database
-from django_cbtools.embedded.gateway import respond
-from django_cbtools.embedded.http import Call
+from django_cbtools.embedded import schema
+from tests.fuzz import replies, store, wire
+from tests.fuzz.attack import Attack
+from tests.fuzz.known import Known
+from tests.fuzz.process import ServerProcess
+from tests.fuzz.wire import Client, Hang, Reply, Request, WrongAnswer
 
-pytestmark = [pytest.mark.django_db, pytest.mark.torture]
+pytestmark = pytest.mark.torture
 
-EXAMPLES = 2000 if os.environ.get("TORTURE") == "1" else 200
-#: What a real gateway, too, answers with 500 (02-doc-crud.json, 28-views.json).
-RECORDED_500 = re.compile(
-    r"Internal error: (ETag value is not quoted|couldn't get OCC value from request: 400 |"
-    r"invalid (limit|skip|group_level) parameter in view query)"
-)
-
-# ------------------------------------------------------------------- requests
-
-ODD_TEXTS = [
-    "", "a", "b", "a/b", ".", "..", "%", "%2F", "%zz", "\0", "a\0b", "\n", "_a", "é", "🍺", '"',
-    "'", "\\", "<b>", "a,b", "*", "!", "GUEST", "user", "null", "true", "x" * 251, "9" * 5000, "-1",
-    "_sync", "_local/a", "_design/d", "__proto__", "\u2028", "\ufffd", "{rev}", "{cv}", "1-a", "1-",
-]  # fmt: skip
-ODD_JSON = [
-    "1e999", "-0", "1E+2", "9" * 5000, "0." + "9" * 500, '"\\ud800"', '"\\u0000"',
-    '"\\ud83c\\udf7a"', "[" * 150 + "]" * 150, '{"a":' * 150 + "1.50" + "}" * 150,
-    "[" * 10_000, "NaN", "Infinity", "-", "01", '"', '{"a":1,"a":2}', '{"":{"":[]}}', "nul",
-    "//", "\ufeff{}",
-]  # fmt: skip
-KEYS = [
-    "_id", "_rev", "_deleted", "_cv", "_removed", "_attachments", "_exp", "_revisions", "_sync",
-    "docs", "keys", "new_edits", "channels", "doc_type", "st_deleted", "name", "password", "email",
-    "disabled", "admin_channels", "admin_roles", "all_channels", "roles", "ttl", "views", "options",
-    "language", "a",
-]  # fmt: skip
-FUNCTIONS = [
-    "function (doc, meta) { emit(doc.a, doc); }", "function (doc) { emit(doc.channels); throw 1; }",
-    "function (doc) { for (var key in doc) emit(doc[key], key); }", "not a function", "",
-]  # fmt: skip
-REDUCES = ["_count", "_sum", "_stats", "_nothing", "function (keys, values) { return values; }", ""]
-
-texts = st.sampled_from(ODD_TEXTS) | st.text(max_size=10)
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
-values = st.recursive(
-    scalars,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(KEYS) | texts, inner, max_size=5)
-    ),
-    max_leaves=12,
-)
-json_texts = values.map(json.dumps) | st.sampled_from(ODD_JSON) | st.text(max_size=20)
-members = st.tuples(st.sampled_from(KEYS).map(json.dumps), json_texts).map(":".join)
-objects = st.lists(members, max_size=4).map(",".join).map("{{{}}}".format)
-
-id_members = st.sampled_from(['"_id":"a"', '"_id":"b"', '"_id":"a","_rev":"{rev}"']) | members
-batches = st.lists(id_members.map("{{{}}}".format) | objects, max_size=4).map(",".join)
-configs = st.fixed_dictionaries(
-    {"password": texts},
-    optional={
-        "name": texts, "email": scalars, "disabled": scalars, "admin_channels": values,
-        "roles": values,
-    },
-).map(json.dumps)  # fmt: skip
-views = st.fixed_dictionaries(
-    {"map": st.sampled_from(FUNCTIONS)}, optional={"reduce": st.sampled_from(REDUCES) | scalars}
-)
-designs = st.fixed_dictionaries({"views": st.fixed_dictionaries({"v": views | values})})
-keys = st.lists(texts, max_size=4).map(json.dumps).map('{{"keys":{}}}'.format)
-logins = st.fixed_dictionaries(
-    {"name": st.just("user") | values}, optional={"password": st.just("password") | values,
-                                                  "ttl": st.integers() | values}
-).map(json.dumps)  # fmt: skip
-
-#: Method, path, and the body that is expected there.
-AIMS = [
-    ("PUT", "/test_documents/{id}", objects),
-    ("PUT", "/test_documents/a", objects),
-    ("GET", "/test_documents/{id}", st.just("")),
-    ("DELETE", "/test_documents/{id}", st.just("")),
-    ("POST", "/test_documents/", objects),
-    ("POST", "/test_documents/_bulk_docs", batches.map('{{"docs":[{}]}}'.format)),
-    ("POST", "/test_documents/_all_docs", keys),
-    ("GET", "/test_documents/_all_docs", st.just("")),
-    ("HEAD", "/test_documents/_all_docs", st.just("")),
-    ("PUT", "/test_documents/_user/{id}", configs),
-    ("POST", "/test_documents/_user/", configs),
-    ("GET", "/test_documents/_user/", st.just("")),
-    ("GET", "/test_documents/_user/{id}", st.just("")),
-    ("DELETE", "/test_documents/_user/{id}", st.just("")),
-    ("POST", "/test_documents/_session", logins),
-    ("GET", "/test_documents/_session", st.just("")),
-    ("DELETE", "/test_documents/_session", st.just("")),
-    ("GET", "/test_documents/_session/{id}", st.just("")),
-    ("PUT", "/test_documents/_design/{id}", designs.map(json.dumps)),
-    ("PUT", "/test_documents/_design/d", designs.map(json.dumps)),
-    ("GET", "/test_documents/_design/d", st.just("")),
-    ("GET", "/test_documents/_design/d/_view/v", st.just("")),
-    ("GET", "/test_documents/_design/d/_view/v", st.just("")),
-    ("GET", "/test_documents/_design/d/_view/{id}", st.just("")),
-]
-
-parameters = st.one_of(
-    st.tuples(
-        st.sampled_from(["rev", "stale", "startkey_docid", "endkey_docid"]), texts.map(quote)
-    ),
-    st.tuples(
-        st.sampled_from(["key", "keys", "startkey", "endkey"]),
-        json_texts.map(lambda text: quote(text)),
-    ),
-    st.tuples(
-        st.sampled_from(["limit", "skip", "group_level"]),
-        st.sampled_from(["0", "1", "-1", "9" * 19, "9" * 30, "9" * 5000, "²"]),
-    ),
-    st.tuples(
-        st.sampled_from([
-            "revs", "include_docs", "channels", "update_seq", "name_only", "new_edits", "open_revs",
-            "reduce", "group", "descending", "inclusive_end", "one_time", "stale",
-        ]),
-        st.sampled_from(["true", "false", "ok", ""]) | st.text(max_size=5),
-    ),
-).map("=".join)  # fmt: skip
-queries = st.lists(parameters, max_size=3).map("&".join)
-headers = st.fixed_dictionaries(
-    {},
-    optional={
-        "authorization": st.sampled_from(["Bearer x", "Basic", "Basic /w==", "Basic R1VFU1Q6"])
-        | st.text(max_size=10).map("Basic {}".format) | st.text(max_size=10),
-        "cookie": st.sampled_from(["SyncGatewaySession={session}", 'SyncGatewaySession="\\377"',
-                                   "SyncGatewaySession=", "a b=c; SyncGatewaySession=x"])
-        | st.text(max_size=10),
-        "content-type": st.sampled_from(["application/json", "text/plain", "application/jsonx"]),
-        "content-encoding": st.sampled_from(["gzip", "br"]),
-        "if-match": texts.map('"{}"'.format) | texts,
-        "origin": st.sampled_from(["http://localhost", "null"]),
-    },
-)  # fmt: skip
+TORTURE = os.environ.get("TORTURE") == "1"
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "100000" if TORTURE else "5000"))
+CLIENTS = int(os.environ.get("FUZZ_CLIENTS", "6"))
+SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
+MEGABYTE = 1 << 20
 
 
-@st.composite
-def aimed(draw):
-    """A request that has a chance."""
-    method, path, expected = draw(st.sampled_from(AIMS))
-    chance = st.integers(0, 3).map(bool)
-    return {
-        "port": draw(st.sampled_from(["public", "admin"])),
-        "method": method,
-        "path": path.replace(
-            "{id}", draw(texts.map(quote) | texts.map(lambda text: quote(quote(text))))
+def test_both_ports(tmp_path):
+    file = tmp_path / "documents.sqlite3"
+    with ServerProcess(file) as server:
+        attack = Attack(server, ["public", "admin"], SEED, CLIENTS, Known())
+        attack.run(REQUESTS // 2)
+        before = server.memory()
+        attack.run(REQUESTS // 2)
+        after = server.memory()
+        print(f"seed {SEED}: {before // MEGABYTE} MB, then {after // MEGABYTE} MB")
+        assert server.stop() == 0
+        assert server.log() == ""
+    assert after < 1.25 * before
+    store.check(file)
+
+
+def test_public_urls_in_a_site(tmp_path):
+    """As `runserver` serves them; a gateway's admin port prepares what is there."""
+    file = tmp_path / "documents.sqlite3"
+    known = Known()
+    with ServerProcess(file) as server:
+        Attack(server, ["public", "admin"], SEED, CLIENTS, known).run(REQUESTS // 20)
+        server.stop()
+    with ServerProcess(file, "--mounted") as server:
+        Attack(server, ["mounted"], SEED, CLIENTS, known).run(REQUESTS // 5)
+        assert server.stop() == 0
+        assert "Traceback" not in server.log()
+    store.check(file)
+
+
+# ------------------------------------------------------- the fuzzer finds what is wrong
+
+DOCUMENT = """
+INSERT INTO cbtools_databases (name, source, sequence, created) VALUES ('db', 'x', 2, 0);
+INSERT INTO cbtools_documents
+    (keyspace, uid, rev, cv, sequence, deleted, body, history, channels, attachments)
+    VALUES ('db', 'd', '2-b', '1@x', 1, 0, '{}', '["2-b", "1-a"]', '{}',
+            '{"file": {"digest": "sha1-x", "length": 3, "ver": 2}}'),
+           ('db', 'other', '1-a', '2@x', 2, 0, '{}', '["1-a"]', '{}', '{}');
+INSERT INTO cbtools_revisions (keyspace, uid, rev, deleted, body, channels, superseded)
+    VALUES ('db', 'd', '1-a', 0, '{}', '[]', 0);
+INSERT INTO cbtools_attachments (keyspace, uid, digest) VALUES ('db', 'd', 'sha1-x');
+INSERT INTO cbtools_attachment_chunks (keyspace, digest, position, data)
+    VALUES ('db', 'sha1-x', 0, x'0102'), ('db', 'sha1-x', 2, x'03');
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A gateway's file with nothing wrong in it."""
+    path = tmp_path / "documents.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        schema.ensure(connection, timeout=5)
+        connection.executescript(DOCUMENT)
+    store.check(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("UPDATE cbtools_revisions SET body = '{'", "body that is no JSON"),
+        ("UPDATE cbtools_documents SET rev = '9-a'", "the winner of"),
+        ("UPDATE cbtools_documents SET history = '[]'", "the winner of"),
+        ('UPDATE cbtools_documents SET history = \'["2-b", ["1-a", "", 0]]\'', "the winner of"),
+        ("UPDATE cbtools_documents SET channels = '5'", "'5'"),
+        ("UPDATE cbtools_databases SET sequence = 0", "sequence beyond the database's"),
+        ("DELETE FROM cbtools_documents", "revision without its document"),
+        ("DELETE FROM cbtools_documents", "attachment without its document"),
+        ("DELETE FROM cbtools_attachments", "chunk without its attachment"),
+        ("DELETE FROM cbtools_attachments", "'file' of db 'd' 2-b is lost"),
+        ("DELETE FROM cbtools_attachment_chunks WHERE position = 0", "chunks with a gap"),
+        (
+            "DELETE FROM cbtools_attachment_chunks WHERE position = 2",
+            "'file' of db 'd' 2-b is lost",
         ),
-        "query": draw(queries),
-        "headers": {"authorization": GOOD_LOGIN} if draw(chance) else draw(headers),
-        "body": draw(expected if draw(chance) else objects).encode("utf-8", "surrogatepass"),
-    }
-
-
-GOOD_LOGIN = "Basic dXNlcjpwYXNzd29yZA=="
-segments = (
-    texts | texts.map(quote) | st.sampled_from(["test_documents", "_user", "_design", "%5Fa"])
+        ("DELETE FROM cbtools_attachment_chunks", "'file' of db 'd' 2-b is lost"),
+    ],
 )
-wild = st.fixed_dictionaries(
-    {
-        "port": st.sampled_from(["public", "admin"]),
-        "method": st.sampled_from(["GET", "HEAD", "PUT", "OPTIONS", "PATCH", "get", "", "\0"]),
-        "path": st.lists(segments, max_size=5).map(lambda found: "/" + "/".join(found)),
-        "query": queries | st.text(max_size=10),
-        "headers": headers,
-        "body": st.binary(max_size=40)
-        | json_texts.map(lambda text: text.encode("utf-16", "surrogatepass"))
-        | json_texts.map(lambda text: gzip.compress(text.encode("utf-8", "surrogatepass"))),
-    }
+def test_defect_of_a_file_is_found(sql, found, file):
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(sql)
+    with pytest.raises(AssertionError, match=re.escape(found)):
+        store.check(file)
+
+
+GET = Request("admin", "GET", "/db/d", {})
+JSON = [("Content-Type", "application/json")]
+PARTS = [("Content-Type", 'multipart/mixed; boundary="b"')]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(0, [], b""),
+        Reply(200, JSON, b"{"),
+        Reply(200, JSON, b'{"a": NaN}'),
+        Reply(200, JSON, b'{"a": "\xff"}'),
+        Reply(400, JSON, b"{}"),
+        Reply(500, JSON, b'{"error": "x", "reason": "no such column: x"}'),
+        Reply(500, [], b""),
+        Reply(502, [], b""),
+        Reply(503, JSON, b'{"error": "x", "reason": "database is locked"}'),
+        Reply(200, [("X", "a\nb")], b""),
+        Reply(204, [], b"x"),
+        Reply(200, [], b"Traceback (most recent call last)"),
+        Reply(200, PARTS, b"--b\r\n\r\nx\r\n"),
+        Reply(200, PARTS, b"--b\r\nContent-Type: application/json\r\n\r\n{\r\n--b--"),
+        Reply(200, [("Content-Type", "multipart/mixed")], b"--b--"),
+    ],
+    ids=repr,
 )
-calls = st.one_of(aimed(), aimed(), aimed(), wild)
+def test_wrong_answer_is_found(reply):
+    with pytest.raises((AssertionError, ValueError)):
+        replies.check(GET, reply, Known())
 
 
-# ---------------------------------------------------------------------- tests
-
-
-@given(st.lists(calls, min_size=1, max_size=8))
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, JSON, b'{"a": 1e400}'),
+        Reply(404, JSON, b'{"error": "not_found", "reason": "missing"}'),
+        Reply(500, JSON, b'{"error": "x", "reason": "Exception in JS sync function"}'),
+        Reply(200, PARTS, b"--b\r\nContent-Type: application/json\r\n\r\n{}\r\n--b--"),
+        Reply(200, PARTS, b"--b--"),
+    ],
+    ids=repr,
 )
-def test_every_request_is_answered(sequence):
-    with transaction.atomic():
-        known = _prepare()
-        for call in sequence:
-            _check(call, _ask(known, **call))
-        _check_database()
-        transaction.set_rollback(True)
+def test_right_answer_is_none_of_that(reply):
+    replies.check(GET, reply, Known())
 
 
-def _prepare():
-    """A user, a document, a view; what requests may refer to."""
-    database = Database.open("default", "test_documents", create=True)
-    users.create(database, {"name": "user", "password": "password", "admin_channels": ["a"]})
-    known = {"rev": "", "cv": "", "session": ""}
-    answer = _ask(known, "admin", "PUT", "/test_documents/a", body=b'{"channels":["a"],"a":1}')
-    known |= {key: json.loads(answer.body)[key] for key in ("rev", "cv")}
-    answer = _ask(known, "admin", "POST", "/test_documents/_session", body=b'{"name":"user"}')
-    known["session"] = json.loads(answer.body)["session_id"]
-    view = {"views": {"v": {"map": FUNCTIONS[0], "reduce": "_count"}}}
-    _ask(known, "admin", "PUT", "/test_documents/_design/d", body=json.dumps(view).encode())
-    return known
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", WrongAnswer),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc", WrongAnswer),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", WrongAnswer),
+        (b"nonsense\r\n\r\n", WrongAnswer),
+        (None, Hang),
+    ],
+)
+def test_answer_that_is_no_http_is_found(data, error, monkeypatch):
+    monkeypatch.setattr(wire, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        answers = threading.Event()
 
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                if data is not None:
+                    connection.sendall(data)
+                else:
+                    answers.wait()
 
-def _ask(known, port, method, path, query="", headers=None, body=b""):
-    def fill(text):
-        for name, value in known.items():
-            text = text.replace(f"{{{name}}}", value)
-        return text
-
-    for name, value in known.items():
-        body = body.replace(f"{{{name}}}".encode(), value.encode())
-    names = {name: fill(value) for name, value in (headers or {}).items()}
-    read = io.BytesIO(body).read
-    return respond(Call(port, "default", method, fill(path), fill(query), names, read=read))
-
-
-def _check(call, answer):
-    for name, value in answer.headers.items():
-        assert (name + value).isascii(), (name, value)
-        assert (name + value).isprintable(), (name, value)
-    if call["method"] == "HEAD":
-        assert answer.body == b""
-        return
-    if answer.headers.get("Content-Type") == "application/json":
-        # Infinity would be no JSON; Python's int() refuses very long texts.
-        value = json.loads(answer.body, parse_int=float, parse_constant=pytest.fail)
-        if answer.status >= 400:
-            assert value.keys() == {"error", "reason"}
-        if answer.status == 500:
-            assert RECORDED_500.match(value["reason"]), value
-        if answer.status == 501:
-            assert value["reason"].startswith("The embedded gateway does not do ")
-    assert answer.status < 500 or answer.status in (500, 501)
-
-
-def _check_database():
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA integrity_check")
-        assert cursor.fetchall() == [("ok",)]
-        cursor.execute("SELECT count(*) FROM cbtools_documents WHERE NOT json_valid(body)")
-        assert cursor.fetchone() == (0,)
-        cursor.execute(
-            "SELECT count(*), count(DISTINCT sequence), max(sequence) <= "
-            "(SELECT max(sequence) FROM cbtools_databases) FROM cbtools_documents"
-        )
-        count, distinct, are_counted = cursor.fetchone()
-        assert count == distinct
-        assert are_counted
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(error):
+            client.ask(GET)
+        answers.set()
+        thread.join()
+        client.close()
