@@ -1,326 +1,292 @@
-"""What an administrator may look at: the metadata of documents, their trees, their channels."""
+"""What an administrator is shown of a document: its metadata, and the channels it was in."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import re
-import time
+import json
 from html import unescape
+from urllib.parse import quote
 
 import pytest
 
-from .access.client import ADMIN, Client, add_user, create_database, function
+from .access.client import ADMIN, add_user, create_database
 
 pytestmark = pytest.mark.django_db
+
+SYNC = """function (doc) {
+  channel(doc.channels); access(doc.to || [], doc.opens || []); role(doc.to || [], doc.roles || []);
+}"""
 
 
 @pytest.fixture(autouse=True)
 def database():
-    create_database(function("channel(doc.channels); access(doc.who, doc.opens); "
-                             "role(doc.who, doc.roles);"))  # fmt: skip
+    create_database(SYNC)
 
 
-def put(uid, body=None, **how):
-    status, answer = ADMIN.put(f"/{uid}", body or {}, **how)
+def put(uid="doc", **body):
+    """Write a document over what is there."""
+    _, known = ADMIN.get(f"/{uid}")
+    body |= {"_rev": known["_rev"]} if "_rev" in known else {}
+    status, answer = ADMIN.put(f"/{uid}", body)
     assert status == 201, answer
-    return answer["rev"]
+    return answer
 
 
-def raw(uid, **query):
+def raw(uid="doc", **query):
     status, answer = ADMIN.get(f"/_raw/{uid}", **query)
     assert status == 200, answer
-    return answer, answer.pop("_xattrs")
+    return answer
 
 
-def metadata(uid):
-    return raw(uid)[1]["_sync"]
+def sync(uid="doc", **query):
+    return raw(uid, **query)["_xattrs"]["_sync"]
 
 
-def number(version):
-    """The number that Couchbase Server writes with its lowest byte first."""
-    return bytes.fromhex(version[2:])[::-1].hex()
-
-
-# -------------------------------------------------------------------- metadata
-
-
-def test_versions():
-    _, saved = ADMIN.put("/a", {"n": 1})
-    version, source = saved["cv"].split("@")
-    _, attributes = raw("a")
-    sync = attributes["_sync"]
-    assert attributes["_vv"] == {"cvCas": sync["cas"], "src": source, "ver": sync["cas"]}
-    assert number(sync["cas"]) == version
-    assert sync["rev"] == {"rev": saved["rev"], "src": source, "ver": sync["cas"]}
-    assert attributes["$document"]["CAS"] == f"0x{version}"
-    saved_at = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(int(version, 16) // 10**9))
-    assert re.fullmatch(rf"{saved_at}:\d\d\.\d{{9}}Z", sync["time_saved"])
-    assert "tombstoned_at" not in sync
-    assert "flags" not in sync
+# ---------------------------------------------------------------------- _raw
 
 
 def crc32c(data):
-    """By division, bit by bit: RFC 3720, 12.1."""
-    bits = [byte >> place & 1 for byte in data for place in range(8)]
-    remainder = 0
-    for place, bit in enumerate([*bits, *[0] * 32]):
-        top = remainder >> 31
-        remainder = remainder << 1 & 0xFFFFFFFF | bit ^ (place < 32)
-        if top:
-            remainder ^= 0x1EDC6F41
-    return int(f"{remainder:032b}"[::-1], 2) ^ 0xFFFFFFFF
+    """Bit by bit."""
+    rest = 0xFFFFFFFF
+    for byte in data:
+        rest ^= byte
+        for _ in range(8):
+            rest = rest >> 1 ^ (0x82F63B78 if rest & 1 else 0)
+    return rest ^ 0xFFFFFFFF
 
 
-@pytest.mark.parametrize(("body", "stored"), [
-    # As recorded in tests/transcripts/17-purge-raw.json.
-    ('{"n": 2, "channels": ["y"]}', '{"channels":["y"],"n":2}'),
-    ("{}", "{}"),
-    ('{"z": "\\u00e9\\ud83d\\ude00", "a": 1.10}', '{"a":1.10,"z":"é😀"}'),
-    ('{"x": "<&>"}', '{"x":"\\u003c\\u0026\\u003e"}'),
-    ('{"x": "\\u2028", "_exp": 4070908800}', '{"x":"\\u2028"}'),
-    ('{"b": 123456789012345678901234567890}', '{"b":123456789012345678901234567890}'),
-])  # fmt: skip
-def test_checksum_is_of_what_is_stored(body, stored):
+@pytest.mark.parametrize("body", [{}, {"n": 1}, {"text": "\u00e9\u4e2d<"}, {"pad": "x" * 5000}])
+def test_the_checksum_is_that_of_the_body(body):
     assert crc32c(b"123456789") == 0xE3069283
-    assert ADMIN.put("/a", body)[0] == 201
-    _, attributes = raw("a")
-    checksum = attributes["_sync"]["value_crc32c"]
-    assert checksum == attributes["$document"]["value_crc32c"] == f"0x{crc32c(stored.encode()):08x}"
-    answer = ADMIN.send("GET", "/_raw/a")
-    assert stored[1:-1].encode() in answer.body
+    put(**body)
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    xattrs = raw()["_xattrs"]
+    expected = f"0x{crc32c(text.encode()):08x}"
+    assert xattrs["$document"]["value_crc32c"] == xattrs["_sync"]["value_crc32c"] == expected
 
 
-def test_checksum_as_recorded():
-    put("a", {"n": 2, "channels": ["y"]})
-    assert metadata("a")["value_crc32c"] == "0x25dbd689"
+def test_versions_are_written_as_couchbase_server_does():
+    cv = put()["cv"]
+    number, _, source = cv.partition("@")
+    swapped = "0x" + "".join(reversed([number[at : at + 2] for at in range(0, 16, 2)]))
+    xattrs = raw()["_xattrs"]
+    assert xattrs["_vv"] == {"cvCas": swapped, "src": source, "ver": swapped}
+    assert xattrs["_sync"]["rev"]["ver"] == xattrs["_sync"]["cas"] == swapped
+    assert xattrs["$document"]["CAS"] == f"0x{number}"
 
 
-def test_body():
-    put("a", {"n": 1, "_exp": 4070908800})
-    assert raw("a")[0] == raw("a", include_doc=True)[0] == {"n": 1}
-    assert raw("a", include_doc=False)[0] == {}
-    assert metadata("a")["exp"] == "2099-01-01T00:00:00Z"
+def test_numbers_come_as_they_were():
+    text = '{"a":1E+2,"b":-0,"c":1.0,"d":' + "9" * 5000 + "}"
+    assert ADMIN.put("/doc", text)[0] == 201
+    answer = ADMIN.send("GET", "/_raw/doc").body.decode()
+    assert answer.endswith("," + text[1:])
 
 
-def test_attachments():
-    data = b"some text"
-    files = {"é.txt": {"data": base64.b64encode(data).decode(), "content_type": "text/plain"}}
-    rev = put("a", {"n": 1, "_attachments": files})
-    digest = f"sha1-{base64.b64encode(hashlib.sha1(data).digest()).decode()}"
-    body, attributes = raw("a")
-    assert body == {"n": 1}
-    assert attributes["_globalSync"] == {
-        "attachments_meta": {
-            "é.txt": {
-                "content_type": "text/plain", "digest": digest, "length": 9, "revpos": 1,
-                "stub": True, "ver": 2,
-            }
+def test_the_body_is_without_special_properties():
+    files = {"\u00e9.txt": {"data": "aGVsbG8=", "content_type": "text/plain"}}
+    put(n=1, _exp=4070908800, _attachments=files)
+    answer = raw()
+    xattrs = answer.pop("_xattrs")
+    assert answer == {"n": 1}
+    assert raw(include_doc="false").keys() == {"_xattrs"}
+    assert xattrs["_sync"]["exp"] == "2099-01-01T00:00:00Z"
+    digest = base64.b64encode(hashlib.sha1(b"hello").digest()).decode()
+    assert xattrs["_globalSync"]["attachments_meta"] == {
+        "\u00e9.txt": {
+            "content_type": "text/plain", "digest": f"sha1-{digest}", "length": 5, "revpos": 1,
+            "stub": True, "ver": 2,
         }
     }  # fmt: skip
-    put("a", {"_rev": rev})
-    assert raw("a")[1]["_globalSync"] is None
+    put()
+    assert raw()["_xattrs"]["_globalSync"] is None
+    assert "exp" not in sync()
 
 
-def test_channels():
-    rev = put("a", {"channels": ["x", "y"]})
+@pytest.mark.parametrize("deleted", [False, True])
+def test_how_it_left_a_channel(deleted):
+    put(channels=["a"])
     put("other")
-    _, saved = ADMIN.put("/a", {"channels": ["y", "z"], "_rev": rev})
-    sync = metadata("a")
-    left = sync["channels"].pop("x")
-    version, source = saved["cv"].split("@")
-    assert (left["seq"], number(left["rev"].pop("ver"))) == (3, version)
-    assert left["rev"] == {"rev": saved["rev"], "src": source}
-    assert "del" not in left
-    assert sync["channels"] == {"y": None, "z": None}
-    spans = sorted(sync["channel_set"], key=lambda entry: entry["name"])
-    assert spans == [
-        {"name": "x", "start": 1, "end": 3}, {"name": "y", "start": 1}, {"name": "z", "start": 3}
-    ]  # fmt: skip
-    assert (sync["sequence"], sync["recent_sequences"]) == (3, [1, 3])
-    assert ADMIN.get("/_channel_history/a") == (200, {"x": [3]})
+    saved = put(**({"_deleted": True} if deleted else {}))
+    number, _, source = saved["cv"].partition("@")
+    swapped = f"0x{bytes.fromhex(number)[::-1].hex()}"
+    found = sync()
+    rev = {"rev": saved["rev"], "ver": swapped, "src": source}
+    assert found["channels"] == {"a": {"seq": 3, "rev": rev, **({"del": True} if deleted else {})}}
+    assert found["channel_set"] == [{"name": "a", "start": 1, "end": 3}]
+    assert (found["sequence"], found["recent_sequences"]) == (3, [1, 3])
+    assert "channels" not in sync("other")
 
 
-def test_channels_of_a_tombstone():
-    rev = put("a", {"channels": ["x"]})
-    _, saved = ADMIN.ask("DELETE", "/a", rev=rev)
-    body, attributes = raw("a")
-    sync = attributes["_sync"]
-    assert body == {}
-    assert sync["channels"]["x"]["del"] is True
-    assert (sync["flags"], sync["value_crc32c"]) == (1, "0x00000000")
-    assert sync["tombstoned_at"] == int(saved["cv"].partition("@")[0], 16) // 10**9
-    assert sync["history"] == {"revs": [rev, saved["rev"]], "parents": [-1, 0], "deleted": [1]}
-    assert ADMIN.get("/_channel_history/a") == (200, {"x": [2]})
+def test_a_tombstone():
+    put(n=1)
+    saved = put(_deleted=True)
+    answer = raw()
+    found = answer["_xattrs"]["_sync"]
+    assert answer.keys() == {"_xattrs"}
+    assert (found["flags"], found["value_crc32c"]) == (1, "0x00000000")
+    assert answer["_xattrs"]["$document"]["value_crc32c"] == "0x00000000"
+    assert found["tombstoned_at"] == int(saved["cv"].partition("@")[0], 16) // 10**9
+    assert found["history"]["parents"] == [-1, 0]
+    assert found["history"]["deleted"] == [1]
+    put()
+    assert not {"flags", "tombstoned_at"} & sync().keys()
 
 
-def test_document_without_channels():
-    put("a")
-    sync = metadata("a")
-    assert "channels" not in sync
-    assert (sync["channel_set"], sync["channel_set_history"]) == (None, None)
-    assert ADMIN.get("/_channel_history/a") == (200, {})
+def test_what_a_document_opens():
+    put(to=["alice", "role:r"], opens=["a", "b"])
+    put("other", to="bob", roles="role:s")
+    opened = {"a": 1, "b": 1}
+    assert sync()["access"] == {"alice": opened, "role:r": opened}
+    assert "role_access" not in sync()
+    assert sync("other")["role_access"] == {"bob": {"role:s": 2}}
 
 
-def test_a_channel_that_was_left_twice():
-    rev = put("a", {"channels": ["x"]})
-    for channels in ([], ["x"], []):
-        rev = put("a", {"channels": channels, "_rev": rev})
-    assert ADMIN.get("/_channel_history/a") == (200, {"x": [4, 2]})
-    sync = metadata("a")
-    assert sync["channel_set"] == [{"name": "x", "start": 3, "end": 4}]
-    assert sync["channel_set_history"] == [{"name": "x", "start": 1, "end": 2}]
+def test_a_body_with_a_property_of_its_name_keeps_it_apart():
+    put(_sync1=1, history=[1])
+    answer = raw()
+    assert (answer["_sync1"], answer["history"]) == (1, [1])
 
 
-def test_grants():
-    body = {"who": ["alice", "role:r"], "opens": ["x", "y"], "roles": []}
-    rev = put("a", body)
-    assert metadata("a")["access"] == {
-        "alice": {"x": 1, "y": 1}, "role:r": {"x": 1, "y": 1}
-    }  # fmt: skip
-    assert "role_access" not in metadata("a")
-    rev = put("a", {"who": "alice", "opens": "y", "roles": "role:r", "_rev": rev})
-    sync = metadata("a")
-    assert (sync["access"], sync["role_access"]) == (
-        {"alice": {"y": 1}}, {"alice": {"role:r": 2}}
-    )  # fmt: skip
-    put("a", {"_rev": rev})
-    assert not {"access", "role_access"} & metadata("a").keys()
+def test_names_may_be_hidden():
+    attached = {"letter.txt": {"data": "aGVsbG8="}}
+    put(channels=["a"], to="alice", opens=["secret"])
+    put(channels=["b"], to="alice", opens=["secret"], _attachments=attached)
+    put(channels=["a"], to="bob", roles=["role:r"], _attachments=attached)
+    shown, hidden = raw(), raw(redact="true", salt="pepper")
+    text = json.dumps(hidden)
+    for name in ("letter.txt", '"a"', '"b"', "bob", "role:r"):
+        assert name in json.dumps(shown)
+        assert name not in text
+    digest = hashlib.sha1(b"peppera").hexdigest()
+    assert hidden.keys() == {"_xattrs"}
+    found = hidden["_xattrs"]["_sync"]
+    assert {name for name, left in found["channels"].items() if left is None} == {digest}
+    assert digest in {entry["name"] for entry in found["channel_set"]}
+    assert [entry["name"] for entry in found["channel_set_history"]] == [digest]
+    # Without a salt nobody can try names.
+    again = raw(redact="true")["_xattrs"]["_sync"]["channels"]
+    assert digest not in again
+    assert again.keys() != raw(redact="true")["_xattrs"]["_sync"]["channels"].keys()
 
 
-# ------------------------------------------------------------------------ tree
+def test_questions_that_contradict_themselves():
+    put()
+    status, answer = ADMIN.get("/_raw/doc", salt="x")
+    assert (status, answer["reason"]) == (400, "redactSalt can only be used when redact=true")
+    assert ADMIN.get("/_raw/doc", redact="true", include_doc="true")[0] == 400
+    assert ADMIN.get("/_raw/doc", redact="true", include_doc="false")[0] == 500
 
 
-def branched():
-    """A document that has been deleted, and begun anew by a replicator."""
-    first = put("a", {"n": 1})
-    second = put("a", {"n": 2, "_rev": first})
-    _, third = ADMIN.ask("DELETE", "/a", rev=second)
-    put("a", {"_revisions": {"start": 2, "ids": ["new", "older"]}}, new_edits=False)
-    return [first, second, third["rev"]]
-
-
-def test_tree_of_a_branched_document():
-    first, second, third = branched()
-    answer = ADMIN.send("GET", "/_revtree/a")
-    assert answer.headers["Content-Type"] == "text/plain; charset=UTF-8"
-    graph = answer.body.decode()
-    edges = [
-        '"1-older" -> "2-new"; ',
-        f'"{third}" [fontcolor=red];"{second}" -> "{third}" [label="Tombstone", fontcolor=red];',
-        f'"{first}" -> "{second}"; ',
-    ]
-    assert graph == f"digraph graphname{{{''.join(edges)}}}"
-    history = metadata("a")["history"]
-    parents = {
-        rev: history["revs"][place] if place >= 0 else ""
-        for rev, place in zip(history["revs"], history["parents"], strict=True)
-    }
-    assert parents == {
-        first: "", second: first, third: second, "1-older": "", "2-new": "1-older"
-    }  # fmt: skip
-    assert [history["revs"][place] for place in history["deleted"]] == [third]
-
-
-def test_tree_of_a_document_with_one_revision():
-    rev = put("a")
-    assert ADMIN.send("GET", "/_revtree/a").body.decode() == (
-        f'digraph graphname{{"" -> "{rev}"; }}'
-    )
-
-
-def test_flags_of_a_branched_document():
-    _, _, third = branched()
-    assert metadata("a")["flags"] == 16
-    # The tombstone wins again, although another is newer.
-    ADMIN.ask("DELETE", "/a", rev="2-new")
-    sync = metadata("a")
-    deleted, hidden, is_branched = 1, 4, 16
-    is_hidden = sync["rev"]["rev"] == third
-    assert sync["flags"] == deleted | is_branched | hidden * is_hidden
-    assert ("new_rev" in sync) is is_hidden
-
-
-# -------------------------------------------------------------------- channels
-
-
-def test_page_of_a_channel():
-    create_database(function("channel(doc.channels);"))
-    revs = [put(uid, {"channels": ["x"]}) for uid in ("a", "b", "c")]
-    put("d", {"channels": ["y"]})
-    ADMIN.ask("DELETE", "/b", rev=revs[1])
-    answer = ADMIN.send("GET", "/_dumpchannel/x")
-    assert answer.headers["Content-Type"] == 'text/html; charset="UTF-8"'
-    rows = re.findall(r"<tr><td>(\d+)</td><td>(\w+)</td><td>([^<]+)</td>", answer.body.decode())
-    assert [row[:2] for row in rows][:2] == [("1", "a"), ("3", "c")]
-    assert rows[0][2] == revs[0]
-    page = ADMIN.send("GET", "/_dumpchannel/x", since=1).body.decode()
-    assert "<td>a</td>" not in page
-    assert "<td>c</td>" in page
-    assert ADMIN.get("/_dumpchannel/never")[0] == 404
-
-
-def test_page_shows_names_as_they_are():
-    """Nothing that is in it can be taken for its own."""
-    name = "<script>alert('&')</script>\"é"
-    docs = [{
-        "_id": f"{name} id", "channels": [name],
-        "_revisions": {"start": 1, "ids": [f"{name} rev"]},
-    }]  # fmt: skip
-    _, rows = ADMIN.ask("POST", "/_bulk_docs", {"docs": docs, "new_edits": False})
-    assert "error" not in rows[0]
-    path = "/_dumpchannel/%3Cscript%3Ealert('%26')%3C%2Fscript%3E%22%C3%A9"
-    page = ADMIN.send("GET", path).body.decode()
-    assert "<script" not in page
-    assert "'" not in page
-    assert f"“{name}” Channel</h1>" in unescape(page)
-    assert f"<td>{name} id</td><td>1-{name} rev</td>" in unescape(page)
-
-
-# ---------------------------------------------------------------------- redact
-
-
-def test_redacted():
-    """Names are put out of sight, and the body is."""
-    files = {"secret.txt": {"data": "eA=="}}
-    body = {"channels": ["secret"], "who": "secret", "opens": "secret", "_attachments": files}
-    put("a", body)
-    for query in ({"redact": True}, {"redact": True, "salt": "pepper", "include_doc": False}):
-        answer = ADMIN.send("GET", "/_raw/a", **query)
-        assert answer.status == 200
-        assert b"secret" not in answer.body
-    salted = [raw("a", redact=True, salt="pepper")[1] for _ in range(2)]
-    assert salted[0] == salted[1] != raw("a", redact=True, salt="salt")[1]
-
-
-@pytest.mark.parametrize("query", [{"redact": True, "include_doc": True}, {"salt": "pepper"}])
-def test_what_does_not_go_together(query):
-    put("a")
-    assert ADMIN.get("/_raw/a", **query)[0] == 400
-
-
-# ---------------------------------------------------------------------- access
-
-PATHS = ["/_raw/a", "/_revtree/a", "/_channel_history/a", "/_dumpchannel/x"]
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_for_administrators_only(path):
-    put("a", {"channels": ["x"]})
+def test_only_administrators_look():
+    put(channels=["a"])
     alice = add_user("alice", admin_channels=["*"])
-    for client in (alice, Client("public")):
-        assert client.get(path)[0] == 404
-    assert ADMIN.send("GET", path).status == 200
+    for path in ("_raw/doc", "_revtree/doc", "_channel_history/doc", "_dumpchannel/a"):
+        assert alice.get(f"/{path}") == (404, {"error": "not_found", "reason": "unknown URL"})
+        assert ADMIN.send("GET", f"/{path}").status == 200
+    assert alice.ask("POST", "/_channel_history/doc/compact", {"seq": 5})[0] == 404
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_what_is_not_there(path):
-    status, answer = ADMIN.get(path)
-    assert (status, answer["error"]) == (404, "not_found")
+# ------------------------------------------------------------------ channels
 
 
-@pytest.mark.parametrize("path", PATHS[:3])
-def test_odd_ids(path):
-    ADMIN.ask("POST", "/_bulk_docs", {"docs": [{"_id": "é/ %\"'", "channels": ["x"]}]})
-    odd = path.replace("/a", "/%C3%A9%2F%20%25%22%27")
-    assert ADMIN.send("GET", odd).status == 200
+def test_where_it_was():
+    for channels in (["a", "b"], ["b"], ["a"], []):
+        put(channels=channels)
+    assert ADMIN.get("/_channel_history/doc") == (200, {"a": [4, 2], "b": [3]})
+    found = sync()
+    assert found["channel_set"] == [
+        {"name": "b", "start": 1, "end": 3}, {"name": "a", "start": 3, "end": 4}
+    ]  # fmt: skip
+    assert found["channel_set_history"] == [{"name": "a", "start": 1, "end": 2}]
+    assert {name: left["seq"] for name, left in found["channels"].items()} == {"a": 4, "b": 3}
+
+
+def test_many_stays_are_told_as_one():
+    for number in range(15):
+        put(channels=["a"] if number % 2 == 0 else [])
+    # Seven have ended, of which six were followed by another; the last goes on.
+    stays = sync()["channel_set_history"]
+    assert stays == [
+        {"name": "a", "start": 1, "end": 6, "compacted": True},
+        {"name": "a", "start": 7, "end": 8}, {"name": "a", "start": 9, "end": 10},
+        {"name": "a", "start": 11, "end": 12}, {"name": "a", "start": 13, "end": 14},
+    ]  # fmt: skip
+    assert ADMIN.get("/_channel_history/doc")[1] == {"a": [14, 12, 10, 8, 6]}
+
+
+def test_the_older_part_is_forgotten_on_demand():
+    for channels in (["a", "b"], ["b"], ["a"], []):
+        put(channels=channels)
+    cv = raw()["_xattrs"]["_vv"]
+    assert ADMIN.ask("POST", "/_channel_history/doc/compact", {"seq": 1}) == (
+        200, {"compacted_channels": []}
+    )  # fmt: skip
+    assert ADMIN.ask("POST", "/_channel_history/doc/compact", {"seq": 2}) == (
+        200, {"compacted_channels": ["a"]}
+    )  # fmt: skip
+    assert ADMIN.get("/_channel_history/doc")[1] == {"a": [4], "b": [3]}
+    assert ADMIN.ask("POST", "/_channel_history/doc/compact", {"seq": 3}) == (
+        200, {"compacted_channels": ["b"]}
+    )  # fmt: skip
+    assert ADMIN.get("/_channel_history/doc")[1] == {"a": [4]}
+    assert sync()["channel_set"] == [{"name": "a", "start": 3, "end": 4}]
+    assert raw()["_xattrs"]["_vv"] == cv
+    ADMIN.ask("POST", "/_channel_history/doc/compact", {"seq": 4})
+    assert ADMIN.get("/_channel_history/doc") == (200, {})
+    # Where it is, it stays.
+    put(channels=["a"])
+    ADMIN.ask("POST", "/_channel_history/doc/compact", {"seq": 99})
+    assert sync()["channels"] == {"a": None}
+
+
+NO_NUMBER = (
+    "invalid JSON: 400 Bad JSON: json: cannot unmarshal {} into Go struct field "
+    "CompactDocChannelHistoryRequest.seq of type uint64"
+)
+
+
+@pytest.mark.parametrize(("body", "why"), [
+    ({}, "missing seq"), ({"seq": 0}, "missing seq"), ({"seq": None}, "missing seq"),
+    ("[", "invalid JSON: 400 Bad JSON: unexpected EOF"),
+    ({"seq": "5"}, NO_NUMBER.format("string")), ({"seq": True}, NO_NUMBER.format("bool")),
+    ({"seq": -1}, NO_NUMBER.format("number -1")),
+])  # fmt: skip
+def test_demands_that_are_none(body, why):
+    put(channels=["a"])
+    put()
+    status, answer = ADMIN.ask("POST", "/_channel_history/doc/compact", body)
+    assert (status, answer["reason"]) == (400, why)
+    assert ADMIN.get("/_channel_history/doc")[1] == {"a": [2]}
+
+
+def test_documents_that_are_not_there():
+    for path in ("_raw/none", "_revtree/none", "_channel_history/none"):
+        assert ADMIN.get(f"/{path}") == (404, {"error": "not_found", "reason": "missing"})
+    assert ADMIN.ask("POST", "/_channel_history/none/compact", {"seq": 5})[0] == 404
+
+
+def test_a_channel_is_shown_as_a_page():
+    put("<b>&", channels=["a<b>"])
+    put("gone", channels=["a<b>"])
+    put("gone")
+    answer = ADMIN.send("GET", "/_dumpchannel/a%3Cb%3E")
+    assert answer.headers["Content-Type"] == 'text/html; charset="UTF-8"'
+    page = answer.body.decode()
+    assert "<h1>/rules: \u201ca&lt;b&gt;\u201d Channel</h1>" in page
+    assert "<tr><td>1</td><td>&lt;b&gt;&amp;</td>" in page
+    assert "<td>00000000</td>" in page
+    assert "gone" not in page
+    assert ADMIN.get("/_dumpchannel/a%3Cb%3E", since=1)[0] == 404
+    assert ADMIN.get("/_dumpchannel/none")[0] == 404
+
+
+def test_a_page_has_no_markup_of_its_documents():
+    name = "<script>'\"&"
+    history = {"start": 1, "ids": [name]}
+    doc = {"_id": name, "channels": [name], "_revisions": history}
+    ADMIN.ask("POST", "/_bulk_docs", {"docs": [doc], "new_edits": False})
+    page = ADMIN.send("GET", f"/_dumpchannel/{quote(name, safe='')}").body.decode()
+    assert "<script" not in page
+    assert f"\u201c{name}\u201d Channel</h1>" in unescape(page)
+    assert f"<td>{name}</td><td>1-{name}</td>" in unescape(page)

@@ -166,7 +166,8 @@ def _found(rest, uid):
         status, data = rest.raw("GET", f"/_user/u{uid[5:]}")
         return "", {"channels": json.loads(data)["admin_channels"]} if status == 200 else None
     if uid == "sync function":
-        return "", {"function": rest.raw("GET", "/_config/sync")[1].decode()}
+        function = rest.raw("GET", "/_config/sync")[1].decode()
+        return "", {"function": function} if function else None
     status, data = rest.raw("GET", f"/{uid}")
     if status == 404:
         return "", None

@@ -1,20 +1,20 @@
-"""What is purged has never been."""
+"""Purging: nothing is left of a document, in no index either, whoever brings that up to date."""
 
 from __future__ import annotations
 
-import base64
-
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from django_cbtools.embedded import index
+from django_cbtools.embedded.database import Database
+from django_cbtools.embedded.purge import purge
 
-from .access.client import ADMIN, Client, add_user, create_database, function
+from .access.client import ADMIN, Client, add_user, create_database
 
 pytestmark = pytest.mark.django_db
 
-BY_N = "function (doc) { emit(doc.n, null); }"
+MAP = "function (doc, meta) { emit(meta.id, doc.n); }"
+VIEW = "/_design/d/_view/by_id"
 
 
 @pytest.fixture(autouse=True)
@@ -22,228 +22,211 @@ def database():
     create_database()
 
 
-def put(uid, body=None, **how):
-    status, answer = ADMIN.put(f"/{uid}", body or {}, **how)
+def put(uid, **body):
+    status, answer = ADMIN.put(f"/{uid}", body)
     assert status == 201, answer
     return answer["rev"]
 
 
-def purge(*uids, client=ADMIN):
-    status, answer = client.ask("POST", "/_purge", {uid: ["*"] for uid in uids})
-    assert status == 200, answer
-    return list(answer["purged"])
+def ask_purge(**asked):
+    status, answer = ADMIN.ask("POST", "/_purge", asked)
+    assert status == 200
+    return sorted(answer["purged"])
 
 
-def attachment(text):
-    return {"f": {"data": base64.b64encode(text.encode()).decode()}}
-
-
-def count(table):
+def tables():
+    """How many rows there are of what belongs to documents."""
+    names = (
+        "documents", "revisions", "grants", "attachments", "attachment_chunks", "view_rows",
+    )  # fmt: skip
     with connection.cursor() as cursor:
-        return cursor.execute(f"SELECT count(*) FROM cbtools_{table}").fetchone()[0]
+        return {
+            name: cursor.execute(f"SELECT count(*) FROM cbtools_{name}").fetchone()[0]
+            for name in names
+        }
 
 
-def put_view(source=BY_N):
-    assert ADMIN.put("/_design/d", {"views": {"v": {"map": source}}})[0] in (200, 201)
+def epoch():
+    with connection.cursor() as cursor:
+        return cursor.execute("SELECT epoch FROM cbtools_views").fetchone()[0]
 
 
-def view(stale="false"):
-    status, answer = ADMIN.get("/_design/d/_view/v", stale=stale)
-    assert status == 200, answer
-    return [row["id"] for row in answer["rows"]]
+@pytest.fixture
+def view():
+    assert ADMIN.put("/_design/d", {"views": {"by_id": {"map": MAP}}})[0] == 201
+    return lambda: [row["id"] for row in ADMIN.get(VIEW, stale="false")[1]["rows"]]
 
 
-def test_a_document_of_the_name_is_made_anew():
-    first = put("a", {"n": 1})
-    second = put("a", {"n": 2, "_rev": first})
-    assert purge("a") == ["a"]
-    assert ADMIN.get("/a") == (404, {"error": "not_found", "reason": "missing"})
-    assert put("a", {"n": 3}).startswith("1-")
-    for rev in (first, second):
-        assert ADMIN.get("/a", rev=rev)[0] == 404
-        assert ADMIN.put("/a", {"_rev": rev})[0] == 409
-    assert ADMIN.ask("POST", "/_revs_diff", {"a": [first]})[1] == {"a": {"missing": [first]}}
-
-
-def test_nothing_is_left():
-    create_database(function("channel('x'); access('alice', 'x'); role('alice', 'role:r');"))
-    put_view()
-    rev = put("a", {"n": 1, "_attachments": attachment("one")})
-    rev = put("a", {"n": 2, "_rev": rev, "_attachments": attachment("two")})
-    # A branch that does not win, whose body is kept for good.
-    ADMIN.ask("DELETE", "/a", rev=rev)
-    put("a", {"_rev": "1-abc", "n": 3, "_attachments": attachment("three")}, new_edits=False)
-    assert view() == ["a"]
-    tables = ["documents", "revisions", "attachments", "attachment_chunks", "grants", "view_rows"]
-    assert all(map(count, tables))
-    assert purge("a") == ["a"]
-    assert [count(table) for table in tables] == [0] * len(tables)
-
-
-def test_attachments_of_others_stay():
-    put("a", {"_attachments": attachment("same")})
-    put("b", {"_attachments": attachment("same")})
-    purge("a")
-    assert ADMIN.send("GET", "/b/f").body == b"same"
-    purge("b")
-    assert count("attachment_chunks") == 0
-
-
-def test_what_a_document_has_opened_is_closed():
-    create_database(function("channel(doc.channel); access(doc.who, doc.channel);"))
-    alice = add_user("alice")
-    put("a", {"channel": "x", "who": "alice"})
-    put("b", {"channel": "x"})
-    assert alice.get("/b")[0] == 200
-    purge("a")
-    assert alice.get("/b")[0] == 403
-
-
-def test_changes_do_not_tell():
-    put("a")
-    put("b")
-    purge("a")
-    _, answer = ADMIN.get("/_changes")
-    assert ([row["id"] for row in answer["results"]], answer["last_seq"]) == (["b"], "2")
-
-
-def test_a_tombstone_is_purged():
-    rev = put("a")
-    ADMIN.ask("DELETE", "/a", rev=rev)
-    assert purge("a") == ["a"]
+def test_nothing_is_left_of_it(view):
+    create_database("function (doc) { channel(doc.channels); access('alice', 'a'); }")
+    before = tables()
+    rev = put("doc", n=1, _attachments={"file": {"data": "aGVsbG8="}})
+    put("doc", n=2, _rev=rev, _attachments={"file": {"data": "eA=="}})
+    assert view() == ["doc"]
+    assert all(count > before[name] for name, count in tables().items())
+    assert ask_purge(doc=["*"]) == ["doc"]
+    assert tables() == before
+    assert ADMIN.get("/doc") == (404, {"error": "not_found", "reason": "missing"})
+    assert ADMIN.get("/doc", rev=rev)[0] == 404
     assert ADMIN.get("/_changes")[1]["results"] == []
-    assert put("a").startswith("1-")
+    assert view() == []
 
 
-@pytest.mark.parametrize(
-    "revs",
-    [["1-x"], ["*", "*"], "*", [], None, {}, True, ["*", None], [["*"]], {"*": "*"}],
-    ids=str,
-)
-def test_only_all_revisions_are_purged(revs):
-    put("a")
-    put("b")
-    status, answer = ADMIN.ask("POST", "/_purge", {"a": revs, "b": ["*"], "never": ["*"]})
-    assert (status, answer) == (200, {"purged": {"b": ["*"]}})
-    assert ADMIN.get("/a")[0] == 200
+def test_what_it_opened_is_closed():
+    create_database("function (doc) { channel(doc.channels); access('alice', doc.opens || []); }")
+    alice = add_user("alice")
+    put("door", opens=["a"])
+    put("secret", channels=["a"])
+    assert alice.get("/secret")[0] == 200
+    assert ask_purge(door=["*"]) == ["door"]
+    assert alice.get("/secret")[0] == 403
 
 
-@pytest.mark.parametrize("body", ["", "[", "[]", '"a"', "1", '{"a"', '{"a": ["*"],}', "x {}"])
-def test_what_is_no_object(body):
-    put("a")
-    status, answer = ADMIN.ask("POST", "/_purge", body)
-    assert (status, answer["reason"]) == (400, "_purge document ID's must be passed as a JSON")
-    assert ADMIN.get("/a")[0] == 200
+def test_what_others_hold_stays():
+    for uid in ("one", "two"):
+        put(uid, _attachments={"file": {"data": "aGVsbG8="}})
+    assert ask_purge(one=["*"]) == ["one"]
+    answer = ADMIN.send("GET", "/two/file")
+    assert b"".join(answer.chunks()) == b"hello"
 
 
-@pytest.mark.parametrize(
-    "uid",
-    ["é", "a b", "a/b", "%", "%2F", '"', "'; DROP TABLE cbtools_documents; --", "😀", "{}", "\\",
-     "a\u2028b", "\ud7ff", "*", "a?b#c", "null", "1", "x" * 250],
-)  # fmt: skip
-def test_odd_ids(uid):
-    docs = [{"_id": uid}, {"_id": f"{uid}"[:-1] + "y"}]
-    status, rows = ADMIN.ask("POST", "/_bulk_docs", {"docs": docs})
-    assert status == 201
-    assert not [row for row in rows if "error" in row]
-    assert purge(uid) == [uid]
-    assert [row["id"] for row in ADMIN.get("/_all_docs")[1]["rows"]] == [docs[1]["_id"]]
+def test_it_may_be_made_again(view):
+    rev = put("doc", n=1)
+    ADMIN.ask("DELETE", "/doc", rev=rev)
+    assert ask_purge(doc=["*"]) == ["doc"]
+    assert put("doc", n=1) == rev
+    assert view() == ["doc"]
+    (row,) = ADMIN.get("/_changes")[1]["results"]
+    assert row["seq"] == 3
+
+
+@pytest.mark.parametrize("revs", [[], ["1-a"], ["*", "*"], ["*", "1-a"], "*", None, {"*": 1}, 5])
+def test_only_all_revisions_go(revs):
+    put("doc")
+    assert ask_purge(doc=revs, none=["*"]) == []
+    assert ADMIN.get("/doc")[0] == 200
+
+
+def test_odd_ids():
+    uids = ["\u00e9", "a/b", '";--', "%", "a b", "x" * 250]
+    for uid in uids:
+        assert ADMIN.ask("POST", "/", {"_id": uid})[0] == 200
+    put("x")
+    asked = {uid: ["*"] for uid in [*uids, "", "\0", "x\0y", "_x"]}
+    assert ask_purge(**asked) == sorted(uids)
+    assert [row["id"] for row in ADMIN.get("/_all_docs")[1]["rows"]] == ["x"]
 
 
 @pytest.mark.parametrize(
     "uid", ["", "a\0", "\0", "_design/d", "_local/x", "_user/alice", "x" * 999]
 )
-def test_ids_of_no_document(uid):
+def test_ids_of_no_document(uid, view):
+    """SQLite's JSON functions end a text at its first NUL."""
     put("a")
-    put_view()
     ADMIN.put("/_local/x", {})
-    assert purge(uid) == []
-    assert ADMIN.get("/a")[0] == ADMIN.get("/_design/d")[0] == ADMIN.get("/_local/x")[0] == 200
+    assert ask_purge(**{uid: ["*"]}) == []
+    assert view() == ["a"]
+    assert ADMIN.get("/_local/x")[0] == 200
 
 
-def test_not_for_clients():
-    put("a")
-    alice = add_user("alice", admin_channels=["*"])
-    for client in (alice, Client("public")):
-        assert client.ask("POST", "/_purge", {"a": ["*"]})[0] == 404
-    assert ADMIN.ask("GET", "/_purge")[0] == 405
-    assert ADMIN.get("/a")[0] == 200
+@pytest.mark.parametrize("body", ["[", "[]", "5", "", "null"])
+def test_what_is_no_object_is_refused(body):
+    status, answer = ADMIN.ask("POST", "/_purge", body)
+    assert (status, answer["reason"]) == (
+        400, "_purge document ID's must be passed as a JSON"
+    )  # fmt: skip
 
 
-def test_other_collections_are_left_alone():
-    config = {"bucket": "places", "scopes": {"s": {"collections": {"one": {}, "two": {}}}}}
-    assert ADMIN.put("places/", config)[0] == 201
+def test_administrators_purge():
+    put("doc")
+    add_user("alice", admin_channels=["*"])
+    for client in (Client("public"), Client("public", "alice", "password")):
+        assert client.ask("POST", "/_purge", {"doc": ["*"]})[0] == 404
+    assert ADMIN.get("/doc")[0] == 200
+
+
+def test_collections_keep_their_own():
+    scopes = {"s": {"collections": {"one": {}, "two": {}}}}
+    assert ADMIN.put("other/", {"bucket": "other", "scopes": scopes})[0] == 201
     for name in ("one", "two"):
-        files = attachment("same")
-        assert ADMIN.put(f"places.s.{name}/a", {"_attachments": files})[0] == 201
-    assert ADMIN.ask("POST", "places.s.one/_purge", {"a": ["*"]})[0] == 200
-    assert ADMIN.get("places.s.one/a")[0] == 404
-    assert ADMIN.get("places.s.two/a")[0] == 200
-    assert ADMIN.send("GET", "places.s.two/a/f").body == b"same"
+        assert ADMIN.put(f"other.s.{name}/doc", {})[0] == 201
+    _, answer = ADMIN.ask("POST", "other.s.one/_purge", {"doc": ["*"]})
+    assert answer == {"purged": {"doc": ["*"]}}
+    assert ADMIN.ask("GET", "other.s.two/doc")[0] == 200
 
 
-def test_queries():
-    """However many are purged."""
-    sizes = []
-    for number in (1, 50):
-        uids = [f"d{place}" for place in range(number)]
-        ADMIN.ask("POST", "/_bulk_docs", {"docs": [{"_id": uid} for uid in uids]})
-        with CaptureQueriesContext(connection) as queries:
-            assert len(purge(*uids)) == number
-        sizes.append(len(queries))
-    assert sizes[0] == sizes[1]
+# -------------------------------------------------------------------- the index
 
 
-# ----------------------------------------------------------------------- views
+@pytest.mark.parametrize("indexed", [[], ["old"]])
+def test_an_index_that_has_read_it_does_not_write_it_again(view, indexed, monkeypatch):
+    """Another process purges it between the reading and the writing of a batch."""
+    for uid in indexed:
+        put(uid)
+    assert view() == indexed
+    put("doc")
+    put("stays")
+    mapped = index._map
+    batches = []
+
+    def map_slowly(*args):
+        made = mapped(*args)
+        if not batches:
+            assert purge(Database.open("default", "rules"), ["doc"]) == ["doc"]
+        batches.append(args[1].uids)
+        return made
+
+    monkeypatch.setattr(index, "_map", map_slowly)
+    assert view() == sorted([*indexed, "stays"])
+    assert batches == [["doc", "stays"], ["stays"]]
+    assert tables()["view_rows"] == len(indexed) + 1
 
 
-def test_views_show_it_no_more():
-    put_view()
-    put("a", {"n": 1})
-    put("b", {"n": 2})
-    assert view() == ["a", "b"]
-    purge("a")
-    assert view("ok") == ["b"]
-    assert view() == ["b"]
+def test_the_last_document_goes_while_it_is_indexed(view, monkeypatch):
+    put("doc")
+    mapped = index._map
+
+    def map_slowly(*args):
+        made = mapped(*args)
+        purge(Database.open("default", "rules"), ["doc"])
+        return made
+
+    monkeypatch.setattr(index, "_map", map_slowly)
+    assert view() == []
+    assert tables()["view_rows"] == 0
 
 
-@pytest.mark.parametrize("is_new", [True, False])
-def test_while_an_index_is_brought_up_to_date(is_new, monkeypatch):
-    """Whoever does that has read the document, and must not write it afterwards."""
-    put_view()
-    if not is_new:
-        put("z", {"n": 0})
-        assert view() == ["z"]
-    put("a", {"n": 1})
-    put("b", {"n": 2})
-    make = index._map
+def test_one_that_is_made_again_while_it_is_indexed(view, monkeypatch):
+    put("doc", n=1)
+    mapped = index._map
+    batches = []
 
-    def interrupted(*args):
-        monkeypatch.setattr(index, "_map", make)
-        mapped = make(*args)
-        purge("a")
-        return mapped
+    def map_slowly(*args):
+        made = mapped(*args)
+        if not batches:
+            purge(Database.open("default", "rules"), ["doc"])
+            put("doc", n=2)
+        batches.append(args[1].uids)
+        return made
 
-    monkeypatch.setattr(index, "_map", interrupted)
-    others = ["b"] if is_new else ["z", "b"]
-    assert view() == others
-    assert view("ok") == others
-    put("a", {"n": 3})
-    assert view() == [*others, "a"]
+    monkeypatch.setattr(index, "_map", map_slowly)
+    assert [row["value"] for row in ADMIN.get(VIEW, stale="false")[1]["rows"]] == [2]
+    assert batches == [["doc"], ["doc"]]
 
 
-def test_made_anew_while_an_index_is_brought_up_to_date(monkeypatch):
-    put_view()
-    put("a", {"n": 1})
-    make = index._map
+def test_an_index_is_not_disturbed_for_nothing(view):
+    put("doc")
+    assert view() == ["doc"]
+    before = epoch()
+    assert ask_purge(none=["*"], doc=["1-a"]) == []
+    assert epoch() == before
+    assert ask_purge(doc=["*"]) == ["doc"]
+    assert epoch() == before + 1
 
-    def interrupted(*args):
-        monkeypatch.setattr(index, "_map", make)
-        mapped = make(*args)
-        purge("a")
-        put("a", {"n": 2})
-        return mapped
 
-    monkeypatch.setattr(index, "_map", interrupted)
-    _, answer = ADMIN.get("/_design/d/_view/v", stale="false")
-    assert [row["key"] for row in answer["rows"]] == [2]
+def test_a_condition_holds_when_it_happens():
+    put("doc")
+    database = Database.open("default", "rules")
+    assert purge(database, ["doc"], "sequence > %s", [1]) == []
+    assert ADMIN.get("/doc")[0] == 200
+    assert purge(database, ["doc", "none"], "sequence > %s", [0]) == ["doc"]

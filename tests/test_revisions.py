@@ -581,7 +581,8 @@ def test_attachments_are_based_on_the_branch_that_a_revision_follows():
     None, 5, [], {}, {"start": 1}, {"ids": ["a"]}, {"start": 1, "ids": []},
     {"start": 1, "ids": ["a", "b"]}, {"start": 1, "ids": [5]}, {"start": "1", "ids": ["a"]},
     {"start": 0, "ids": ["a"]}, {"start": -1, "ids": ["a"]}, {"start": 1.5, "ids": ["a"]},
-    {"start": 1 << 64, "ids": ["a"]}, {"start": 1, "ids": [""]},
+    {"start": 1 << 64, "ids": ["a"]}, {"start": True, "ids": ["a"]},
+    {"start": 1, "ids": [""]},
 ])  # fmt: skip
 def test_impossible_histories_are_refused(revisions):
     create_database()
@@ -637,6 +638,7 @@ def test_a_version_says_more_than_a_revision():
     ({"_rev": 5}, {"rev": "1-a"}, (400, "Revision IDs provided do not match")),
     ({"_rev": "1-b"}, {"rev": "1-a"}, (400, "Revision IDs provided do not match")),
     ({"_cv": 5}, {"rev": "1-a"}, CONFLICT),
+    ({"_rev": None, "_cv": None}, {"rev": "1-a"}, CONFLICT),
     ({"_cv": 5}, {"rev": "1@a"}, (400, "CVs provided do not match")),
     ({"_rev": "x"}, {"rev": "1@a"}, (400, "Invalid revision ID")),
     ({"_rev": "", "_cv": ""}, {}, (409, "Document exists")),
@@ -674,6 +676,62 @@ def test_a_new_document_starts_from_nothing(start):
     assert ADMIN.ask("POST", "/", {"_id": "doc", "_rev": None, "_cv": None})[0] == 200
 
 
+# -------------------------------------------------------------- what a body holds
+
+
+RESERVED = {
+    "_sync": (400, "document-top level property '_sync' is a reserved internal property"),
+    "_removed": (404, "Document revision is not accessible"),
+    "_purged": (400, "user defined top-level property '_purged' is not allowed in document body"),
+    "_sync_x": (400, "user defined top-level properties that start with '_sync_' are not allowed "
+                     "in document body"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_reserved_properties_are_refused_by_every_write(name):
+    create_database()
+    body = {name: True, "n": 1}
+    pushed = {**body, "_revisions": {"start": 1, "ids": ["a"]}}
+    for status, answer in (
+        ADMIN.put("/doc", body), ADMIN.put("/doc", pushed, new_edits="false"),
+        ADMIN.ask("POST", "/", {"_id": "doc", **body}), ADMIN.put("/doc", {**body, "_deleted": True}),
+    ):  # fmt: skip
+        assert (status, answer["reason"]) == RESERVED[name]
+    for options, doc in (({}, body), ({"new_edits": False}, pushed)):
+        docs = [{"_id": "doc", **doc}]
+        _, (row,) = ADMIN.ask("POST", "/_bulk_docs", {"docs": docs, **options})
+        assert (row["status"], row["reason"]) == RESERVED[name]
+    assert ADMIN.get("/doc")[0] == 404
+    # Deeper down it is anybody's.
+    assert ADMIN.put("/doc", {"own": body})[0] == 201
+
+
+def test_a_conflict_comes_before_most_of_them():
+    create_database()
+    saved("doc", n=1)
+    refused = {name: ADMIN.put("/doc", {name: 1})[1]["reason"] for name in RESERVED}
+    assert refused == {**dict.fromkeys(RESERVED, "Document exists"), "_sync": RESERVED["_sync"][1]}
+    _, first, *_ = (RESERVED[name][1] for name in RESERVED)
+    assert ADMIN.put("/new", {"_sync_x": 1, "_purged": 1, "_removed": 1})[1]["reason"] == first
+
+
+def test_the_size_is_limited():
+    create_database()
+    most = 20 * 1024 * 1024 - len('{"pad":""}')
+    assert ADMIN.put("/most", {"pad": "x" * most})[0] == 201
+    for pad in ("x" * (most + 1), "\u00e9" * (most // 2 + 1)):
+        status, answer = ADMIN.put("/more", {"pad": pad})
+        assert (status, answer) == (
+            413, {"error": "Request Entity Too Large", "reason": "Document too large!"}
+        )  # fmt: skip
+        docs = [{"_id": "more", "pad": pad}, {"_id": "other"}]
+        _, rows = ADMIN.ask("POST", "/_bulk_docs", {"docs": docs})
+        assert (rows[0]["status"], rows[0]["reason"]) == (413, "Document too large!")
+        assert "cv" in rows[1] or rows[1]["status"] == 409
+    assert ADMIN.get("/more")[0] == 404
+
+
 # ------------------------------------------------------------ _revs_diff, _revtree
 
 
@@ -687,6 +745,7 @@ def test_what_differs_is_said_on_both_ports():
         assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
         assert json.loads(answer.body) == {
             "doc": {"missing": ["4-b", "1-b"]}, "none": {"missing": ["1-x"]},
+            "nothing": {"missing": []},
         }  # fmt: skip
     _, answer = ADMIN.ask(
         "POST", "/_revs_diff", {"doc": ["3-b", "104-c", "103-c", "x", "\u0664-d"]}
@@ -697,6 +756,7 @@ def test_what_differs_is_said_on_both_ports():
             "possible_ancestors": ["2-a", "3-a"],
         }
     }
+    assert alice.ask("POST", "/_revs_diff", {"_design/d": ["1-x"], "doc": []}) == (200, {})
     _, answer = ADMIN.ask("POST", "/_revs_diff", {"doc": ["104-c"]})
     assert answer == {"doc": {"missing": ["104-c"]}}
 

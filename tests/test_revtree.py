@@ -54,6 +54,12 @@ def test_a_branch_that_wins_beside_a_tombstone_is_none():
     assert [rev for rev in tree.nodes if tree.is_deleted(rev)] == ["3-c"]
 
 
+def test_only_the_revision_that_is_added_is_a_tombstone():
+    tree = RevisionTree()
+    tree.add(["3-c", "2-b", "1-a"], deleted=True)
+    assert [rev for rev in tree.nodes if tree.is_deleted(rev)] == ["3-c"]
+
+
 def test_a_history_without_branches_is_a_list_of_ids():
     """As short as can be: it is read and written with every edit."""
     tree = RevisionTree()

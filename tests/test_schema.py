@@ -298,3 +298,20 @@ def test_models_are_read_and_saved(store):
     article.title = "Fourth"
     article.save()
     assert ask("GET", "/one")[1]["title"] == "Fourth"
+
+
+def test_the_database_is_emptied(store):
+    """Its documents are in a bucket of its name, of which an earlier version says nothing."""
+    assert ask("POST", "/_flush")[0] == 200
+    assert ask("GET", "/_all_docs")[1]["rows"] == []
+    assert ask("GET", "/_user/alice")[0] == 404
+    status, saved = ask("PUT", "/one", {"n": 1})
+    assert (status, saved["rev"][:2]) == (201, "1-")
+
+
+def test_the_database_is_dropped_and_made_again(store):
+    assert ask("DELETE", "/")[0] == 200
+    assert ask("GET", "/one")[0] == 404
+    assert ask("PUT", "/", {"bucket": DB})[0] == 201
+    assert ask("GET", "/one")[1]["_cv"] == f"18e9fd0b70ec0000@{SOURCE}"
+    assert ask("PUT", "/new", {})[1]["cv"].endswith(f"@{SOURCE}")

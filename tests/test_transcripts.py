@@ -33,20 +33,31 @@ DIFFERING: dict[tuple[str, int], str] = {
 }
 
 
-class InProcess(exchange.Gateway):
-    """The gateway in this process; it may be asked by another thread."""
-
-    def __init__(self, admin, public):
-        super().__init__(admin, public)
-        self.http.mount(f"{SCHEME}://", InProcessAdapter(trusted=False))
+class OverHTTP(exchange.Gateway):
+    """The gateway; one that another thread asks is closed after each request."""
 
     def send(self, *args, **kwargs):
         try:
             return super().send(*args, **kwargs)
         finally:
             if threading.current_thread() is not threading.main_thread():
-                connection.close()
-                self.http.close()
+                self.close()
+
+    def close(self):
+        self.http.close()
+
+
+class InProcess(OverHTTP):
+    """The gateway in this process."""
+
+    def __init__(self, admin, public):
+        super().__init__(admin, public)
+        self.http.mount(f"{SCHEME}://", InProcessAdapter(trusted=False))
+
+    def close(self):
+        super().close()
+        if threading.current_thread() is not threading.main_thread():
+            connection.close()
 
 
 @pytest.fixture
@@ -55,16 +66,17 @@ def in_process(transactional_db, settings, monkeypatch):
     monkeypatch.setattr(exchange, "Gateway", InProcess)
     gateway = InProcess(f"{SCHEME}://admin", f"{SCHEME}://public")
     yield gateway
-    gateway.http.close()
+    gateway.close()
 
 
 @pytest.fixture
-def over_http(http_gateway, settings):
+def over_http(http_gateway, settings, monkeypatch):
     settings.SYNC_GATEWAY_BUCKET = exchange.DB
+    monkeypatch.setattr(exchange, "Gateway", OverHTTP)
     public, admin = http_gateway.urls
-    gateway = exchange.Gateway(admin, public)
+    gateway = OverHTTP(admin, public)
     yield gateway
-    gateway.http.close()
+    gateway.close()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -175,6 +175,9 @@ def times(database: Database) -> tuple[int, int]:
 def drop(database: Database) -> None:
     """Take a database away. Its documents stay in the bucket, its users are kept for its return."""
     with database.atomic():
+        database.execute(
+            f"UPDATE cbtools_databases SET bucket = {_BUCKET} WHERE name = %s", [database.name]
+        )
         _rename(database.alias, database.name, f"{database.name}@{database.bucket}")
 
 

@@ -12,20 +12,19 @@ from .sequences import LAST
 
 def channel_history(call: Call) -> Answer:
     """The channels that a document has left, and at which sequences."""
-    call.log_in()
     document = documents.current(call.database, document_id(call.names["doc"]))
     return call.json(canonical.dumps(memberships.left(document)))
 
 
 def compact_channel_history(call: Call) -> Answer:
     """Forget the older part of it."""
-    call.log_in()
     uid = document_id(call.names["doc"])
     try:
         sequence = call.object().get("seq") or 0
-        if not isinstance(sequence, int) or sequence < 0:
+        if type(sequence) is not int or sequence < 0:
+            what = f"number {sequence}" if type(sequence) is int else gojson.kind(sequence)
             raise bad_request(
-                f"Bad JSON: json: cannot unmarshal {gojson.kind(sequence)} into Go struct field "
+                f"Bad JSON: json: cannot unmarshal {what} into Go struct field "
                 "CompactDocChannelHistoryRequest.seq of type uint64"
             )
     except GatewayError as error:
@@ -38,7 +37,6 @@ def compact_channel_history(call: Call) -> Answer:
 
 def dump_channel(call: Call) -> Answer:
     """What is in a channel, as a page."""
-    call.log_in()
     name = unescape(call.names["channel"])
     since = call.integer("since") or 0
     changes = list(changelog.read(call.database, [name], since, LAST, live=True))

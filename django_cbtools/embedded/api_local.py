@@ -8,19 +8,16 @@ from .http import Answer, Call, unescape
 
 
 def get_local(call: Call) -> Answer:
-    call.log_in()
     return call.json(canonical.dumps(local.read(call.database, _name(call))))
 
 
 def put_local(call: Call) -> Answer:
-    call.log_in()
     name = _name(call)
     rev = local.save(call.database, name, call.object())
     return call.json({"id": local.PREFIX + name, "ok": True, "rev": rev}, 201)
 
 
 def delete_local(call: Call) -> Answer:
-    call.log_in()
     local.delete(call.database, _name(call), call.query.get("rev", ""))
     return Answer()
 

@@ -12,7 +12,8 @@ from .errors import bad_request, conflict
 
 
 def start(old: Document | None, rev: str, cv: str, *, deleted: bool) -> str:
-    """The revision that an edit follows ('': none), by the id or the version that it names.
+    """The revision that an edit follows ('': none), by the id or the version that it names: where
+    it names both, the version counts.
 
     Raises a 409 GatewayError where it cannot follow it.
     """

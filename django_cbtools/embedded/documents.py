@@ -136,6 +136,15 @@ class Document:
             for name, meta in self.attachments.items()
         }
 
+    def members_sent(self) -> dict[str, Any]:
+        """The body as it could have been sent, without what it starts from."""
+        members: dict[str, Any] = canonical.loads(self.body)[0]
+        if self.deleted:
+            members["_deleted"] = True
+        if self.attachments_text != "{}":
+            members["_attachments"] = self.stubs()
+        return members
+
     def revisions(self, limit: int | None = None, known: Sequence[str] = ()) -> dict[str, Any]:
         """The history as replicators want it: ``{"start": 3, "ids": [...]}``.
 

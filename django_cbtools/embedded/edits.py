@@ -73,15 +73,14 @@ def edit(
 ) -> Edit:
     """A write of a body, which may say itself what it starts from; raises a 400 GatewayError.
 
-    What is no string says nothing, and a version more than a revision.
+    What is no string says nothing.
     """
-    said = Occ(*(value if isinstance(value, str) else "" for value in map(body.get, _OCC_KEYS)))
-    start = Occ(*(mine or its for mine, its in zip(occ(asked), said, strict=True)))
-    if start.rev and not documents.REV.match(start.rev):
+    rev, cv = (value if isinstance(value, str) else "" for value in map(body.get, _OCC_KEYS))
+    start = occ(asked)
+    rev, cv = start.rev or rev, start.cv or cv
+    if rev and not documents.REV.match(rev):
         raise bad_request("Invalid revision ID")
-    if start.cv:
-        start = Occ(cv=start.cv)
-    return Edit(uid, body, *start, uploads=uploads or {})
+    return Edit(uid, body, rev, cv, uploads=uploads or {})
 
 
 def creation(body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None) -> Edit:
@@ -105,7 +104,7 @@ def revision(
     if isinstance(revisions, dict):
         start, ids = revisions.get("start"), revisions.get("ids")
         if (
-            isinstance(start, int)
+            type(start) is int
             and isinstance(ids, list)
             and all(isinstance(digest, str) for digest in ids)
             and start >= len(ids)

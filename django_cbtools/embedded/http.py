@@ -123,14 +123,14 @@ class Message:
             body += piece
         return body.decode("utf-8", "replace")
 
-    def object(self) -> dict[str, Any]:
+    def object(self, go_type: str = "db.Body") -> dict[str, Any]:
         """The body as a JSON object; raises a 400 GatewayError where it is none."""
         content_type = self.headers.get("content-type", "")
         if content_type and not re.match(r"application/json(;|$)", content_type):
             raise bad_request(
                 f"Bad JSON: 415 Invalid content type {content_type} - expected application/json"
             )
-        return gojson.decode_object(self.text)
+        return gojson.decode_object(self.text, go_type)
 
 
 @dataclass

@@ -33,7 +33,8 @@ def read(database: Database, name: str) -> dict[str, Any]:
         raise missing()
     version, text, saved = row
     # Replicators read often, and to write takes a turn among all writers.
-    if saved < _now() - _lifetime(database) // 100:
+    lifetime = _lifetime(database)
+    if lifetime and saved < _now() - lifetime // 100:
         with database.atomic():
             database.execute(
                 f"UPDATE cbtools_local SET saved = %s WHERE {_AT}",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import canonical, documents, expiry, memberships, syncfunction, writes
+from . import documents, expiry, memberships, syncfunction, writes
 from .access import ADMIN
 from .database import Collection, Database
 from .documents import Document
@@ -146,11 +146,7 @@ def _resync_leaf(database: Database, document: Document, rev: str) -> None:
 
 def _verdict(database: Database, document: Document, revision: Document) -> syncfunction.Verdict:
     """What the sync function says of a revision: nothing, where it refuses it."""
-    body = canonical.loads(revision.body)[0]
-    if revision.deleted:
-        body["_deleted"] = True
-    if revision.attachments_text != "{}":
-        body["_attachments"] = revision.stubs()
+    body = revision.members_sent()
     base = writes.ancestor(database, document, document.tree, revision.rev)
     try:
         return syncfunction.decide(database, document.uid, revision.rev, body, base, ADMIN)

@@ -9,11 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from . import attachments, canonical, conflicts, documents, expiry, memberships, syncfunction
+from . import (
+    attachments,
+    bodies,
+    canonical,
+    conflicts,
+    documents,
+    expiry,
+    memberships,
+    syncfunction,
+)
 from .access import Reader
 from .database import Database, Ticket
 from .documents import NEVER, Document
-from .errors import GatewayError, bad_request, missing
+from .errors import GatewayError
 from .grants import Grants
 from .revtree import RevisionTree
 from .syncfunction import Verdict
@@ -110,7 +119,7 @@ def _change(
     database: Database, edit: Edit, old: Document | None, ticket: Ticket, author: Reader
 ) -> _Change | Saved:
     expires = _expires(edit)
-    check_body(edit.body)
+    bodies.check_reserved(edit.body)
     digested = canonical.digest_body(edit.body)
     deleted = edit.body.get("_deleted") is True
     if edit.history:
@@ -128,8 +137,9 @@ def _change(
     rev = chain[0]
     base = ancestor(database, old, tree, rev)
     held = attachments.resolve(edit.body.get("_attachments"), edit.uploads, rev, base)
+    bodies.check(edit.body)
     verdict = syncfunction.decide(database, edit.uid, rev, edit.body, base, author)
-    new = _Revision(rev, deleted, _body(edit.body, digested, deleted), held.text, expires)
+    new = _Revision(rev, deleted, bodies.stored(edit.body, digested), held.text, expires)
     change = _placed(database, edit.uid, old, tree, new, verdict, ticket, author)
     return replace(change, uploads=held.uploads)
 
@@ -157,20 +167,6 @@ def ancestor(
     return None
 
 
-def _body(body: Mapping[str, Any], digested: str, deleted: bool) -> str:
-    if deleted:
-        return "{}"
-    if "_deleted" in body or "_removed" in body:
-        digested = canonical.dumps(
-            {
-                key: value
-                for key, value in body.items()
-                if key == "_removed" or (key not in canonical.SPECIAL and key != "_deleted")
-            }
-        )
-    return documents.check_size(digested)
-
-
 def _placed(
     database: Database,
     uid: str,
@@ -184,10 +180,7 @@ def _placed(
     """The document with a revision more: whichever wins is the current one."""
     leaves = tree.leaves()
     winner = leaves[0]
-    now = int(time.time())
     kept = []
-    if old is not None and old.rev != winner:
-        kept.append(_kept(database, old, NEVER if old.rev in leaves else now))
     current = new
     if winner != new.rev and old is not None:
         # The revision ends a branch, or adds to one, beside one that wins.
@@ -202,13 +195,15 @@ def _placed(
             attachments=other.attachments_text,
         )  # fmt: skip
         if winner != old.rev:
-            body, _ = canonical.loads(other.body)
-            body |= {"_deleted": True} if other.deleted else {}
             base = ancestor(database, old, tree, winner)
-            verdict = syncfunction.decide(database, uid, winner, body, base, author)
+            verdict = syncfunction.decide(database, uid, winner, other.members_sent(), base, author)
     tree.prune(int(database.option("revs_limit")))
-    if old is not None and len(leaves) > 1:
-        _let_go(database, old, tree, now)
+    if old is not None:
+        now = int(time.time())
+        if len(leaves) > 1:
+            _let_go(database, old, tree, now)
+        if old.rev != winner:
+            kept.append(_kept(database, old, NEVER if tree.is_leaf(old.rev) else now))
     expires = new.expires if verdict.expiry is None else expiry.parse(verdict.expiry)
     if current.deleted:
         # Those who have the document are to be told.
@@ -244,28 +239,6 @@ def _kept(database: Database, old: Document, superseded: int) -> tuple[Any, ...]
         json.dumps(list(old.channels), ensure_ascii=False), superseded, old.sequence,
         old.attachments_text,
     )  # fmt: skip
-
-
-def check_body(body: Mapping[str, Any]) -> None:
-    """Raise a GatewayError for properties that a body may not have."""
-    for key in body:
-        if not key.startswith("_"):
-            continue
-        if key == "_sync":
-            raise bad_request(
-                f"document-top level property '{key}' is a reserved internal property"
-            )
-        if key.startswith("_sync_"):
-            raise bad_request(
-                "user defined top-level properties that start with '_sync_' "
-                "are not allowed in document body"
-            )
-        if key == "_purged":
-            raise bad_request(
-                f"user defined top-level property '{key}' is not allowed in document body"
-            )
-        if key == "_removed" and body[key] is not None:
-            raise missing("Document revision is not accessible")
 
 
 def _keep(database: Database, kept: Sequence[tuple[Any, ...]]) -> bool:
