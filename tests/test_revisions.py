@@ -695,7 +695,8 @@ def test_reserved_properties_are_refused_by_every_write(name):
     pushed = {**body, "_revisions": {"start": 1, "ids": ["a"]}}
     for status, answer in (
         ADMIN.put("/doc", body), ADMIN.put("/doc", pushed, new_edits="false"),
-        ADMIN.ask("POST", "/", {"_id": "doc", **body}), ADMIN.put("/doc", {**body, "_deleted": True}),
+        ADMIN.put("/doc", {**body, "_deleted": True}),
+        ADMIN.ask("POST", "/", {"_id": "doc", **body}),
     ):  # fmt: skip
         assert (status, answer["reason"]) == RESERVED[name]
     for options, doc in (({}, body), ({"new_edits": False}, pushed)):
@@ -808,8 +809,7 @@ def test_a_tree_is_written_as_a_list_where_it_is_one():
     assert again.newest == "2-x"
 
 
-def test_a_branch_that_is_too_old_goes_as_far_as_it_is_its_own():
-    """It goes with what it has in common with others, up to what was forgotten before."""
+def test_a_branch_that_is_too_old_goes_with_what_it_has_in_common_with_others():
     tree = RevisionTree()
     tree.add([f"{number}-a" for number in range(9, 0, -1)])
     tree.add(["4-x", "3-a"], deleted=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
 from typing import NamedTuple
 
 from .canonical import generation
@@ -119,7 +118,7 @@ class RevisionTree:
         if alive:
             for leaf in leaves:
                 if self.nodes[leaf].deleted and generation(leaf) < min(alive) - limit:
-                    kept.difference_update(takewhile(kept.__contains__, self._up(leaf)))
+                    kept.difference_update(self._up(leaf))
         self.nodes = {
             rev: node if node.parent in kept else node._replace(parent="")
             for rev, node in self.nodes.items()
