@@ -182,9 +182,12 @@ def test_access_history():
     assert history() == ["a", "b"]
 
 
-@pytest.mark.parametrize("body", [{}, {"channels": []}, {"channels": {"a": []}}])
-def test_access_history_that_is_not_understood(body):
+@pytest.mark.parametrize(
+    "channels", [None, [], {"a": []}, {"a": {"b": 5}}, {"a": {"b": "c"}}, {"a": {"b": [None]}}]
+)
+def test_access_history_that_is_not_understood(channels):
     add_user("alice")
+    body = {"channels": channels}
     assert ADMIN.ask("POST", "/_user/alice/_access_history/compact", body)[0] == 400
 
 

@@ -56,17 +56,27 @@ def compact_access_history(call: Call) -> Answer:
     wanted = {}
     for scope, places in _objects(body.get("channels")):
         for name, channels in _objects(places):
-            wanted[Collection(scope, name)] = [
-                channel for channel in channels or [] if isinstance(channel, str)
-            ]
+            wanted[Collection(scope, name)] = _strings(channels)
     gone = users.compact(call.database, _name(call), wanted)
     return call.json({"compacted_channels": _by_scope(gone)})
 
 
 def _objects(value: Any) -> list[tuple[str, Any]]:
     if not isinstance(value, dict):
-        raise bad_request("Invalid request payload: channels are lists by scope and collection")
+        raise _wrong_channels()
     return list(value.items())
+
+
+def _strings(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong_channels()
+    return value
+
+
+def _wrong_channels() -> GatewayError:
+    return bad_request("Invalid request payload: channels are lists by scope and collection")
 
 
 def _by_scope(places: dict[Collection, Any]) -> dict[str, dict[str, Any]]:

@@ -73,6 +73,10 @@ class Bodies(Texts):
             "/_role/{name}": self.role,
             "/_design/{design}": self.design,
             "/_config": self.config,
+            "/_user/{name}/_access_history/compact": lambda: self.object(
+                {"channels": self.object({"_default": self.object({"_default": self.channels()})})}
+            ),
+            "/_channel_history/{doc}/compact": lambda: self.object({"seq": self.number()}),
             "/_resync": lambda: self.object({"scopes": self.value()}),
             "/_online": lambda: self.object({"delay": self.integer() or '""'}, spare=0.8),
         }

@@ -67,7 +67,7 @@ def _lost_attachments(connection: sqlite3.Connection) -> Iterator[str]:
             # Of others, which a body has made up, there is nothing.
             if held.get("ver") == VERSION:
                 size = sizes.get((keyspace, uid, held["digest"]))
-                if size != held.get("encoded_length", held["length"]):
+                if size != held.get("encoded_length", held.get("length")):
                     yield f"{name!r} of {keyspace} {uid!r} {rev} is lost: {held}, {size}"
 
 

@@ -103,6 +103,9 @@ class _Stream:
     def close(self) -> None:
         """The next answer comes by the same file."""
 
+    def flush(self) -> None:
+        """An answer that is given up flushes what may be closed by then."""
+
 
 class Client:
     """A client of one address, whose connection is kept as long as the server keeps it."""
