@@ -11,9 +11,14 @@ from collections.abc import Generator
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from django_cbtools.embedded.server import Server
 from django_cbtools.sync_gateway import SyncGateway
+
+# How long anything takes says more of the machine than of the library.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 NO_SKIP = os.environ.get("CBTOOLS_NO_SKIP") == "1"
 
