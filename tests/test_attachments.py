@@ -583,6 +583,18 @@ def test_next_revision_removes_what_is_over(client):
     assert client.read("doc") == {"a": b"2", "b": b"3"}
 
 
+def test_a_revision_goes_with_what_it_held(client):
+    """It does not come back, however long an administrator has revisions kept from then on."""
+    rev = client.attach("doc", "a", b"1")
+    client.save("doc", {"_rev": rev})
+    _expire()
+    assert attachments.collect(_database()) == 1
+    kept = {"old_rev_expiry_seconds": (1 << 32) - 1}
+    assert client.ask("POST", "/_config", kept).status_code == 201
+    assert client.get("/doc", params={"rev": rev}).status_code == 404
+    assert _rows("SELECT 1 FROM cbtools_revisions") == []
+
+
 def test_losing_branch_keeps_what_it_has(client):
     first, tombstone, winner = branch(client)
     _expire()

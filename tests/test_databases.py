@@ -14,8 +14,8 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cbtools.embedded import administration, configs, resync
-from django_cbtools.embedded.database import Database
+from django_cbtools.embedded import administration, configs, resync, users
+from django_cbtools.embedded.database import Collection, Database
 from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.gateway import respond
 from django_cbtools.embedded.http import Call
@@ -137,6 +137,27 @@ def test_a_database_of_another_name_finds_the_documents_of_a_bucket():
     ask("PUT", "/new/3", {})
     assert changes("new") == ["0", "1", "2", "3"]
     assert ask("GET", "/new/_user/")[1] == []
+
+
+def test_what_documents_open_follows_them_to_another_database():
+    function = "function (doc) { channel(doc.channels); access('x', doc.opens); }"
+    reader = {"port": "public", "login": "x:secret"}
+
+    def make_with_user(name):
+        make(name, bucket="b", sync=function)
+        assert ask("PUT", f"/{name}/_user/x", {"password": "secret"})[0] in (200, 201)
+
+    make_with_user("old")
+    ask("PUT", "/old/secret", {"channels": ["c"]})
+    rev = ask("PUT", "/old/door", {"opens": ["c"]})[1]["rev"]
+    ask("DELETE", "/old/")
+    make_with_user("new")
+    assert ask("GET", "/new/secret", **reader)[0] == 200
+    assert ask("PUT", "/new/door", {"_rev": rev})[0] == 201
+    assert ask("GET", "/new/secret", **reader)[0] == 403
+    ask("DELETE", "/new/")
+    make_with_user("old")
+    assert ask("GET", "/old/secret", **reader)[0] == 403
 
 
 def test_two_databases_do_not_share_a_collection():
@@ -372,6 +393,23 @@ def test_collections_have_functions_of_their_own(collections):
     assert config_of("db")[0]["scopes"] == COLLECTIONS["scopes"]
 
 
+@pytest.mark.parametrize("scopes", [{"s": {"collections": {"one": {}}}}, None])
+def test_a_collection_that_goes_before_its_function_comes(collections, scopes, monkeypatch):
+    configure = administration.configure
+
+    def configure_late(*args):
+        monkeypatch.setattr(administration, "configure", configure)
+        ask("DELETE", "/db/")
+        make("db", **({"scopes": scopes} if scopes else {}))
+        return configure(*args)
+
+    monkeypatch.setattr(administration, "configure", configure_late)
+    assert ask("PUT", "/db.s.two/_config/sync", FUNCTION.encode()) == (
+        404, {"error": "not_found", "reason": "keyspace db.s.two not found"},
+    )  # fmt: skip
+    assert "sync" not in config_of("db")[0]
+
+
 @pytest.mark.parametrize("keyspace", ["db", "db._default", "db.three", "db.s.three", "db.t.one"])
 def test_a_collection_that_is_not_there(collections, keyspace):
     assert ask("GET", f"/{keyspace}/a") == (
@@ -387,6 +425,17 @@ def test_scopes_stay_as_they_were(collections):
     )  # fmt: skip
     assert ask("POST", "/db/_config", {"scopes": {"s": {"collections": {"three": {}}}}})[0] == 201
     assert ask("PUT", "/db.three/a", {})[0] == 201
+
+
+def test_a_collection_that_is_added_may_have_documents():
+    make("old", bucket="b", **COLLECTIONS)
+    for uid in "abc":
+        ask("PUT", f"/old.s.two/{uid}", {})
+    ask("DELETE", "/old/")
+    make("new", bucket="b", scopes={"s": {"collections": {"one": {}}}})
+    assert ask("POST", "/new/_config", COLLECTIONS)[0] == 201
+    assert ask("PUT", "/new.s.two/d", {})[0] == 201
+    assert changes("new.s.two") == ["a", "b", "c", "d"]
 
 
 def test_the_default_scope_can_be_made_explicit():
@@ -441,6 +490,46 @@ def test_a_write_that_began_before_offline_is_refused():
     assert refused.value.status == 503
     with pytest.raises(GatewayError):
         _ = database.sequence
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"bucket": "first"}, {"bucket": "second"}),
+        (COLLECTIONS, {"scopes": {"s": {"collections": {"two": {}}}}}),
+        (COLLECTIONS, {}),
+    ],
+)
+def test_a_write_that_began_before_its_place_was_gone(first, second):
+    make("db", **first)
+    database = Database.open("default", "db").all()[0]
+    ask("DELETE", "/db/")
+    make("db", **second)
+    with pytest.raises(GatewayError) as refused, database.atomic():
+        database.tickets(1)
+    assert refused.value.status == 404
+    with pytest.raises(GatewayError):
+        _ = database.sequence
+
+
+def test_a_request_that_began_before_its_database_was_dropped_leaves_it_no_user():
+    """The users of a database that is dropped could not come back."""
+    make("db", guest={"disabled": False})
+    database = Database.open("default", "db")
+    ask("DELETE", "/db/")
+    users.compact(database, users.GUEST, {Collection(): ["a"]})
+    make("db")
+    assert ask("GET", "/db/_user/GUEST")[1]["disabled"] is False
+
+
+def test_a_write_that_began_before_another_collection_came(collections):
+    database = Database.open("default", "db")
+    more = {"scopes": {"s": {"collections": {"three": {}}}}}
+    assert ask("POST", "/db/_config", more)[0] == 201
+    # A user's and a document's.
+    for place in (database, *database.all()):
+        with database.atomic():
+            assert place.tickets(1)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from contextlib import closing
 import pytest
 
 from django_cbtools.embedded import schema
+from django_cbtools.embedded.documents import NEVER
 from tests.fuzz import replies, store, wire
 from tests.fuzz.attack import Attack
 from tests.fuzz.known import Known
@@ -55,6 +56,7 @@ def test_public_urls_in_a_site(tmp_path):
     """As `runserver` serves them; a gateway's admin port prepares what is there."""
     file = tmp_path / "documents.sqlite3"
     known = Known()
+    print(f"seed {SEED}")
     with ServerProcess(file) as server:
         Attack(server, ["public", "admin"], SEED, CLIENTS, known).run(REQUESTS // 20)
         server.stop()
@@ -79,6 +81,8 @@ INSERT INTO cbtools_revisions (keyspace, uid, rev, deleted, body, channels, supe
 INSERT INTO cbtools_attachments (keyspace, uid, digest) VALUES ('db', 'd', 'sha1-x');
 INSERT INTO cbtools_attachment_chunks (keyspace, digest, position, data)
     VALUES ('db', 'sha1-x', 0, x'0102'), ('db', 'sha1-x', 2, x'03');
+INSERT INTO cbtools_views (keyspace, signature, sequence, updated) VALUES ('db', 'x', 1, 0);
+INSERT INTO cbtools_view_rows VALUES (1, '', 'd', 0, '', '');
 """
 
 
@@ -102,6 +106,22 @@ def file(tmp_path):
         ('UPDATE cbtools_documents SET history = \'["2-b", ["1-a", "", 0]]\'', "the winner of"),
         ("UPDATE cbtools_documents SET channels = '5'", "'5'"),
         ("UPDATE cbtools_databases SET sequence = 0", "sequence beyond the database's"),
+        (
+            "INSERT INTO cbtools_revisions (keyspace, uid, rev, deleted, body, channels, "
+            f"superseded) VALUES ('db', 'd', '1-b', 0, '{{}}', '[]', {NEVER})",
+            "keeps '1-b' for ever",
+        ),
+        (
+            "INSERT INTO cbtools_grants VALUES ('db', 'alice', 'channel', 'a', 'db', 'd', 1), "
+            "('db@db', 'alice', 'channel', 'b', 'db', 'd', 1)",
+            "grants of two databases",
+        ),
+        ("INSERT INTO cbtools_view_rows VALUES (2, '', 'd', 0, '', '')", "row without its view"),
+        (
+            "INSERT INTO cbtools_view_rows VALUES (1, '', 'gone', 0, '', '')",
+            "row without its document",
+        ),
+        ("UPDATE cbtools_documents SET deleted = 1 WHERE uid = 'd'", "row without its document"),
         ("DELETE FROM cbtools_documents", "revision without its document"),
         ("DELETE FROM cbtools_documents", "attachment without its document"),
         ("DELETE FROM cbtools_attachments", "chunk without its attachment"),

@@ -4,13 +4,9 @@ process that it is in."""
 from __future__ import annotations
 
 import logging
-import os
 import re
-import signal
-import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +18,7 @@ from django.db import connections
 from django_cbtools.embedded import index, javascript
 from django_cbtools.exceptions import SyncGatewayBadRequest, SyncGatewayUnavailable
 
+from .programs import forked_server, run
 from .v8.helpers import ids, loads, put_design, put_view, rows, write
 
 ROOT = Path(__file__).parent.parent
@@ -192,7 +189,7 @@ def test_a_document_at_which_a_function_throws_is_left_out(db, caplog, statement
         ("e", -4), ("d", -3), ("b", -1), ("a", 0), ("a", 0), ("b", 1), ("d", 3), ("e", 4),
     ]  # fmt: skip
     (record,) = caplog.records
-    assert "view d/v failed for document c, which is left out" in record.getMessage()
+    assert "'view d/v' failed for document 'c', which is left out" in record.getMessage()
     assert message in record.getMessage()
     # It is back once the function can do something with it.
     caplog.clear()
@@ -208,7 +205,7 @@ def test_a_document_that_begins_to_fail_leaves_the_index(db, caplog):
     assert ids() == ["a", "b"]
     write({"a": {}})
     assert ids() == ["b"]
-    assert "document a" in caplog.text
+    assert "document 'a'" in caplog.text
 
 
 # ------------------------------------------- functions that do not end, or grow
@@ -228,7 +225,7 @@ def test_a_document_at_which_a_function_does_not_end_is_left_out(db, caplog, sta
     with caplog.at_level(logging.WARNING):
         assert ids() == [f"u{n:02}" for n in range(30) if n != 20]
     (record,) = caplog.records
-    assert "document u20, which is left out: stopped after 2.0 s" in record.getMessage()
+    assert "document 'u20', which is left out: 'stopped after 2.0 s'" in record.getMessage()
     # It is not tried again until it is written again.
     caplog.clear()
     write({"u31": {"n": 31}})
@@ -302,7 +299,7 @@ def test_a_document_at_which_a_function_grows_is_left_out(db, caplog, little_mem
     with caplog.at_level(logging.WARNING):
         assert ids() == [f"u{n:02}" for n in range(30) if n != 20]
     (record,) = caplog.records
-    assert "document u20" in record.getMessage()
+    assert "document 'u20'" in record.getMessage()
     assert "stopped at 33554432 bytes of memory" in record.getMessage()
     write({"u31": {"text": "text 05"}})
     assert ids(key="text 05") == ["u05", "u31"]
@@ -346,7 +343,7 @@ def test_documents_that_are_too_much_together(db, caplog, little_memory, monkeyp
         assert ids() == ["u0", "u1", "u2", "u3", "u4", "u5", "w"]
     assert sizes[:2] == [8, 1]
     (record,) = caplog.records
-    assert "document v" in record.getMessage()
+    assert "document 'v'" in record.getMessage()
 
 
 # --------------------------------------------------------- the engine's process
@@ -376,19 +373,6 @@ def test_without_mini_racer(monkeypatch):
     monkeypatch.setitem(sys.modules, "py_mini_racer", None)
     with pytest.raises(ImproperlyConfigured, match="django-cbtools"), javascript.engine():
         pass
-
-
-def run(*arguments, status=0):
-    """Run a program to its end: its output. One that hangs is what the guard is for."""
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, timeout=60, capture_output=True, text=True
-    )
-    # Python 3.12 and newer warn of what is tried here: to fork where there are threads.
-    errors = re.sub(
-        r".*DeprecationWarning: This process .* is multi-threaded.*\n.*\n", "", done.stderr
-    )
-    assert (done.returncode, errors) == (status, "")
-    return done.stdout
 
 
 PROGRAM = """
@@ -434,54 +418,16 @@ def test_forks():
     ]  # fmt: skip
 
 
-@pytest.fixture
-def forked_server(tmp_path):
-    """A server whose two workers are forked from a process that has used V8."""
-    log = tmp_path / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2",
-             "--bind", "127.0.0.1:0", "tests.v8.wsgi"],
-            cwd=ROOT, env={**os.environ, "DOCUMENTS": str(tmp_path / "documents.sqlite3")},
-            stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield process, log
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+def test_forked_server(tmp_path):
+    documents = str(tmp_path / "documents.sqlite3")
+    with forked_server("tests.v8.wsgi", tmp_path / "log", DOCUMENTS=documents) as server:
+        url = server.address()
 
+        def ask(text):
+            answer = requests.get(f"{url}/{text}", timeout=60)
+            assert answer.status_code == 200, server.log()
+            worker = answer.json()["process"]
+            assert answer.json()["found"] == [f"{worker}-{text}"]
+            return worker
 
-def address(process, log):
-    while process.poll() is None:
-        found = re.search(r"Listening at: (http://\S+)", log.read_text())
-        if found and log.read_text().count("Booting worker") == 2:
-            return found[1]
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
-
-
-def test_forked_server(forked_server):
-    process, log = forked_server
-    url = address(process, log)
-
-    def ask(text):
-        answer = requests.get(f"{url}/{text}", timeout=60)
-        assert answer.status_code == 200, log.read_text()
-        worker = answer.json()["process"]
-        assert answer.json()["found"] == [f"{worker}-{text}"]
-        return worker
-
-    workers = set()
-    with ThreadPoolExecutor(8) as pool:
-        number = 0
-        while len(workers) < 2:
-            workers.update(pool.map(ask, map(str, range(number, number + 8))))
-            number += 8
-    assert process.pid not in workers
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == 0
-    text = log.read_text()
-    assert "Traceback" not in text
-    assert "SIGKILL" not in text  # which is for workers that hang
+        server.ask_both(ask)

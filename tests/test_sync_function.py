@@ -217,9 +217,9 @@ def test_log(caplog):
         assert ADMIN.put("/a", {})[0] == 201
     shown = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert shown == [
-        ("INFO", "Sync function, document a: x 1"),
-        ("INFO", "Sync function, document a: [object Object]"),
-        ("ERROR", "Sync function, document a: null"),
+        ("INFO", "Sync function, document 'a': 'x 1'"),
+        ("INFO", "Sync function, document 'a': '[object Object]'"),
+        ("ERROR", "Sync function, document 'a': 'null'"),
     ]
 
 

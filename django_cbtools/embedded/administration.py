@@ -87,6 +87,7 @@ def configure(
         )
         changed = Database.open(database.alias, database.name)
         _refuse_shared(changed)
+        _follow_documents(changed)
         _install_guest(changed)
     return version
 
@@ -213,13 +214,19 @@ def _insert(alias: str, name: str, config: Mapping[str, Any], version: str) -> N
 
 
 def _follow_documents(database: Database) -> None:
-    """Let sequences go on where those of the documents in the bucket end."""
+    """Let sequences go on where those of the documents in the bucket end, and what the documents
+    open be open here: they may have been another database's."""
     keyspaces = [found.keyspace for found in database.all()]
     marks = ", ".join(["%s"] * len(keyspaces))
     database.execute(
         "UPDATE cbtools_databases SET sequence = max(sequence, (SELECT coalesce(max(sequence), 0) "
         f"FROM cbtools_documents WHERE keyspace IN ({marks}))) WHERE name = %s",
         [*keyspaces, database.name],
+    )
+    database.execute(
+        "UPDATE OR REPLACE cbtools_grants SET database = %s "
+        f"WHERE keyspace IN ({marks}) AND database <> %s",
+        [database.name, *keyspaces, database.name],
     )
 
 

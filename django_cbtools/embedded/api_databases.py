@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django_cbtools import conf
 
 from . import administration, configs
 from .database import OFFLINE, Collection, Database
-from .errors import GatewayError, bad_request
+from .errors import GatewayError, bad_request, missing
 from .http import Answer, Call
 
 
@@ -119,11 +120,14 @@ def delete_code(call: Call) -> Answer:
 
 def _set_code(call: Call, source: str | None) -> None:
     kind, collection = _kind(call), call.database.collection
-    administration.configure(
-        call.database,
-        lambda config: _with_code(config, collection, kind, source),
-        call.headers.get("if-match", ""),
-    )
+
+    def change(config: dict[str, Any]) -> dict[str, Any]:
+        # Somebody else may have taken the collection away since it was found.
+        if collection not in replace(call.database, config=config).collections():
+            raise missing(f"keyspace {call.names['keyspace']} not found")
+        return _with_code(config, collection, kind, source)
+
+    administration.configure(call.database, change, call.headers.get("if-match", ""))
 
 
 def _with_code(

@@ -226,21 +226,27 @@ def collect(database: Database, uids: Sequence[str] | None = None) -> int:
 
     ``uids``: look at these documents alone.
     """
-    keyspace = database.keyspace
+    keyspace, oldest = database.keyspace, oldest_kept(database)
     held = (
-        "EXISTS (SELECT 1 FROM {} AS kept, json_each(kept.attachments) AS meta "
+        "NOT EXISTS (SELECT 1 FROM {} AS kept, json_each(kept.attachments) AS meta "
         "WHERE kept.keyspace = link.keyspace AND kept.uid = link.uid "
         "AND json_extract(meta.value, '$.digest') = link.digest "
-        f"AND json_extract(meta.value, '$.ver') = {VERSION}"
+        f"AND json_extract(meta.value, '$.ver') = {VERSION})"
     )
-    those = "" if uids is None else "AND uid IN (SELECT value FROM json_each(%s)) "
+    those = "keyspace = %s" + (
+        "" if uids is None else " AND uid IN (SELECT value FROM json_each(%s))"
+    )
+    params = [keyspace] if uids is None else [keyspace, json.dumps(uids)]
     with database.atomic():
+        # Else they would be back, without what they held, once revisions are kept for longer.
+        database.execute(
+            f"DELETE FROM cbtools_revisions WHERE {those} AND superseded < %s", [*params, oldest]
+        )
         rows = database.rows(
-            f"DELETE FROM cbtools_attachments AS link WHERE keyspace = %s {those}"
-            f"AND NOT {held.format('cbtools_documents')}) "
-            f"AND NOT {held.format('cbtools_revisions')} AND kept.superseded >= %s) "
+            f"DELETE FROM cbtools_attachments AS link WHERE {those} "
+            f"AND {held.format('cbtools_documents')} AND {held.format('cbtools_revisions')} "
             "RETURNING digest",
-            [keyspace, *([json.dumps(uids)] if those else []), oldest_kept(database)],
+            params,
         )
         if not rows:
             return 0

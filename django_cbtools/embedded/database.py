@@ -166,12 +166,11 @@ class Database:
 
         Whoever waits for something to happen asks this, and so is told when nothing will.
         """
-        row = self.row("SELECT sequence, state FROM cbtools_databases WHERE name = %s", [self.name])
-        if row is None:
-            raise missing(f'no such database "{self.name}"')
-        if row[1] != self.state:
-            raise under_maintenance(row[1])
-        return int(row[0])
+        row = self.row(
+            "SELECT state, bucket, config, sequence FROM cbtools_databases WHERE name = %s",
+            [self.name],
+        )
+        return int(self._still_open(row)[0])
 
     def status(self) -> tuple[int, int]:
         """The number of the last write, and since when (microseconds) it has been as it is."""
@@ -192,18 +191,28 @@ class Database:
         row = self.row(
             "UPDATE cbtools_databases SET sequence = sequence + %s, "
             "last_version = max(last_version, %s) + %s WHERE name = %s "
-            "RETURNING sequence, last_version, source, state",
+            "RETURNING state, bucket, config, sequence, last_version, source",
             [count, time.time_ns() // _TICK * _TICK, count * _TICK, self.name],
         )
-        if row is None:
-            raise missing(f'no such database "{self.name}"')
-        sequence, version, source, state = row
-        if state != self.state:
-            raise under_maintenance(state)
+        sequence, version, source = self._still_open(row)
         return [
             Ticket(sequence - back, version - back * _TICK, source)
             for back in range(count - 1, -1, -1)
         ]
+
+    def _still_open(self, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
+        """What follows state, bucket and configuration in a row of the database's; raises a
+        GatewayError where it no longer is what it was when it was opened, or has no longer the
+        collection."""
+        # One of the same name may have taken its place. A first version's has no bucket.
+        if row is None or row[1] not in (self.bucket, ""):
+            raise missing(f'no such database "{self.name}"')
+        if row[0] != self.state:
+            raise under_maintenance(row[0])
+        now = replace(self, config=_parsed(row[2]))
+        if self.collection in set(self.collections()).difference(now.collections()):
+            raise missing(f"keyspace {self.keyspace} not found")
+        return row[3:]
 
 
 def under_maintenance(state: str) -> GatewayError:

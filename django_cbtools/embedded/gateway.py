@@ -57,7 +57,7 @@ def _answer(call: Call) -> Answer:
     except JavaScriptError as error:
         return Answer.of_error(GatewayError(500, f"Internal error: JavaScript {error}"))
     except DatabaseError as error:
-        logger.exception("The embedded gateway's database failed: %s %s", call.method, call.path)
+        logger.exception("The embedded gateway's database failed: %s %r", call.method, call.path)
         # The reason names the file, which is no stranger's business.
         is_stranger = call.port == PUBLIC_PORT and call.trusted is None
         reason = "look at the server's log" if is_stranger else str(error)

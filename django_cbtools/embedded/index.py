@@ -86,8 +86,8 @@ class Index:
             return self.state()
         return row[0], row[1], row[2], row[3]
 
-    def update(self) -> None:
-        """Map what has been written since the last update.
+    def update(self) -> int:
+        """Map what has been written since the last update; the index's id.
 
         Raises a 400 GatewayError where the function does not compile, a 500 one where it had to
         be stopped for many documents: what was indexed until then stays, and the next update goes
@@ -98,7 +98,7 @@ class Index:
             view, done, _, epoch = self.state()
             batch = self._read(done, size)
             if not batch.uids:
-                return
+                return view
             try:
                 mapped = _map(self, batch, MAX_STOPPED - stopped)
             except javascript.JavaScriptMemory as error:
@@ -214,8 +214,12 @@ def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
 
 
 def _log_left_out(name: str, uid: str, why: object) -> None:
+    # Each in one line, whatever a client has thought of.
     logger.warning(
-        "The map function of %s failed for document %s, which is left out: %s", name, uid, why
+        "The map function of %r failed for document %r, which is left out: %r",
+        name,
+        uid,
+        str(why),
     )
 
 

@@ -58,7 +58,8 @@ def run(
             while last is not None:
                 last = _batch(place, last, regenerate_sequences=regenerate_sequences)
     except (GatewayError, JavaScriptError) as error:
-        job(database).keep(status="error", last_error=str(error))
+        with database.atomic():
+            job(database).keep(status="error", last_error=str(error))
     else:
         with database.atomic():
             end = job(database)
@@ -135,7 +136,7 @@ def _resync_leaf(database: Database, document: Document, rev: str) -> None:
     try:
         leaf = documents.revision_of(database, document, rev)
     except GatewayError:
-        logger.warning("Document %s has no body at %s any more", document.uid, rev)
+        logger.warning("Document %r has no body at %r any more", document.uid, rev)
         return
     channels = _verdict(database, document, leaf).channels
     database.execute(
@@ -152,6 +153,6 @@ def _verdict(database: Database, document: Document, revision: Document) -> sync
         return syncfunction.decide(database, document.uid, revision.rev, body, base, ADMIN)
     except GatewayError as error:
         logger.warning(
-            "The sync function refused document %s in a resync: %s", document.uid, error.reason
+            "The sync function refused document %r in a resync: %r", document.uid, error.reason
         )
         return syncfunction.Verdict([], Grants())

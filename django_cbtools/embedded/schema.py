@@ -37,6 +37,7 @@ TABLES = (
 # revisions: bodies of leaves that do not win, and of revisions superseded lately.
 # grants: what sync functions open, to whom, and by which document.
 # attachments: whose they are; attachment_chunks: what they hold, once for each digest.
+# views: a query that is being answered knows its index by `id`, which must not become another's.
 # view_rows: `sort_key` compares as text the way Couchbase's collation compares the key.
 _DDL = """
 CREATE TABLE IF NOT EXISTS cbtools_databases (
@@ -177,7 +178,7 @@ CREATE TABLE IF NOT EXISTS cbtools_designs (
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS cbtools_views (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     keyspace TEXT NOT NULL,
     signature TEXT NOT NULL,
     sequence INTEGER NOT NULL,

@@ -49,7 +49,7 @@ class Application:
         try:
             return respond(call)
         except Exception:
-            logger.exception("The embedded gateway failed: %s %s", call.method, call.path)
+            logger.exception("The embedded gateway failed: %s %r", call.method, call.path)
             answer = Answer.of_error(GatewayError(500, "Internal error: look at the server's log"))
             return answer.without_body() if call.method == "HEAD" else answer
 

@@ -68,7 +68,7 @@ def decide(
         return _asked(database, source, uid, rev, body, base, author)
     except GatewayError as error:
         if database.option("unsupported.force_api_forbidden_errors"):
-            logger.info("The sync function refused document %s: %s", uid, error.reason)
+            logger.info("The sync function refused document %r: %r", uid, error.reason)
             raise forbidden() from None
         raise
 
@@ -121,9 +121,9 @@ def _asked(
     )
     said = _run(database, uid, f"[{call}]")
     for level, line in said["lines"]:
-        logger.log(logging.getLevelName(level.upper()), "Sync function, document %s: %s", uid, line)
+        logger.log(logging.getLevelName(level.upper()), "Sync function, document %r: %r", uid, line)
     if said["error"] is not None:
-        logger.warning("The sync function failed at document %s: %s", uid, said["error"])
+        logger.warning("The sync function failed at document %r: %r", uid, said["error"])
         raise _failed()
     channels = _document_channels(said["channels"])
     opened = Grants(_granted(said["access"]), _granted(_without_prefix(said["roles"])))
@@ -148,7 +148,7 @@ def _run(database: Database, uid: str, call: str) -> dict[str, Any]:
             if not engine.full:
                 break
     except (javascript.JavaScriptTimeout, javascript.JavaScriptMemory) as error:
-        logger.warning("The sync function was %s at document %s", error, uid)
+        logger.warning("The sync function was %s at document %r", error, uid)
         raise GatewayError(500, "JS sync function timed out") from None
     return said
 

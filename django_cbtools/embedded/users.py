@@ -223,7 +223,9 @@ def compact(
             place: tuple(channel for channel in channels if channel not in gone.get(place, []))
             for place, channels in user.history.items()
         }
-        _store(database, replace(user, history=history))
+        # GUEST may not be stored at all.
+        if any(gone.values()):
+            _store(database, replace(user, history=history))
     return gone
 
 

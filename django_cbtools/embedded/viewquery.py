@@ -79,7 +79,7 @@ def run(index: Index, reduce: str | None, query: ViewQuery) -> list[Row]:
     view, _, updated, _ = index.state()
     is_old = time.time() - updated > AUTO_UPDATE_SECONDS
     if query.stale == "false" or not updated or (query.stale == "ok" and is_old):
-        index.update()
+        view = index.update()
     rows = list(_rows(index, view, reduce if query.reduce else None, query))
     if query.stale == "update_after":
         index.update()

@@ -8,14 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from urllib.parse import quote
 
-from . import replies
+from . import replies, stories
 from .grammar import JSON, Grammar
 from .known import DATABASE, DATABASES, PASSWORD, USERS, Known
 from .process import ServerProcess
 from .wire import Client, Hang, Request, WrongAnswer
 
-#: A slow attack comes once in so many requests.
+#: A slow attack comes once in so many requests, and each client's story in so many of his.
 SLOW_EVERY = 10_000
+STORY_EVERY = 50
 
 
 class Attack:
@@ -55,6 +56,8 @@ class Attack:
                     requests = setting()
                 if number == 0 and place % (SLOW_EVERY // self._clients) == 50:
                     requests = grammar.slow()
+                if place % STORY_EVERY == 30 and grammar.ports != ["mounted"]:
+                    requests = stories.draw(grammar)
                 for request in requests:
                     if request.port in clients and not self._failed.is_set():
                         self._ask(clients[request.port], request, f"{number}, request {place}")

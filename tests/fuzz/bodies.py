@@ -338,7 +338,8 @@ class Bodies(Texts):
 
     def config(self) -> str:
         sync = self.random.choices(SYNC_FUNCTIONS, [12, 3, 3] + [1] * (len(SYNC_FUNCTIONS) - 3))[0]
-        scopes = self.object({"own": '{"collections":{"things":{}}}'})
+        scopes = self.object({"own": self.random.choice(['{"collections":{"things":{}}}',
+                              '{"collections":{"more":{},"things":{}}}'])})  # fmt: skip
         return self.object(self.some({
             "bucket": lambda: self.quoted(self.random.choice(DATABASES)),
             "sync": lambda: self.quoted(sync),
@@ -352,11 +353,12 @@ class Bodies(Texts):
             "allow_conflicts": self.flag_value,
             "disable_public_all_docs": self.flag_value,
             "cors": lambda: self.object({"origin": self.strings(lambda: "http://localhost")}),
-            "old_rev_expiry_seconds": self.number,
-            "session_cookie_name": lambda: self.quoted(self.text()),
-            "local_doc_expiry_secs": self.number,
-            self.text(): self.value,
-        }))  # fmt: skip
+            "old_rev_expiry_seconds": lambda: self.random.choice(["0", "1", "300", self.number()]),
+            "local_doc_expiry_secs": lambda: self.random.choice(["0", "1", "9000", self.number()]),
+        }) | ({
+            "session_cookie_name": self.quoted(self.text()),
+            self.text(): self.value(),
+        } if self.chance(0.2) else {}))  # fmt: skip
 
 
 def _digest(data: bytes) -> str:

@@ -197,6 +197,8 @@ class Grammar(Bodies):
                 [("filter", "sync_gateway/bychannel"), ("channels", f"{self.channel()},a")],
                 [("filter", "_doc_ids"), ("doc_ids", self.strings(self.uid))],
             ])  # fmt: skip
+        if path == "/_compact" and self.chance(0.7):
+            pairs.append(("type", "attachment"))
         if path == "/_changes":
             pairs.append(("timeout", str(self.random.choice([1, 1, 10, 50, 200]))))
         if not pairs:

@@ -16,7 +16,8 @@ DATABASE = "test_documents"
 DATABASES = [DATABASE, "second", "third"]
 #: How often each place for documents is taken.
 KEYSPACES = {
-    DATABASE: 70, "second": 10, "second._default._default": 3, "third.own.things": 10, "third": 1,
+    DATABASE: 70, "second": 10, "second._default._default": 3, "third.own.things": 10,
+    "third.own.more": 3, "third": 1,
 }  # fmt: skip
 PASSWORD = "password"
 

@@ -21,14 +21,15 @@ ENVIRONMENT = {
 
 
 class ServerProcess:
-    """A running ``tests.fuzz.server``; ``urls`` are the addresses of its ports."""
+    """A running ``tests.fuzz.server``, or a ``module`` like it; ``urls`` are the addresses of its
+    ports."""
 
-    def __init__(self, file: Path, *options: str) -> None:
+    def __init__(self, file: Path, *options: str, module: str = "tests.fuzz.server") -> None:
         self._log = file.with_name("server.log").open("a+b")
         self._log.seek(0, os.SEEK_END)
         self._start = self._log.tell()
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.fuzz.server", str(file), *options],
+            [sys.executable, "-W", "error", "-m", module, str(file), *options],
             cwd=ROOT,
             env=os.environ | ENVIRONMENT,
             stdin=subprocess.PIPE,

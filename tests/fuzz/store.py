@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,8 @@ from typing import Any
 
 from django_cbtools.embedded import canonical
 from django_cbtools.embedded.attachments import VERSION
+from django_cbtools.embedded.database import Database
+from django_cbtools.embedded.documents import NEVER
 from django_cbtools.embedded.revtree import RevisionTree
 
 
@@ -22,7 +25,8 @@ def rows(file: Path | str, sql: str) -> list[tuple[Any, ...]]:
 def check(file: Path | str) -> None:
     """AssertionError with all that is wrong in a file that nobody has open."""
     with closing(sqlite3.connect(file)) as connection:
-        assert not (found := list(_defects(connection)))[:20], found
+        found = list(_defects(connection))
+        assert not found, found[:20]
 
 
 def _defects(connection: sqlite3.Connection) -> Iterator[str]:
@@ -33,12 +37,14 @@ def _defects(connection: sqlite3.Connection) -> Iterator[str]:
         for row in connection.execute(sql):
             yield f"{title}: {row!r:.300}"
     yield from _lost_attachments(connection)
+    yield from _late_sequences(connection)
     documents = connection.execute(
         "SELECT keyspace, uid, rev, deleted, history, channels, removals, attachments "
         "FROM cbtools_documents"
     )
     for keyspace, uid, rev, deleted, history, channels, removals, attachments in documents:
-        leaves = RevisionTree.loads(history, deleted=bool(deleted)).leaves()
+        tree = RevisionTree.loads(history, deleted=bool(deleted))
+        leaves = tree.leaves()
         if not leaves or leaves[0] != rev:
             yield f"the winner of {keyspace} {uid!r} is {leaves[:1]}, not {rev!r}"
         for text in (channels, removals, attachments):
@@ -50,6 +56,12 @@ def _defects(connection: sqlite3.Connection) -> Iterator[str]:
                 [keyspace, uid, leaf],
             ).fetchone():
                 yield f"{keyspace} {uid!r} has nothing of its leaf {leaf!r}"
+        for (kept,) in connection.execute(
+            "SELECT rev FROM cbtools_revisions WHERE keyspace = ? AND uid = ? AND superseded = ?",
+            [keyspace, uid, NEVER],
+        ):
+            if kept not in leaves:
+                yield f"{keyspace} {uid!r} keeps {kept!r} for ever, which is no leaf"
 
 
 def _lost_attachments(connection: sqlite3.Connection) -> Iterator[str]:
@@ -71,18 +83,25 @@ def _lost_attachments(connection: sqlite3.Connection) -> Iterator[str]:
                     yield f"{name!r} of {keyspace} {uid!r} {rev} is lost: {held}, {size}"
 
 
+def _late_sequences(connection: sqlite3.Connection) -> Iterator[str]:
+    """Of databases that are there: others may have taken their documents over from the rest."""
+    databases = connection.execute(
+        "SELECT name, bucket, config, sequence FROM cbtools_databases WHERE instr(name, '@') = 0"
+    )
+    for name, bucket, config, sequence in databases.fetchall():
+        for place in Database("", name, bucket or name, "", json.loads(config)).all():
+            (last,) = connection.execute(
+                "SELECT max(sequence) FROM cbtools_documents WHERE keyspace = ?", [place.keyspace]
+            ).fetchone()
+            if last is not None and last > sequence:
+                yield f"sequence beyond the database's: {name} {place.keyspace} {last} {sequence}"
+
+
 #: What is wrong, and the query whose rows say so.
 _QUERIES = {
     "sequence twice": (
         "SELECT keyspace, sequence, count(*) FROM cbtools_documents GROUP BY 1, 2 "
         "HAVING count(*) > 1"
-    ),
-    "sequence beyond the database's": (
-        "SELECT name, keyspace, uid, documents.sequence FROM cbtools_documents AS documents "
-        "JOIN (SELECT *, CASE bucket WHEN '' THEN name ELSE bucket END AS place "
-        "FROM cbtools_databases) AS databases "
-        "ON keyspace = place OR substr(keyspace, 1, length(place) + 1) = place || '.' "
-        "WHERE documents.sequence > databases.sequence"
     ),
     "body that is no JSON": (
         "SELECT 'document', keyspace, uid FROM cbtools_documents WHERE NOT json_valid(body) "
@@ -111,5 +130,19 @@ _QUERIES = {
     "grant without its document": (
         "SELECT keyspace, uid, principal FROM cbtools_grants WHERE uid <> '' AND "
         "(keyspace, uid) NOT IN (SELECT keyspace, uid FROM cbtools_documents)"
+    ),
+    "grants of two databases": (
+        "SELECT keyspace, min(database), max(database) FROM cbtools_grants GROUP BY keyspace "
+        "HAVING min(database) <> max(database)"
+    ),
+    "row without its view": (
+        "SELECT view, uid FROM cbtools_view_rows WHERE view NOT IN (SELECT id FROM cbtools_views)"
+    ),
+    # An index may be late, but what is purged is gone.
+    "row without its document": (
+        "SELECT keyspace, rows.uid FROM cbtools_view_rows AS rows "
+        "JOIN cbtools_views AS views ON views.id = view "
+        "LEFT JOIN cbtools_documents AS documents USING (keyspace, uid) "
+        "WHERE documents.uid IS NULL OR deleted AND documents.sequence <= views.sequence"
     ),
 }

@@ -17,6 +17,8 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 settings.DATABASES["default"]["NAME"] = sys.argv[1]
+# SQLite gives turns at random: on a busy machine somebody waits for very long.
+settings.DATABASES["default"].setdefault("OPTIONS", {})["timeout"] = 3600
 
 import django  # noqa: E402
 
