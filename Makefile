@@ -6,7 +6,7 @@ python := "$(abspath $(VENV))/bin/python"
 manage := cd example_project && exec $(python) manage.py
 installed := $(VENV)/.installed
 
-.PHONY: venv lint test test-all bench torture run clean
+.PHONY: venv lint test test-all test-live bench bench-live torture run clean
 
 venv: $(installed)
 
@@ -32,6 +32,21 @@ test-all: venv
 
 bench: venv
 	$(python) -m benchmarks
+
+# The contract part of the tests, and the client part of the benchmark, at a real gateway:
+# make test-live SYNC_GATEWAY_URL=... SYNC_GATEWAY_ADMIN_URL=... SYNC_GATEWAY_BUCKET=...
+# Its documents are deleted; the bucket's name must have "test" in it.
+live := SYNC_GATEWAY_URL SYNC_GATEWAY_ADMIN_URL SYNC_GATEWAY_BUCKET SYNC_GATEWAY_USER \
+	SYNC_GATEWAY_PASSWORD SYNC_GATEWAY_ADMIN_USER SYNC_GATEWAY_ADMIN_PASSWORD \
+	COUCHBASE_HOSTS COUCHBASE_BUCKET COUCHBASE_USER COUCHBASE_PASSWORD
+export $(live)
+test-live bench-live: export DJANGO_SETTINGS_MODULE = tests.live
+
+test-live: venv
+	$(python) -m pytest tests/contract $(ARGS)
+
+bench-live: venv
+	$(python) -m benchmarks.client
 
 torture: venv
 	TORTURE=1 $(python) -m pytest -m torture $(ARGS)

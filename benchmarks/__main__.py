@@ -10,6 +10,7 @@ import tempfile
 import time
 from typing import Any
 
+from .client import client
 from .gateway import gateway
 from .timing import report, timed
 
@@ -29,6 +30,7 @@ def main() -> None:
         data = load_data()
         airports(data)
     gateway(data)
+    client()
     imports()
 
 

@@ -45,8 +45,9 @@ class Gateway:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.urls: list[str] = self._line()
         self._public, self._admin = (
-            http.client.HTTPConnection(urlsplit(url).netloc) for url in self._line()
+            http.client.HTTPConnection(urlsplit(url).netloc) for url in self.urls
         )
 
     def close(self) -> None:

@@ -20,6 +20,11 @@ DEFAULTS: dict[str, Any] = {
     "SYNC_GATEWAY_ADMIN_USER": None,
     "SYNC_GATEWAY_ADMIN_PASSWORD": None,
     "SYNC_GATEWAY_OPTIONS": {},
+    "COUCHBASE_HOSTS": None,
+    "COUCHBASE_BUCKET": None,
+    "COUCHBASE_USER": None,
+    "COUCHBASE_PASSWORD": None,
+    "COUCHBASE_OPTIONS": {},
     "COUCHBASE_STALE": "ok",
     "COUCHBASE_DATABASE": None,
 }
@@ -28,6 +33,12 @@ DEFAULTS: dict[str, Any] = {
 def get(name: str) -> Any:
     """A setting of the library, or its default."""
     return getattr(settings, name, DEFAULTS[name])
+
+
+def urls(name: str) -> list[str]:
+    """The addresses in a setting that takes one, or a list or tuple of them."""
+    value = get(name) or ()
+    return [value] if isinstance(value, str) else list(value)
 
 
 def require(name: str, why: str) -> Any:
@@ -42,7 +53,7 @@ def document_alias() -> str:
     """The alias in DATABASES that holds documents."""
     alias: str | None = get("COUCHBASE_DATABASE")
     if alias is not None:
-        if alias not in settings.DATABASES:
+        if not isinstance(alias, str) or alias not in settings.DATABASES:
             raise ImproperlyConfigured(
                 f"COUCHBASE_DATABASE is {alias!r}, which is no alias in DATABASES."
             )
@@ -52,8 +63,8 @@ def document_alias() -> str:
 
 def is_embedded_alias(alias: str) -> bool:
     """Whether the alias's engine is the embedded backend (or a subclass in another package)."""
-    databases: dict[str, Any] = settings.DATABASES
-    return bool(databases.get(alias, {}).get("ENGINE") == EMBEDDED_ENGINE)
+    config = settings.DATABASES.get(alias)
+    return isinstance(config, dict) and config.get("ENGINE") == EMBEDDED_ENGINE
 
 
 def uses_embedded_gateway() -> bool:
@@ -76,5 +87,22 @@ def uses_embedded_gateway() -> bool:
             f"There is no place for documents: set DATABASES[{alias!r}]['ENGINE'] to "
             f"{EMBEDDED_ENGINE!r} (no server needed), or SYNC_GATEWAY_URL to a real gateway's "
             "public address."
+        )
+    return True
+
+
+def uses_cluster() -> bool:
+    """Whether views are asked of the cluster at COUCHBASE_HOSTS; False: of the gateway.
+
+    Raises ImproperlyConfigured where the documents are the embedded gateway's.
+    """
+    if not get("COUCHBASE_HOSTS"):
+        return False
+    alias = document_alias()
+    if is_embedded_alias(alias):
+        raise ImproperlyConfigured(
+            "COUCHBASE_HOSTS names a cluster, but the documents' database "
+            f"({alias!r}) has the embedded backend: views would not see them. "
+            f"Take COUCHBASE_HOSTS away, or give DATABASES[{alias!r}] another ENGINE."
         )
     return True

@@ -6,10 +6,25 @@
   * :exc:`SyncGatewayForbidden`: the login or the channels do not allow it (401, 403)
   * :exc:`SyncGatewayNotFound`: no such document, user, view or database (404)
   * :exc:`SyncGatewayConflict`: somebody has written in between (409)
-  * :exc:`SyncGatewayUnavailable`: no answer, or the gateway itself failed (5xx)
+
+    * :exc:`MergeConflict`: and has changed the same keys to other values
+
+  * :exc:`SyncGatewayUnavailable`: no answer, or the gateway itself failed (429, 5xx)
+
+    * :exc:`SyncGatewayAnswerLost`: it is not known whether a write was done
+
+What the cluster at COUCHBASE_HOSTS says to views is raised as the same ones; ``error`` is then the
+name of the SDK's exception, which is the cause.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+
+def shown(text: str) -> str:
+    """A text from elsewhere in a message: as it is, unless it would break a line of a log."""
+    return text if text.isprintable() else repr(text)
 
 
 class CouchbaseModelError(Exception):
@@ -67,8 +82,35 @@ class SyncGatewayConflict(SyncGatewayException):
     """The revision is stale: load the document again, apply the change, and save."""
 
 
+class MergeConflict(SyncGatewayConflict):
+    """Both sides have changed the same keys of a document, to different values.
+
+    ``keys`` are those, with dots where one is inside of another: ``('title', 'address.city')``.
+    """
+
+    def __init__(self, keys: tuple[str, ...], uid: str | None = None) -> None:
+        about = f"document {shown(uid)}: " if uid else ""
+        super().__init__(
+            f"{about}both sides have changed {shown(', '.join(keys))}. Load the document again, "
+            "or say what is to win: merge_fields takes prefer= and rules=.",
+            status=409,
+            error="conflict",
+            reason="the same keys were changed to different values",
+            uid=uid,
+        )
+        self.keys = keys
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.keys, self.uid)
+
+
 class SyncGatewayUnavailable(SyncGatewayException):
     """The gateway did not answer, or failed while answering."""
+
+
+class SyncGatewayAnswerLost(SyncGatewayUnavailable):
+    """The answer to a write was lost, and the gateway could not be asked what became of it: it may
+    have been done or not. Load the document and look."""
 
 
 class SyncGatewayBulkError(SyncGatewayException):
@@ -78,10 +120,12 @@ class SyncGatewayBulkError(SyncGatewayException):
     """
 
     def __init__(self, errors: dict[str, SyncGatewayException], saved: int) -> None:
-        shown = "; ".join(f"{uid}: {error.reason}" for uid, error in list(errors.items())[:10])
+        told = "; ".join(
+            f"{shown(uid)}: {shown(error.reason)}" for uid, error in list(errors.items())[:10]
+        )
         more = f"; and {len(errors) - 10} more" if len(errors) > 10 else ""
         super().__init__(
-            f"{len(errors)} of {len(errors) + saved} documents were not saved ({shown}{more}). "
+            f"{len(errors)} of {len(errors) + saved} documents were not saved ({told}{more}). "
             "The others are saved. Look at .errors for each one."
         )
         self.errors = errors
@@ -95,4 +139,5 @@ _BY_STATUS: dict[int, type[SyncGatewayException]] = {
     409: SyncGatewayConflict,
     413: SyncGatewayBadRequest,
     415: SyncGatewayBadRequest,
+    429: SyncGatewayUnavailable,
 }

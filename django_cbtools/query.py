@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from django_cbtools import conf
+from django_cbtools import cluster, conf
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import ADMIN, loads, quote_name, request
+from django_cbtools.sync_gateway.client import ADMIN, load_rows, quote_name, request
+from django_cbtools.sync_gateway.deadline import within
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +72,11 @@ class Query:
     Keywords: ``key``, ``keys``, ``startkey``, ``endkey`` (any JSON value), ``startkey_docid``,
     ``endkey_docid``, ``inclusive_end``, ``descending``, ``limit``, ``skip``, ``reduce``, ``group``,
     ``group_level``, ``stale``. Also ``mapkey_single``, ``mapkey_multi`` and ``mapkey_range=[a, b]``
-    of the old SDK. TypeError for others.
+    of the old SDK. TypeError for others. ``timeout`` (seconds, or a timedelta) limits the time to
+    wait for the rows.
     """
 
-    def __init__(self, **parameters: Any) -> None:
+    def __init__(self, *, timeout: float | timedelta | None = None, **parameters: Any) -> None:
         found: dict[str, Any] = {}
         for name, value in parameters.items():
             if name == "mapkey_single":
@@ -86,6 +90,9 @@ class Query:
             else:
                 raise TypeError(f"Query has no parameter {name!r}.")
         self.parameters = found
+        self.timeout = timeout
+        #: What only the cluster understands of an SDK's ViewOptions.
+        self.options: dict[str, Any] = {}
 
     @classmethod
     def of(cls, query: Query | Mapping[str, Any]) -> Query:
@@ -99,17 +106,28 @@ class Query:
         }
         if "order" in known:
             known["order"] = known["order"] in (1, "true", True, "descending")
-        return cls(**known)
+        asked = cls(timeout=query.get("timeout"), **known)
+        asked.options = {
+            name: value for name, value in query.items() if name not in (*known, "timeout")
+        }
+        return asked
 
-    def query_string(self, **defaults: Any) -> dict[str, str]:
-        """The parameters as the REST API takes them; ``defaults`` for those that are not set."""
+    def values(self, **defaults: Any) -> dict[str, Any]:
+        """The parameters that are set, by their names in the REST API, on top of ``defaults``."""
         parameters = {**defaults, **self.parameters}
         if "stale" in parameters:
             parameters["stale"] = stale_text(parameters["stale"])
         return {
-            name: json.dumps(value) if name in _JSON_PARAMETERS else _plain(value)
+            name: value
             for name, value in parameters.items()
             if value is not None or name in _JSON_PARAMETERS
+        }
+
+    def query_string(self, **defaults: Any) -> dict[str, str]:
+        """The same as the REST API takes them in an address."""
+        return {
+            name: json.dumps(value) if name in _JSON_PARAMETERS else _plain(value)
+            for name, value in self.values(**defaults).items()
         }
 
 
@@ -146,11 +164,30 @@ def view_rows(view_name: str, query: Query | Mapping[str, Any] | None = None) ->
 
 
 def _view_rows(view_name: str, query: Query, **defaults: Any) -> list[ViewRow]:
+    """The rows, from the cluster where the settings name one, else from the gateway."""
     design, view = parse_view_name(view_name)
-    parameters = query.query_string(stale=get_stale(), **defaults)
+    defaults["stale"] = get_stale()
+    if conf.uses_cluster():
+        return _rows_of_cluster(design, view, query, query.values(**defaults))
+    return _rows_of_gateway(design, view, query, query.query_string(**defaults))
+
+
+def _rows_of_cluster(
+    design: str, view: str, query: Query, parameters: dict[str, Any]
+) -> list[ViewRow]:
+    if query.timeout is not None:
+        parameters["timeout"] = query.timeout
+    rows = cluster.view_rows(design, view, {**parameters, **query.options})
+    return [ViewRow(row.id or "", row.key, row.value) for row in rows]
+
+
+def _rows_of_gateway(
+    design: str, view: str, query: Query, parameters: dict[str, str]
+) -> list[ViewRow]:
     path = ("_design", quote_name(design, "design document"), "_view", quote_name(view, "view"))
     try:
-        answer = loads(request(ADMIN, "GET", *path, query=parameters))
+        with nullcontext() if query.timeout is None else within(_seconds(query.timeout)):
+            answer = load_rows(request(ADMIN, "GET", *path, query=parameters))
     except SyncGatewayNotFound as error:
         raise SyncGatewayNotFound(
             f"There is no view {design}/{view} in the gateway: deploy it by "
@@ -160,6 +197,10 @@ def _view_rows(view_name: str, query: Query, **defaults: Any) -> list[ViewRow]:
             reason=error.reason,
         ) from error
     return [ViewRow(row.get("id") or "", row["key"], row["value"]) for row in answer["rows"]]
+
+
+def _seconds(duration: float | timedelta) -> float:
+    return duration.total_seconds() if isinstance(duration, timedelta) else duration
 
 
 def query_view(
@@ -188,7 +229,7 @@ def load_objects(keys: Iterable[str] | None, class_name: type[T]) -> list[T]:
         try:
             loaded.from_sync_gateway_row(row)
         except SyncGatewayException as error:
-            logger.warning("Left out: %s", error)
+            logger.warning("Left out: %r", str(error))
         else:
             objects.append(loaded)
     return objects

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 from django_cbtools import conf
 
 
@@ -24,7 +26,11 @@ class DocumentRouter:
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
         """Ordinary tables stay out of an alias that is there for documents alone."""
-        return False if db != "default" and db == conf.document_alias() else None
+        try:
+            alias = conf.document_alias()
+        except ImproperlyConfigured:
+            return None  # system checks ask too, and one of them has to say what is wrong
+        return False if db != "default" and db == alias else None
 
 
 def _is_document(model: Any) -> bool:

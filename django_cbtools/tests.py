@@ -10,7 +10,7 @@ from django.db import connections
 
 from django_cbtools import conf
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.facade import row_exception
+from django_cbtools.sync_gateway.documents import row_exception
 
 _BATCH = 500
 

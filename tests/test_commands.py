@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import signal
 import subprocess
@@ -12,9 +11,8 @@ import pytest
 import requests
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
-from django_cbtools.management.commands import clear_st_deleted, create_cb_views, create_sg_users
+from django_cbtools.management.commands import create_cb_views
 from django_cbtools.models import Query, query_objects, query_view, view_rows
 from django_cbtools.sync_gateway import SyncGateway, SyncGatewayNotFound
 from django_cbtools.tests import clean_buckets
@@ -110,57 +108,6 @@ def test_an_sdks_options_are_taken_as_a_query(db):
 
 
 # -------------------------------------------------------------- other commands
-
-
-def test_create_sg_users(db, settings):
-    create_sg_users.Command().handle()
-    assert SyncGateway.get_users() == [
-        settings.SYNC_GATEWAY_USER,
-        settings.SYNC_GATEWAY_GUEST_USER,
-    ]
-    settings.SYNC_GATEWAY_GUEST_USER = None
-    call_command("create_sg_users")
-
-
-def delete_softly(days_ago):
-    document = saved(title=f"deleted {days_ago} days ago")
-    document.delete()
-    body = SyncGateway.all_docs([document.uid])["rows"][0]["doc"]
-    body["updated"] = (timezone.now() - datetime.timedelta(days=days_ago)).isoformat()
-    SyncGateway.save_json(document.uid, body)
-    return document.uid
-
-
-def exists(uid):
-    return "error" not in SyncGateway.all_docs([uid])["rows"][0]
-
-
-def test_clear_st_deleted(db, capsys):
-    call_command("create_cb_views", verbosity=0)
-    old, recent, alive = delete_softly(32), delete_softly(5), saved().uid
-    clear_st_deleted.Command().handle()
-    assert [exists(uid) for uid in (old, recent, alive)] == [False, True, True]
-    call_command("clear_st_deleted", days=3, dry_run=True)
-    assert capsys.readouterr().out.strip() == recent
-    call_command("clear_st_deleted", days=3)
-    assert [exists(uid) for uid in (recent, alive)] == [False, True]
-
-
-def test_clear_st_deleted_spares_what_was_brought_back(db, monkeypatch):
-    call_command("create_cb_views", verbosity=0)
-    uid = delete_softly(40)
-    real = clear_st_deleted.query_view
-
-    def found_and_then_restored(*args):
-        uids = real(*args)
-        document = CBArticle(uid)
-        document.st_deleted = False
-        document.save()
-        return uids
-
-    monkeypatch.setattr(clear_st_deleted, "query_view", found_and_then_restored)
-    clear_st_deleted.Command().handle()
-    assert exists(uid)
 
 
 def test_clear_st_deleted_needs_its_view(db):

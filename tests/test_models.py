@@ -11,10 +11,9 @@ import pickle
 import uuid
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import models
@@ -34,8 +33,7 @@ from django_cbtools.models import (
     st2dt,
     try_else_return_none_obj,
 )
-from django_cbtools.signals import cb_post_delete, cb_post_save, cb_pre_delete, cb_pre_save
-from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict, SyncGatewayException
+from django_cbtools.sync_gateway import SyncGateway
 from tests.testapp.models import (
     Bookmark,
     CBArticle,
@@ -93,75 +91,6 @@ def test_mutable_defaults_are_not_shared():
 # --------------------------------------------------------------------- saving
 
 
-def test_empty_channels_are_refused(db):
-    with pytest.raises(CouchbaseModelError, match="Empty channels list can not be saved"):
-        CBArticle(title="t").save()
-    assert SyncGateway.all_docs([], really_all=True)["rows"] == []
-
-
-def test_save_and_load(db):
-    saved = article(price=decimal.Decimal("12.30"), tags=["a"], details={"b": {"c": 1}})
-    assert saved.rev.startswith("1-")
-    loaded = CBArticle(saved.uid)
-    assert loaded == saved
-    assert (loaded.title, loaded.price, loaded.tags) == ("Couchbase & You", saved.price, ["a"])
-    assert loaded.details == {"b": {"c": 1}}
-    assert loaded.created == loaded.updated == saved.updated
-    loaded.save()
-    assert loaded.rev.startswith("2-")
-    assert loaded.updated > loaded.created
-
-
-def test_created_is_set_at_the_first_save_whatever_the_uid(db):
-    document = CBArticle(channels=["c"])
-    document.get_uid()
-    document.save()
-    assert document.created is not None
-
-
-def test_stale_revision_is_a_conflict_and_nothing_is_lost(db):
-    saved = article()
-    first, second = CBArticle(saved.uid), CBArticle(saved.uid)
-    first.title = "first"
-    first.save()
-    second.title = "second"
-    with pytest.raises(SyncGatewayConflict) as caught:
-        second.save()
-    assert (caught.value.status, caught.value.uid) == (409, saved.uid)
-    assert CBArticle(saved.uid).title == "first"
-
-
-def test_create_over_an_existing_uid_is_a_conflict(db):
-    saved = article()
-    with pytest.raises(SyncGatewayConflict):
-        CBArticle(uid=saved.uid, channels=["c"]).save()
-
-
-@pytest.mark.parametrize("uid", ["missing", "atl_%2F", "a/b"])
-def test_missing_document(db, uid):
-    with pytest.raises(CBArticle.DoesNotExist) as caught:
-        CBArticle(uid)
-    assert isinstance(caught.value, SyncGatewayException)
-    assert isinstance(caught.value, ObjectDoesNotExist)
-    assert caught.value.uid == uid
-
-
-@pytest.mark.parametrize("uid", ["a/b", "100%", "a b", "a%2Fb", "é🍺", "a+b?c#d", "x%41"])
-def test_odd_uids_come_back(db, uid):
-    CBArticle(uid=uid, title=uid, channels=["c"]).save()
-    assert CBArticle(uid).title == uid
-    SyncGateway.delete_document(uid, CBArticle(uid).rev)
-    with pytest.raises(CBArticle.DoesNotExist):
-        CBArticle(uid)
-
-
-def test_another_doc_type_does_not_load(db):
-    author = CBAuthor(name="Ann", channels=["c"])
-    author.save()
-    with pytest.raises(CBArticle.DoesNotExist, match="'author'"):
-        CBArticle(author.uid)
-
-
 def test_document_without_doc_type_loads_by_key_only(db):
     SyncGateway.save_json("odd", {"title": "x"})
     assert CBArticle("odd").title == "x"
@@ -196,45 +125,6 @@ def test_refresh_from_db(db):
     assert saved.title == "Couchbase & You"
     saved.refresh_from_db()
     assert (saved.title, saved.rev, saved.extra) == ("changed", other.rev, {"new": 1})
-
-
-def test_async_twins(db):
-    async def work():
-        saved = CBArticle(title="async", channels=["c"])
-        await saved.asave()
-        loaded = CBArticle()
-        await loaded.aload(saved.uid)
-        await loaded.adelete()
-        await saved.arefresh_from_db()
-        return loaded.title, saved.st_deleted
-
-    assert async_to_sync(work)() == ("async", True)
-
-
-def test_signals(db):
-    seen = []
-
-    def receiver(signal, sender, instance, **kwargs):
-        seen.append((signal, sender, instance.rev is not None, kwargs.get("created")))
-
-    for signal in (cb_pre_save, cb_post_save, cb_pre_delete, cb_post_delete):
-        signal.connect(receiver, CBArticle)
-    try:
-        document = CBArticle(channels=["c"])
-        document.get_uid()
-        document.save()
-        document.delete()
-    finally:
-        for signal in (cb_pre_save, cb_post_save, cb_pre_delete, cb_post_delete):
-            signal.disconnect(receiver, CBArticle)
-    assert seen == [
-        (cb_pre_save, CBArticle, False, None),
-        (cb_post_save, CBArticle, True, True),
-        (cb_pre_delete, CBArticle, True, None),
-        (cb_pre_save, CBArticle, True, None),
-        (cb_post_save, CBArticle, True, False),
-        (cb_post_delete, CBArticle, True, None),
-    ]
 
 
 # ----------------------------------------------------------------------- JSON
@@ -289,13 +179,6 @@ def test_values_come_back(db, name):
     assert type(getattr(by_key, name)) is type(VALUES[name])
 
 
-def test_naive_moments_stay_naive(db):
-    moment = datetime.datetime(2021, 3, 4, 5, 6, 7)
-    saved = CBEverything(channels=["c"], moment=moment)
-    saved.save()
-    assert CBEverything(saved.uid).moment == moment
-
-
 def test_file_is_stored_and_its_name_kept(db, settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
     saved = CBEverything(channels=["c"], file=ContentFile(b"x", name="a.txt"))
@@ -303,13 +186,6 @@ def test_file_is_stored_and_its_name_kept(db, settings, tmp_path):
     assert SyncGateway.all_docs([saved.uid])["rows"][0]["doc"]["file"] == "a.txt"
     with CBEverything(saved.uid).file.open() as file:
         assert file.read() == b"x"
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), decimal.Decimal("NaN")])
-def test_numbers_that_json_cannot_carry_are_refused(db, number):
-    name = "real" if isinstance(number, float) else "amount"
-    with pytest.raises(ValueError, match="cannot be kept in JSON"):
-        CBEverything(channels=["c"], **{name: number}).save()
 
 
 WRONG = {
@@ -331,19 +207,6 @@ def test_a_phones_values_of_other_types_are_kept_and_written_back(db, caplog):
     assert {key: stored[key] for key in WRONG} == {**WRONG, "text": "five"}
     assert list(CBEverything.objects.filter(integer__gt=1)) == []
     assert CBEverything.objects.get(text="five").day == 5
-
-
-def test_texts_of_dates_are_written_back_as_they_were(db):
-    stored = {"doc_type": "article", "channels": ["c"], "published": "2020-01-02T03:04:05Z",
-              "price": "1.000"}  # fmt: skip
-    SyncGateway.save_json("a", stored)
-    loaded = CBArticle("a")
-    assert loaded.published == datetime.datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
-    loaded.title = "x"
-    loaded.save()
-    document = SyncGateway.all_docs(["a"])["rows"][0]["doc"]
-    assert document["published"] == "2020-01-02T03:04:05Z"
-    assert document["price"] == "1.000"
 
 
 class TestUnknownKeys(HypothesisTestCase):

@@ -11,154 +11,14 @@ from django_cbtools.embedded import index, reduces, viewquery
 from django_cbtools.exceptions import SyncGatewayBadRequest, SyncGatewayUnavailable
 from django_cbtools.sync_gateway.client import ADMIN, request
 
+from .contract.fruit import ALL, FRUIT, VIEWS
 from .v8.helpers import ids, loads, put_design, put_view, rows, write
-
-BY_TYPE = "function (doc, meta) { if (doc.type) emit(doc.type, doc.n); }"
-BY_DATE = "function (doc, meta) { if (doc.date) emit(doc.date, doc.n); }"
-
-# ---------------------------------------------------------------------- table
-
-FRUIT = {
-    "a1": {"type": "apple", "n": 3, "date": [2024, 1, 5]},
-    "a2": {"type": "apple", "n": 1, "date": [2024, 1, 9]},
-    "b1": {"type": "banana", "n": 10, "date": [2024, 2, 1]},
-    "c1": {"type": "cherry", "n": 7, "date": [2025, 1, 1]},
-    "c2": {"type": "cherry", "n": 2, "date": [2025, 3, 1]},
-    "c3": {"type": "cherry", "n": 5, "date": [2025, 3, 2]},
-    "d1": {"type": "date", "n": 4, "date": "soon"},
-    "none": {"other": 1},
-}
-ALL = ["a1", "a2", "b1", "c1", "c2", "c3", "d1"]
-
-MAPPED = [
-    ({}, ALL),
-    ({"key": "apple"}, ["a1", "a2"]),
-    ({"key": "apples"}, []),
-    ({"key": None}, []),
-    # Every row of every key, in the order of the list.
-    ({"keys": ["cherry", "nope", "apple"]}, ["c1", "c2", "c3", "a1", "a2"]),
-    ({"keys": ["apple", "cherry", "apple"]}, ["a1", "a2", "c1", "c2", "c3", "a1", "a2"]),
-    ({"keys": ["cherry", "apple"], "limit": 4}, ["c1", "c2", "c3", "a1"]),
-    ({"keys": ["cherry", "apple"], "skip": 2}, ["c3", "a1", "a2"]),
-    ({"keys": ["cherry", "apple"], "skip": 2, "limit": 2}, ["c3", "a1"]),
-    ({"keys": ["apple", "cherry"], "descending": True}, ["a2", "a1", "c3", "c2", "c1"]),
-    ({"keys": []}, []),
-    ({"startkey": "b"}, ["b1", "c1", "c2", "c3", "d1"]),
-    ({"startkey": "banana"}, ["b1", "c1", "c2", "c3", "d1"]),
-    ({"endkey": "banana"}, ["a1", "a2", "b1"]),
-    ({"startkey": "apple", "endkey": "banana"}, ["a1", "a2", "b1"]),
-    ({"startkey": "b", "endkey": "c"}, ["b1"]),
-    ({"startkey": "c", "endkey": "b"}, []),
-    ({"endkey": "banana", "inclusive_end": False}, ["a1", "a2"]),
-    ({"key": "banana", "inclusive_end": False}, []),
-    ({"endkey": "bananas", "inclusive_end": False}, ["a1", "a2", "b1"]),
-    ({"descending": True}, ALL[::-1]),
-    ({"descending": True, "startkey": "banana"}, ["b1", "a2", "a1"]),
-    ({"descending": True, "startkey": "cherry", "endkey": "b"}, ["c3", "c2", "c1", "b1"]),
-    ({"descending": True, "startkey": "b", "endkey": "cherry"}, []),
-    ({"descending": True, "endkey": "cherry"}, ["d1", "c3", "c2", "c1"]),
-    ({"descending": True, "endkey": "cherry", "inclusive_end": False}, ["d1"]),
-    ({"limit": 2}, ["a1", "a2"]),
-    ({"limit": 100}, ALL),
-    ({"skip": 5}, ["c3", "d1"]),
-    ({"skip": 100}, []),
-    ({"skip": 1, "limit": 2}, ["a2", "b1"]),
-    ({"startkey": "b", "skip": 1, "limit": 2, "descending": False}, ["c1", "c2"]),
-    ({"descending": True, "skip": 1, "limit": 2}, ["c3", "c2"]),
-    ({"startkey": "cherry", "startkey_docid": "c2"}, ["c2", "c3", "d1"]),
-    ({"startkey": "cherry", "startkey_docid": "c1x"}, ["c2", "c3", "d1"]),
-    ({"startkey": "banana", "startkey_docid": "c2"}, ["c1", "c2", "c3", "d1"]),
-    ({"endkey": "cherry", "endkey_docid": "c2"}, ["a1", "a2", "b1", "c1", "c2"]),
-    (
-        {"endkey": "cherry", "endkey_docid": "c2", "inclusive_end": False},
-        ["a1", "a2", "b1", "c1"],
-    ),
-    ({"key": "cherry", "startkey_docid": "c2", "endkey_docid": "c2"}, ["c2"]),
-    (
-        {"descending": True, "startkey": "cherry", "startkey_docid": "c2"},
-        ["c2", "c1", "b1", "a2", "a1"],
-    ),
-    (
-        {"descending": True, "endkey": "cherry", "endkey_docid": "c2"},
-        ["d1", "c3", "c2"],
-    ),
-    # A document's id is no bound of its own.
-    ({"startkey_docid": "c2"}, ALL),
-    ({"endkey_docid": "c2"}, ALL),
-]  # fmt: skip
 
 
 @pytest.fixture
 def fruit(db):
     write(FRUIT)
-    put_design(
-        "d",
-        v=BY_TYPE,
-        count=(BY_TYPE, "_count"),
-        sum=(BY_TYPE, "_sum"),
-        stats=(BY_TYPE, "_stats"),
-        dates=(BY_DATE, "_sum"),
-        own=(BY_DATE, "function (keys, values) { return {keys: keys, sum: sum(values)}; }"),
-    )
-
-
-@pytest.mark.parametrize(("parameters", "expected"), MAPPED, ids=str)
-def test_rows(fruit, parameters, expected):
-    found = rows(**parameters)
-    assert [row.id for row in found] == expected
-    for row in found:
-        assert (row.key, row.value) == (FRUIT[row.id]["type"], FRUIT[row.id]["n"])
-
-
-REDUCED = [
-    ("count", {}, [(None, 7)]),
-    ("sum", {}, [(None, 32)]),
-    ("sum", {"startkey": "b"}, [(None, 28)]),
-    ("sum", {"startkey": "zzz"}, []),
-    ("sum", {"key": "apple"}, [(None, 4)]),
-    ("stats", {"startkey": "c", "endkey": "cz"},
-     [(None, {"sum": 14, "count": 3, "min": 2, "max": 7, "sumsqr": 78})]),
-    ("count", {"group": True}, [("apple", 2), ("banana", 1), ("cherry", 3), ("date", 1)]),
-    ("count", {"group": True, "descending": True},
-     [("date", 1), ("cherry", 3), ("banana", 1), ("apple", 2)]),
-    ("count", {"group": True, "descending": True, "startkey": "cherry", "endkey": "banana"},
-     [("cherry", 3), ("banana", 1)]),
-    # Groups are counted by limit and skip, not the rows in them.
-    ("count", {"group": True, "limit": 3}, [("apple", 2), ("banana", 1), ("cherry", 3)]),
-    ("count", {"group": True, "skip": 2, "limit": 1}, [("cherry", 3)]),
-    ("count", {"group": True, "descending": True, "limit": 2}, [("date", 1), ("cherry", 3)]),
-    ("count", {"limit": 1}, [(None, 7)]),
-    ("count", {"skip": 1}, []),
-    ("count", {"group": True, "keys": ["cherry", "nope", "apple"]}, [("cherry", 3), ("apple", 2)]),
-    ("sum", {"group": True, "keys": ["cherry", "apple"], "skip": 1}, [("apple", 4)]),
-    ("stats", {"group": True, "key": "banana"},
-     [("banana", {"sum": 10, "count": 1, "min": 10, "max": 10, "sumsqr": 100})]),
-    ("dates", {"group_level": 0}, [(None, 32)]),
-    ("dates", {"group_level": 1}, [("soon", 4), ([2024], 14), ([2025], 14)]),
-    ("dates", {"group_level": 2},
-     [("soon", 4), ([2024, 1], 4), ([2024, 2], 10), ([2025, 1], 7), ([2025, 3], 7)]),
-    ("dates", {"group_level": 3},
-     [("soon", 4), ([2024, 1, 5], 3), ([2024, 1, 9], 1), ([2024, 2, 1], 10), ([2025, 1, 1], 7),
-      ([2025, 3, 1], 2), ([2025, 3, 2], 5)]),
-    ("dates", {"group_level": 1, "descending": True, "limit": 1}, [([2025], 14)]),
-    ("dates", {"group_level": 1, "startkey": [2024, 1, 9], "endkey": [2025, 1, {}]},
-     [([2024], 11), ([2025], 7)]),
-    ("dates", {"group": True, "startkey": [2025], "limit": 1}, [([2025, 1, 1], 7)]),
-    ("own", {"group_level": 1, "startkey": [2025]},
-     [([2025], {"keys": [[2025, 1, 1], [2025, 3, 1], [2025, 3, 2]], "sum": 14})]),
-    ("own", {"group_level": 2, "startkey": [2025], "descending": False, "endkey": [2025, 2]},
-     [([2025, 1], {"keys": [[2025, 1, 1]], "sum": 7})]),
-    ("own", {"startkey": [2025, 3, 2], "descending": True, "endkey": [2025, 3]},
-     [(None, {"keys": [[2025, 3, 2], [2025, 3, 1]], "sum": 7})]),
-    ("own", {"startkey": "zzz", "endkey": "zzzz"}, []),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("view", "parameters", "expected"), REDUCED, ids=str)
-def test_reduced_rows(fruit, view, parameters, expected):
-    found = rows(f"d/{view}", **parameters)
-    assert [(row.key, row.value) for row in found] == expected
-    assert {row.id for row in found} <= {""}
+    put_design("d", **VIEWS)
 
 
 def test_rows_of_one_document_with_one_key(db):
@@ -501,6 +361,38 @@ def test_an_index_that_is_replaced_while_it_is_made(db, monkeypatch):
     monkeypatch.setattr(index, "_map", interrupted)
     ids()
     assert [row.key for row in rows()] == ["other"]
+
+
+def test_a_query_does_not_read_the_index_that_takes_the_place_of_its_own(db, monkeypatch):
+    write({"a": {"n": 1}})
+    put_view(BY_N)
+    ids()
+    update = index.Index.update
+
+    def interrupted(asked):
+        monkeypatch.setattr(index.Index, "update", update)
+        updated = update(asked)
+        put_view(BY_N.replace("doc.n", "'other'"))
+        assert [row.key for row in rows()] == ["other"]
+        return updated
+
+    monkeypatch.setattr(index.Index, "update", interrupted)
+    assert rows() == []
+
+
+def test_a_query_follows_its_index_to_another_place(db, monkeypatch):
+    write({"a": {"n": 1}})
+    put_view(BY_N)
+    ids()
+    update = index.Index.update
+
+    def interrupted(asked):
+        put_view(BY_N.replace("doc.n", "'other'"))
+        put_view(BY_N)
+        return update(asked)
+
+    monkeypatch.setattr(index.Index, "update", interrupted)
+    assert ids() == ["a"]
 
 
 def test_rolled_back_documents_are_not_in_the_index(db):

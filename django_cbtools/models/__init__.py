@@ -1,6 +1,7 @@
 """Documents: what programs import."""
 
-from django_cbtools.exceptions import CouchbaseModelError
+from django_cbtools.conflicts import retry_on_conflict
+from django_cbtools.exceptions import CouchbaseModelError, MergeConflict
 from django_cbtools.query import (
     STALE_OK,
     STALE_UPDATE_AFTER,
@@ -14,10 +15,11 @@ from django_cbtools.query import (
     query_view,
     view_rows,
 )
-from django_cbtools.sync_gateway.facade import CHANNEL_PUBLIC
+from django_cbtools.sync_gateway.users import CHANNEL_PUBLIC
 
 from .base import CouchbaseModel, CouchbaseNestedModel
 from .fields import DictField, ForeignKey, ListField
+from .merge import merge_fields
 from .related import dt2ts, load_related_objects, st2dt, try_else_return_none_obj
 
 __all__ = [
@@ -31,15 +33,18 @@ __all__ = [
     "DictField",
     "ForeignKey",
     "ListField",
+    "MergeConflict",
     "Query",
     "dt2ts",
     "get_stale",
     "load_objects",
     "load_objects_dict",
     "load_related_objects",
+    "merge_fields",
     "parse_view_name",
     "query_objects",
     "query_view",
+    "retry_on_conflict",
     "st2dt",
     "try_else_return_none_obj",
     "view_rows",

@@ -7,24 +7,24 @@ from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.db import models
-from django.utils import timezone
 
 from django_cbtools import conf
-from django_cbtools.exceptions import CouchbaseModelError
-from django_cbtools.signals import cb_post_delete, cb_post_save, cb_pre_delete, cb_pre_save
+from django_cbtools.exceptions import CouchbaseModelError, shown
+from django_cbtools.signals import cb_post_delete, cb_pre_delete
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import parse
-from django_cbtools.sync_gateway.facade import row_exception
+from django_cbtools.sync_gateway.documents import row_exception
 
 from . import values
-from .document import DOC_TYPE, DocumentJSON
+from .document import DOC_TYPE, remembered
 from .fields import UID_LENGTH, ListField
 from .meta import DocumentBase
 from .queryset import AllDocuments, Documents
+from .saving import DocumentSaving
 from .uids import new_uid
 
 
-class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=True):
+class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=True):
     """A document. Subclass it, with ``abstract = True`` in its Meta, and give it fields.
 
     ``CBArticle(title='...', channels=['public'])`` is a new document, ``CBArticle('atl_...')``
@@ -56,6 +56,7 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.extra = dict(kwargs.pop("extra", None) or {})
         self._read = {}
+        self._base = {}
         if "uid_prefix" in kwargs:
             self.uid_prefix = kwargs.pop("uid_prefix")
         names = self._init_names()
@@ -115,14 +116,15 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
         """Load a document; DoesNotExist where there is none of this class under that uid."""
         if not uid:
             raise self._missing(uid, "A document cannot be loaded without a uid.")
-        self.extra, self._read = {}, {}
         self.from_sync_gateway_row(SyncGateway.all_docs([uid])["rows"][0])
 
     def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None:
         """Take over a row of ``_all_docs`` with its document; raises what an error row says."""
         # 400 is for what cannot be a document's uid.
         if "error" in row and row.get("status", 404) in (400, 404):
-            raise self._missing(row.get("key"), f"There is no document {row.get('key')}.")
+            raise self._missing(
+                row.get("key"), f"There is no document {shown(str(row.get('key')))}."
+            )
         if "error" in row:
             raise row_exception(str(row.get("key")), row)
         document = row["doc"]
@@ -130,7 +132,7 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
         if doc_type is not None and doc_type != self.get_doc_type():
             raise self._missing(
                 row["id"],
-                f"Document {row['id']} is of doc_type {doc_type!r}: it is no "
+                f"Document {shown(row['id'])} is of doc_type {doc_type!r}: it is no "
                 f"{type(self).__name__}, which has {self.get_doc_type()!r}.",
             )
         self._fill(row["id"], row["value"]["rev"], document)
@@ -143,9 +145,15 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
         return missing
 
     def _fill(self, uid: str, rev: str, document: Mapping[str, Any]) -> None:
+        """Be a document of the gateway's, whatever the instance was before."""
+        if not self._state.adding:
+            for field in self._meta.concrete_fields:
+                setattr(self, field.attname, field.get_default())
+        self.extra, self._read = {}, {}
         self.uid = uid
         self.from_dict(document)
         self.uid, self.rev = uid, rev
+        self._base = remembered(document)
         self._state.adding = False
         self._state.db = conf.document_alias()
 
@@ -156,55 +164,25 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
         from_queryset: Any = None,
     ) -> None:
         """Load the document again, or some of its fields, by key through the gateway."""
+        if fields is None:
+            self.load(self.get_uid())
+            return
         fresh = type(self)(self.get_uid())
-        names = None if fields is None else set(fields)
-        field: Any
-        for field in self._meta.concrete_fields:
-            if names is None or not names.isdisjoint((field.name, field.attname)):
-                setattr(self, field.attname, getattr(fresh, field.attname))
-                if field.attname in fresh._read:
-                    self._read[field.attname] = fresh._read[field.attname]
-                else:
-                    self._read.pop(field.attname, None)
-                if field.is_relation and field.is_cached(self):
-                    field.delete_cached_value(self)
-        if names is None:
-            self.extra = fresh.extra
+        names = set(fields)
+        chosen: list[Any] = [
+            field
+            for field in self._meta.concrete_fields
+            if not names.isdisjoint((field.name, field.attname))
+        ]
+        for field in chosen:
+            setattr(self, field.attname, getattr(fresh, field.attname))
+            key = values.json_key(field)
+            self._read = _with(self._read, field.attname, fresh._read)
+            self._base = _with(self._base, key, fresh._base)
+            if field.is_relation and field.is_cached(self):
+                field.delete_cached_value(self)
 
     # ----------------------------------------------------------------- saving
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write the document.
-
-        CouchbaseModelError where it is in no channel, SyncGatewayConflict where somebody has
-        written it since it was loaded.
-        """
-        created = self.rev is None
-        self.before_save()
-        SyncGateway.save_document(self)
-        self.after_save(created)
-
-    def before_save(self) -> None:
-        """What has to be done before the document is written, alone or in bulk."""
-        if not self.channels:
-            raise CouchbaseModelError("Empty channels list can not be saved")
-        if not isinstance(self.channels, (list, tuple)) or not all(
-            isinstance(name, str) for name in self.channels
-        ):
-            raise CouchbaseModelError(f"channels is a list of names, not {self.channels!r}")
-        cb_pre_save.send(sender=type(self), instance=self)
-        self.updated = timezone.now()
-        if self.created is None:
-            self.created = self.updated
-        for field in self._meta.concrete_fields:
-            # Files are stored here, and auto_now takes effect.
-            field.pre_save(self, self.rev is None)
-
-    def after_save(self, created: bool) -> None:
-        """What has to be done once the document is written."""
-        self._state.adding = False
-        self._state.db = conf.document_alias()
-        cb_post_save.send(sender=type(self), instance=self, created=created)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Delete the document softly: set ``st_deleted`` and save."""
@@ -221,6 +199,12 @@ class CouchbaseModel(DocumentJSON, models.Model, metaclass=DocumentBase, root=Tr
     def validate_unique(self, exclude: Any = None) -> None:
         # A uid that is taken is the gateway's to refuse, as a conflict.
         super().validate_unique({*(exclude or ()), "uid"})
+
+
+def _with(mine: dict[str, Any], key: str, other: dict[str, Any]) -> dict[str, Any]:
+    """A dictionary with the other one's value of a key, or without the key where it has none."""
+    rest = {name: value for name, value in mine.items() if name != key}
+    return {**rest, key: other[key]} if key in other else rest
 
 
 class CouchbaseNestedModel(CouchbaseModel, root=True):

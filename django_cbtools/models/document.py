@@ -16,7 +16,7 @@ from . import values
 logger = logging.getLogger(__name__)
 
 #: Members of a document that are the gateway's, not the program's.
-_GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
+GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
 DOC_TYPE = "doc_type"
 
 
@@ -37,6 +37,8 @@ class DocumentJSON:
     extra: dict[str, Any]
     #: What was read, by attribute: the value that it became, and the JSON that it was.
     _read: dict[str, tuple[Any, Any]]
+    #: The JSON that the instance was loaded from, or was saved as: what it differs from by.
+    _base: dict[str, Any]
 
     if TYPE_CHECKING:
         _meta: Any
@@ -71,11 +73,11 @@ class DocumentJSON:
 
     def to_dict(self) -> dict[str, Any]:
         """The document as JSON has it. Override it (and from_dict) to store more."""
-        document = dict(self.extra)
-        for stored in self._stored_fields():
-            document[stored.key] = self._to_json(stored)
-        document[DOC_TYPE] = self.get_doc_type()
-        return document
+        return {**self.extra, **self.fields_as_json(), DOC_TYPE: self.get_doc_type()}
+
+    def fields_as_json(self) -> dict[str, Any]:
+        """What the fields are as JSON, by key."""
+        return {stored.key: self._to_json(stored) for stored in self._stored_fields()}
 
     def _to_json(self, stored: _Stored) -> Any:
         value = getattr(self, stored.attname)
@@ -106,7 +108,7 @@ class DocumentJSON:
         for key, value in rest.items():
             if key in self._init_names() and key not in ("uid", "rev", "pk"):
                 setattr(self, key, value)
-            elif key not in _GATEWAY_KEYS and key != DOC_TYPE:
+            elif key not in GATEWAY_KEYS and key != DOC_TYPE:
                 self.extra[key] = value
 
     def _from_json(self, stored: _Stored, raw: Any) -> None:
@@ -116,8 +118,8 @@ class DocumentJSON:
                 value = stored.kind.from_json(raw)
             except ValueError as error:
                 logger.warning(
-                    "Document %s: field %s keeps a value that it cannot read: %s",
-                    self.uid, stored.field.name, error,
+                    "Document %r: field %s keeps a value that it cannot read: %r",
+                    self.uid, stored.field.name, str(error),
                 )  # fmt: skip
         setattr(self, stored.attname, value)
         self._read[stored.attname] = (value, raw)
@@ -164,3 +166,34 @@ class DocumentJSON:
 
     def delete_from_references_list(self, key: str, value: Any) -> None:
         setattr(self, key, [item for item in self.get_references_list(key) if item != value])
+
+
+# ----------------------------------------------------------------------- copies
+
+#: The types of most values, which need no copy: loading does not have to look at them closely.
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
+def remembered(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document's JSON as it is now, whatever is changed in its lists and objects afterwards."""
+    copy = dict(document)
+    try:
+        for key, value in document.items():
+            if value.__class__ not in _SCALARS:
+                copy[key] = _copied(value)
+    except RecursionError:
+        # Deep beyond use; it is loaded all the same, and counts as new where it has to be merged.
+        return {}
+    return copy
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def as_json(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a document as JSON has it, without the members that are the gateway's."""
+    copy: dict[str, Any] = json.loads(json.dumps(document))
+    return {key: value for key, value in copy.items() if key not in GATEWAY_KEYS}

@@ -49,7 +49,7 @@ def try_else_return_none_obj(uid: str, model: type[T]) -> T | None:
     try:
         return model(uid)
     except SyncGatewayException as error:
-        logger.warning("%s %s could not be loaded: %s", model.__name__, uid, error)
+        logger.warning("%s %r could not be loaded: %r", model.__name__, uid, str(error))
         return None
 
 

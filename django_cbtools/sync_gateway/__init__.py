@@ -1,6 +1,7 @@
 """Sync Gateway's REST API: the library's, and the program's, way to documents and users."""
 
 from django_cbtools.exceptions import (
+    SyncGatewayAnswerLost,
     SyncGatewayBadRequest,
     SyncGatewayBulkError,
     SyncGatewayConflict,
@@ -14,6 +15,7 @@ from .facade import SyncGateway
 
 __all__ = [
     "SyncGateway",
+    "SyncGatewayAnswerLost",
     "SyncGatewayBadRequest",
     "SyncGatewayBulkError",
     "SyncGatewayConflict",

@@ -1,30 +1,38 @@
-"""One request to the gateway, and its errors."""
+"""One request to the gateway: retries, errors, logging; and the JSON that goes there and back."""
 
 from __future__ import annotations
 
 import json
 import logging
-import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
-
-from django.core.exceptions import ImproperlyConfigured
+from urllib.parse import quote, urlencode
 
 from django_cbtools import conf
-from django_cbtools.exceptions import (
-    SyncGatewayBadRequest,
-    SyncGatewayException,
-    SyncGatewayUnavailable,
-)
+from django_cbtools.exceptions import SyncGatewayBadRequest, SyncGatewayUnavailable
+
+from .quoting import quote_name, quote_uid
 
 if TYPE_CHECKING:
     import requests
+
+__all__ = [
+    "ADMIN",
+    "PUBLIC",
+    "dumps",
+    "load_rows",
+    "loads",
+    "parse",
+    "quote_name",
+    "quote_uid",
+    "request",
+]
 
 logger = logging.getLogger(__name__)
 
 PUBLIC = "public"
 ADMIN = "admin"
-MAX_ID_BYTES = 250
+#: What is asked by POST because the question is long.
+_READS = frozenset(("_all_docs", "_bulk_get", "_changes", "_revs_diff"))
 
 
 def request(
@@ -37,49 +45,48 @@ def request(
 ) -> requests.Response:
     """Send a request to the database, and return a successful answer.
 
-    ``path`` are the segments after the database's name, unquoted, except that a document's uid
-    goes through :func:`quote_uid`. ``body`` is sent as JSON unless it is None. ``uid`` is the
-    document that the request is about, for the error's sake.
+    ``path`` are the segments after the database's name, quoted (:func:`quote_name`,
+    :func:`quote_uid`). ``body`` is sent as JSON unless it is None; bytes are JSON already. ``uid``
+    is the document that the request is about, for the error's sake.
+
+    Reads are sent again where there is no answer, or one of :data:`errors.BUSY`. A write is sent
+    again only where no connection was made: see :mod:`.settling` for the others.
 
     Raises the exception of :mod:`django_cbtools.exceptions` that stands for an error answer,
-    SyncGatewayUnavailable where there is no answer.
+    SyncGatewayUnavailable where there is no answer, its subclass SyncGatewayAnswerLost where that
+    leaves open whether a write was done.
     """
     # Programs import models long before they ask a gateway, and requests takes its time.
-    import requests
+    from . import asking, deadline, errors, transport
+    from .retries import Attempts
 
-    from . import transport
-
-    gateway = transport.transport()
-    base = gateway.admin if port == ADMIN else gateway.public
-    if not base:
-        conf.require("SYNC_GATEWAY_ADMIN_URL", "users and views go through the gateway's admin API")
-    setting = "SYNC_GATEWAY_ADMIN_URL" if port == ADMIN else "SYNC_GATEWAY_URL"
+    data = body if body is None or isinstance(body, bytes) else dumps(body)
+    way = transport.transport()
     bucket = conf.require("SYNC_GATEWAY_BUCKET", "the name of the gateway's database")
-    url = "/".join((base, quote(bucket, safe=""), *path))
-    data = None if body is None else dumps(body)
-    headers = {"Content-Type": "application/json"} if data is not None else None
-    started = time.perf_counter()
-    try:
-        response = gateway.session.request(
-            method, url, params=query, data=data, headers=headers,
-            auth=transport.auth(port), timeout=gateway.timeout,
-        )  # fmt: skip
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
-        # Its own words may have a password in them.
-        raise ImproperlyConfigured(f"{setting} is no address of a gateway.") from None
-    except requests.RequestException as error:
-        raise SyncGatewayUnavailable(
-            f"The gateway at {_host(base)} did not answer {method} /{'/'.join((bucket, *path))}: "
-            f"{type(error).__name__}. Is it running, and is {setting} right?",
-            uid=uid,
-        ) from error
-    logger.debug(
-        "%s /%s: %s in %.1f ms", method, "/".join((bucket, *path)), response.status_code,
-        (time.perf_counter() - started) * 1000,
-    )  # fmt: skip
-    if response.status_code >= 400:
-        raise _exception(response, method, "/".join((bucket, *path)), uid)
-    return response
+    target = "/".join(("", quote(bucket, safe=""), *path))
+    if query:
+        target += "?" + urlencode(query)
+    # In process no answer gets lost.
+    is_read = (
+        way.is_embedded
+        or method == "GET"
+        or (method == "POST" and path[-1] in _READS)
+        or (method == "PUT" and path[0] == "_design")  # the same views once more do no harm
+    )
+    # Another address may be up at once.
+    attempts = Attempts(way.options, max(way.options.retries, len(way.ports[port]) - 1))
+    with deadline.within(way.options.deadline):
+        while True:
+            asked = errors.Asked(port, way.address(port), method, target, uid, is_read)
+            try:
+                return asking.ask(way, asked, data, attempts.made)
+            except asking.Failed as failed:
+                failure = failed
+            if not (failure.may_repeat and attempts.again(failure.response)):
+                if attempts.out_of_time:
+                    errors.add_out_of_time(failure.error)
+                raise failure.error from failure.__cause__
+            logger.warning("%s Trying again.", failure.error)
 
 
 def dumps(value: Any) -> bytes:
@@ -94,12 +101,27 @@ def loads(response: requests.Response) -> Any:
     """The JSON of an answer; raises SyncGatewayUnavailable where it is none."""
     try:
         return parse(response.content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        from .errors import no_json
+
         raise SyncGatewayUnavailable(
-            f"The answer from {_host(response.url)} is no JSON: it does not come from a gateway, "
-            "or was cut short.",
-            status=response.status_code,
+            no_json(response.url, response.status_code), status=response.status_code
         ) from error
+
+
+def load_rows(response: requests.Response, count: int | None = None) -> dict[str, Any]:
+    """The JSON of an answer that has ``rows``, so many if it is known; raises
+    SyncGatewayUnavailable where it has not."""
+    answer = loads(response)
+    rows = answer.get("rows") if isinstance(answer, dict) else None
+    if not isinstance(rows, list) or len(rows) != (len(rows) if count is None else count):
+        from .errors import no_gateways
+
+        raise SyncGatewayUnavailable(
+            no_gateways(response.url, response.status_code), status=response.status_code
+        )
+    found: dict[str, Any] = answer
+    return found
 
 
 def parse(text: str | bytes) -> Any:
@@ -110,72 +132,3 @@ def parse(text: str | bytes) -> Any:
 
 def _int(digits: str) -> float:
     return int(digits) if len(digits) < 4000 else float(digits)
-
-
-def quote_name(name: str, what: str) -> str:
-    """The name of a user or a view as a path segment.
-
-    Raises SyncGatewayBadRequest for what cannot be one.
-    """
-    if not _is_text(name) or name in ("", ".", ".."):
-        raise SyncGatewayBadRequest(f"{name!r} cannot be the name of a {what}.")
-    return quote(name, safe="")
-
-
-def _is_text(value: Any) -> bool:
-    """Whether it is a text that UTF-8 can carry."""
-    try:
-        return isinstance(value, str) and value.encode() is not None
-    except UnicodeEncodeError:
-        return False
-
-
-def quote_uid(uid: str) -> str:
-    """A document's uid as a path segment.
-
-    Raises SyncGatewayBadRequest for what cannot be one: it would be another address.
-    """
-    if (
-        not _is_text(uid)
-        or not uid
-        or uid.startswith("_")
-        or len(uid.encode()) > MAX_ID_BYTES
-        or not {".", ".."}.isdisjoint(uid.split("/"))
-    ):
-        raise SyncGatewayBadRequest(
-            f"{uid!r} cannot be a document's uid: it has 1 to {MAX_ID_BYTES} bytes, does not "
-            "begin with '_', and has no '.' or '..' between slashes.",
-            uid=uid if isinstance(uid, str) else None,
-        )
-    # A gateway unescapes a path with no slash in the id twice (04-doc-ids.json).
-    once = quote(uid, safe="")
-    return quote(once, safe="") if "%" in uid and "/" not in uid else once
-
-
-def _exception(
-    response: requests.Response, method: str, path: str, uid: str | None
-) -> SyncGatewayException:
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = {}
-    answer = answer if isinstance(answer, dict) else {}
-    error = str(answer.get("error", response.reason or ""))
-    reason = str(answer.get("reason", ""))
-    about = f"document {uid}" if uid else f"{method} /{path}"
-    return SyncGatewayException.for_status(response.status_code)(
-        f"{about}: {response.status_code} {error}{f' ({reason})' if reason else ''}",
-        status=response.status_code,
-        error=error,
-        reason=reason,
-        uid=uid,
-    )
-
-
-def _host(url: str) -> str:
-    """An address without a login that may be in it."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "its address"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

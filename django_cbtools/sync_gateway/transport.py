@@ -1,37 +1,139 @@
-"""Where requests go, and by which pooled session: the gateway's two ports."""
+"""Where requests go, and by which pooled session: the gateway's two ports.
+
+What the environment says (proxies, trusted certificates, netrc) is looked up once, when the
+session is made; requests then go straight to its adapter.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
+from requests.cookies import extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_auth_from_url, get_netrc_auth
 
 from django_cbtools import conf
 
-#: Seconds to wait for a connection, and for an answer.
-TIMEOUT = (5.0, 30.0)
-POOL_SIZE = 10
-#: ``cors`` is the embedded gateway's.
-OPTIONS = frozenset(("timeout", "verify", "cert", "pool_size", "cors"))
+from . import certificates
+from .connections import Adapter
+from .deadline import remaining
+from .options import Options
+
+PUBLIC = "public"
+ADMIN = "admin"
+SETTINGS = {PUBLIC: "SYNC_GATEWAY_URL", ADMIN: "SYNC_GATEWAY_ADMIN_URL"}
+_CHUNK = 64 * 1024
+
+
+class AnswerTooLarge(requests.RequestException):
+    """An answer has more bytes than the option ``max_bytes`` allows."""
 
 
 @dataclass(frozen=True)
+class Address:
+    """Where one of the gateway's ports is, and what goes with each request to it."""
+
+    url: str
+    headers: CaseInsensitiveDict[str]
+    #: ``verify``, ``cert`` and ``proxies``, as an adapter takes them.
+    sending: dict[str, Any]
+
+
+@dataclass
 class Transport:
-    """A session with a gateway; ``public`` and ``admin`` are the addresses of its ports."""
+    """A session with a gateway."""
 
     session: requests.Session
-    public: str
-    admin: str
-    timeout: Any = TIMEOUT
+    options: Options
+    ports: dict[str, list[Address]]
+    is_embedded: bool = False
     process: int = field(default_factory=os.getpid)
+    _has_cookies: bool = False
+    _current: dict[str, int] = field(default_factory=dict)
+
+    def address(self, port: str) -> Address:
+        """The address of a port that is asked at present.
+
+        Raises ImproperlyConfigured where the settings have none.
+        """
+        addresses = self.ports[port]
+        if not addresses:
+            conf.require(SETTINGS[port], "users and views go through the gateway's admin API")
+        return addresses[self._current.get(port, 0)]
+
+    def leave(self, port: str, address: Address) -> None:
+        """Ask the next address from now on, since this one does not answer."""
+        addresses = self.ports[port]
+        if self.address(port) is address:
+            self._current[port] = (addresses.index(address) + 1) % len(addresses)
+
+    def send(
+        self, address: Address, method: str, path: str, data: bytes | None
+    ) -> requests.Response:
+        """Ask once; the answer, a requests.Response, has been read whole.
+
+        ``path`` begins with a slash. A redirect is followed unless it makes another method of ours:
+        that is an answer, then. Raises the exceptions of requests and urllib3, ValueError where a
+        redirect leads to no address.
+        """
+        request = requests.PreparedRequest()
+        request.method, request.url = method, address.url + path
+        request.headers = address.headers.copy()
+        request.hooks = {}
+        request._cookies = requests.cookies.RequestsCookieJar()  # type: ignore[attr-defined]
+        if data is not None:
+            request.body = data
+            request.headers["Content-Type"] = "application/json"
+        if data is not None or method not in ("GET", "HEAD"):
+            request.headers["Content-Length"] = str(len(data or b""))
+        if self._has_cookies:
+            request.prepare_cookies(self.session.cookies)
+        connect, read = self.options.timeout
+        sending = {
+            **address.sending,
+            "stream": True,
+            "timeout": (max(min(connect, remaining()), 0.001), max(min(read, remaining()), 0.001)),
+        }
+        for _ in range(self.session.max_redirects):
+            response = self.session.get_adapter(request.url or "").send(request, **sending)
+            if "Set-Cookie" in response.headers:
+                extract_cookies_to_jar(self.session.cookies, request, response.raw)  # type: ignore[no-untyped-call]
+                self._has_cookies = True
+            if not response.is_redirect:
+                self._read(response)
+                return response
+            # What a redirect says beside is not read, however long it is.
+            response.close()
+            keeps_method = method == "GET" or response.status_code in (307, 308)
+            if not (keeps_method and response.headers["Location"]):
+                return response
+            redirected = self.session.resolve_redirects(
+                response, request, proxies=address.sending["proxies"], yield_requests=True
+            )
+            request = next(redirected)
+        raise requests.TooManyRedirects(f"more than {self.session.max_redirects}")
+
+    def _read(self, response: requests.Response) -> None:
+        content = bytearray()
+        with response:
+            try:
+                for chunk in response.iter_content(_CHUNK):
+                    content += chunk
+                    if len(content) > self.options.max_bytes:
+                        raise AnswerTooLarge(f"more than {self.options.max_bytes} bytes")
+            except ValueError as error:
+                # urllib3's of a chunk whose length is negative.
+                raise requests.exceptions.ChunkedEncodingError(error) from error
+        # What requests keeps an answer's body in; it has no other way to give it back.
+        response._content = bytes(content)
 
 
 _transport: Transport | None = None
@@ -47,13 +149,15 @@ def transport() -> Transport:
     current = _transport
     if current is None or current.process != os.getpid():
         with _lock:
-            current = _transport = _make()
+            current = _transport
+            if current is None or current.process != os.getpid():
+                current = _transport = _make()
     return current
 
 
 def auth(port: str) -> HTTPBasicAuth | None:
     """The login for a port, None where the settings have none."""
-    prefix = "SYNC_GATEWAY_ADMIN" if port == "admin" else "SYNC_GATEWAY"
+    prefix = "SYNC_GATEWAY_ADMIN" if port == ADMIN else "SYNC_GATEWAY"
     user = conf.get(f"{prefix}_USER")
     password = conf.get(f"{prefix}_PASSWORD") or ""
     # Texts would be sent as Latin-1.
@@ -61,36 +165,66 @@ def auth(port: str) -> HTTPBasicAuth | None:
 
 
 def _make() -> Transport:
+    session = requests.Session()
+    session.headers["Accept"] = "application/json"
     if conf.uses_embedded_gateway():
         # A real gateway's client has no use for the embedded one.
         from .in_process import SCHEME, InProcessAdapter
 
-        session = requests.Session()
         session.trust_env = False
         session.mount(f"{SCHEME}://", InProcessAdapter())
-        return Transport(session, f"{SCHEME}://public", f"{SCHEME}://admin")
-    public = conf.require("SYNC_GATEWAY_URL", "the address of the gateway's public port")
-    admin = conf.get("SYNC_GATEWAY_ADMIN_URL") or ""
-    return http_transport(public, admin, conf.get("SYNC_GATEWAY_OPTIONS"))
-
-
-def http_transport(public: str, admin: str, options: Mapping[str, Any]) -> Transport:
-    """A transport to a real gateway; ``options`` as in SYNC_GATEWAY_OPTIONS."""
-    unknown = set(options) - OPTIONS
-    if unknown:
-        raise ImproperlyConfigured(
-            f"SYNC_GATEWAY_OPTIONS has unknown options: {', '.join(sorted(unknown))}. "
-            f"Known are: {', '.join(sorted(OPTIONS))}."
-        )
-    session = requests.Session()
-    session.verify = options.get("verify", True)
-    session.cert = options.get("cert")
-    size = options.get("pool_size", POOL_SIZE)
+        addresses = {port: [_address(session, port, f"{SCHEME}://{port}")] for port in SETTINGS}
+        return Transport(session, Options(retries=0), addresses, is_embedded=True)
+    conf.require("SYNC_GATEWAY_URL", "the address of the gateway's public port")
+    options = Options.of(conf.get("SYNC_GATEWAY_OPTIONS"))
+    if isinstance(options.verify, str):
+        certificates.check_trusted(options.verify, "SYNC_GATEWAY_OPTIONS['verify']")
+    if options.cert is not None:
+        certificates.check_own(options.cert, "SYNC_GATEWAY_OPTIONS['cert']")
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=2, pool_maxsize=size))
-    return Transport(
-        session, public.rstrip("/"), admin.rstrip("/"), options.get("timeout", TIMEOUT)
-    )
+        session.mount(scheme, Adapter(pool_connections=10, pool_maxsize=options.pool_size))
+    session.verify, session.cert = options.verify, options.cert
+    ports = {
+        port: [_address(session, port, url) for url in conf.urls(setting)]
+        for port, setting in SETTINGS.items()
+    }
+    session.trust_env = False
+    return Transport(session, options, ports)
+
+
+def _login(port: str, url: str) -> HTTPBasicAuth | None:
+    """The login for an address: that of the settings, else its own, else netrc's."""
+    found = auth(port)
+    if found is not None:
+        return found
+    user, password = get_auth_from_url(url)
+    if not user:
+        try:
+            user, password = get_netrc_auth(url) or ("", "")
+        except UnicodeDecodeError:
+            raise ImproperlyConfigured(
+                "The netrc file (~/.netrc, or what NETRC names) is no text."
+            ) from None
+    # Texts would be sent as Latin-1.
+    return HTTPBasicAuth(user.encode(), password.encode()) if user else None
+
+
+def _address(session: requests.Session, port: str, url: str) -> Address:
+    try:
+        prepared = session.prepare_request(requests.Request("GET", url, auth=_login(port, url)))
+        session.get_adapter(prepared.url or "")
+        parts = urlsplit(prepared.url or "")
+        sending = session.merge_environment_settings(url, {}, True, session.verify, session.cert)
+    except (requests.RequestException, ValueError):
+        # Their own words may have a password in them.
+        raise ImproperlyConfigured(f"{SETTINGS[port]} is no address of a gateway.") from None
+    if parts.query or parts.fragment:
+        raise ImproperlyConfigured(f"{SETTINGS[port]} is no address of a gateway: it has a query.")
+    trusted = sending["verify"]
+    if parts.scheme == "https" and isinstance(trusted, str) and trusted != session.verify:
+        certificates.check_trusted(trusted, "REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE)")
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path.rstrip("/"))
+    return Address(urlunsplit(bare), prepared.headers, dict(sending))
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
@@ -99,4 +233,12 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
         _transport = None
 
 
+def _after_fork() -> None:
+    """A lock that another thread held stays locked in the child; nobody is there to open it."""
+    global _lock
+    _lock = threading.Lock()
+
+
 setting_changed.connect(_forget, dispatch_uid="django_cbtools.sync_gateway")
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

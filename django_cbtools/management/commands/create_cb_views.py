@@ -8,6 +8,7 @@ from urllib.parse import quote
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from django_cbtools import cluster, conf
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.sync_gateway.client import ADMIN, request
 from django_cbtools.view_files import ViewFileError, design_documents
@@ -38,9 +39,18 @@ class Command(BaseCommand):
             return
         for name, design in tqdm(designs.items(), desc="Design documents", disable=quiet or None):
             try:
-                request(ADMIN, "PUT", "_design", quote(name, safe=""), body=design)
+                _deploy(name, design)
             except SyncGatewayException as error:
                 raise CommandError(f"Design document {name} was not deployed: {error}") from error
         if not quiet and options:
             count = sum(len(design["views"]) for design in designs.values())
             self.stdout.write(f"{count} views in {len(designs)} design documents are deployed.")
+
+
+def _deploy(name: str, design: dict[str, Any]) -> None:
+    """To the cluster where the settings name one, else through the gateway. Neither builds an
+    index again for views that are the same."""
+    if conf.uses_cluster():
+        cluster.deploy(name, design["views"])
+    else:
+        request(ADMIN, "PUT", "_design", quote(name, safe=""), body=design)

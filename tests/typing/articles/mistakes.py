@@ -6,6 +6,7 @@ from django_cbtools.models import (
     load_objects_dict,
     query_objects,
     query_view,
+    retry_on_conflict,
     try_else_return_none_obj,
 )
 
@@ -51,6 +52,17 @@ reveal_type(load_objects(["atl_x"], CBArticle))  # -> list[CBArticle]
 reveal_type(load_objects_dict(["atl_x"], CBArticle))  # -> dict[str, CBArticle]
 reveal_type(try_else_return_none_obj("atl_x", CBArticle))  # -> CBArticle | None
 reveal_type(ArticleForm().save())  # -> CBArticle
+reveal_type(CBArticle.update_document("atl_x", lambda found: None))  # -> CBArticle
+
+
+@retry_on_conflict(attempts=5)
+def publish(title: str) -> CBArticle:
+    return CBArticle(title)
+
+
+reveal_type(publish("x"))  # -> CBArticle
+reveal_type(retry_on_conflict(publish)("x"))  # -> CBArticle
+publish(1)  # error: arg-type
 
 try:
     article.load("atl_y")

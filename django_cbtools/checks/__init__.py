@@ -1,0 +1,26 @@
+"""Django's system checks for documents and for the library's settings.
+
+Each message has an id; README.rst, "System checks", says what each means and what to do about it.
+The checks read settings and classes: none asks a database, a gateway or a cluster, and none fails,
+whatever the settings hold.
+"""
+
+from .databases import check_place, check_router
+from .documents import check_doc_types, check_documents
+from .embedded import check_admin_urls, check_debug, check_javascript, check_sqlite
+from .security import check_addresses, check_admin_address, check_passwords, check_verification
+
+__all__ = [
+    "check_addresses",
+    "check_admin_address",
+    "check_admin_urls",
+    "check_debug",
+    "check_doc_types",
+    "check_documents",
+    "check_javascript",
+    "check_passwords",
+    "check_place",
+    "check_router",
+    "check_sqlite",
+    "check_verification",
+]

@@ -1,0 +1,74 @@
+"""Checks of where documents are.
+
+They look at settings only, and so lack the tag of Django's checks of databases, which are left out
+unless they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import router
+
+from django_cbtools import conf
+
+from .documents import documents
+
+T = TypeVar("T")
+
+
+def place(ask: Callable[[], T]) -> T | None:
+    """What the settings say of the documents' place; None where :func:`check_place` reports."""
+    try:
+        return ask()
+    except ImproperlyConfigured:
+        return None
+
+
+@register("cbtools")
+def check_place(**kwargs: Any) -> list[CheckMessage]:
+    """Whether there is one place for documents, and only one."""
+    try:
+        alias = conf.document_alias()
+    except ImproperlyConfigured as error:
+        hint = "Without COUCHBASE_DATABASE it is 'couchbase' where there is one, else 'default'."
+        return [Error(str(error), hint=hint, id="cbtools.E003")]
+    messages: list[CheckMessage] = []
+    for ask in (conf.uses_embedded_gateway, conf.uses_cluster):
+        try:
+            ask()
+        except ImproperlyConfigured as error:
+            if conf.is_embedded_alias(alias):
+                messages.append(Error(str(error), id="cbtools.E002"))
+            else:
+                messages.append(Warning(str(error), id="cbtools.W002"))
+    return messages
+
+
+@register("cbtools")
+def check_router(**kwargs: Any) -> list[CheckMessage]:
+    """Whether documents are looked for in the alias that holds them."""
+    alias = place(conf.document_alias)
+    if alias in (None, "default"):
+        return []
+    for model in documents():
+        try:
+            asked = router.db_for_read(model)
+        except Exception as error:
+            found = f"DATABASE_ROUTERS cannot be asked: {type(error).__name__}: {error}"
+        else:
+            if asked == alias:
+                continue
+            found = f"queries of {model._meta.label} go to {asked!r}"
+        return [
+            Warning(
+                f"Documents are in {alias!r}, but {found}.",
+                hint="Set DATABASE_ROUTERS = ['django_cbtools.routers.DocumentRouter'], before "
+                "other routers.",
+                id="cbtools.W001",
+            )
+        ]
+    return []

@@ -1,0 +1,83 @@
+"""Checks of document classes; Django's own too, since ``apps.get_models()`` leaves these out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from django_cbtools.models.base import CouchbaseModel, CouchbaseNestedModel
+
+Document = type[CouchbaseModel]
+
+
+def documents(app_configs: Sequence[AppConfig] | None = None) -> list[Document]:
+    """All document classes of the apps (all apps: None), nested ones included."""
+    return [
+        model
+        for config in (apps.get_app_configs() if app_configs is None else app_configs)
+        for model in config.get_models(include_auto_created=True)
+        if issubclass(model, CouchbaseModel)
+    ]
+
+
+@register("cbtools", Tags.models)
+def check_documents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What Django checks of models, and what a document cannot have."""
+    messages: list[CheckMessage] = []
+    for model in documents(app_configs):
+        messages += _many_to_many(model)
+        if model._meta.auto_created:
+            messages += model.check(**kwargs)
+    return messages
+
+
+def _many_to_many(model: Document) -> list[CheckMessage]:
+    return [
+        Error(
+            "A document cannot have a many-to-many field.",
+            hint="Keep the uids of the other documents in a ListField.",
+            obj=field,
+            id="cbtools.E001",
+        )
+        for field in model._meta.local_many_to_many
+    ]
+
+
+@register("cbtools", Tags.models)
+def check_doc_types(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether each document is of one class only."""
+    by_type: dict[Any, list[Document]] = {}
+    for model in documents(app_configs):
+        # Nested models are no documents of their own.
+        if not issubclass(model, CouchbaseNestedModel):
+            by_type.setdefault(model.type_name(), []).append(model)
+    return [
+        Warning(
+            f"{model._meta.label} has the doc_type {doc_type!r} of {first._meta.label}: each finds "
+            "and loads the documents of both.",
+            hint="Give it a doc_type of its own. (A subclass that is meant to share its parent's "
+            "says so: it repeats the doc_type, or adds no fields.)",
+            obj=model,
+            id="cbtools.W007",
+        )
+        for doc_type, models in by_type.items()
+        for first, *others in [[model for model in models if not _shares(model, models)]]
+        for model in others
+    ]
+
+
+def _shares(model: Document, models: list[Document]) -> bool:
+    """Whether it is meant to have the doc_type of one of its parents."""
+    return any(
+        issubclass(model, parent)
+        and ("doc_type" in vars(model) or _field_names(model) == _field_names(parent))
+        for parent in models
+        if parent is not model
+    )
+
+
+def _field_names(model: Document) -> set[str]:
+    return {field.name for field in model._meta.fields}

@@ -1,0 +1,160 @@
+"""Checks of how the gateway and the cluster are reached, and with which passwords."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
+
+from django_cbtools import conf
+
+_PUBLIC, _ADMIN = "SYNC_GATEWAY_URL", "SYNC_GATEWAY_ADMIN_URL"
+_PORTS = {"http": 80, "https": 443}
+#: What precedes _USER and _PASSWORD in the settings with logins.
+_LOGINS = ("SYNC_GATEWAY", "SYNC_GATEWAY_GUEST", "SYNC_GATEWAY_ADMIN", "COUCHBASE")
+#: In lower case: of our tutorial and example, and of Couchbase's manuals.
+_KNOWN_PASSWORDS = frozenset(
+    (
+        "django_cbtools_admin_password", "django_cbtools_guest_password",
+        "administrator", "couchbase", "pass", "password", "sync_gateway",
+    )
+)  # fmt: skip
+
+
+class _Address(NamedTuple):
+    scheme: str
+    host: str
+    port: int | None
+
+
+def _addresses(name: str) -> list[_Address]:
+    """The addresses in a setting; what is none is left to the client, who refuses it."""
+    found = []
+    for url in _texts(name):
+        try:
+            parts = urlsplit(url)
+            port = parts.port or _PORTS.get(parts.scheme)
+        except ValueError:
+            continue
+        if parts.hostname:
+            found.append(_Address(parts.scheme, parts.hostname, port))
+    return found
+
+
+def _texts(name: str) -> list[str]:
+    """What is a text in a setting that takes one, or a list or tuple of them."""
+    value = conf.get(name)
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [text for text in values if isinstance(text, str)]
+
+
+def _is_local(host: str) -> bool:
+    """Whether it is this machine; a private address is another one."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return f".{host.rstrip('.')}".endswith(".localhost")
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+@register("cbtools", Tags.security)
+def check_addresses(**kwargs: Any) -> list[CheckMessage]:
+    """Whether what is said to a gateway on another machine is encrypted."""
+    return [
+        Warning(
+            f"{name} has an address of plain HTTP on another machine: logins and documents can be "
+            "read, and changed, on the way.",
+            hint="Use https://. For a certificate of your own authority, set "
+            "SYNC_GATEWAY_OPTIONS['verify'] to the path of its file.",
+            id="cbtools.W003",
+        )
+        for name in (_PUBLIC, _ADMIN)
+        if conf.get(_PUBLIC)
+        and any(
+            address.scheme == "http" and not _is_local(address.host) for address in _addresses(name)
+        )
+    ]
+
+
+@register("cbtools", Tags.security)
+def check_verification(**kwargs: Any) -> list[CheckMessage]:
+    """Whether certificates are checked."""
+    verify = "SYNC_GATEWAY_OPTIONS['verify']"
+    trusted = "COUCHBASE_OPTIONS['trust_store_path']"
+    found = []
+    if conf.get(_PUBLIC) and _option("SYNC_GATEWAY_OPTIONS", "verify") is False:
+        found.append((verify, verify))
+    verification = _option("COUCHBASE_OPTIONS", "tls_verify")
+    if conf.get("COUCHBASE_HOSTS") and _is_off(getattr(verification, "value", verification)):
+        found.append(("COUCHBASE_OPTIONS['tls_verify']", trusted))
+    if any(map(_has_verification_off, _texts("COUCHBASE_HOSTS"))):
+        found.append(("COUCHBASE_HOSTS", trusted))
+    return [
+        Warning(
+            f"{name} turns off the verification of certificates: anybody on the way can pretend "
+            "to be the server.",
+            hint=f"For a certificate of your own authority, set {remedy} to the path of its file.",
+            id="cbtools.W004",
+        )
+        for name, remedy in found
+    ]
+
+
+def _is_off(verification: Any) -> bool:
+    """Whether it is what the SDK understands as no verification."""
+    return verification in ("none", "no_verify")
+
+
+def _has_verification_off(connection_string: str) -> bool:
+    parameters = parse_qs(connection_string.partition("?")[2])
+    return any(map(_is_off, parameters.get("tls_verify", []) + parameters.get("ssl", [])))
+
+
+def _option(name: str, key: str) -> Any:
+    options = conf.get(name)
+    return options.get(key) if isinstance(options, Mapping) else None
+
+
+@register("cbtools", Tags.security)
+def check_admin_address(**kwargs: Any) -> list[CheckMessage]:
+    """Whether who may reach the gateway's public port reaches its admin API as well."""
+    public = {address[1:] for address in _addresses(_PUBLIC)}
+    if public.isdisjoint(address[1:] for address in _addresses(_ADMIN)):
+        return []
+    return [
+        Warning(
+            f"{_ADMIN} and {_PUBLIC} have a host and port in common: the admin API can be reached "
+            "from wherever phones reach the public one.",
+            hint="Give the admin API (port 4985) an address that only your servers can reach.",
+            id="cbtools.W006",
+        )
+    ]
+
+
+@register("cbtools", Tags.security, deploy=True)
+def check_passwords(**kwargs: Any) -> list[CheckMessage]:
+    """Whether everybody knows the passwords. With no server, in development, they may."""
+    if settings.DEBUG and not conf.get(_PUBLIC) and not conf.get("COUCHBASE_HOSTS"):
+        return []
+    messages: list[CheckMessage] = []
+    for prefix in _LOGINS:
+        password, user = conf.get(f"{prefix}_PASSWORD"), conf.get(f"{prefix}_USER")
+        if isinstance(password, str) and password.lower() in {*_KNOWN_PASSWORDS, _lower(user)}:
+            messages.append(
+                Warning(
+                    f"{prefix}_PASSWORD is the user's name, or a password from a manual.",
+                    hint="Set another one, on the server too, from the environment or from a store "
+                    "of secrets. (`manage.py create_sg_users` changes the gateway's own users.)",
+                    id="cbtools.W005",
+                )
+            )
+    return messages
+
+
+def _lower(user: Any) -> str | None:
+    """The name of a user, who may be without."""
+    return user.lower() if isinstance(user, str) and user else None

@@ -1,0 +1,81 @@
+"""The SDK's errors as the library's own."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django_cbtools.exceptions import (
+    SyncGatewayBadRequest,
+    SyncGatewayException,
+    SyncGatewayForbidden,
+    SyncGatewayNotFound,
+    SyncGatewayUnavailable,
+)
+
+if TYPE_CHECKING:
+    from couchbase.exceptions import CouchbaseException
+
+_TIMEOUT = (
+    SyncGatewayUnavailable,
+    "there was no answer within {timeout}",
+)
+#: The SDK's exceptions by name: ours, and what to look at.
+_MEANINGS: dict[str, tuple[type[SyncGatewayException], str]] = {
+    "AuthenticationException": (
+        SyncGatewayForbidden,
+        "are COUCHBASE_USER and COUCHBASE_PASSWORD right (or COUCHBASE_OPTIONS['cert_path'])?",
+    ),
+    "BucketNotFoundException": (
+        SyncGatewayNotFound,
+        "there is no such bucket, or COUCHBASE_USER may not see it. Is COUCHBASE_BUCKET right?",
+    ),
+    "DesignDocumentNotFoundException": (
+        SyncGatewayNotFound,
+        "it is not there: deploy it by `manage.py create_cb_views`",
+    ),
+    "InvalidArgumentException": (SyncGatewayBadRequest, "the request is malformed"),
+    "AmbiguousTimeoutException": _TIMEOUT,
+    "UnAmbiguousTimeoutException": _TIMEOUT,
+}
+#: What the SDK has no exception of its own for, by HTTP status.
+_STATUSES = {
+    400: "InvalidArgumentException",
+    401: "AuthenticationException",
+    403: "AuthenticationException",
+    404: "DesignDocumentNotFoundException",
+}
+
+
+@contextmanager
+def translated(what: str, timeout: str, advice: str = "") -> Generator[None, None, None]:
+    """Raise ours for what the SDK raises inside.
+
+    ``what`` is being done, and ``timeout`` names what limits it. ``advice`` is for what
+    names nothing better to look at.
+    """
+    from couchbase.exceptions import CouchbaseException
+
+    try:
+        yield
+    except CouchbaseException as error:
+        raise _exception(error, what, timeout, advice) from error
+
+
+def _exception(
+    error: CouchbaseException, what: str, timeout: str, advice: str
+) -> SyncGatewayException:
+    context = error.error_context
+    status = getattr(context, "response_code", None) or None
+    body = getattr(context, "response_body", None) or getattr(context, "content", None)
+    words = str(body or error.message or "").strip()
+    name = type(error).__name__
+    known = name if name in _MEANINGS else _STATUSES.get(status or 0, "")
+    kind, meaning = _MEANINGS.get(known, (SyncGatewayUnavailable, "the cluster failed"))
+    parts = [what + ": " + meaning.format(timeout=timeout)]
+    if advice and kind is SyncGatewayUnavailable:
+        parts.append(advice)
+    facts = (f"{name} {error.error_code or ''}".strip(), status and f"HTTP {status}", words[:500])
+    shown = ", ".join(filter(None, facts))
+    return kind(f"{'. '.join(parts)} ({shown})", status=status, error=name, reason=words)

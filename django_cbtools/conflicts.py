@@ -1,0 +1,194 @@
+"""Doing it again where somebody else was first."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import logging
+import os
+import random
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from io import BytesIO
+from typing import Any, TypeVar, overload
+
+from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import RequestDataTooBig
+from django.db import connections
+
+from django_cbtools.exceptions import SyncGatewayConflict
+
+logger = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ATTEMPTS = 3
+#: Seconds before the second attempt.
+DELAY = 0.5
+#: How much longer each wait is than the one before.
+BACKOFF = 1.5
+
+
+@overload
+def retry_on_conflict(function: F, /) -> F: ...
+
+
+@overload
+def retry_on_conflict(
+    *, attempts: int = ATTEMPTS, delay: float = DELAY, backoff: float = BACKOFF
+) -> Callable[[F], F]: ...
+
+
+def retry_on_conflict(
+    function: Any = None,
+    /,
+    *,
+    attempts: int = ATTEMPTS,
+    delay: float = DELAY,
+    backoff: float = BACKOFF,
+) -> Any:
+    """Call a function again where a save in it raises SyncGatewayConflict.
+
+    It is called ``attempts`` times at most; then the last conflict is raised. Before the second
+    time it waits ``delay`` seconds, before each further one ``backoff`` times as long; chance makes
+    each wait up to half as long again, or as short, so that rivals do not meet again.
+
+    It decorates functions and views, plain or async, with or without arguments; a class's view by
+    ``method_decorator(retry_on_conflict, name="dispatch")``. Everything is done again: so the
+    document has to be loaded inside, and what must not be done twice stays outside. A view that is
+    called again can read the request's body and files again.
+
+    Nothing else is retried, SyncGatewayBulkError neither: the documents that were not refused are
+    saved, and would be changed or made once more. Nor is there another attempt inside a transaction
+    that is to be rolled back, or where the view has used up what it was sent (a body larger than
+    DATA_UPLOAD_MAX_MEMORY_SIZE that it read as a stream, a file that it closed): the conflict is
+    raised at once.
+
+    ValueError for numbers that make no sense.
+    """
+    if attempts < 1 or delay < 0 or backoff < 0:
+        raise ValueError(
+            "retry_on_conflict() takes attempts of 1 or more, a delay and a backoff of 0 or more, "
+            f"not attempts={attempts}, delay={delay}, backoff={backoff}."
+        )
+    if function is None:
+        return functools.partial(_retrying, attempts=attempts, delay=delay, backoff=backoff)
+    return _retrying(function, attempts, delay, backoff)
+
+
+def waits(attempts: int, delay: float, backoff: float) -> Iterator[float | None]:
+    """For each attempt, the seconds to wait after it; None after the last one."""
+    for number in range(attempts - 1):
+        yield delay * backoff**number * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
+    yield None
+
+
+def _retrying(function: Any, attempts: int, delay: float, backoff: float) -> Any:
+    if not callable(function):
+        raise TypeError(f"retry_on_conflict decorates a function, not {function!r}.")
+    name = getattr(function, "__qualname__", repr(function))
+
+    async def awaiting(running: Awaitable[Any] | None, *args: Any, **kwargs: Any) -> Any:
+        requests = _requests(*args, *kwargs.values())
+        for wait in waits(attempts, delay, backoff):
+            try:
+                return await (running or function(*args, **kwargs))
+            except SyncGatewayConflict as conflict:
+                if wait is None or not _may_repeat(name, conflict, wait, requests):
+                    raise
+            running = None
+            await asyncio.sleep(wait)
+
+    @functools.wraps(function)
+    async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+        return await awaiting(None, *args, **kwargs)
+
+    @functools.wraps(function)
+    def synchronous(*args: Any, **kwargs: Any) -> Any:
+        requests = _requests(*args, *kwargs.values())
+        for wait in waits(attempts, delay, backoff):
+            try:
+                result = function(*args, **kwargs)
+            except SyncGatewayConflict as conflict:
+                if wait is None or not _may_repeat(name, conflict, wait, requests):
+                    raise
+            else:
+                # The dispatch() of an async view is a plain function.
+                is_async = inspect.iscoroutine(result)
+                return awaiting(result, *args, **kwargs) if is_async else result
+            time.sleep(wait)
+
+    return asynchronous if iscoroutinefunction(function) else synchronous
+
+
+def _may_repeat(name: str, conflict: SyncGatewayConflict, wait: float, requests: list[Any]) -> bool:
+    if any(connection.needs_rollback for connection in connections.all(initialized_only=True)):
+        logger.warning("%s: %r. Not again: the transaction is broken.", name, str(conflict))
+        return False
+    if not all(_rewound(request) for request in requests):
+        logger.warning("%s: %r. Not again: the request is used up.", name, str(conflict))
+        return False
+    logger.info("%s: %r. Again in %.2f seconds.", name, str(conflict), wait)
+    return True
+
+
+# -------------------------------------------------------------------- requests
+
+
+def _requests(*args: Any) -> list[Any]:
+    """The HttpRequests among the arguments, Django REST framework's included, ready to be read more
+    than once."""
+    from django.http import HttpRequest
+
+    # Django's lazy objects, such as request.user, are not to be woken up.
+    found = [getattr(arg, "__dict__", {}).get("_request", arg) for arg in args]
+    requests = [request for request in found if issubclass(type(request), HttpRequest)]
+    for request in requests:
+        _keep_body(request)
+    return requests
+
+
+def _keep_body(request: Any) -> None:
+    """Read the body where Django may keep it, so that what reads it as a stream can do so again.
+
+    Forms with files are left alone: Django parses them once, and keeps what it found.
+    """
+    has_body = str(request.META.get("CONTENT_LENGTH", "")).isdigit()
+    if has_body and not _is_begun(request) and request.content_type != "multipart/form-data":
+        try:
+            request.body  # noqa: B018 (it is kept)
+        except RequestDataTooBig:
+            logger.debug("%r: its body is too large to be kept.", request.path)
+
+
+def _is_begun(request: Any) -> bool:
+    # An HttpRequest that no server made has no stream.
+    return getattr(request, "_read_started", False)
+
+
+def _rewound(request: Any) -> bool:
+    """Whether the request can be read once more, from the beginning."""
+    if hasattr(request, "_body"):
+        request._stream = BytesIO(request._body)
+    elif _is_begun(request) and not hasattr(request, "_post"):
+        return False
+    files = request._files.lists() if hasattr(request, "_files") else ()
+    return all(_file_rewound(file) for _, named in files for file in named)
+
+
+def _file_rewound(file: Any) -> bool:
+    if file.closed:
+        return False
+    file.seek(0)
+    if hasattr(file, "temporary_file_path") and not os.path.exists(file.temporary_file_path()):
+        # The file has been moved to where a FileField keeps it.
+        with open(file.temporary_file_path(), "xb", opener=_private) as copy:
+            shutil.copyfileobj(file, copy)
+        file.seek(0)
+    return True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

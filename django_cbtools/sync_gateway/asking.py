@@ -1,0 +1,64 @@
+"""One attempt at one request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+import urllib3
+
+from django_cbtools.exceptions import SyncGatewayException
+
+from . import errors, telemetry
+from .transport import Transport
+
+
+class Failed(Exception):
+    """An attempt that has failed.
+
+    ``error`` is what to raise, ``may_repeat`` whether another attempt does no harm and may help,
+    ``response`` an error answer.
+    """
+
+    def __init__(
+        self, error: SyncGatewayException, may_repeat: bool, response: requests.Response | None
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.may_repeat = may_repeat
+        self.response = response
+
+
+def ask(way: Transport, asked: errors.Asked, data: bytes | None, attempt: int) -> requests.Response:
+    """Send a request, and return a successful answer; raises Failed."""
+    url = asked.address.url
+    try:
+        with telemetry.sending(asked.method, url, asked.path, attempt) as answered:
+            response = way.send(asked.address, asked.method, asked.path, data)
+            answered(response)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        way.leave(asked.port, asked.address)
+        failure: Any = errors.no_answer(error, asked)
+        # Whatever it is, what never left may be sent again.
+        may_repeat = not errors.is_final(error) and type(failure) is not errors.LOST
+        raise Failed(failure, may_repeat, None) from error
+    if 300 <= response.status_code < 400:
+        raise Failed(errors.redirected(response, asked), False, response)
+    if 200 <= response.status_code < 300:
+        if not asked.is_read and not _may_be_json(response.content):
+            lost = errors.LOST(
+                errors.no_json(response.url, response.status_code),
+                status=response.status_code,
+                uid=asked.uid,
+            )
+            raise Failed(lost, False, response)
+        return response
+    is_busy = response.status_code in errors.BUSY
+    if is_busy:
+        way.leave(asked.port, asked.address)
+    raise Failed(errors.refused(response, asked), is_busy and asked.is_read, response)
+
+
+def _may_be_json(content: bytes) -> bool:
+    """Whether it may come from a gateway, whose answers to writes are objects, lists, or empty."""
+    return not content or content.lstrip()[:1] in (b"{", b"[")

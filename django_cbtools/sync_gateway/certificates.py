@@ -1,0 +1,39 @@
+"""Files of certificates, tried before they are needed: each mistake is told with its setting."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def check_trusted(path: str, setting: str) -> None:
+    """A file (or a folder) of trusted certificates; raises ImproperlyConfigured for what is none.
+
+    ``setting`` is where the path comes from.
+    """
+    if os.path.isdir(path):
+        return  # it is looked into when a certificate is looked for
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{setting} cannot be {path!r}: it is no file of certificates ({error})."
+        ) from error
+
+
+def check_own(cert: str | tuple[str, str], setting: str) -> None:
+    """A client's certificate with its key; raises ImproperlyConfigured for what is none."""
+    file, key = (cert, None) if isinstance(cert, str) else cert
+    try:
+        # Where a key is locked, OpenSSL would ask for its password on the terminal, and wait.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(file, key, _refuse)
+    except (OSError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"{setting} cannot be {cert!r}: a certificate and its key, with no password ({error})."
+        ) from error
+
+
+def _refuse() -> str:
+    raise ValueError("the key has a password")

@@ -1,0 +1,240 @@
+"""Documents: written alone or in bulk, read, deleted. A write is done once, whatever gets lost."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django_cbtools.exceptions import (
+    SyncGatewayAnswerLost,
+    SyncGatewayBadRequest,
+    SyncGatewayBulkError,
+    SyncGatewayConflict,
+    SyncGatewayException,
+    SyncGatewayUnavailable,
+    shown,
+)
+
+from .client import PUBLIC, dumps, load_rows, loads, quote_uid, request
+
+if TYPE_CHECKING:
+    import requests
+
+    from .lost_writes import Write
+
+#: How many bytes of documents, and how many, go into one bulk request.
+BULK_BYTES = 8 * 1024 * 1024
+BULK_COUNT = 1000
+
+#: What a write of a document gives: its row, as `_bulk_docs` has it.
+Row = dict[str, Any]
+
+
+class Document(Protocol):
+    """What can be saved: a CouchbaseModel."""
+
+    rev: str | None
+
+    def get_uid(self) -> str: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def saved_as(self, rev: str, document: Mapping[str, Any]) -> None: ...
+
+
+class Documents:
+    """The part of :class:`SyncGateway` that is about documents."""
+
+    @staticmethod
+    def save_json(uid: str, data_dict: Mapping[str, Any]) -> requests.Response:
+        """Write a document; ``_rev`` in it is the revision that it starts from."""
+        path, data = quote_uid(uid), dumps(data_dict)
+        return _done_once(
+            lambda: request(PUBLIC, "PUT", path, body=data, uid=uid), uid, data_dict, 201
+        )
+
+    @staticmethod
+    def save_document(document: Document) -> None:
+        """Write a model's document, and set its ``rev``; SyncGatewayConflict where it is stale."""
+        body = _body(document)
+        answer = loads(Documents.save_json(document.get_uid(), body))
+        document.saved_as(answer["rev"], body)
+
+    @staticmethod
+    def save_documents(documents: Iterable[Document]) -> None:
+        """Write many documents, in few requests, and set their ``rev``.
+
+        SyncGatewayBulkError says which ones were refused; the others are saved.
+        """
+        errors: dict[str, SyncGatewayException] = {}
+        saved = 0
+        for batch in _batches(documents):
+            rows = Documents.bulk_docs([body for _, body in batch])
+            for (document, body), row in zip(batch, rows, strict=True):
+                if "rev" in row:
+                    document.saved_as(row["rev"], body)
+                    saved += 1
+                else:
+                    errors[body["_id"]] = row_exception(body["_id"], row)
+        if errors:
+            raise SyncGatewayBulkError(errors, saved)
+
+    @staticmethod
+    def bulk_docs(docs: Sequence[Mapping[str, Any]]) -> list[Row]:
+        """Write documents in one request; a row for each, with its ``rev`` or its ``error``."""
+        if isinstance(docs, (str, bytes)) or not isinstance(docs, Sequence):
+            raise SyncGatewayBadRequest(f"{docs!r} is no list of documents.")
+        for doc in docs:
+            if not isinstance(doc, Mapping):
+                raise SyncGatewayBadRequest(f"{doc!r} is no document.")
+            if "_id" in doc:
+                quote_uid(doc["_id"])
+        # An id that the gateway makes is lost with its answer.
+        named = [doc if "_id" in doc else {"_id": uuid.uuid4().hex, **doc} for doc in docs]
+        return _rows_done_once(named)
+
+    @staticmethod
+    def delete_document(uid: str, rev: str) -> None:
+        """Delete a document for real; SyncGatewayConflict where ``rev`` is stale."""
+        path = quote_uid(uid)
+        _done_once(
+            lambda: request(PUBLIC, "DELETE", path, query={"rev": rev}, uid=uid),
+            uid,
+            {"_rev": rev, "_deleted": True},
+            200,
+        )
+
+    @staticmethod
+    def all_docs(uids: Sequence[str] | None, really_all: bool = False) -> dict[str, Any]:
+        """Documents by uid, in one request: ``{"rows": [...]}``, a row with an error for those
+        that are not there. With ``really_all`` and no uids: every document."""
+        if not uids and not really_all:
+            return {"rows": []}
+        query = {"include_docs": "true"}
+        if uids:
+            keys = texts(uids, "uids")
+            response = request(PUBLIC, "POST", "_all_docs", query=query, body={"keys": keys})
+        else:
+            response = request(PUBLIC, "GET", "_all_docs", query=query)
+        return load_rows(response, len(keys) if uids else None)
+
+
+def row_exception(uid: str, row: Mapping[str, Any]) -> SyncGatewayException:
+    """The exception that stands for a row with an error, of ``_bulk_docs`` or ``_all_docs``."""
+    found = row.get("exception")
+    if isinstance(found, SyncGatewayException):
+        return found
+    status, error = int(row.get("status", 0)), str(row.get("error", ""))
+    reason = str(row.get("reason") or error)
+    return SyncGatewayException.for_status(status)(
+        f"document {shown(uid)}: {status} {shown(error)} ({shown(reason)})",
+        status=status or None,
+        error=error,
+        reason=reason,
+        uid=uid,
+    )
+
+
+def texts(values: Any, what: str) -> list[str]:
+    """A list of texts as it is; raises SyncGatewayBadRequest for anything else."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise SyncGatewayBadRequest(f"{what} is a list of texts, not {values!r}.")
+    found = list(values)
+    if not all(isinstance(text, str) for text in found):
+        raise SyncGatewayBadRequest(f"{what} is a list of texts, not {found!r}.")
+    return found
+
+
+def _done_once(
+    send: Callable[[], requests.Response], uid: str, body: Mapping[str, Any], status: int
+) -> requests.Response:
+    """Write one document; the gateway's answer, or where that was lost, one like it."""
+    from .lost_writes import Write
+    from .settling import done_once
+
+    answers: list[requests.Response] = []
+
+    def send_one(writes: Sequence[Write]) -> list[Row]:
+        try:
+            answer = send()
+        except SyncGatewayConflict as error:
+            return [{"status": 409, "exception": error}]
+        row = _loads_written(answer, uid)
+        if not _is_row(row):
+            raise _no_gateways(answer, uid)
+        answers.append(answer)
+        return [row]
+
+    (row,) = done_once([Write(uid, body)], send_one)
+    if "exception" in row:
+        raise row["exception"]
+    return answers[0] if answers else _answer(status, row)
+
+
+def _answer(status: int, row: Row) -> requests.Response:
+    """An answer in place of one that was lost."""
+    import requests
+
+    answer = requests.Response()
+    answer.status_code = status
+    answer.headers["Content-Type"] = "application/json"
+    answer.encoding = "utf-8"
+    answer._content = dumps(row)
+    return answer
+
+
+def _rows_done_once(docs: list[Mapping[str, Any]]) -> list[Row]:
+    from .lost_writes import Write
+    from .settling import done_once
+
+    def send(writes: Sequence[Write]) -> list[Row]:
+        response = request(
+            PUBLIC, "POST", "_bulk_docs", body={"docs": [write.body for write in writes]}
+        )
+        rows = _loads_written(response)
+        if not isinstance(rows, list) or len(rows) != len(writes) or not all(map(_is_row, rows)):
+            raise _no_gateways(response)
+        return rows
+
+    return done_once([Write(doc["_id"], doc) for doc in docs], send)
+
+
+def _loads_written(response: requests.Response, uid: str | None = None) -> Any:
+    """The JSON that answers a write; raises SyncGatewayAnswerLost where it is none."""
+    try:
+        return loads(response)
+    except SyncGatewayUnavailable as error:
+        raise SyncGatewayAnswerLost(str(error), status=error.status, uid=uid) from error
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, dict) and ("rev" in row or "error" in row)
+
+
+def _no_gateways(response: requests.Response, uid: str | None = None) -> SyncGatewayAnswerLost:
+    from .errors import no_gateways
+
+    return SyncGatewayAnswerLost(
+        no_gateways(response.url, response.status_code), status=response.status_code, uid=uid
+    )
+
+
+def _body(document: Document) -> dict[str, Any]:
+    body = document.to_dict()
+    if document.rev:
+        body["_rev"] = document.rev
+    return body
+
+
+def _batches(documents: Iterable[Document]) -> Iterable[list[tuple[Document, dict[str, Any]]]]:
+    batch: list[tuple[Document, dict[str, Any]]] = []
+    size = 0
+    for document in documents:
+        body = {**_body(document), "_id": document.get_uid()}
+        length = len(dumps(body))
+        if batch and (len(batch) == BULK_COUNT or size + length > BULK_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((document, body))
+        size += length
+    if batch:
+        yield batch

@@ -1,0 +1,99 @@
+"""SYNC_GATEWAY_OPTIONS, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+#: Options of the embedded gateway, which has no client's.
+_OTHERS = frozenset(("cors",))
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the client asks a gateway; times are in seconds.
+
+    ``timeout``: for a connection, and for each wait for data (a pair, or one number for both).
+    ``deadline``: for a whole call, with all that is tried again. ``retries``: how often a read is
+    tried again: at once, then after pauses that begin with twice ``backoff`` and double.
+    ``verify``: whether certificates are checked; a path is a file of trusted ones. ``cert``: the
+    client's own, a path or a pair (certificate, key). ``pool_size``: connections kept open for each
+    address. ``max_bytes``: of an answer, unpacked.
+    """
+
+    timeout: tuple[float, float] = (5.0, 30.0)
+    deadline: float = 60.0
+    retries: int = 5
+    backoff: float = 0.1
+    verify: bool | str = True
+    cert: str | tuple[str, str] | None = None
+    pool_size: int = 10
+    max_bytes: int = 512 * 1024 * 1024
+
+    @classmethod
+    def of(cls, setting: Any) -> Options:
+        """The options in a setting; raises ImproperlyConfigured for what is none."""
+        if not isinstance(setting, Mapping):
+            raise ImproperlyConfigured(
+                f"SYNC_GATEWAY_OPTIONS is a dictionary, not {type(setting).__name__}."
+            )
+        known = {*cls.__dataclass_fields__, *_OTHERS}
+        unknown = set(setting) - known
+        if unknown:
+            raise ImproperlyConfigured(
+                "SYNC_GATEWAY_OPTIONS has unknown options: "
+                f"{', '.join(sorted(map(str, unknown)))}. Known are: {', '.join(sorted(known))}."
+            )
+        values = {name: value for name, value in setting.items() if name not in _OTHERS}
+        for name, value in values.items():
+            if not _CHECKS[name](value):
+                raise ImproperlyConfigured(
+                    f"SYNC_GATEWAY_OPTIONS[{name!r}] cannot be {value!r}: {_MEANINGS[name]}."
+                )
+        if "timeout" in values and not isinstance(values["timeout"], (tuple, list)):
+            values["timeout"] = (values["timeout"], values["timeout"])
+        for name in ("timeout", "cert"):
+            if isinstance(values.get(name), list):
+                values[name] = tuple(values[name])
+        return cls(**values)
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2
+
+
+_CHECKS: dict[str, Any] = {
+    "timeout": lambda v: _is_seconds(v) or (_is_pair(v) and all(map(_is_seconds, v))),
+    "deadline": _is_seconds,
+    "retries": lambda v: _is_count(v, 0),
+    "backoff": lambda v: v == 0 or _is_seconds(v),
+    "verify": lambda v: isinstance(v, (bool, str)) and v != "",
+    "cert": lambda v: (
+        v is None
+        or (isinstance(v, str) and v != "")
+        or (_is_pair(v) and all(isinstance(path, str) for path in v))
+    ),
+    "pool_size": lambda v: _is_count(v, 1),
+    "max_bytes": lambda v: _is_count(v, 1),
+}
+_MEANINGS = {
+    "timeout": "seconds, or a pair of them (to connect, to wait for data)",
+    "deadline": "seconds for a whole call",
+    "retries": "a whole number, 0 for none",
+    "backoff": "seconds",
+    "verify": "True, False, or the path of a file of trusted certificates",
+    "cert": "the path of a certificate, or a pair of paths (certificate, key)",
+    "pool_size": "a whole number, 1 at least",
+    "max_bytes": "a whole number of bytes",
+}

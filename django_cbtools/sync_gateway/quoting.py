@@ -1,0 +1,50 @@
+"""Names and uids as segments of a path."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from django_cbtools.exceptions import SyncGatewayBadRequest
+
+MAX_ID_BYTES = 250
+
+
+def quote_name(name: str, what: str) -> str:
+    """The name of a user or a view as a path segment.
+
+    Raises SyncGatewayBadRequest for what cannot be one.
+    """
+    if not _is_text(name) or name in ("", ".", ".."):
+        raise SyncGatewayBadRequest(f"{name!r} cannot be the name of a {what}.")
+    return quote(name, safe="")
+
+
+def quote_uid(uid: str) -> str:
+    """A document's uid as a path segment.
+
+    Raises SyncGatewayBadRequest for what cannot be one: it would be another address.
+    """
+    if (
+        not _is_text(uid)
+        or not uid
+        or uid.startswith("_")
+        or len(uid.encode()) > MAX_ID_BYTES
+        or not {".", ".."}.isdisjoint(uid.split("/"))
+    ):
+        raise SyncGatewayBadRequest(
+            f"{uid!r} cannot be a document's uid: it has 1 to {MAX_ID_BYTES} bytes, does not "
+            "begin with '_', and has no '.' or '..' between slashes.",
+            uid=uid if isinstance(uid, str) else None,
+        )
+    # A gateway unescapes a path with no slash in the id twice (04-doc-ids.json).
+    once = quote(uid, safe="")
+    return quote(once, safe="") if "%" in uid and "/" not in uid else once
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text that UTF-8 can carry."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False

@@ -1,0 +1,52 @@
+"""How often, and after which pauses, something is tried again: urllib3's rules."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import requests
+from urllib3.exceptions import InvalidHeader, MaxRetryError
+from urllib3.util import Retry
+
+from .deadline import remaining
+from .options import Options
+
+_MOST_SECONDS = 5.0
+
+
+class Attempts:
+    """The attempts at one thing; ``total`` None: as many as the deadline allows."""
+
+    def __init__(self, options: Options, total: int | None) -> None:
+        self._retry = Retry(
+            total=total,
+            backoff_factor=options.backoff,
+            backoff_jitter=options.backoff,
+            backoff_max=_MOST_SECONDS,
+        )
+        #: How many pauses there have been.
+        self.made = 0
+        #: Whether the deadline has left no time for another.
+        self.out_of_time = False
+
+    def again(self, response: requests.Response | None = None) -> bool:
+        """Pause before another attempt; False, at once, where there is none.
+
+        ``response`` is an answer that may say how long to wait (Retry-After).
+        """
+        try:
+            self._retry = self._retry.increment("GET")
+        except MaxRetryError:
+            return False
+        pause = self._retry.get_backoff_time()
+        after = response.headers.get("Retry-After") if response is not None else None
+        if after:
+            with suppress(InvalidHeader):
+                pause = self._retry.parse_retry_after(after)
+        if pause >= remaining():
+            self.out_of_time = True
+            return False
+        time.sleep(pause)
+        self.made += 1
+        return True

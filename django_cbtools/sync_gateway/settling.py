@@ -1,0 +1,118 @@
+"""Writes that are done once, whatever gets lost on the way: what has become of one whose answer was
+lost is found out before anything is sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django_cbtools.exceptions import (
+    SyncGatewayAnswerLost,
+    SyncGatewayException,
+    SyncGatewayUnavailable,
+    shown,
+)
+
+from . import deadline, transport
+from .errors import BUSY, add_out_of_time
+from .lost_writes import Write, settle
+from .retries import Attempts
+
+logger = logging.getLogger(__name__)
+
+#: What has become of a document that was sent, as `_bulk_docs` says it.
+Row = dict[str, Any]
+
+
+def done_once(writes: Sequence[Write], send: Callable[[Sequence[Write]], list[Row]]) -> list[Row]:
+    """Write documents: a row for each, with its ``rev`` or its error.
+
+    ``send`` sends them, once, and returns the gateway's rows; it raises SyncGatewayAnswerLost where
+    it has none. A row of ours, for what was lost, has its error under ``exception``.
+
+    Raises SyncGatewayAnswerLost where the deadline passes before it is known what became of any of
+    them; where it is known of some, the others' rows have it.
+    """
+    way = transport.transport()
+    if way.is_embedded:
+        # In process no answer gets lost.
+        return send(writes)
+    rows: list[Row] = [{}] * len(writes)
+    waiting = list(range(len(writes)))
+    refused: set[int] = set()
+    lost: SyncGatewayAnswerLost | None = None
+    attempts = Attempts(way.options, None)
+    with deadline.within(way.options.deadline):
+        while True:
+            try:
+                if lost is not None:
+                    waiting = _settled(writes, waiting, rows)
+                sent = send([writes[index] for index in waiting]) if waiting else []
+            except SyncGatewayUnavailable as error:
+                if lost is None and not isinstance(error, SyncGatewayAnswerLost):
+                    raise
+                lost = lost or error  # type: ignore[assignment]
+                logger.warning("%s Asking what became of it.", error)
+            else:
+                answered, waiting = waiting, []
+                for index, row in zip(answered, sent, strict=True):
+                    if row.get("status") in BUSY:
+                        lost = lost or _busy(writes[index].uid, row)
+                        waiting.append(index)
+                    elif row.get("status") == 409 and lost is not None and index not in refused:
+                        # An earlier attempt of ours may have arrived late.
+                        refused.add(index)
+                        waiting.append(index)
+                    else:
+                        rows[index] = row
+            if not waiting:
+                return rows
+            if not attempts.again():
+                lost = lost or _busy(writes[waiting[0]].uid, {})
+                add_out_of_time(lost)
+                if len(waiting) == len(writes):
+                    raise lost
+                for index in waiting:
+                    rows[index] = _row_of_ours(writes[index].uid, lost)
+                return rows
+
+
+def _settled(writes: Sequence[Write], waiting: list[int], rows: list[Row]) -> list[int]:
+    """Those of the waiting writes that are to be sent again; ``rows`` gets the others."""
+    again = []
+    try:
+        outcomes = settle([writes[index] for index in waiting])
+    except SyncGatewayUnavailable:
+        raise
+    except SyncGatewayException as error:
+        # As of a gateway that starts again: it says nothing of the write.
+        raise SyncGatewayUnavailable(str(error), status=error.status) from error
+    for index, outcome in zip(waiting, outcomes, strict=True):
+        uid = writes[index].uid
+        if outcome is None:
+            again.append(index)
+        elif isinstance(outcome, SyncGatewayException):
+            rows[index] = _row_of_ours(uid, outcome)
+        else:
+            rows[index] = {"id": uid, "ok": True, "rev": outcome}
+    return again
+
+
+def _row_of_ours(uid: str, error: SyncGatewayException) -> Row:
+    return {
+        "id": uid,
+        "status": error.status,
+        "error": error.error or type(error).__name__,
+        "reason": error.reason or str(error),
+        "exception": error,
+    }
+
+
+def _busy(uid: str, row: Row) -> SyncGatewayAnswerLost:
+    return SyncGatewayAnswerLost(
+        f"document {shown(uid)}: {row.get('status')} {row.get('reason') or row.get('error')}",
+        status=row.get("status"),
+        uid=uid,
+    )

@@ -1,0 +1,1 @@
+"""Programs that ask a gateway before and after they fork."""
