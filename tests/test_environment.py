@@ -173,7 +173,7 @@ def test_reads_go_to_the_next_address(call, failing, settings):
         else:
             url = stack.enter_context(HTTP(lambda request: answers[failing])).url
         server = stack.enter_context(HTTP(save_answer))
-        use(settings, [url, server.url], timeout=0.2)
+        use(settings, [url, server.url], timeout=0.5, retries=20)
         CALLS[call]()
     assert server.seen
 

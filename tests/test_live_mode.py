@@ -13,7 +13,7 @@ from tests.unfriendly import ADMIN_LOGIN, Unfriendly
 
 ROOT = Path(__file__).parent.parent
 #: Enough to see that it works; `make torture` runs all.
-PART = ["-k", "bulk or users or collation or command or reduced_rows or conflict"]
+PART = ["-k", "bulk or users or collation or command or group_level or conflict"]
 
 
 def run(urls, bucket, *args):

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-LAG = 1.0
+LAG = 0.3
 #: After so many answers a connection ends.
 ANSWERS = 7
 ADMIN_LOGIN = ("administrator", "of the tests")

@@ -24,7 +24,7 @@ from .setup import ask, configure
 
 def say(who: str) -> None:
     ask(who)
-    print(who, flush=True)
+    os.write(1, f"{who}\n".encode())  # all at once: processes write side by side
 
 
 def fork(*who: str) -> None:
