@@ -22,8 +22,14 @@ DATABASES = {
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.admin",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "rest_framework",
+    "django_filters",
     "django_cbtools",
     "tests.testapp",
+    "tests.orm",
 ]
 ROOT_URLCONF = "tests.urls"
 ALLOWED_HOSTS = ["*"]
@@ -35,4 +41,21 @@ SYNC_GATEWAY_USER = "django_cbtools_admin"
 SYNC_GATEWAY_PASSWORD = "django_cbtools_admin_password"
 SYNC_GATEWAY_GUEST_USER = "django_cbtools_guest"
 SYNC_GATEWAY_GUEST_PASSWORD = "django_cbtools_guest_password"
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]

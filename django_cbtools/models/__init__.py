@@ -18,9 +18,10 @@ from django_cbtools.query import (
 from django_cbtools.sync_gateway.users import CHANNEL_PUBLIC
 
 from .base import CouchbaseModel, CouchbaseNestedModel
-from .fields import DictField, ForeignKey, ListField
+from .fields import DictField, ListField
 from .merge import merge_fields
 from .related import dt2ts, load_related_objects, st2dt, try_else_return_none_obj
+from .relations import ForeignKey
 
 __all__ = [
     "CHANNEL_PUBLIC",

@@ -17,9 +17,10 @@ from django_cbtools.sync_gateway.documents import row_exception
 
 from . import values
 from .document import DOC_TYPE, remembered
-from .fields import UID_LENGTH, ListField
+from .fields import ListField
 from .meta import DocumentBase
 from .queryset import AllDocuments, Documents
+from .relations import UID_LENGTH
 from .saving import DocumentSaving
 from .uids import new_uid
 

@@ -19,7 +19,7 @@ from django.db.models.base import ModelBase
 
 from django_cbtools.exceptions import SyncGatewayNotFound
 
-from .fields import DocumentColumn
+from .columns import DocumentColumn
 
 #: The app of documents that are declared outside of all installed apps.
 FALLBACK_APP = "django_cbtools"

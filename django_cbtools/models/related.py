@@ -14,7 +14,7 @@ from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.query import load_objects_dict
 
 from .base import CouchbaseModel
-from .fields import ForeignKey
+from .relations import ForeignKey
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,105 @@
+"""Relations to documents, by key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django import forms
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db import connections, models
+from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
+
+UID_LENGTH = 250
+
+#: What may be assigned to an attribute, and what it gives.
+_Set = TypeVar("_Set", contravariant=True)
+_Get = TypeVar("_Get", covariant=True)
+
+
+class DocumentChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A choice of a document, which goes by key where no ORM is there to ask."""
+
+    def to_python(self, value: Any) -> Any:
+        queryset: Any = self.queryset
+        if value in self.empty_values or hasattr(connections[queryset.db].ops, "reads_documents"):
+            return super().to_python(value)
+        if isinstance(value, queryset.model):
+            return value
+        try:
+            return queryset.model(str(value))
+        except ObjectDoesNotExist:
+            raise ValidationError(
+                self.error_messages["invalid_choice"],
+                code="invalid_choice",
+                params={"value": value},
+            ) from None
+
+
+class _ForwardDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]
+    def get_object(self, instance: Any) -> Any:
+        """The related document, by key through the gateway."""
+        uid = getattr(instance, self.field.attname)
+        return self.field.remote_field.model(uid)
+
+
+class ForeignKey(models.ForeignKey[_Set, _Get]):
+    """A relation to a document, stored under ``<name>_uid``.
+
+    It is followed, and validated, by key through the gateway. There is no constraint in any
+    database: phones may delete what it points to.
+    """
+
+    forward_related_accessor_class = _ForwardDescriptor
+
+    def __init__(
+        self,
+        to: Any,
+        on_delete: Callable[..., None] = models.DO_NOTHING,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["db_constraint"] = False
+        super().__init__(to, on_delete, **kwargs)
+
+    def get_attname(self) -> str:
+        return f"{self.name}_uid"
+
+    @property
+    def json_key(self) -> str:
+        return self.attname
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        models.Field.validate(self, value, model_instance)
+        if value is None:
+            return
+        try:
+            self.remote_field.model(value)
+        except ObjectDoesNotExist:
+            raise ValidationError(
+                self.error_messages["invalid"],
+                code="invalid",
+                params={
+                    "model": self.remote_field.model._meta.verbose_name,
+                    "pk": value,
+                    "field": self.remote_field.field_name,
+                    "value": value,
+                },
+            ) from None
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": DocumentChoiceField, **kwargs})
+
+    def deconstruct(self) -> Any:
+        """In a migration, where documents are unknown, it is the text column that it makes."""
+        name, _, _, kwargs = super().deconstruct()
+        kept: dict[str, Any] = {
+            key: value
+            for key, value in kwargs.items()
+            if key in ("null", "blank", "default", "unique", "db_index", "verbose_name")
+        }
+        kept |= {"max_length": UID_LENGTH, "db_column": self.column}
+        return name, "django.db.models.CharField", [], kept
+
+    def clone(self) -> Any:
+        """What stands for it in the state of migrations."""
+        return models.CharField(**self.deconstruct()[3])
