@@ -7,17 +7,21 @@ from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.db import models
+from django.db.models import signals
+from django.db.models.base import ModelState
 
 from django_cbtools import conf
 from django_cbtools.exceptions import CouchbaseModelError, shown
 from django_cbtools.signals import cb_post_delete, cb_pre_delete
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import parse
+from django_cbtools.sync_gateway.client import parse_stored
 from django_cbtools.sync_gateway.documents import row_exception
 
 from . import values
-from .document import DOC_TYPE, remembered
+from .columns import ExtraField
+from .document import DOC_TYPE, DocumentJSON, remembered
 from .fields import ListField
+from .loading import Plan
 from .meta import DocumentBase
 from .queryset import AllDocuments, Documents
 from .relations import UID_LENGTH
@@ -38,6 +42,7 @@ class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=
     doc_type: ClassVar[str | None] = None
     #: All document classes, by the name that Django has for their tables.
     tables: ClassVar[dict[str, Any]] = {}
+    _plan_cache: ClassVar[Plan]
 
     uid = models.CharField(
         primary_key=True, max_length=UID_LENGTH, default=None, blank=True, editable=False
@@ -47,6 +52,7 @@ class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=
     created = models.DateTimeField(null=True, blank=True, editable=False)
     updated = models.DateTimeField(null=True, blank=True, editable=False)
     st_deleted = models.BooleanField(default=False, editable=False)
+    extra = ExtraField(default=dict, blank=True, editable=False)
 
     objects = Documents()
     all_objects = AllDocuments()
@@ -55,9 +61,9 @@ class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=
         abstract = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.extra = dict(kwargs.pop("extra", None) or {})
-        self._read = {}
-        self._base = {}
+        self._was = {}
+        if "extra" in kwargs:
+            kwargs["extra"] = dict(kwargs["extra"] or {})
         if "uid_prefix" in kwargs:
             self.uid_prefix = kwargs.pop("uid_prefix")
         names = self._init_names()
@@ -88,11 +94,21 @@ class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=
         cls, db: str | None, field_names: Iterable[str], values: Iterable[Any], **kwargs: Any
     ) -> Any:
         """An instance from what :meth:`document_columns` select."""
-        found = dict(zip(field_names, values, strict=True))
-        instance = cls()
-        instance._fill(found["uid"], found["rev"], parse(found["_document"]))
-        instance._state.db = db
+        uid, rev, body = values
+        if cls.__init__ is not CouchbaseModel.__init__ or _is_observed(cls):
+            instance = cls()
+        else:
+            # It would set all fields to their defaults, and here comes what they really are.
+            instance = cls.__new__(cls)
+            instance._state = ModelState()
+        instance._become(uid, rev, parse_stored(body), body, db)
         return instance
+
+    @classmethod
+    def _plan(cls) -> Plan:
+        if "_plan_cache" not in cls.__dict__:
+            cls._plan_cache = Plan(cls)
+        return cls._plan_cache
 
     # --------------------------------------------------------------- identity
 
@@ -147,16 +163,35 @@ class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=
 
     def _fill(self, uid: str, rev: str, document: Mapping[str, Any]) -> None:
         """Be a document of the gateway's, whatever the instance was before."""
-        if not self._state.adding:
-            for field in self._meta.concrete_fields:
-                setattr(self, field.attname, field.get_default())
-        self.extra, self._read = {}, {}
-        self.uid = uid
-        self.from_dict(document)
-        self.uid, self.rev = uid, rev
-        self._base = remembered(document)
-        self._state.adding = False
-        self._state.db = conf.document_alias()
+        self._state.fields_cache.clear()
+        self._read = {}
+        self._become(uid, rev, document, remembered(document), conf.document_alias())
+
+    def _become(
+        self,
+        uid: str,
+        rev: str,
+        document: Mapping[str, Any],
+        was: dict[str, Any] | str,
+        db: str | None,
+    ) -> None:
+        """Be a document; ``was`` is for ``_was``."""
+        self.uid = uid  # for what may have to be said of the document
+        if type(self).from_dict is DocumentJSON.from_dict:
+            self._plan().fill(self, document)
+        else:
+            self._fill_by_from_dict(document)
+        self.uid, self.rev, self._was = uid, rev, was
+        self._state.adding, self._state.db = False, db
+
+    def _fill_by_from_dict(self, document: Mapping[str, Any]) -> None:
+        for field in self._meta.concrete_fields:
+            setattr(self, field.attname, field.get_default())
+        self._is_loading = True
+        try:
+            self.from_dict(document)
+        finally:
+            del self._is_loading
 
     def refresh_from_db(
         self,
@@ -200,6 +235,14 @@ class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=
     def validate_unique(self, exclude: Any = None) -> None:
         # A uid that is taken is the gateway's to refuse, as a conflict.
         super().validate_unique({*(exclude or ()), "uid"})
+
+
+def _is_observed(cls: type[models.Model]) -> bool:
+    """Whether somebody listens to Django's signals of new instances."""
+    init, post = signals.pre_init, signals.post_init
+    if not init.receivers and not post.receivers:  # asking them takes longer
+        return False
+    return init.has_listeners(cls) or post.has_listeners(cls)
 
 
 def _with(mine: dict[str, Any], key: str, other: dict[str, Any]) -> dict[str, Any]:

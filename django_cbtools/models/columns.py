@@ -1,8 +1,14 @@
-"""What SQL gives of a document that is no field of its model."""
+"""What SQL gives of a document as a whole."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
+from django.db.models.expressions import Col
+
+from .document import GATEWAY_KEYS
+from .fields import DictField
 
 
 class DocumentColumn(models.TextField):  # type: ignore[type-arg]
@@ -14,3 +20,18 @@ class DocumentColumn(models.TextField):  # type: ignore[type-arg]
         field.set_attributes_from_name("_document")
         field.model = model
         return field
+
+
+class ExtraField(DictField[dict[str, Any], dict[str, Any]]):
+    """The keys of a document that no field declares, as an object.
+
+    It is stored as these keys. ``filter(extra__color="red")`` asks for one of them.
+    """
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        found = super().from_db_value(value, expression, connection)
+        if not isinstance(expression, Col):  # a key in it
+            return found
+        model: Any = self.model
+        declared = model.declared_keys() | GATEWAY_KEYS
+        return {key: item for key, item in found.items() if key not in declared}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.exceptions import ValidationError
 
 from django_cbtools.exceptions import CouchbaseValueError
+from django_cbtools.sync_gateway.client import parse
 
 from . import values
 
@@ -18,9 +19,10 @@ logger = logging.getLogger(__name__)
 #: Members of a document that are the gateway's, not the program's.
 GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
 DOC_TYPE = "doc_type"
+_NOT_GIVEN = {"uid", "rev", "pk", "extra"}
 
 
-class _Stored(NamedTuple):
+class Stored(NamedTuple):
     """A field as it stands in the JSON."""
 
     key: str
@@ -35,15 +37,18 @@ class DocumentJSON:
     uid: Any
     channels: Any
     extra: dict[str, Any]
-    #: What was read, by attribute: the value that it became, and the JSON that it was.
-    _read: dict[str, tuple[Any, Any]]
-    #: The JSON that the instance was loaded from, or was saved as: what it differs from by.
-    _base: dict[str, Any]
+    #: What was read, by attribute: the value that it became, and the JSON that it was. What is
+    #: written as it was read anyway need not be here.
+    _read: dict[str, tuple[Any, Any]] = {}  # of the class, and empty
+    #: The JSON that the instance was loaded from, or was saved as; a text where nobody asked yet.
+    _was: dict[str, Any] | str
+    #: Whether the instance is being filled with what the gateway has.
+    _is_loading = False
 
     if TYPE_CHECKING:
         _meta: Any
         _init_names_cache: frozenset[str]
-        _stored_cache: tuple[_Stored, ...]
+        _stored_cache: tuple[Stored, ...]
 
         def get_doc_type(self) -> str: ...
         def get_uid(self) -> str: ...
@@ -60,14 +65,31 @@ class DocumentJSON:
         return cls._init_names_cache
 
     @classmethod
-    def _stored_fields(cls) -> tuple[_Stored, ...]:
+    def _stored_fields(cls) -> tuple[Stored, ...]:
         if "_stored_cache" not in cls.__dict__:
             cls._stored_cache = tuple(
-                _Stored(values.json_key(field), field.attname, field, values.kind(field))
+                Stored(values.json_key(field), field.attname, field, values.kind(field))
                 for field in cls._meta.concrete_fields
-                if field.name not in ("uid", "rev")
+                if field.name not in ("uid", "rev", "extra")
             )
         return cls._stored_cache
+
+    @classmethod
+    def declared_keys(cls) -> frozenset[str]:
+        """The keys of the JSON that fields are stored under, and ``doc_type``."""
+        return frozenset((DOC_TYPE, *(stored.key for stored in cls._stored_fields())))
+
+    @property
+    def _base(self) -> dict[str, Any]:
+        """The JSON that the instance was loaded from, or was saved as."""
+        was = self._was
+        if isinstance(was, str):
+            self._was = was = remembered(parse(was))
+        return was
+
+    @_base.setter
+    def _base(self, document: dict[str, Any]) -> None:
+        self._was = document
 
     # ------------------------------------------------------------------- JSON
 
@@ -79,7 +101,7 @@ class DocumentJSON:
         """What the fields are as JSON, by key."""
         return {stored.key: self._to_json(stored) for stored in self._stored_fields()}
 
-    def _to_json(self, stored: _Stored) -> Any:
+    def _to_json(self, stored: Stored) -> Any:
         value = getattr(self, stored.attname)
         read = self._read.get(stored.attname)
         if read is not None and read[0] is value:
@@ -106,12 +128,13 @@ class DocumentJSON:
             if stored.key in rest:
                 self._from_json(stored, rest.pop(stored.key))
         for key, value in rest.items():
-            if key in self._init_names() and key not in ("uid", "rev", "pk"):
+            # A form has values by the fields' names; what a phone wrote under one is undeclared.
+            if not self._is_loading and key in self._init_names() - _NOT_GIVEN:
                 setattr(self, key, value)
             elif key not in GATEWAY_KEYS and key != DOC_TYPE:
                 self.extra[key] = value
 
-    def _from_json(self, stored: _Stored, raw: Any) -> None:
+    def _from_json(self, stored: Stored, raw: Any) -> None:
         value = raw
         if stored.kind.from_json is not None and isinstance(raw, (str, int, float, list, dict)):
             try:
@@ -122,7 +145,13 @@ class DocumentJSON:
                     self.uid, stored.field.name, str(error),
                 )  # fmt: skip
         setattr(self, stored.attname, value)
-        self._read[stored.attname] = (value, raw)
+        self._remember(stored.attname, value, raw)
+
+    def _remember(self, attname: str, value: Any, raw: Any) -> None:
+        """Note what JSON a value was read from."""
+        if not self._read:
+            self._read = {}
+        self._read[attname] = (value, raw)
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False)

@@ -205,7 +205,13 @@ def literal(text: str) -> str:
 
 
 #: Fields that have a column of their own in the table of documents.
-OWN_COLUMNS = {"uid": "uid", "rev": "rev", "st_deleted": "st_deleted", "_document": "body"}
+OWN_COLUMNS = {
+    "uid": "uid",
+    "rev": "rev",
+    "st_deleted": "st_deleted",
+    "extra": "body",
+    "_document": "body",
+}
 
 
 def column_sql(field: Field) -> str:

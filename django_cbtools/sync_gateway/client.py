@@ -127,7 +127,21 @@ def load_rows(response: requests.Response, count: int | None = None) -> dict[str
 def parse(text: str | bytes) -> Any:
     """JSON from a gateway. A number of thousands of digits, which Python refuses, is infinite: it
     can be read with its document, and is refused when the document is saved."""
-    return json.loads(text, parse_int=_int)
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(text, parse_int=_int)
+
+
+_decode = json.JSONDecoder().raw_decode
+
+
+def parse_stored(text: str) -> Any:
+    """As :func:`parse`, faster: of JSON that begins and ends with its value."""
+    try:
+        return _decode(text)[0]
+    except ValueError:
+        return parse(text)
 
 
 def _int(digits: str) -> float:
