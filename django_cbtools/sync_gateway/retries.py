@@ -19,12 +19,8 @@ class Attempts:
     """The attempts at one thing; ``total`` None: as many as the deadline allows."""
 
     def __init__(self, options: Options, total: int | None) -> None:
-        self._retry = Retry(
-            total=total,
-            backoff_factor=options.backoff,
-            backoff_jitter=options.backoff,
-            backoff_max=_MOST_SECONDS,
-        )
+        self._options, self._total = options, total
+        self._retry: Retry | None = None  # most things need no second attempt
         #: How many pauses there have been.
         self.made = 0
         #: Whether the deadline has left no time for another.
@@ -36,7 +32,7 @@ class Attempts:
         ``response`` is an answer that may say how long to wait (Retry-After).
         """
         try:
-            self._retry = self._retry.increment("GET")
+            self._retry = (self._retry or self._first()).increment("GET")
         except MaxRetryError:
             return False
         pause = self._retry.get_backoff_time()
@@ -50,3 +46,12 @@ class Attempts:
         time.sleep(pause)
         self.made += 1
         return True
+
+    def _first(self) -> Retry:
+        backoff = self._options.backoff
+        return Retry(
+            total=self._total,
+            backoff_factor=backoff,
+            backoff_jitter=backoff,
+            backoff_max=_MOST_SECONDS,
+        )

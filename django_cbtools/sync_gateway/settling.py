@@ -35,48 +35,68 @@ def done_once(writes: Sequence[Write], send: Callable[[Sequence[Write]], list[Ro
     Raises SyncGatewayAnswerLost where the deadline passes before it is known what became of any of
     them; where it is known of some, the others' rows have it.
     """
-    way = transport.transport()
-    if way.is_embedded:
+    if transport.transport().is_embedded:
         # In process no answer gets lost.
         return send(writes)
     rows: list[Row] = [{}] * len(writes)
     waiting = list(range(len(writes)))
     refused: set[int] = set()
-    lost: SyncGatewayAnswerLost | None = None
-    attempts = Attempts(way.options, None)
-    with deadline.within(way.options.deadline):
+
+    def attempt(lost: SyncGatewayUnavailable | None) -> SyncGatewayUnavailable | None:
+        nonlocal waiting
+        if lost is not None:
+            waiting = _settled(writes, waiting, rows)
+        sent = send([writes[index] for index in waiting]) if waiting else []
+        answered, waiting = waiting, []
+        unsettled = lost
+        for index, row in zip(answered, sent, strict=True):
+            if row.get("status") in BUSY:
+                unsettled = unsettled or _busy(writes[index].uid, row)
+                waiting.append(index)
+            elif row.get("status") == 409 and lost is not None and index not in refused:
+                # An earlier attempt of ours may have arrived late.
+                refused.add(index)
+                waiting.append(index)
+            else:
+                rows[index] = row
+        return unsettled if waiting else None
+
+    lost = persist(attempt)
+    if lost is not None:
+        if len(waiting) == len(writes):
+            raise lost
+        for index in waiting:
+            rows[index] = _row_of_ours(writes[index].uid, lost)
+    return rows
+
+
+def persist(
+    attempt: Callable[[SyncGatewayUnavailable | None], SyncGatewayUnavailable | None],
+) -> SyncGatewayUnavailable | None:
+    """Attempt a write until it is known what became of it; None where it is, the error that says
+    so where the deadline passes before.
+
+    An attempt is handed the first error that left it open, None where there was none yet. It
+    returns, or raises, such an error, and returns None once all is known.
+    """
+    options = transport.transport().options
+    attempts = Attempts(options, None)
+    lost: SyncGatewayUnavailable | None = None
+    with deadline.within(options.deadline):
         while True:
             try:
-                if lost is not None:
-                    waiting = _settled(writes, waiting, rows)
-                sent = send([writes[index] for index in waiting]) if waiting else []
+                unsettled = attempt(lost)
+                if unsettled is None:
+                    return None
+                lost = lost or unsettled
             except SyncGatewayUnavailable as error:
                 if lost is None and not isinstance(error, SyncGatewayAnswerLost):
                     raise
-                lost = lost or error  # type: ignore[assignment]
+                lost = lost or error
                 logger.warning("%s Asking what became of it.", error)
-            else:
-                answered, waiting = waiting, []
-                for index, row in zip(answered, sent, strict=True):
-                    if row.get("status") in BUSY:
-                        lost = lost or _busy(writes[index].uid, row)
-                        waiting.append(index)
-                    elif row.get("status") == 409 and lost is not None and index not in refused:
-                        # An earlier attempt of ours may have arrived late.
-                        refused.add(index)
-                        waiting.append(index)
-                    else:
-                        rows[index] = row
-            if not waiting:
-                return rows
             if not attempts.again():
-                lost = lost or _busy(writes[waiting[0]].uid, {})
                 add_out_of_time(lost)
-                if len(waiting) == len(writes):
-                    raise lost
-                for index in waiting:
-                    rows[index] = _row_of_ours(writes[index].uid, lost)
-                return rows
+                return lost
 
 
 def _settled(writes: Sequence[Write], waiting: list[int], rows: list[Row]) -> list[int]:

@@ -23,12 +23,11 @@ from requests.utils import get_auth_from_url, get_netrc_auth
 from django_cbtools import conf
 
 from . import certificates
+from .client import ADMIN, PUBLIC
 from .connections import Adapter
 from .deadline import remaining
 from .options import Options
 
-PUBLIC = "public"
-ADMIN = "admin"
 SETTINGS = {PUBLIC: "SYNC_GATEWAY_URL", ADMIN: "SYNC_GATEWAY_ADMIN_URL"}
 _CHUNK = 64 * 1024
 
@@ -158,8 +157,10 @@ def transport() -> Transport:
 def auth(port: str) -> HTTPBasicAuth | None:
     """The login for a port, None where the settings have none."""
     prefix = "SYNC_GATEWAY_ADMIN" if port == ADMIN else "SYNC_GATEWAY"
-    user = conf.get(f"{prefix}_USER")
-    password = conf.get(f"{prefix}_PASSWORD") or ""
+    return _basic(conf.get(f"{prefix}_USER"), conf.get(f"{prefix}_PASSWORD") or "")
+
+
+def _basic(user: str | None, password: str) -> HTTPBasicAuth | None:
     # Texts would be sent as Latin-1.
     return HTTPBasicAuth(user.encode(), password.encode()) if user else None
 
@@ -205,8 +206,7 @@ def _login(port: str, url: str) -> HTTPBasicAuth | None:
             raise ImproperlyConfigured(
                 "The netrc file (~/.netrc, or what NETRC names) is no text."
             ) from None
-    # Texts would be sent as Latin-1.
-    return HTTPBasicAuth(user.encode(), password.encode()) if user else None
+    return _basic(user, password)
 
 
 def _address(session: requests.Session, port: str, url: str) -> Address:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django_cbtools import conf
-from django_cbtools.exceptions import (
-    SyncGatewayAnswerLost,
-    SyncGatewayNotFound,
-    SyncGatewayUnavailable,
-)
+from django_cbtools.exceptions import SyncGatewayNotFound, SyncGatewayUnavailable
 
 from .client import ADMIN, loads, quote_name, request
 from .documents import texts
 
 if TYPE_CHECKING:
     import requests
-
-logger = logging.getLogger(__name__)
 
 #: The channel that every user may read, by this library's convention.
 CHANNEL_PUBLIC = "public"
@@ -188,28 +181,17 @@ def _done_once(write: Callable[[], Any], is_done: Callable[[], bool]) -> None:
 
     Users have no revisions: who writes last wins.
     """
-    from . import deadline, errors, transport
-    from .retries import Attempts
+    from .settling import persist
 
-    options = transport.transport().options
-    attempts = Attempts(options, None)
-    lost: Any = None
-    with deadline.within(options.deadline):
-        while True:
-            try:
-                if lost is None or not is_done():
-                    write()
-                return
-            except SyncGatewayNotFound:
-                # An earlier attempt of ours may have arrived late.
-                if lost is None or not is_done():
-                    raise
-                return
-            except SyncGatewayUnavailable as error:
-                if lost is None and not isinstance(error, SyncGatewayAnswerLost):
-                    raise
-                lost = lost or error
-                logger.warning("%s Asking what became of it.", error)
-            if not attempts.again():
-                errors.add_out_of_time(lost)
-                raise lost
+    def attempt(lost: SyncGatewayUnavailable | None) -> None:
+        try:
+            if lost is None or not is_done():
+                write()
+        except SyncGatewayNotFound:
+            # An earlier attempt of ours may have arrived late.
+            if lost is None or not is_done():
+                raise
+
+    lost = persist(attempt)
+    if lost is not None:
+        raise lost
