@@ -36,6 +36,19 @@ def run(*arguments: str, status: int = 0, **environment: str) -> str:
     return done.stdout
 
 
+def fork(work: Callable[[str], None], *who: str) -> None:
+    """A child that does its work, with a child of its own that does; nobody: one that does not."""
+    pid = os.fork()
+    if pid == 0:
+        if who:
+            work(who[0])
+            if who[1:]:
+                fork(work, *who[1:])
+        sys.exit(0)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
 class ForkedServer:
     """A site in two workers, forked from a process that has loaded it: ``gunicorn --preload``."""
 

@@ -20,7 +20,6 @@ from django_cbtools.sync_gateway import (
     SyncGatewayConflict,
     SyncGatewayException,
     SyncGatewayForbidden,
-    SyncGatewayNotFound,
     SyncGatewayUnavailable,
 )
 from django_cbtools.sync_gateway.client import quote_uid
@@ -34,62 +33,6 @@ def gateway(request):
 
 # The fixture is chosen at run time, and a server's threads need committed data.
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def test_users(gateway):
-    assert SyncGateway.put_user("ann@example.com", "ann@example.com", "secret", ["a"])
-    user = SyncGateway.get_user("ann@example.com")
-    assert sorted(user["admin_channels"]) == ["a", "public"]
-    assert "password" not in user
-    assert "ann@example.com" in SyncGateway.get_users()
-    SyncGateway.append_channels("ann@example.com", ["b", "c"])
-    SyncGateway.remove_channels("ann@example.com", ["a", "c"])
-    assert sorted(SyncGateway.get_user("ann@example.com")["admin_channels"]) == ["b", "public"]
-    assert SyncGateway.change_username("ann@example.com", "ann@example.com", "x") is False
-    assert SyncGateway.change_username("ann@example.com", "bob@example.com", "secret")
-    assert sorted(SyncGateway.get_user("bob@example.com")["admin_channels"]) == ["b", "public"]
-    assert SyncGateway.delete_user("bob@example.com")
-    for gone in ("ann@example.com", "bob@example.com"):
-        with pytest.raises(SyncGatewayNotFound):
-            SyncGateway.get_user(gone)
-
-
-def test_put_user_leaves_the_callers_list_alone(gateway):
-    channels = ["a"]
-    SyncGateway.put_user("ann", password="secret", admin_channels=channels)
-    assert channels == ["a"]
-
-
-def test_a_disabled_user_stays_disabled(gateway):
-    SyncGateway.put_user("ann", password="secret", disabled=True)
-    SyncGateway.append_channels("ann", ["a"])
-    SyncGateway.remove_channels("ann", ["a"])
-    assert SyncGateway.get_user("ann")["disabled"] is True
-    SyncGateway.put_user("ann", disabled=False)
-    assert SyncGateway.get_user("ann")["disabled"] is False
-
-
-def test_sessions(gateway):
-    SyncGateway.put_user("ann", password="secret")
-    answer = SyncGateway.create_session("ann", ttl=60)
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"session_id", "expires", "cookie_name"}
-    with pytest.raises(SyncGatewayNotFound):
-        SyncGateway.create_session("nobody")
-
-
-def test_configured_users(gateway):
-    SyncGateway.put_admin_user()
-    SyncGateway.put_guest_user()
-    assert "*" in SyncGateway.get_user(conf.get("SYNC_GATEWAY_USER"))["admin_channels"]
-    guest = SyncGateway.get_user(conf.get("SYNC_GATEWAY_GUEST_USER"))
-    assert guest["admin_channels"] == ["public"]
-
-
-@pytest.mark.parametrize("name", ["a b", "ünï", "a%b", "a+b", "user@example.com"])
-def test_names_are_quoted(gateway, name):
-    SyncGateway.put_user(name, password="secret")
-    assert SyncGateway.get_user(name)["name"] == name
 
 
 def test_documents_and_errors(gateway):
@@ -109,15 +52,6 @@ def test_documents_and_errors(gateway):
     SyncGateway.delete_document("a", rows[0]["value"]["rev"])
     with pytest.raises(SyncGatewayBadRequest, match="reserved"):
         SyncGateway.save_json("b", {"_sync": 1})
-
-
-def test_bulk_rows(gateway):
-    rows = SyncGateway.bulk_docs([{"_id": "a"}, {"_id": "a"}, {"n": 1}])
-    assert [("rev" in row, row.get("status")) for row in rows] == [
-        (True, None),
-        (False, 409),
-        (True, None),
-    ]
 
 
 @pytest.mark.parametrize("uid", ["", "_user/x", "_x", ".", "..", "../_user/x", "a/../b", "é" * 126])

@@ -6,11 +6,11 @@ Usage: python -m tests.couchbase.forks HOSTS. It prints a line for each process 
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 import threading
 
 from tests.couchbase import site
+from tests.programs import fork
 
 site.configure(sys.argv[1])
 
@@ -25,19 +25,6 @@ def use_cluster(who: str) -> None:
     print(who, flush=True)
 
 
-def fork(*who: str) -> None:
-    """A child that asks, with a child of its own that does; nobody: one that does not."""
-    pid = os.fork()
-    if pid == 0:
-        if who:
-            use_cluster(who[0])
-            if who[1:]:
-                fork(*who[1:])
-        sys.exit(0)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-
-
 if __name__ == "__main__":
     with override_settings(
         COUCHBASE_HOSTS="127.0.0.1:1", COUCHBASE_OPTIONS={"bootstrap_timeout": 0.1}
@@ -46,12 +33,12 @@ if __name__ == "__main__":
             site.ask()
         except SyncGatewayUnavailable as error:
             failed = [error]  # with all that its traceback holds
-        fork()
+        fork(use_cluster)
     failed.clear()
     site.prepare()
     use_cluster("parent")
-    fork("child", "grandchild")
-    fork()
+    fork(use_cluster, "child", "grandchild")
+    fork(use_cluster)
     done = threading.Event()
 
     def ask_on(number: int) -> None:
@@ -61,7 +48,7 @@ if __name__ == "__main__":
     threads = [threading.Thread(target=ask_on, args=(number,)) for number in range(1, 5)]
     for thread in threads:
         thread.start()
-    fork("child of a parent that is asking")
+    fork(use_cluster, "child of a parent that is asking")
     done.set()
     for thread in threads:
         thread.join()
@@ -72,4 +59,4 @@ if __name__ == "__main__":
     use_cluster("parent again")
     # The first child that has the SDK all to itself.
     cluster.close()
-    fork("last child", "last grandchild")
+    fork(use_cluster, "last child", "last grandchild")

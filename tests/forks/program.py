@@ -18,6 +18,7 @@ from urllib3 import PoolManager
 from urllib3.connectionpool import HTTPConnectionPool
 
 from django_cbtools.sync_gateway import transport
+from tests.programs import fork
 
 from .setup import ask, configure
 
@@ -25,19 +26,6 @@ from .setup import ask, configure
 def say(who: str) -> None:
     ask(who)
     os.write(1, f"{who}\n".encode())  # all at once: processes write side by side
-
-
-def fork(*who: str) -> None:
-    """A child that asks, with a child of its own that does; nobody: one that does not."""
-    pid = os.fork()
-    if pid == 0:
-        if who:
-            say(who[0])
-            if who[1:]:
-                fork(*who[1:])
-        sys.exit(0)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def locks() -> list[Any]:
@@ -65,21 +53,21 @@ def hold_locks(held: threading.Event, done: threading.Event) -> None:
 if __name__ == "__main__":
     configure()
     say("parent")
-    fork("child", "grandchild")
-    fork()
+    fork(say, "child", "grandchild")
+    fork(say)
 
     # The server answers it when the child has been there.
     thread = threading.Thread(target=say, args=["parent's thread"])
     thread.start()
     print(sys.stdin.readline(), end="", flush=True)
-    fork("child of one who waits")
+    fork(say, "child of one who waits")
     thread.join()
 
     held, done = threading.Event(), threading.Event()
     thread = threading.Thread(target=hold_locks, args=[held, done])
     thread.start()
     held.wait()
-    fork("child of locks", "grandchild of locks")
+    fork(say, "child of locks", "grandchild of locks")
     done.set()
     thread.join()
 
