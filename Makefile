@@ -24,7 +24,7 @@ lint: venv
 
 # The tests; ARGS="-k views -x" is handed on to pytest.
 test: lint
-	$(python) -m pytest $(ARGS)
+	$(python) -m pytest -n auto --dist worksteal $(ARGS)
 
 # The tests on every Python there is, pyenv's included.
 test-all: venv
@@ -55,6 +55,7 @@ torture: venv
 run: venv
 	$(manage) migrate --verbosity 0
 	$(manage) create_cb_views
+	$(manage) create_cb_indexes
 	$(manage) create_sg_users
 	$(manage) load_airports
 	$(manage) runserver 127.0.0.1:$(PORT)

@@ -275,7 +275,9 @@ REQUIREMENTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "allowed", "reason"), REQUIREMENTS, ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize(
+    ("call", "allowed", "reason"), REQUIREMENTS, ids=[call for call, _, _ in REQUIREMENTS]
+)
 def test_requirements(call, allowed, reason, clients):
     create_database(function(f"{call};"))
     for name, client in clients.items():
