@@ -1,4 +1,4 @@
-"""Airports: loading, views, queries by key; the gateway over HTTP; the import of the library."""
+"""Airports: loading, views, queries by key, the ORM; the gateway over HTTP; the import."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from .client import client
 from .gateway import gateway
+from .orm import orm
 from .timing import report, timed
 
 FIELDS = ("icao", "name", "city", "country", "elevation", "lat", "lon", "tz")
@@ -29,6 +30,7 @@ def main() -> None:
         django.setup()
         data = load_data()
         airports(data)
+        orm()
     gateway(data)
     client()
     imports()

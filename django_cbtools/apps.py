@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class DjangoCBToolsConfig(AppConfig):
@@ -8,3 +9,8 @@ class DjangoCBToolsConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  (they register themselves)
+        from .permissions import create_document_permissions
+
+        post_migrate.connect(
+            create_document_permissions, dispatch_uid="django_cbtools.create_document_permissions"
+        )

@@ -27,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "COUCHBASE_OPTIONS": {},
     "COUCHBASE_STALE": "ok",
     "COUCHBASE_DATABASE": None,
+    "COUCHBASE_INDEXES": {},
 }
 
 

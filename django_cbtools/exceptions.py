@@ -8,6 +8,9 @@
   * :exc:`SyncGatewayConflict`: somebody has written in between (409)
 
     * :exc:`MergeConflict`: and has changed the same keys to other values
+    * :exc:`DocumentExists`: a new document's uid is taken
+
+  * :exc:`UniqueKeyTaken`: another document has values that a UniqueKey keeps unique
 
   * :exc:`SyncGatewayUnavailable`: no answer, or the gateway itself failed (429, 5xx)
 
@@ -20,6 +23,8 @@ name of the SDK's exception, which is the cause.
 from __future__ import annotations
 
 from typing import Any
+
+from django.db import IntegrityError
 
 
 def shown(text: str) -> str:
@@ -104,6 +109,33 @@ class MergeConflict(SyncGatewayConflict):
         return type(self), (self.keys, self.uid)
 
 
+class DocumentExists(SyncGatewayConflict, IntegrityError):
+    """A new document's uid is taken: Django's IntegrityError too, by which ``get_or_create`` knows
+    that somebody else was first."""
+
+
+class UniqueKeyTaken(SyncGatewayException, IntegrityError):
+    """Another document has values that a UniqueKey keeps unique; Django's IntegrityError too.
+
+    ``fields`` are the fields' names, ``owner`` is the uid of the other document (None: several
+    programs are after the values just now), ``uid`` that of the one that was not saved.
+    """
+
+    def __init__(self, uid: str, fields: tuple[str, ...], owner: str | None) -> None:
+        by = f"document {shown(owner)}" if owner else "another document, which is being written"
+        self.fields, self.owner = fields, owner
+        reason = f"its {' and '.join(fields)} is taken by {by}"
+        super().__init__(
+            f"document {shown(uid)} is not saved: {reason}.",
+            error="unique_key_taken",
+            reason=reason,
+            uid=uid,
+        )
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.uid, self.fields, self.owner)
+
+
 class SyncGatewayUnavailable(SyncGatewayException):
     """The gateway did not answer, or failed while answering."""
 
@@ -116,7 +148,8 @@ class SyncGatewayAnswerLost(SyncGatewayUnavailable):
 class SyncGatewayBulkError(SyncGatewayException):
     """Some documents of a bulk write were refused; the others are saved.
 
-    ``errors`` maps the uid of each refused document to its own exception.
+    ``errors`` maps the uid of each refused document to its own exception. Where its model does not
+    allow the write, that is a SyncGatewayBadRequest, whose cause is the CouchbaseModelError.
     """
 
     def __init__(self, errors: dict[str, SyncGatewayException], saved: int) -> None:

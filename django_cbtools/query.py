@@ -9,6 +9,8 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from asgiref.sync import sync_to_async
+
 from django_cbtools import cluster, conf
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
 from django_cbtools.sync_gateway import SyncGateway
@@ -238,6 +240,14 @@ def load_objects(keys: Iterable[str] | None, class_name: type[T]) -> list[T]:
 def load_objects_dict(keys: Iterable[str] | None, class_name: type[T]) -> dict[str, T]:
     """As :func:`load_objects`, by uid."""
     return {loaded.uid: loaded for loaded in load_objects(keys, class_name) if loaded.uid}
+
+
+# For async code, the same.
+aview_rows = sync_to_async(view_rows)
+aquery_view = sync_to_async(query_view)
+aquery_objects = sync_to_async(query_objects)
+aload_objects = sync_to_async(load_objects)
+aload_objects_dict = sync_to_async(load_objects_dict)
 
 
 def _list(keys: Iterable[str] | None) -> list[str]:

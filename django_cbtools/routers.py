@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 
 from django_cbtools import conf
 
@@ -16,21 +18,34 @@ class DocumentRouter:
     """
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
-        return conf.document_alias() if _is_document(model) else None
+        return _alias(router.db_for_read, model, **hints)
 
-    db_for_write = db_for_read
+    def db_for_write(self, model: Any, **hints: Any) -> str | None:
+        return _alias(router.db_for_write, model, **hints)
 
     def allow_relation(self, obj1: Any, obj2: Any, **hints: Any) -> bool | None:
         """Relations to documents go by key, which knows no databases."""
         return True if _is_document(obj1) or _is_document(obj2) else None
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
-        """Ordinary tables stay out of an alias that is there for documents alone."""
+        """Ordinary tables stay out of an alias that is there for documents alone, and fixtures'
+        documents go there."""
         try:
             alias = conf.document_alias()
         except ImproperlyConfigured:
             return None  # system checks ask too, and one of them has to say what is wrong
+        if "model" in hints and _is_document(hints["model"]):
+            return db == alias
         return False if db != "default" and db == alias else None
+
+
+def _alias(
+    asked: Callable[[Any], str], model: Any, instance: Any = None, **hints: Any
+) -> str | None:
+    if _is_document(model):
+        return conf.document_alias()
+    # Unless told, Django puts an ordinary row where the document is that it refers to.
+    return asked(model) if instance is not None and _is_document(instance) else None
 
 
 def _is_document(model: Any) -> bool:

@@ -103,6 +103,50 @@ def test_many_to_many_is_refused(declared):
     assert "cbtools.E001" in ids(CBTagged)
 
 
+def test_field_named_extra(declared):
+    class CBOverridden(CouchbaseModel):
+        class Meta:
+            abstract = True
+            app_label = "testapp"
+
+        extra = models.CharField(max_length=5)
+
+    assert "cbtools.E009" in ids(CBOverridden)
+
+
+def test_what_a_table_would_compute_is_refused(declared):
+    class CBComputed(CouchbaseModel):
+        class Meta:
+            abstract = True
+            app_label = "testapp"
+
+        number = models.IntegerField(default=1)
+        double = models.GeneratedField(
+            expression=models.F("number") * 2,
+            output_field=models.IntegerField(),
+            db_persist=True,
+        )
+        made = models.CharField(max_length=10, db_default="made")
+
+    messages = check_documents(None)
+    computed = [each.obj.name for each in messages if each.id == "cbtools.E010"]
+    assert computed == ["double", "made"]
+
+
+@pytest.mark.parametrize("key", ['a"b', "a\\b", "a\nb", "a\x00b"])
+def test_keys_that_sql_cannot_read_are_refused(declared, key):
+    class CBKeyed(CouchbaseModel):
+        class Meta:
+            abstract = True
+            app_label = "testapp"
+
+        fine = models.IntegerField(db_column="it's 100% fine: ÿ")
+        number = models.IntegerField(db_column=key)
+
+    found = [each.obj for each in check_documents(None) if each.id == "cbtools.E011"]
+    assert found == [CBKeyed._meta.get_field("number")]
+
+
 def test_documents_get_djangos_own_checks(declared):
     class CBClashing(CouchbaseModel):
         class Meta:
@@ -346,6 +390,21 @@ def test_a_gateway_with_no_orm_passes(found):
     settings = {**GATEWAY, "COUCHBASE_DATABASE": None, "DATABASE_ROUTERS": []}
     assert found(databases=databases, **settings) == []
     assert found(databases=databases, **settings | {"SYNC_GATEWAY_URL": None}) == ["W002"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "use_tz", "expected"),
+    [
+        ("Europe/Oslo", True, ["E012"]),
+        ("Europe/Oslo", False, []),
+        ("UTC", True, []),
+        (None, True, []),
+    ],
+)
+def test_the_time_zone_of_documents_is_utc(found, zone, use_tz, expected):
+    databases = {"default": {**EMBEDDED, "TIME_ZONE": zone}}
+    assert found(databases=databases, USE_TZ=use_tz) == expected
+    assert found(databases={"default": EMBEDDED, "other": databases["default"]}) == []
 
 
 # --------------------------------------------------------------------- router
@@ -623,7 +682,7 @@ def test_each_id_is_in_the_readme():
         r"^``(cbtools\.[EW]\d{3})``( \*\(deploy\)\*)?\n    \S", section[1], re.MULTILINE
     )
     assert [key for key, _ in entries] == sorted({key for key, _ in entries})
-    sources = (ROOT / "django_cbtools" / "checks").glob("*.py")
+    sources = (ROOT / "django_cbtools").rglob("*.py")
     assert {key for key, _ in entries} == _source_ids(
         "".join(p.read_text("utf-8") for p in sources)
     )

@@ -53,7 +53,7 @@ def mypy(project: Path) -> str:
         capture_output=True,
         text=True,
     )  # fmt: skip
-    assert not done.stderr
+    assert not done.stderr, done.stderr
     return done.stdout
 
 

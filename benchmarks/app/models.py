@@ -1,4 +1,4 @@
-"""An airport as a document, and as an ordinary row."""
+"""An airport as a document, and as ordinary rows."""
 
 from django.db import models
 
@@ -28,3 +28,14 @@ class CBAirport(CouchbaseModel, AirportFields):
 
 class Row(AirportFields):
     pass
+
+
+class Twin(AirportFields):
+    """Has every field of the document."""
+
+    uid = models.CharField(primary_key=True, max_length=250)
+    rev = models.CharField(max_length=300)
+    channels = models.JSONField()
+    created = models.DateTimeField()
+    updated = models.DateTimeField()
+    st_deleted = models.BooleanField()

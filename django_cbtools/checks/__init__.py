@@ -5,9 +5,10 @@ The checks read settings and classes: none asks a database, a gateway or a clust
 whatever the settings hold.
 """
 
-from .databases import check_place, check_router
+from .databases import check_place, check_router, check_time_zone
 from .documents import check_doc_types, check_documents
 from .embedded import check_admin_urls, check_debug, check_javascript, check_sqlite
+from .indexes import check_indexes
 from .security import check_addresses, check_admin_address, check_passwords, check_verification
 
 __all__ = [
@@ -17,10 +18,12 @@ __all__ = [
     "check_debug",
     "check_doc_types",
     "check_documents",
+    "check_indexes",
     "check_javascript",
     "check_passwords",
     "check_place",
     "check_router",
     "check_sqlite",
+    "check_time_zone",
     "check_verification",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
@@ -46,6 +47,26 @@ def check_place(**kwargs: Any) -> list[CheckMessage]:
             else:
                 messages.append(Warning(str(error), id="cbtools.W002"))
     return messages
+
+
+@register("cbtools")
+def check_time_zone(**kwargs: Any) -> list[CheckMessage]:
+    """Whether times are compared in UTC, as documents have them."""
+    alias = place(conf.document_alias)
+    if alias is None or not conf.is_embedded_alias(alias):
+        return []
+    databases: dict[str, Any] = settings.DATABASES
+    zone = databases[alias].get("TIME_ZONE")
+    if not settings.USE_TZ or zone in (None, "UTC"):
+        return []
+    return [
+        Error(
+            f"DATABASES[{alias!r}] has the TIME_ZONE {zone!r}: times in documents would be taken "
+            "for others.",
+            hint="Leave it out. The program's own time zone is the setting TIME_ZONE.",
+            id="cbtools.E012",
+        )
+    ]
 
 
 @register("cbtools")

@@ -8,7 +8,9 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel, CouchbaseNestedModel
+from django_cbtools.models.columns import ExtraField
 
 Document = type[CouchbaseModel]
 
@@ -28,7 +30,9 @@ def check_documents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     """What Django checks of models, and what a document cannot have."""
     messages: list[CheckMessage] = []
     for model in documents(app_configs):
-        messages += _many_to_many(model)
+        messages += _many_to_many(model) + _extra(model)
+        messages += _computed(model)
+        messages += _keys(model)
         if model._meta.auto_created:
             messages += model.check(**kwargs)
     return messages
@@ -43,6 +47,54 @@ def _many_to_many(model: Document) -> list[CheckMessage]:
             id="cbtools.E001",
         )
         for field in model._meta.local_many_to_many
+    ]
+
+
+def _computed(model: Document) -> list[CheckMessage]:
+    """Fields whose values a table would compute."""
+    fields = model._meta.local_concrete_fields
+    by_annotate = "Compute it where it is asked for, by annotate() or by a property."
+    by_default = "Use default, which may be a function."
+    found = [
+        *((field, "a GeneratedField", by_annotate) for field in fields if field.generated),
+        *((field, "a db_default", by_default) for field in fields if field.has_db_default()),
+    ]
+    return [
+        Error(
+            f"A document cannot have {what}: no table computes it.",
+            hint=hint,
+            obj=field,
+            id="cbtools.E010",
+        )
+        for field, what, hint in found
+    ]
+
+
+def _keys(model: Document) -> list[CheckMessage]:
+    return [
+        Error(
+            f"SQL cannot read the key {key!r} of a document.",
+            hint="Give the field a db_column without quotes, backslashes and line breaks.",
+            obj=field,
+            id="cbtools.E011",
+        )
+        for field in model._meta.local_concrete_fields
+        for key in [values.json_key(field)]
+        if not values.is_readable(key)
+    ]
+
+
+def _extra(model: Document) -> list[CheckMessage]:
+    field = model._meta.get_field("extra")
+    if isinstance(field, ExtraField):
+        return []
+    return [
+        Error(
+            "A document's extra is where the keys are that no field declares.",
+            hint='Give the field another name; db_column="extra" keeps its key.',
+            obj=model,
+            id="cbtools.E009",
+        )
     ]
 
 

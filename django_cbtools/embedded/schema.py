@@ -79,7 +79,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS cbtools_documents_sequence
 CREATE INDEX IF NOT EXISTS cbtools_documents_removals
     ON cbtools_documents (keyspace, sequence) WHERE removals <> '{}';
 CREATE INDEX IF NOT EXISTS cbtools_documents_doc_type
-    ON cbtools_documents (keyspace, doc_type, st_deleted, uid) WHERE deleted = 0;
+    ON cbtools_documents (keyspace, doc_type, st_deleted, uid, expires) WHERE deleted = 0;
 CREATE INDEX IF NOT EXISTS cbtools_documents_expires
     ON cbtools_documents (expires) WHERE expires IS NOT NULL;
 

@@ -1,12 +1,22 @@
 """Documents: what programs import."""
 
 from django_cbtools.conflicts import retry_on_conflict
-from django_cbtools.exceptions import CouchbaseModelError, MergeConflict
+from django_cbtools.exceptions import (
+    CouchbaseModelError,
+    DocumentExists,
+    MergeConflict,
+    UniqueKeyTaken,
+)
 from django_cbtools.query import (
     STALE_OK,
     STALE_UPDATE_AFTER,
     STALE_UPDATE_BEFORE,
     Query,
+    aload_objects,
+    aload_objects_dict,
+    aquery_objects,
+    aquery_view,
+    aview_rows,
     get_stale,
     load_objects,
     load_objects_dict,
@@ -18,24 +28,51 @@ from django_cbtools.query import (
 from django_cbtools.sync_gateway.users import CHANNEL_PUBLIC
 
 from .base import CouchbaseModel, CouchbaseNestedModel
-from .fields import DictField, ListField
+from .fields import DictField, ListField, SetField
+from .indexes import register_index
 from .merge import merge_fields
-from .related import dt2ts, load_related_objects, st2dt, try_else_return_none_obj
+from .nested import EmbeddedField, EmbeddedListField
+from .queryset import AllDocuments, DocumentQuerySet, Documents
+from .related import (
+    aload_related_objects,
+    atry_else_return_none_obj,
+    dt2ts,
+    load_related_objects,
+    st2dt,
+    try_else_return_none_obj,
+)
 from .relations import ForeignKey
+from .unique import UniqueKey
 
 __all__ = [
     "CHANNEL_PUBLIC",
     "STALE_OK",
     "STALE_UPDATE_AFTER",
     "STALE_UPDATE_BEFORE",
+    "AllDocuments",
     "CouchbaseModel",
     "CouchbaseModelError",
     "CouchbaseNestedModel",
     "DictField",
+    "DocumentExists",
+    "DocumentQuerySet",
+    "Documents",
+    "EmbeddedField",
+    "EmbeddedListField",
     "ForeignKey",
     "ListField",
     "MergeConflict",
     "Query",
+    "SetField",
+    "UniqueKey",
+    "UniqueKeyTaken",
+    "aload_objects",
+    "aload_objects_dict",
+    "aload_related_objects",
+    "aquery_objects",
+    "aquery_view",
+    "atry_else_return_none_obj",
+    "aview_rows",
     "dt2ts",
     "get_stale",
     "load_objects",
@@ -45,6 +82,7 @@ __all__ = [
     "parse_view_name",
     "query_objects",
     "query_view",
+    "register_index",
     "retry_on_conflict",
     "st2dt",
     "try_else_return_none_obj",

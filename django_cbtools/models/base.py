@@ -12,24 +12,26 @@ from django.db.models.base import ModelState
 
 from django_cbtools import conf
 from django_cbtools.exceptions import CouchbaseModelError, shown
-from django_cbtools.signals import cb_post_delete, cb_pre_delete
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import parse_stored
 from django_cbtools.sync_gateway.documents import row_exception
 
 from . import values
 from .columns import ExtraField
+from .deletion import DocumentDeletion
 from .document import DOC_TYPE, DocumentJSON, remembered
 from .fields import ListField
 from .loading import Plan
 from .meta import DocumentBase
 from .queryset import AllDocuments, Documents
 from .relations import UID_LENGTH
-from .saving import DocumentSaving
 from .uids import new_uid
+from .unique import ValidatedUniqueness
 
 
-class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=True):
+class CouchbaseModel(
+    DocumentDeletion, ValidatedUniqueness, models.Model, metaclass=DocumentBase, root=True
+):
     """A document. Subclass it, with ``abstract = True`` in its Meta, and give it fields.
 
     ``CBArticle(title='...', channels=['public'])`` is a new document, ``CBArticle('atl_...')``
@@ -91,9 +93,14 @@ class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=
 
     @classmethod
     def from_db(
-        cls, db: str | None, field_names: Iterable[str], values: Iterable[Any], **kwargs: Any
+        cls,
+        db: str | None,
+        field_names: Iterable[str],
+        values: Iterable[Any],
+        *,
+        fetch_mode: Any = None,
     ) -> Any:
-        """An instance from what :meth:`document_columns` select."""
+        """An instance from what :meth:`document_columns` select; fetch modes are Django 6.1's."""
         uid, rev, body = values
         if cls.__init__ is not CouchbaseModel.__init__ or _is_observed(cls):
             instance = cls()
@@ -101,6 +108,8 @@ class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=
             # It would set all fields to their defaults, and here comes what they really are.
             instance = cls.__new__(cls)
             instance._state = ModelState()
+        if fetch_mode is not None:
+            instance._state.fetch_mode = fetch_mode
         instance._become(uid, rev, parse_stored(body), body, db)
         return instance
 
@@ -218,23 +227,9 @@ class CouchbaseModel(DocumentSaving, models.Model, metaclass=DocumentBase, root=
             if field.is_relation and field.is_cached(self):
                 field.delete_cached_value(self)
 
-    # ----------------------------------------------------------------- saving
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the document softly: set ``st_deleted`` and save."""
-        cb_pre_delete.send(sender=type(self), instance=self)
-        self.st_deleted = True
-        self.save()
-        cb_post_delete.send(sender=type(self), instance=self)
-        return 1, {self._meta.label: 1}
-
     async def aload(self, uid: str) -> None:
         """As :meth:`load`."""
         await sync_to_async(self.load)(uid)
-
-    def validate_unique(self, exclude: Any = None) -> None:
-        # A uid that is taken is the gateway's to refuse, as a conflict.
-        super().validate_unique({*(exclude or ()), "uid"})
 
 
 def _is_observed(cls: type[models.Model]) -> bool:
@@ -272,3 +267,8 @@ class CouchbaseNestedModel(CouchbaseModel, root=True):
 
     def load(self, uid: str) -> None:
         raise CouchbaseModelError("this object is not supposed to be loaded, it is nested")
+
+    @property
+    def prepare_database_save(self) -> Any:
+        """Django asks for this to tell instances that a relation can store from values."""
+        raise AttributeError("a nested object is a value: no relation points to it")

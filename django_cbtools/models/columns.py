@@ -22,6 +22,13 @@ class DocumentColumn(models.TextField):  # type: ignore[type-arg]
         return field
 
 
+def adapt_json(field: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
+    """get_db_prep_value() of documents' JSONFields: as what it is compared with is stored."""
+    if not prepared:
+        value = field.get_prep_value(value)
+    return connection.ops.adapt_document_json(value, field.encoder)
+
+
 class ExtraField(DictField[dict[str, Any], dict[str, Any]]):
     """The keys of a document that no field declares, as an object.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,8 +12,7 @@ from django_cbtools.exceptions import CouchbaseValueError
 from django_cbtools.sync_gateway.client import parse
 
 from . import values
-
-logger = logging.getLogger(__name__)
+from .mismatches import mismatch
 
 #: Members of a document that are the gateway's, not the program's.
 GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
@@ -104,15 +102,16 @@ class DocumentJSON:
     def _to_json(self, stored: Stored) -> Any:
         value = getattr(self, stored.attname)
         read = self._read.get(stored.attname)
-        if read is not None and read[0] is value:
+        rewrite = stored.kind.rewrite
+        if read is not None and rewrite is None and _is_same(read[0], value):
             return read[1]
         if value is None:
             return None
         try:
-            if stored.kind.to_json is not None:
-                return stored.kind.to_json(value)
-            return stored.field.get_prep_value(value)
-        except (TypeError, ValueError, ValidationError) as error:
+            if rewrite is not None:
+                return rewrite(value, read and read[1])
+            return stored.kind.written(stored.field, value)
+        except (TypeError, ValueError, ArithmeticError, ValidationError) as error:
             raise CouchbaseValueError(
                 f"Document {self.uid}: field {stored.field.name} cannot store {value!r}: {error}"
             ) from error
@@ -140,10 +139,7 @@ class DocumentJSON:
             try:
                 value = stored.kind.from_json(raw)
             except ValueError as error:
-                logger.warning(
-                    "Document %r: field %s keeps a value that it cannot read: %r",
-                    self.uid, stored.field.name, str(error),
-                )  # fmt: skip
+                mismatch(self.uid, stored.field, error)
         setattr(self, stored.attname, value)
         self._remember(stored.attname, value, raw)
 
@@ -195,6 +191,11 @@ class DocumentJSON:
 
     def delete_from_references_list(self, key: str, value: Any) -> None:
         setattr(self, key, [item for item in self.get_references_list(key) if item != value])
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether a value is still the one that was read, or a copy of it."""
+    return one is other or (type(one) is type(other) and repr(one) == repr(other))
 
 
 # ----------------------------------------------------------------------- copies

@@ -2,51 +2,277 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.core import checks
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.lookups import IsNull
+
+from . import member_lookups as lookups
+from . import values
+from .formfields import ElementChoices, in_order
+from .members import Members, Problems, converted, is_json, located, problems, read, unread, written
 
 #: What may be assigned to an attribute, and what it gives.
-_Set = TypeVar("_Set", contravariant=True)
-_Get = TypeVar("_Get", covariant=True)
+Set = TypeVar("Set", contravariant=True)
+Get = TypeVar("Get", covariant=True)
 
 
 if TYPE_CHECKING:
+    Field_ = models.Field
     _JSONField = models.JSONField
 else:
 
-    class _JSONField(models.JSONField):
+    class _Subscriptable:
         def __class_getitem__(cls, types):  # as Django's ForeignKey has it
             return cls
 
+        @property
+        def validators(self):
+            # REST framework's serializers ask for these, and do not call clean().
+            return [*super().validators, self._validate_members]
 
-class ListField(_JSONField[_Set, _Get]):
-    """A JSON array; ``[]`` where nothing is given."""
+        def _validate_members(self, value):
+            self.validate(self.to_python(value), None)
 
-    # What mypy's plugin for Django makes of _Set and _Get.
-    _pyi_private_set_type: list[Any]
-    _pyi_private_get_type: list[Any]
+    class Field_(_Subscriptable, models.Field):
+        pass
 
-    empty: Callable[[], Any] = list
+    class _JSONField(_Subscriptable, models.JSONField):
+        pass
+
+
+class DictField(_JSONField[Set, Get]):
+    """A JSON object; ``{}`` where nothing is given."""
+
+    # What mypy's plugin for Django makes of Set and Get.
+    _pyi_private_set_type: dict[str, Any]
+    _pyi_private_get_type: dict[str, Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not kwargs.get("null"):
-            kwargs.setdefault("default", self.empty)
+            kwargs.setdefault("default", dict)
         super().__init__(*args, **kwargs)
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         super().validate(value, model_instance)
-        if value is not None and not isinstance(value, self.empty):  # type: ignore[arg-type]
-            kind = "a list" if self.empty is list else "an object"
-            raise ValidationError(f"Enter {kind} in JSON.", code="invalid")
+        if value is not None and not isinstance(value, dict):
+            raise ValidationError("Enter an object in JSON.", code="invalid")
 
 
-class DictField(ListField[_Set, _Get]):
-    """A JSON object; ``{}`` where nothing is given."""
+class ArrayMembers(Members):
+    """A part of fields of arrays, whose elements are values of ``base_field``."""
 
-    _pyi_private_set_type: dict[str, Any]  # type: ignore[assignment]
-    _pyi_private_get_type: dict[str, Any]  # type: ignore[assignment]
+    json_type = "array"
+    collection: type[Any] = list
 
-    empty = dict
+    def __init__(self, base_field: Any, *args: Any, **kwargs: Any) -> None:
+        self.base_field = base_field
+        if not kwargs.get("null"):
+            kwargs.setdefault("default", self.collection)
+        super().__init__(*args, **kwargs)
+
+    # ------------------------------------------------------------------- JSON
+
+    def read(self, raw: Any) -> Any:
+        if not isinstance(raw, list):
+            raise values.Unreadable.as_("a list", raw)
+        return [read(self.base_field, item) for item in raw]
+
+    def rewrite(self, value: Any, raw: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            return unread(value, raw)
+        olds = raw if isinstance(raw, list) else []
+        # Each as it was, in the same place or, where others came or went, in another.
+        tokens = [_token(read(self.base_field, old)) for old in olds]
+        known = dict(zip(reversed(tokens), reversed(olds), strict=True))
+        found = []
+        for i, item in enumerate(value):
+            token, old = _token(item), olds[i] if i < len(olds) else None
+            if token is not None and token in known:
+                same = old if i < len(olds) and tokens[i] == token else known[token]
+                if is_json(same):
+                    found.append(same)
+                    continue
+            found.append(written(self.base_field, item, old))
+        return found
+
+    def convert(self, value: Any) -> Any:
+        if not isinstance(value, (list, tuple, set, frozenset)):
+            raise ValidationError("Enter a list.", code="invalid")
+        found, wrong = [], []
+        for i, item in enumerate(value):
+            try:
+                found.append(None if item is None else converted(self.base_field, item))
+            except ValidationError as error:
+                wrong += [located(i, each) for each in error.error_list]
+        if wrong:
+            raise ValidationError(wrong)
+        return found
+
+    def problems(self, value: Any) -> Problems:
+        for i, item in enumerate(value):
+            for error in problems(self.base_field, item):
+                yield located(i, error)
+
+    # ------------------------------------------------------------ a field's methods
+
+    def formfield(self, **kwargs: Any) -> Any:
+        base = self.base_field
+        if base.choices is None:
+            return super().formfield(**kwargs)
+        options = {
+            "form_class": ElementChoices,
+            "collection": self.collection,
+            "choices": base.get_choices(include_blank=False),
+            "coerce": base.to_python,
+            "show_hidden_initial": False,
+        }
+        return models.Field.formfield(self, **{**options, **kwargs})  # type: ignore[arg-type]
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()  # type: ignore[misc]
+        return name, path, args, {**kwargs, "base_field": self.base_field.clone()}
+
+    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only)  # type: ignore[misc]
+        self.adopted(cls, name)
+
+    def adopted(self, model: Any, name: str) -> None:
+        if isinstance(self.base_field, models.Field):
+            self.base_field.set_attributes_from_name(name)
+            self.base_field.model = model
+        if isinstance(self.base_field, Members):
+            self.base_field.adopted(model, name)
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        found: list[checks.CheckMessage] = super().check(**kwargs)  # type: ignore[misc]
+        base: Any = self.base_field
+        if not isinstance(base, models.Field) or base.remote_field:
+            what = "a relation" if isinstance(base, models.Field) else repr(base)
+            message = f"The base_field of an array is a field that is no relation, not {what}."
+            hint = "Write ListField(models.CharField(max_length=100))."
+            return [*found, checks.Error(message, hint=hint, obj=self, id="cbtools.E007")]
+        for each in base.check(**kwargs):
+            each.msg, each.obj = f"base_field: {each.msg}", self
+            found.append(each)
+        return found
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        return _LOOKUPS.get(lookup_name)
+
+    def get_transform(self, lookup_name: str) -> Any:
+        if lookup_name == "len":
+            return lookups.Length
+        # SQLite takes larger numbers for others.
+        if lookup_name.isascii() and lookup_name.isdecimal() and len(lookup_name) < 10:
+            return partial(lookups.Part, f"[{int(lookup_name)}]", self.base_field)
+        if isinstance(self.base_field, Members):
+            return lookups.any_element(self.base_field, ListField, lookup_name)
+        return None
+
+
+class ListField(_JSONField[Set, Get]):
+    """A JSON array, of values of a field or, without ``base_field``, of any JSON; ``[]`` where
+    nothing is given."""
+
+    _pyi_private_set_type: list[Any]
+    _pyi_private_get_type: list[Any]
+
+    def __new__(cls, base_field: Any = None, *args: Any, **kwargs: Any) -> Any:
+        is_typed = cls is ListField and isinstance(base_field, (models.Field, type))
+        return super().__new__(TypedListField if is_typed else cls)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not kwargs.get("null"):
+            kwargs.setdefault("default", list)
+        super().__init__(*args, **kwargs)
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        super().validate(value, model_instance)
+        if value is not None and not isinstance(value, list):
+            raise ValidationError("Enter a list in JSON.", code="invalid")
+
+
+class TypedListField(ArrayMembers, ListField[Set, Get]):
+    """What ``ListField(base_field)`` makes."""
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, f"{ListField.__module__}.{ListField.__qualname__}", args, kwargs
+
+
+class SetField(ArrayMembers, Field_[Set, Get]):
+    """A set, as a JSON array, of values of a field or, without ``base_field``, of what JSON has.
+
+    In the array, elements stay in the places that they have; new ones are put behind them, sorted.
+    """
+
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: set[Any]
+
+    collection = set
+
+    def __init__(self, base_field: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(models.JSONField() if base_field is None else base_field, *args, **kwargs)
+
+    def read(self, raw: Any) -> Any:
+        return {item for item in super().read(raw) if _is_hashable(item)}
+
+    def rewrite(self, value: Any, raw: Any) -> Any:
+        if not isinstance(value, (set, frozenset, list, tuple)):
+            return unread(value, raw)
+        found, left = [], set(value)
+        for old in raw if isinstance(raw, list) and is_json(raw) else []:
+            item = read(self.base_field, old)
+            # What no set can have is in the array all the same.
+            if not _is_hashable(item) or item in value:
+                found.append(old)
+                left.discard(item) if _is_hashable(item) else None
+        return found + [written(self.base_field, item) for item in in_order(left)]
+
+    def convert(self, value: Any) -> Any:
+        found = super().convert(value)
+        try:
+            return set(found)
+        except TypeError:
+            raise ValidationError("Enter values that a set can have.", code="invalid") from None
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        return lookups.SetExact if lookup_name == "exact" else super().get_lookup(lookup_name)
+
+
+_LOOKUPS = {
+    lookup.lookup_name: lookup
+    for lookup in (
+        lookups.ArrayExact, lookups.OneOf, lookups.Contains, lookups.ContainedBy, lookups.Overlap,
+        IsNull,
+    )
+}  # fmt: skip
+
+ListField.register_lookup(lookups.ArrayExact)
+ListField.register_lookup(lookups.Contains)
+ListField.register_lookup(lookups.ContainedBy)
+ListField.register_lookup(lookups.Overlap)
+ListField.register_lookup(lookups.Length)
+
+
+def _token(item: Any) -> str | None:
+    """What is equal of values that are the same; None of nested models, which know themselves."""
+    return None if _has_models(item) else f"{type(item)}{item!r}"
+
+
+def _has_models(item: Any) -> bool:
+    if isinstance(item, (list, tuple)):
+        return any(map(_has_models, item))
+    return isinstance(item, models.Model)
+
+
+def _is_hashable(item: Any) -> bool:
+    try:
+        hash(item)
+    except TypeError:
+        return False
+    return True

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 
+from . import values
 from .document import DOC_TYPE, GATEWAY_KEYS, DocumentJSON, Stored
 from .relations import ForeignKey
 
@@ -39,6 +41,8 @@ _NATURAL: dict[type, frozenset[type]] = {
 
 _MISSING: Any = object()
 _MOST_KNOWN = 1000
+#: Integers up to this one are floats as well.
+_LARGEST_EXACT = 2**53
 _to_moment = datetime.datetime.fromisoformat
 
 
@@ -53,6 +57,11 @@ class Plan:
         self._values_of = itemgetter(*(stored.key for stored in self._stored))
         self._moments = [
             (i, stored) for i, stored in enumerate(self._stored) if _is_moment(stored.field)
+        ]
+        self._reals = [
+            (i, stored)
+            for i, stored in enumerate(self._stored)
+            if type(stored.field) is models.FloatField
         ]
         #: Types of a document's values that need no look at each of them.
         self._known: set[tuple[type, ...]] = set()
@@ -69,17 +78,27 @@ class Plan:
         # Not by way of __dict__, which Python makes only for those who ask.
         for attname, raw in zip(self._attnames, raws):  # noqa: B905
             setattr(instance, attname, raw)
+        has_zones = settings.USE_TZ
         for i, stored in self._moments:
             raw = raws[i]
             if raw is not None:
                 try:
                     moment = _to_moment(raw)
                 except ValueError:
+                    moment = None
+                if moment is None or not (has_zones or moment.tzinfo is None):
                     instance._from_json(stored, raw)
+                    continue
+                setattr(instance, stored.attname, moment)
+                if moment.isoformat() != raw:
+                    instance._remember(stored.attname, moment, raw)
+        for i, stored in self._reals:
+            raw = raws[i]
+            if raw.__class__ is int:  # JSON of gateways writes 1.0 so
+                if -_LARGEST_EXACT <= raw <= _LARGEST_EXACT:
+                    setattr(instance, stored.attname, float(raw))
                 else:
-                    setattr(instance, stored.attname, moment)
-                    if moment.isoformat() != raw:
-                        instance._remember(stored.attname, moment, raw)
+                    instance._from_json(stored, raw)
         is_whole = len(document) == len(raws) + (DOC_TYPE in document)
         instance.extra = {} if is_whole else self._undeclared(document)
 
@@ -88,7 +107,7 @@ class Plan:
             raw = document.get(stored.key, _MISSING)
             if raw is _MISSING:
                 setattr(instance, stored.attname, stored.field.get_default())
-            elif type(raw) in natural:
+            elif type(raw) in natural and type(stored.field) is not models.FloatField:
                 setattr(instance, stored.attname, raw)
             else:
                 instance._from_json(stored, raw)
@@ -114,9 +133,8 @@ def _is_moment(field: Any) -> bool:
 
 def _natural(field: Any, stored: Stored) -> frozenset[type]:
     if isinstance(field, models.JSONField):
-        converts = stored.kind.from_json or stored.kind.to_json or field.encoder or field.decoder
         own = type(field).get_prep_value is not models.JSONField.get_prep_value
-        return frozenset() if converts or own else _ANY
+        return frozenset() if stored.kind is not values.JSON or own else _ANY
     if type(field) in (models.ForeignKey, ForeignKey):
         return _natural(field.target_field, stored)
     return _NATURAL.get(type(field), frozenset())

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, cast
 
 from django.apps import apps
 from django.core.exceptions import ObjectDoesNotExist
+from django.db import models
 from django.db.models import ForeignObject
 from django.db.models.base import ModelBase
 
 from django_cbtools.exceptions import SyncGatewayNotFound
 
-from .columns import DocumentColumn
+from .columns import DocumentColumn, adapt_json
+from .sql import WhereDocumentsAre
 
 #: The app of documents that are declared outside of all installed apps.
 FALLBACK_APP = "django_cbtools"
@@ -60,10 +63,15 @@ class DocumentBase(ModelBase):
     document_column: DocumentColumn
 
     def add_to_class(cls, name: str, value: Any) -> None:
-        """A relation that is inherited has no reverse name: its first declarer keeps it."""
-        if isinstance(value, ForeignObject) and _is_inherited(cls, name, value):
-            value.remote_field.related_name = "+"
-            value.remote_field.__dict__.pop("hidden", None)  # cached, and copied from the first
+        """Django's own fields are made fields of documents here."""
+        kind = type(value)
+        if issubclass(kind, ForeignObject):
+            value.get_extra_restriction = lambda *aliases: WhereDocumentsAre()
+            if _is_inherited(cls, name, value):  # its first declarer keeps the reverse name
+                value.remote_field.related_name = "+"
+                value.remote_field.__dict__.pop("hidden", None)  # cached, and copied
+        elif getattr(kind, "get_db_prep_value", None) is models.JSONField.get_db_prep_value:
+            value.get_db_prep_value = partial(adapt_json, value)
         super().add_to_class(name, value)
 
 
@@ -88,10 +96,10 @@ def _make_meta(declared: type | None, parents: list[DocumentBase], module: str) 
 
 def _forget_former(meta: Any, name: str, module: str) -> None:
     """A document class may be declared again in its module: in a function, or by a reload."""
-    models = apps.all_models[meta.app_label]
-    former = models.get(name.lower())
+    known = apps.all_models[meta.app_label]
+    former = known.get(name.lower())
     if isinstance(former, DocumentBase) and meta.auto_created and former.__module__ == module:
-        del models[name.lower()]
+        del known[name.lower()]
 
 
 @contextlib.contextmanager

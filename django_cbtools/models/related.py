@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from django_cbtools.exceptions import SyncGatewayException
@@ -51,6 +52,11 @@ def try_else_return_none_obj(uid: str, model: type[T]) -> T | None:
     except SyncGatewayException as error:
         logger.warning("%s %r could not be loaded: %r", model.__name__, uid, str(error))
         return None
+
+
+# For async code, the same.
+aload_related_objects = sync_to_async(load_related_objects)
+atry_else_return_none_obj = sync_to_async(try_else_return_none_obj)
 
 
 def dt2ts(dt: datetime.datetime | None = None) -> int:

@@ -10,6 +10,8 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import connections, models
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 
+from .sql import WhereDocumentsAre
+
 UID_LENGTH = 250
 
 #: What may be assigned to an attribute, and what it gives.
@@ -63,6 +65,10 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
 
     def get_attname(self) -> str:
         return f"{self.name}_uid"
+
+    def get_extra_restriction(self, alias: str | None, related_alias: str | None) -> Any:
+        """What Django asks of a join, in either direction."""
+        return WhereDocumentsAre()
 
     @property
     def json_key(self) -> str:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.db import DatabaseError
+from django.db.models import FileField
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from django_cbtools import conf
 from django_cbtools.conflicts import ATTEMPTS, BACKOFF, DELAY, retry_on_conflict, waits
 from django_cbtools.exceptions import (
     CouchbaseModelError,
+    DocumentExists,
     MergeConflict,
     SyncGatewayConflict,
     shown,
@@ -25,6 +29,8 @@ from django_cbtools.sync_gateway import SyncGateway
 
 from .document import DocumentJSON, as_json, remembered
 from .merge import Merge
+from .unique_keys import save_document
+from .written import Changed, alters_data, check_channels, check_values
 
 Self = TypeVar("Self", bound="DocumentSaving")
 
@@ -45,14 +51,29 @@ class DocumentSaving(DocumentJSON):
 
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
         async def aload(self, uid: str) -> None: ...
+        def _prepare_related_fields_for_save(self, operation_name: str) -> None: ...
         def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None: ...
         def _fill(self, uid: str, rev: str, document: Mapping[str, Any]) -> None: ...
 
-    def save(self, *args: Any, merge: Merge | None = None, **kwargs: Any) -> None:
+    def save(
+        self,
+        *,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+        merge: Merge | None = None,
+    ) -> None:
         """Write the document.
 
         CouchbaseModelError where it is in no channel, SyncGatewayConflict where somebody has
-        written it since it was loaded.
+        written it since it was loaded, or has made one of that uid.
+
+        With ``update_fields``, these alone are written, and ``updated``, on top of what was loaded.
+        ``force_insert`` makes a new document whatever ``rev`` says, or raises DocumentExists, which
+        is a conflict and Django's IntegrityError. ``force_update`` makes none:
+        where there is none, NotUpdated is raised (DatabaseError before Django 6.0), as with
+        ``update_fields``. ``using`` can only be the alias that holds documents.
 
         With ``merge``, what he wrote is read then, and ``merge(base, ours, theirs)`` returns the
         document that is saved on top of it: dictionaries of the JSON as it was when this instance
@@ -63,25 +84,121 @@ class DocumentSaving(DocumentJSON):
         SyncGatewayConflict. It is not asked about a document that has been deleted for real: that
         remains a conflict, and setting ``rev`` to None before saving makes it again.
         """
-        self.before_save()
-        created = self._write(merge)
+        self._prepare_related_fields_for_save(operation_name="save")
+        names = None if update_fields is None else frozenset(update_fields)
+        self._check_arguments(force_insert, force_update, using, names, merge)
+        if names is not None and not names:
+            return
+        fields = None if names is None else self._fields(names)
+        self.before_save(fields)
+        if fields is not None or force_update:
+            self._write_over(fields)
+            created = False
+        else:
+            created = self._write(merge, is_new=bool(force_insert))
         self.after_save(created)
 
-    def _write(self, merge: Merge | None) -> bool:
+    def _check_arguments(
+        self,
+        force_insert: Any,
+        force_update: bool,
+        using: str | None,
+        names: frozenset[str] | None,
+        merge: Merge | None,
+    ) -> None:
+        """The errors of Django's save(), and those of documents alone."""
+        if using not in (None, conf.document_alias()):
+            raise ImproperlyConfigured(
+                f"Documents cannot be saved in {using!r}: they are in {conf.document_alias()!r}. "
+                "Where that is not 'default', set DATABASE_ROUTERS = "
+                "['django_cbtools.routers.DocumentRouter']."
+            )
+        if force_insert and (force_update or names):
+            raise ValueError("Cannot force both insert and updating in model saving.")
+        if merge is not None and (force_insert or force_update or names is not None):
+            raise ValueError("What is merged is the whole document: merge= goes alone.")
+        unknown = (names or frozenset()) - (self._meta._non_pk_concrete_field_names - {"rev"})
+        if unknown:
+            raise ValueError(
+                "The following fields do not exist in this model, are m2m fields, primary keys, "
+                f"or are non-concrete fields: {', '.join(sorted(unknown))}"
+            )
+        if (force_update or names) and not self.uid:
+            raise ValueError("Cannot force an update in save() with no primary key.")
+
+    def _fields(self, names: frozenset[str]) -> list[Any]:
+        return [
+            field
+            for field in self._meta.concrete_fields
+            if not names.isdisjoint((field.name, field.attname))
+        ]
+
+    def _write_over(self, fields: list[Any] | None) -> None:
+        """Send the document, or some fields of it, where there is one already."""
+        try:
+            if self.rev is None:
+                raise DocumentExists(
+                    f"document {shown(self.uid)} has been saved by somebody else: load it first.",
+                    status=409,
+                    error="conflict",
+                    reason="it was never loaded",
+                    uid=self.uid,
+                )
+            save_document(self if fields is None else Changed(self, fields))
+        except SyncGatewayConflict as conflict:
+            if "doc" in SyncGateway.all_docs([self.uid])["rows"][0]:
+                raise
+            missing: type[Exception] = getattr(self, "NotUpdated", DatabaseError)
+            what = "Forced update" if fields is None else "Save with update_fields"
+            raise missing(f"{what} did not affect any rows.") from conflict
+
+    def _write(self, merge: Merge | None, is_new: bool) -> bool:
         """Send the document, merged where that is needed; whether it is a new one."""
+        former = self.rev
+        if is_new:
+            self.rev = None
         # A rival that was first has probably gone by now.
         for wait in chain((0.0,), waits(MERGES, MERGE_DELAY, BACKOFF)):
             created = self.rev is None
             try:
-                SyncGateway.save_document(self)
+                save_document(self)
             except SyncGatewayConflict as conflict:
                 if merge is None or wait is None:
+                    self.rev = former
+                    if is_new:
+                        raise _exists(conflict) from conflict
                     raise
                 time.sleep(wait)
                 self._merge(merge, conflict)
             else:
                 break
         return created
+
+    def _save_table(
+        self,
+        raw: bool = False,
+        cls: Any = None,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Any = None,
+    ) -> bool:
+        """What Django's save_base() ends in; whether the document was there.
+
+        Fixtures are loaded with it: ``raw`` writes on top of whatever revision there is. Keys that
+        no field declares stay where the fixture has none.
+        """
+        if raw:
+            row = SyncGateway.all_docs([self.get_uid()])["rows"][0]
+            self.rev = None
+            if "doc" in row:
+                there = type(self)()
+                there.from_sync_gateway_row(row)
+                self.rev, self.extra = there.rev, self.extra or there.extra
+        was_there = self.rev is not None
+        check_channels(self.channels)
+        save_document(self)
+        return was_there
 
     def _merge(self, merge: Merge, conflict: SyncGatewayConflict) -> None:
         """Become the gateway's document with our changes in it."""
@@ -112,30 +229,28 @@ class DocumentSaving(DocumentJSON):
         self._state.adding = False
         self._fill(uid, row["value"]["rev"], winner)
         self._base = theirs._base
-        self._check_channels()
+        check_channels(self.channels)
 
     def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
         """Take note that the gateway has this JSON of the document now, as that revision."""
         self.rev, self._base = rev, remembered(document)
 
-    def _check_channels(self) -> None:
-        if not self.channels:
-            raise CouchbaseModelError("Empty channels list can not be saved")
-        if not isinstance(self.channels, (list, tuple)) or not all(
-            isinstance(name, str) for name in self.channels
-        ):
-            raise CouchbaseModelError(f"channels is a list of names, not {self.channels!r}")
-
-    def before_save(self) -> None:
-        """What has to be done before the document is written, alone or in bulk."""
-        self._check_channels()
+    def before_save(self, fields: Iterable[Any] | None = None) -> None:
+        """What has to be done before the document is written, alone or in bulk, or some fields."""
+        if fields is None:
+            check_channels(self.channels)
         cb_pre_save.send(sender=type(self), instance=self)
+        if not self.uid:
+            self.rev = None  # a copy: there is no revision of it
         self.updated = timezone.now()
-        if self.created is None:
+        if self.created is None and fields is None:
             self.created = self.updated
-        for field in self._meta.concrete_fields:
+        written = self._meta.concrete_fields if fields is None else fields
+        check_values(self, written)
+        for field in written:
             # Files are stored here, and auto_now takes effect.
-            field.pre_save(self, self.rev is None)
+            if not _is_no_file(field, self):
+                field.pre_save(self, self.rev is None)
 
     def after_save(self, created: bool) -> None:
         """What has to be done once the document is written."""
@@ -194,6 +309,25 @@ class DocumentSaving(DocumentJSON):
 
         return await update_document()
 
-    async def asave(self, *args: Any, **kwargs: Any) -> None:
+    async def asave(self, **kwargs: Any) -> None:
         """As :meth:`save`."""
-        await sync_to_async(self.save)(*args, **kwargs)
+        await sync_to_async(self.save)(**kwargs)
+
+    alters_data(save, asave)
+
+
+def _is_no_file(field: Any, document: Any) -> bool:
+    """Whether somebody has written what its field cannot take for a file."""
+    return isinstance(field, FileField) and not isinstance(
+        field.value_from_object(document), FieldFile
+    )
+
+
+def _exists(conflict: SyncGatewayConflict) -> DocumentExists:
+    return DocumentExists(
+        str(conflict),
+        status=conflict.status,
+        error=conflict.error,
+        reason=conflict.reason,
+        uid=conflict.uid,
+    )

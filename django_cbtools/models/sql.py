@@ -5,10 +5,41 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
-from django.db.models import sql
+from django.db import NotSupportedError, connections
+from django.db.models import BooleanField, Expression, Q, sql
 
 from django_cbtools import conf
+
+from .member_lookups import may_lack
+
+
+def check_holds_documents(connection: Any) -> None:
+    """NotSupportedError where a query that is asked elsewhere is about documents too."""
+    alias = conf.document_alias()
+    if connection.alias != alias or not hasattr(connection.ops, "reads_documents"):
+        raise NotSupportedError(
+            f"A query in the database {connection.alias!r} cannot join documents, nor have a "
+            f"subquery of them: they are in {alias!r}. {IN_TWO_STEPS}"
+        )
+
+
+#: What to do where what is to be joined is in two databases.
+IN_TWO_STEPS = (
+    "Ask in two steps, by a list (such as list(queryset.values_list('pk', flat=True)) for an __in "
+    "lookup), follow the relation from the instances, or use prefetch_related() instead of "
+    "select_related(). To join them, keep both in one database with ENGINE "
+    f"{conf.EMBEDDED_ENGINE!r}."
+)
+
+
+class WhereDocumentsAre(Expression):
+    """A condition on joins to documents. It is true; a database without them cannot be asked."""
+
+    output_field = BooleanField()
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        check_holds_documents(connection)
+        return "1 = 1", ()
 
 
 class DocumentQuery(sql.Query):
@@ -18,6 +49,8 @@ class DocumentQuery(sql.Query):
         self, using: str | None = None, connection: Any = None, elide_empty: bool = True
     ) -> Any:
         asked = connection or connections[using or conf.document_alias()]
+        if connection is not None:
+            check_holds_documents(connection)
         # Another alias may be able to hold documents, but they would be others.
         if not hasattr(asked.ops, "reads_documents") or asked.alias != conf.document_alias():
             raise ImproperlyConfigured(
@@ -29,3 +62,14 @@ class DocumentQuery(sql.Query):
             )
         conf.uses_embedded_gateway()  # it refuses settings that contradict each other
         return super().get_compiler(using, connection, elide_empty)
+
+    def build_filter(self, *args: Any, **kwargs: Any) -> Any:
+        """As Django's. What excludes some values in arrays and objects does not exclude those
+        where there are none."""
+        clause, joins = super().build_filter(*args, **kwargs)
+        if kwargs.get("current_negated"):
+            conditions: list[Any] = [*clause.children]
+            for condition in conditions:
+                if may_lack(getattr(condition, "lhs", None)) and condition.lookup_name != "isnull":
+                    clause.add(condition.lhs.get_lookup("isnull")(condition.lhs, False), Q.AND)
+        return clause, joins

@@ -7,22 +7,39 @@ as NULL, so that it never breaks a query.
 
 from __future__ import annotations
 
-import base64
 import datetime
-import decimal
-import uuid
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from django.db import models
 from django.utils import dateparse
 
+from django_cbtools.embedded import canonical
+
+from . import conversions as to
+from .conversions import Unreadable
+
+__all__ = [
+    "INTEGER",
+    "JSON",
+    "KINDS",
+    "PLAIN",
+    "Field",
+    "Kind",
+    "Unreadable",
+    "column_sql",
+    "exact_column",
+    "exact_columns",
+    "is_readable",
+    "json_key",
+    "kind",
+    "literal",
+    "quoted",
+]
+
 Field: TypeAlias = "models.Field[Any, Any]"
-
-
-class Unreadable(ValueError):
-    """A JSON value that is not what the field's type stands for."""
 
 
 @dataclass(frozen=True)
@@ -32,157 +49,166 @@ class Kind:
     ``to_json`` and ``from_json`` are None where JSON has the type itself; they never see None.
     ``sql`` is an expression of SQLite's over ``{value}`` (the JSON value as SQL has it), ``{type}``
     (its JSON type) and ``{json}`` (its JSON text).
+
+    ``rewrite`` is for values that can be changed in place: of such a value, and the JSON that the
+    field was read from (None: it was not), it makes the JSON that is to be written.
     """
 
     sql: str
     to_json: Callable[[Any], Any] | None = None
     from_json: Callable[[Any], Any] | None = None
+    rewrite: Callable[[Any, Any], Any] | None = None
+    #: SQL for what is only shown, where ``sql`` is less exact.
+    exact: str | None = None
+
+    def written(self, field: Field, value: Any) -> Any:
+        """What a value of a field is in JSON; raises what ``get_prep_value()`` does, or else
+        ValueError, TypeError or ArithmeticError."""
+        if getattr(value, "name", value) is None:  # the file of a field that has none
+            return None
+        # A time without a zone stays as it is, as in 1.x: Django would take it for a local one.
+        is_moment = isinstance(value, datetime.datetime) and isinstance(field, models.DateTimeField)
+        prepared = value if is_moment else field.get_prep_value(value)
+        return prepared if self.to_json is None or prepared is None else self.to_json(prepared)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise Unreadable(f"expected a text, not {value!r}")
-    return value
+# What begins like this is a date or a time to SQLite, or none, and never the time that it is now
+# (as "now" would be): the documents that an index cannot take could not be saved.
+_DATE_SHAPE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
+_TIME_SHAPE = "[0-2][0-9]:[0-9][0-9]*"
 
 
-def _parsed(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
-    def from_json(value: Any) -> Any:
-        parsed = parse(_text(value))
-        if parsed is None:
-            raise Unreadable(f"{value!r} is not in ISO 8601")
-        return parsed
-
-    return from_json
-
-
-def _date(text: str) -> datetime.date | None:
-    return dateparse.parse_date(text[:10])
+def _is_day(first: str) -> str:
+    """That a text begins with a day that there is, from this one on (there is no year 0). SQLite
+    takes February the 30th for March only where there is something to compute."""
+    day = "substr({value}, 1, 10)"
+    return (
+        f"{{type}} = 'text' AND {{value}} GLOB '{_DATE_SHAPE}' AND {{value}} >= '{first}' "
+        f"AND date({day}, '+0 days') = {day}"
+    )
 
 
-def _decimal_from_json(value: Any) -> decimal.Decimal:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise Unreadable(f"expected a decimal, not {value!r}")
-    try:
-        number = decimal.Decimal(str(value))
-    except decimal.InvalidOperation:
-        raise Unreadable(f"{value!r} is no decimal") from None
-    if not number.is_finite():
-        raise Unreadable(f"{value!r} is not finite")
-    return number
+def _second(start: int) -> tuple[str, str]:
+    """What stands behind the seconds, from this character on: the fraction as Python writes it,
+    which is nothing where it is zero, and the zone."""
+    rest = f"substr({{value}}, {start})"
+    zone = f"ltrim({rest}, '.0123456789')"
+    digits = f"substr({rest}, 1, min(7, length({rest}) - length({zone})))"
+    return (
+        f"CASE WHEN rtrim({digits}, '.0') = '' THEN '' ELSE substr({digits} || '000000', 1, 7) END",
+        # SQLite knows no zones without a colon.
+        f"CASE WHEN {zone} GLOB '[-+][0-9][0-9][0-9][0-9]' "
+        f"THEN substr({zone}, 1, 3) || ':' || substr({zone}, 4) ELSE {zone} END",
+    )
 
 
-def _decimal_to_json(value: Any) -> str:
-    try:
-        number = decimal.Decimal(str(value))
-    except decimal.InvalidOperation:
-        raise ValueError(f"{value!r} is no decimal") from None
-    if not number.is_finite():
-        raise ValueError(f"{value} cannot be kept in JSON")
-    return str(value)
+def _moment() -> str:
+    """A time in UTC, with microseconds only where there are some, as Django's functions for SQLite
+    have it. On the first day, it could be in year 0 there."""
+    fraction, zone = _second(20)
+    return (
+        f"CASE WHEN {_is_day('0001-01-02')} AND substr({{value}}, 12, 2) < '24' "
+        f"THEN datetime(substr({{value}}, 1, 19) || {zone}, '+0 days') || {fraction} END"
+    )
 
 
-def _float_to_json(value: Any) -> Any:
-    if isinstance(value, float) and value - value != 0:
-        raise ValueError(f"{value} cannot be kept in JSON")
-    return value
+def _hour() -> str:
+    """A time of day, whose zone, if it has one, means nothing."""
+    fraction, _ = _second(9)
+    return (
+        f"CASE WHEN {{type}} = 'text' AND {{value}} GLOB '{_TIME_SHAPE}' AND {{value}} < '24' "
+        f"THEN time(substr({{value}}, 1, 8)) || {fraction} END"
+    )
 
 
-def _iso(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if not hasattr(value, "isoformat"):
-        raise ValueError(f"{value!r} is no date or time")
-    return str(value.isoformat())
+# (For the smallest integer of 64 bits, abs() is an error.)
+_FINITE = "-1.7976931348623157e308 AND 1.7976931348623157e308"
+_NUMERIC = "CAST({value} AS NUMERIC)"
 
 
-def _microseconds(value: Any) -> int:
-    if isinstance(value, datetime.timedelta):
-        return value // datetime.timedelta(microseconds=1)
-    return int(value)
+def _decimal(found: str) -> str:
+    """What is found where there is a number. A text that is none does not equal the one that it
+    begins with."""
+    return (
+        f"CASE WHEN {{type}} IN ('integer', 'real', 'text') AND {_NUMERIC} = {{value}} "
+        f"AND {_NUMERIC} BETWEEN {_FINITE} THEN {found} END"
+    )
 
-
-def _duration(value: Any) -> datetime.timedelta:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Unreadable(f"expected microseconds, not {value!r}")
-    return datetime.timedelta(microseconds=value)
-
-
-def _binary_to_json(value: Any) -> str:
-    return value if isinstance(value, str) else base64.b64encode(bytes(value)).decode()
-
-
-def _binary(value: Any) -> bytes:
-    return base64.b64decode(_text(value), validate=True)
-
-
-# A date and time in the form that Django's functions for SQLite expect: in UTC, with microseconds
-# only where there are some. SQLite itself reads no more than milliseconds.
-_ZONE = "ltrim(substr({value}, 20), '.0123456789')"
-_FRACTION = f"substr({{value}}, 20, length({{value}}) - 19 - length({_ZONE}))"
-_DATETIME = (
-    f"CASE WHEN {{type}} = 'text' THEN datetime(substr({{value}}, 1, 19) || {_ZONE}) || "
-    f"CASE WHEN rtrim({_FRACTION}, '.0') = '' THEN '' "
-    f"ELSE substr({_FRACTION} || '000000', 1, 7) END END"
-)
-_NUMBER = "CASE WHEN {type} IN ('integer', 'real') THEN {value} END"
-_DIGITS = "{value} GLOB '*[0-9]*' AND {value} NOT GLOB '*[^-+.0-9eE]*'"
 
 PLAIN = Kind("{value}")
-INTEGER = Kind(_NUMBER)
-JSON = Kind("{json}")
-_DATE_SHAPE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
+TEXT = Kind("CASE WHEN {type} = 'text' THEN {value} END", to.text_to_json, to.text)
+INTEGER = Kind(
+    # What does not fit into 64 bits is a REAL, which no INTEGER equals.
+    "CASE WHEN {type} IN ('integer', 'real') AND {value} = CAST({value} AS INTEGER) "
+    "THEN CAST({value} AS INTEGER) END",
+    None,
+    to.integer,
+)
+# A null is NULL, as it is for all other types.
+JSON = Kind("nullif({json}, 'null')", to.plain_json)
 
 #: By Field.get_internal_type(); PLAIN for all others.
 KINDS = {
-    "BooleanField": Kind("CASE {type} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END"),
-    "AutoField": INTEGER,
-    "BigAutoField": INTEGER,
-    "SmallAutoField": INTEGER,
-    "IntegerField": INTEGER,
-    "BigIntegerField": INTEGER,
-    "SmallIntegerField": INTEGER,
-    "PositiveIntegerField": INTEGER,
-    "PositiveBigIntegerField": INTEGER,
-    "PositiveSmallIntegerField": INTEGER,
-    "FloatField": Kind(_NUMBER, to_json=_float_to_json),
+    **dict.fromkeys(
+        ("CharField", "TextField", "SlugField", "FilePathField", "FileField",
+         "GenericIPAddressField"),
+        TEXT,
+    ),
+    **dict.fromkeys(
+        ("AutoField", "BigAutoField", "SmallAutoField", "IntegerField", "BigIntegerField",
+         "SmallIntegerField", "PositiveIntegerField", "PositiveBigIntegerField",
+         "PositiveSmallIntegerField"),
+        INTEGER,
+    ),
+    "BooleanField": Kind(
+        "CASE {type} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END", None, to.boolean
+    ),
+    "FloatField": Kind(
+        f"CASE WHEN {{type}} IN ('integer', 'real') AND {{value}} BETWEEN {_FINITE} "
+        "THEN CAST({value} AS REAL) END",
+        to.real_to_json,
+        to.real,
+    ),
     "DecimalField": Kind(
-        # The outermost CAST makes SQLite compare it with a text as numbers.
-        f"CAST(CASE WHEN {{type}} IN ('integer', 'real') OR ({{type}} = 'text' AND {_DIGITS}) "
-        "THEN {value} END AS NUMERIC)",
-        _decimal_to_json,
-        _decimal_from_json,
+        # The CAST makes SQLite compare it with texts as a number.
+        f"CAST({_decimal('{value}')} AS NUMERIC)",
+        to.decimal_to_json,
+        to.exact_decimal,
+        exact=_decimal("CASE {type} WHEN 'text' THEN {value} ELSE {json} END"),
     ),
-    "DateTimeField": Kind(_DATETIME, _iso, _parsed(dateparse.parse_datetime)),
+    "DateTimeField": Kind(_moment(), to.iso, to.parsed(to.moment)),
     "DateField": Kind(
-        f"CASE WHEN {{type}} = 'text' AND {{value}} GLOB '{_DATE_SHAPE}' "
-        "THEN date(substr({value}, 1, 10)) END",
-        _iso,
-        _parsed(_date),
+        f"CASE WHEN {_is_day('0001-01-01')} THEN substr({{value}}, 1, 10) END",
+        to.iso,
+        to.parsed(to.day),
     ),
-    "TimeField": Kind(
-        "CASE WHEN {type} = 'text' AND time({value}) IS NOT NULL THEN {value} END",
-        _iso,
-        _parsed(dateparse.parse_time),
-    ),
-    "DurationField": Kind(
-        "CASE WHEN {type} = 'integer' THEN {value} END", _microseconds, _duration
-    ),
+    "TimeField": Kind(_hour(), to.iso, to.parsed(dateparse.parse_time)),
+    "DurationField": Kind(INTEGER.sql, to.microseconds, to.duration),
     "UUIDField": Kind(
         "CASE WHEN {type} = 'text' AND length(replace({value}, '-', '')) = 32 "
         "AND {value} NOT GLOB '*[^-0-9a-fA-F]*' THEN lower(replace({value}, '-', '')) END",
         str,
-        lambda value: uuid.UUID(_text(value)),
+        to.uuid_from_json,
     ),
-    "BinaryField": Kind("{value}", _binary_to_json, _binary),
-    "FileField": Kind("{value}", str, None),
+    "BinaryField": Kind(
+        "CASE WHEN {type} = 'text' THEN cbtools_unbase64({value}) END",
+        to.binary_to_json,
+        to.binary,
+    ),
     "JSONField": JSON,
-}
+}  # fmt: skip
 
 
 def kind(field: Field) -> Kind:
-    """The table's row for a field."""
+    """The table's row for a field; a class of fields may have a ``document_kind`` of its own."""
     if isinstance(field, models.ForeignKey):
         return kind(field.target_field)
+    own: Kind | None = getattr(field, "document_kind", None)
+    if own is not None:
+        return own
+    encoder, decoder = getattr(field, "encoder", None), getattr(field, "decoder", None)
+    if encoder is not None or decoder is not None:
+        return replace(JSON, to_json=to.encoded(encoder), from_json=decoder and to.decoded(decoder))
     return KINDS.get(field.get_internal_type(), PLAIN)
 
 
@@ -218,16 +244,39 @@ def column_sql(field: Field) -> str:
     """The SQL that reads a field from a row of the gateway's documents."""
     if field.name in OWN_COLUMNS:
         return OWN_COLUMNS[field.name]
+    sql = _of_body(field, kind(field).sql)
+    if not isinstance(field, models.ForeignKey):
+        return sql
+    # SQLite joins by an index only what it compares without converting: both sides have a type.
+    return f"CAST({sql} AS {'NUMERIC' if kind(field) is INTEGER else 'TEXT'})"
+
+
+def exact_columns(field: Field) -> dict[str, str]:
+    """The SQL of the column that shows a field exactly, by its name, where it has one."""
+    sql = kind(field).exact
+    return {} if sql is None else {exact_column(field): _of_body(field, sql)}
+
+
+def exact_column(field: Field) -> str:
+    return f"{field.column}:exact"
+
+
+def _of_body(field: Field, sql: str) -> str:
     path = literal("$." + quoted_key(json_key(field)))
-    return kind(field).sql.format(
+    return sql.format(
         value=f"json_extract(body, {path})",
         type=f"json_type(body, {path})",
         json=f"(body -> {path})",
     )
 
 
+def is_readable(key: str) -> bool:
+    """Whether SQL can read a key of a document."""
+    return json.dumps(key, ensure_ascii=False) == f'"{key}"'
+
+
 def quoted_key(key: str) -> str:
     """A key as a JSON path of SQLite's has it; ValueError for one that it cannot have."""
-    if '"' in key or "\\" in key:
-        raise ValueError(f"{key!r} cannot be a field's key: it has a quote or a backslash in it.")
-    return f'"{key}"'
+    if not is_readable(key):
+        raise ValueError(f"{key!r} cannot be a field's key: JSON has to escape something in it.")
+    return canonical.escaped(f'"{key}"')  # SQLite compares it with the text that is stored

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from .client import PUBLIC
 from .documents import Documents
+from .revisions import Revisions
 from .users import Users
 
 if TYPE_CHECKING:
     from requests.auth import HTTPBasicAuth
 
 
-class SyncGateway(Documents, Users):
+class SyncGateway(Documents, Revisions, Users):
     """Documents and users by the gateway's REST API.
 
     All methods raise :exc:`SyncGatewayException`, or the subclass that says why.

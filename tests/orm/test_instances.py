@@ -49,8 +49,9 @@ def test_what_a_phone_wrote_is_what_is_written_back(document):
     loaded._fill("uid", "1-a", document)
     written = loaded.to_dict()
     assert {key: written[key] for key in document} == document
-    types = {key: type(value) for key, value in document.items()}
-    assert {key: type(written[key]) for key in document} == types
+    # 1.0 is the same number in JSON as 1; True is not.
+    booleans = {key for key, value in document.items() if value is True or value is False}
+    assert {key for key in document if written[key] is True or written[key] is False} == booleans
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,8 @@ def test_same_instance_however_it_is_loaded(db):
     by_key, by_query = CBArticle("a"), CBArticle.objects.get()
     for field in CBArticle._meta.concrete_fields:
         assert getattr(by_key, field.attname) == getattr(by_query, field.attname)
-    assert by_key._state.__dict__ == by_query._state.__dict__
+    for name in ("db", "adding", "fields_cache"):
+        assert getattr(by_key._state, name) == getattr(by_query._state, name)
     utc = datetime.timezone.utc
     assert by_query.published == datetime.datetime(2020, 1, 2, 3, 4, tzinfo=utc)
     assert by_query.to_dict() == by_key.to_dict()

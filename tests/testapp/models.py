@@ -9,8 +9,11 @@ from django_cbtools.models import (
     CouchbaseModel,
     CouchbaseNestedModel,
     DictField,
+    EmbeddedField,
+    EmbeddedListField,
     ForeignKey,
     ListField,
+    SetField,
 )
 
 
@@ -94,6 +97,28 @@ class CBJob(CouchbaseModel):
     def from_dict(self, dict_payload: Mapping[str, Any]) -> None:
         super().from_dict(dict_payload)
         self.from_dict_nested("payments", CBPayment, dict_payload)
+
+
+class CBPlace(CouchbaseNestedModel):
+    class Meta:
+        abstract = True
+
+    city = models.CharField(max_length=10)
+    since = models.DateField(null=True, blank=True)
+
+
+class CBParcel(CouchbaseModel):
+    """Arrays and objects of a declared form."""
+
+    class Meta:
+        abstract = True
+
+    doc_type = "parcel"
+    labels = ListField(models.CharField(max_length=3), blank=True)
+    days = ListField(models.DateField(), blank=True)
+    codes = SetField(models.IntegerField(), blank=True)
+    place = EmbeddedField(CBPlace, null=True, blank=True)
+    stops = EmbeddedListField(CBPlace, blank=True)
 
 
 class CBRegistered(CouchbaseModel):

@@ -9,38 +9,82 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from django.db import NotSupportedError
-from django.db.models.expressions import Col
+from django.apps import apps
+from django.db import NotSupportedError, router
+from django.db.models import Subquery
+from django.db.models.expressions import Col, Ref
+from django.db.models.fields.json import HasKeyLookup, KeyTransform, KeyTransformIsNull
 from django.db.models.options import Options
-from django.db.models.sql import compiler
+from django.db.models.sql import Query, compiler
 from django.db.models.sql.datastructures import BaseTable, Join
 
+from django_cbtools.backends import writing
+from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
+from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
 
-from .tables import DocumentTable, document_table
+from .tables import DocumentTable, document_path, document_table
+
+#: What asks with paths of JSON.
+_WITH_PATHS = (KeyTransform, KeyTransformIsNull, HasKeyLookup)
 
 
 class SQLCompiler(compiler.SQLCompiler):
     def compile(self, node: Any) -> Any:
         if isinstance(node, (BaseTable, Join)):
-            table = document_table(node.table_name)
+            table = document_table(node.table_name, node.table_alias or node.table_name)
             if table is not None:
                 node = copy.copy(node)
                 node.table_name = table
+            elif self._is_of_documents(node.parent_alias) or (
+                # What is left of a query of documents where exclude() has taken them out of it.
+                isinstance(node, BaseTable) and isinstance(self.query, DocumentQuery)
+            ):
+                self._check_is_here(node.table_name)
+        elif isinstance(node, (Query, Subquery)) and self._is_of_documents(self.query.base_table):
+            query = node if isinstance(node, Query) else node.query
+            self._check_is_here(query.get_meta().db_table)
+        elif isinstance(node, _WITH_PATHS) and _is_in_document(node.lhs):
+            sql, params = super().compile(node)
+            return sql, tuple(document_path(str(param)) for param in params)
         return super().compile(node)
+
+    def pre_sql_setup(self, with_col_aliases: bool = False) -> Any:
+        """As Django's; and what only has to be shown is shown exactly."""
+        _, order_by, group_by = setup = super().pre_sql_setup(with_col_aliases)
+        query = self.query
+        if not (
+            with_col_aliases or query.subquery or query.distinct or query.combinator or group_by
+        ):
+            # What is referred to is compared.
+            references: list[Any] = [
+                part
+                for expression, *_ in order_by
+                for part in expression.flatten()
+                if isinstance(part, Ref)
+            ]
+            aliases = {reference.refs for reference in references}
+            ordinals = {getattr(reference, "ordinal", None) for reference in references}
+            self.select = [
+                (expression, self._exact(expression) or sql, alias)
+                if ordinal not in ordinals and (alias is None or alias not in aliases)
+                else (expression, sql, alias)
+                for ordinal, (expression, sql, alias) in enumerate(self.select, 1)
+            ]
+        return setup
 
     def quote_name(self, name: str) -> str:
         if isinstance(name, DocumentTable):
-            return name.subselect
+            return name.sql
         quoted: str = getattr(super(), "quote_name")(name)  # noqa: B009 (not before Django 6.1)
-        return quoted
+        return quoted.replace("%", "%%")
 
     def quote_name_unless_alias(self, name: str) -> str:
         """The name of :meth:`quote_name` before Django 6.1."""
         if isinstance(name, DocumentTable):
-            return name.subselect
+            return name.sql
         quoted: str = super().quote_name_unless_alias(name)
-        return quoted
+        return quoted.replace("%", "%%")
 
     def get_default_columns(
         self,
@@ -59,29 +103,51 @@ class SQLCompiler(compiler.SQLCompiler):
         alias = start_alias or self.query.get_initial_alias()
         return [Col(alias, field) for field in opts.model.document_columns()]
 
+    def _exact(self, expression: Any) -> tuple[str, list[Any]] | None:
+        if not isinstance(expression, Col) or not issubclass(
+            expression.target.model, CouchbaseModel
+        ):
+            return None
+        if values.kind(expression.target).exact is None:
+            return None
+        column = values.quoted(values.exact_column(expression.target)).replace("%", "%%")
+        return f"{values.quoted(expression.alias)}.{column}", []
 
-class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
-    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
-        _refuse(self.query.get_meta(), "Inserting")
-        return super().as_sql(*args, **kwargs)
+    def _is_of_documents(self, alias: str | None) -> bool:
+        table = self.query.alias_map.get(alias or "")
+        return table is not None and table.table_name in CouchbaseModel.tables
+
+    def _check_is_here(self, table: str) -> None:
+        """NotSupportedError where documents would be joined with an ordinary table elsewhere."""
+        here = self.connection.alias
+        for model in apps.get_models(include_auto_created=True):
+            if model._meta.db_table == table and not issubclass(model, CouchbaseModel):
+                there = router.db_for_read(model)
+                if here not in (there, router.db_for_write(model)):
+                    raise NotSupportedError(
+                        f"Documents, which are in the database {here!r}, cannot be joined with "
+                        f"{model._meta.label}, nor have a subquery of it: its rows are in "
+                        f"{there!r}. {IN_TWO_STEPS}"
+                    )
 
 
-class SQLDeleteCompiler(compiler.SQLDeleteCompiler, SQLCompiler):
-    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
-        _refuse(self.query.get_meta(), "Deleting")
-        return super().as_sql(*args, **kwargs)
+def _is_in_document(expression: Any) -> bool:
+    while isinstance(expression, KeyTransform):
+        expression = expression.lhs
+    return isinstance(expression, Col) and issubclass(expression.target.model, CouchbaseModel)
 
 
-class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
-    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
-        _refuse(self.query.get_meta(), "Updating")
-        return super().as_sql(*args, **kwargs)
+class SQLInsertCompiler(writing.SQLInsertCompiler, SQLCompiler):
+    pass
+
+
+class SQLDeleteCompiler(writing.SQLDeleteCompiler, SQLCompiler):
+    pass
+
+
+class SQLUpdateCompiler(writing.SQLUpdateCompiler, SQLCompiler):  # type: ignore[misc]
+    pass
 
 
 class SQLAggregateCompiler(compiler.SQLAggregateCompiler, SQLCompiler):
     pass
-
-
-def _refuse(opts: Options[Any], what: str) -> None:
-    if issubclass(opts.model, CouchbaseModel):
-        raise NotSupportedError(f"{what} documents in SQL would go behind the gateway's back.")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import decimal
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.management.color import Style
 from django.db.backends.sqlite3 import operations
 from django.db.models.expressions import Col
 
-from django_cbtools.embedded import schema
+from django_cbtools.embedded import canonical, schema
 
 
 class DatabaseOperations(operations.DatabaseOperations):
     compiler_module = "django_cbtools.backends.embedded.compiler"
     #: By this, documents know that they can be queried here.
     reads_documents = True
+
+    def quote_name(self, name: str) -> str:
+        """As Django's, which leaves quotes in a name as they are."""
+        quoted: str = super().quote_name(name)
+        return quoted if quoted is name else '"' + name.replace('"', '""') + '"'
 
     def sql_flush(
         self,
@@ -30,6 +37,36 @@ class DatabaseOperations(operations.DatabaseOperations):
             style, tables, reset_sequences=reset_sequences, allow_cascade=allow_cascade
         )
         return flush + [f"DELETE FROM {table};" for table in schema.TABLES]
+
+    def adapt_document_json(self, value: Any, encoder: type[json.JSONEncoder] | None) -> str:
+        """A value as JSON text, the way it is written in stored documents."""
+        return canonical.dumps(json.loads(json.dumps(value, cls=encoder)))
+
+    def raw_document_sql(self, sql: str, has_params: bool) -> str:
+        """SQL that names document models' tables, with what it means by them."""
+        from .raw import with_documents  # it needs models, and the first model loads this module
+
+        return with_documents(sql, has_params)
+
+    def document_index_changes(self, declared: Iterable[Any]) -> list[Any]:
+        """What has to be done to have the indexes that documents declare, and no others."""
+        from .indexes import changes  # it needs models, and the first model loads this module
+
+        return list(changes(self.connection, declared))
+
+    def get_decimalfield_converter(self, expression: Any) -> Any:
+        """As Django's; but a document may have more digits than its field allows."""
+        converter = super().get_decimalfield_converter(expression)
+
+        def convert(value: Any, expression: Any, connection: Any) -> Any:
+            if isinstance(value, str):  # it is shown exactly
+                return decimal.Decimal(value)
+            try:
+                return converter(value, expression, connection)
+            except decimal.InvalidOperation:
+                return decimal.Decimal(repr(value))
+
+        return convert
 
     def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
         """Booleans of documents are compared (``st_deleted = 0``): no index serves ``NOT x``."""

@@ -1,6 +1,11 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
 from django.db import models
 
 from django_cbtools.models import CouchbaseModel, DictField, ForeignKey, ListField
+from django_cbtools.models.queryset import DocumentQuerySet, Documents
 
 
 class CBAuthor(CouchbaseModel):
@@ -33,3 +38,33 @@ class Bookmark(models.Model):
     """A table of the relational database that points to documents."""
 
     article = ForeignKey(CBArticle)
+
+
+class NewsQuerySet(DocumentQuerySet["CBNews"]):
+    def drafts(self) -> NewsQuerySet:
+        return self.filter(is_draft=True)
+
+
+class NewsManager(Documents["CBNews"]):
+    def recent(self) -> DocumentQuerySet[CBNews]:
+        return self.filter(year_published__gte=2020)
+
+
+DraftManager = Documents.from_queryset(NewsQuerySet)
+
+
+class CBNews(CouchbaseModel):
+    """Has managers of its own."""
+
+    class Meta:
+        abstract = True
+
+    doc_type = "news"
+
+    is_draft = models.BooleanField(default=True)
+    year_published = models.IntegerField(default=2014)
+    author = ForeignKey(CBAuthor, models.DO_NOTHING, related_name="news")
+
+    objects: ClassVar[NewsManager] = NewsManager()
+    by_state = NewsQuerySet.as_manager()
+    drafts = DraftManager()

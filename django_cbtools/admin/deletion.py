@@ -1,0 +1,47 @@
+"""What is deleted with documents, for the page that asks whether it should be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.utils import NestedObjects, quote
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
+
+from django_cbtools.models.deletion import DocumentCollector, is_document
+
+
+class SoftlyDeleted(NestedObjects, DocumentCollector):
+    """Django's tree of what is deleted, of what a soft deletion deletes."""
+
+    def __init__(self, origin: Any) -> None:
+        super().__init__(origin, hard=False)
+
+    def collect(self, objs: Any, *args: Any, **kwargs: Any) -> None:
+        if objs and is_document(type(objs[0])):
+            super().collect(objs, *args, **kwargs)
+
+
+def softly_deleted(documents: list[Any], request: Any, site: Any) -> Any:
+    """As Django's ``get_deleted_objects``: a nested list, how many of each class, what may not be
+    deleted by the user, and what does not allow it."""
+    collector = SoftlyDeleted(documents)
+    collector.collect(documents)
+    lacking: set[str] = set()
+
+    def shown(document: Any) -> str:
+        opts = document._meta
+        name = capfirst(opts.verbose_name)
+        if not site.is_registered(type(document)):
+            return f"{name}: {document}"
+        if not site.get_model_admin(type(document)).has_delete_permission(request, document):
+            lacking.add(opts.verbose_name)
+        page = f"{site.name}:{opts.app_label}_{opts.model_name}_change"
+        url = reverse(page, args=[quote(document.pk)])
+        return format_html('{}: <a href="{}">{}</a>', name, url, document)
+
+    found: dict[Any, Any] = collector.model_objs
+    counts = {model._meta.verbose_name_plural: len(objs) for model, objs in found.items()}
+    nested = collector.nested(shown)
+    return nested, counts, lacking, [shown(document) for document in collector.protected]

@@ -1,0 +1,55 @@
+"""Form fields that the models' own do not have."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+
+class ChannelsField(forms.Field):
+    """The names of channels, one on a line or with commas between them."""
+
+    widget = AdminTextareaWidget
+    default_error_messages = {
+        "required": _("A document is in one channel at least, or nobody could read it."),
+        "invalid": _("%(name)s cannot be the name of a channel."),
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", AdminTextareaWidget(attrs={"rows": 3}))
+        kwargs.setdefault("help_text", _("One on a line, or with commas between them."))
+        super().__init__(**kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        names = value if isinstance(value, (list, tuple)) else [value or ""]
+        return "\n".join(map(str, names))
+
+    def to_python(self, value: Any) -> list[str]:
+        names = dict.fromkeys(name.strip() for name in re.split(r"[,\r\n]", value or ""))
+        names.pop("", None)
+        for name in names:
+            if not name.isprintable():
+                raise ValidationError(
+                    self.error_messages["invalid"], code="invalid", params={"name": repr(name)}
+                )
+        return list(names)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.to_python(self.prepare_value(initial)), data)
+
+
+class RevisionField(forms.JSONField):
+    """The revision that a form was made from, hidden in it: nothing that anybody enters."""
+
+    widget = forms.HiddenInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return False

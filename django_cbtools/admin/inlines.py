@@ -1,0 +1,15 @@
+"""Documents that are edited on the page of what they refer to."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from .layout import DocumentLayout
+
+
+class CouchbaseStackedInline(DocumentLayout, admin.StackedInline):  # type: ignore[type-arg]
+    """Documents with a ForeignKey to what the page is about, one below the other."""
+
+
+class CouchbaseTabularInline(DocumentLayout, admin.TabularInline):  # type: ignore[type-arg]
+    """Documents with a ForeignKey to what the page is about, in a table."""

@@ -1,0 +1,59 @@
+"""What pages and inlines of documents have in common: which fields they show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin.utils import flatten_fieldsets
+
+from .forms import DocumentForm
+
+if TYPE_CHECKING:
+    from django.contrib.admin.options import BaseModelAdmin
+
+    _Base = BaseModelAdmin[Any]
+else:
+    _Base = object
+
+#: What is shown of a document and not edited.
+SHOWN = ("uid", "rev", "created", "updated", "extra")
+
+
+class DocumentLayout(_Base):
+    """The part of CouchbaseModelAdmin, and of inlines, that is about forms."""
+
+    form: Any = DocumentForm
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not issubclass(self.form, DocumentForm):
+            self.form = type(self.form.__name__, (DocumentForm, self.form), {})
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:
+        declared = super().get_readonly_fields(request, obj)
+        return [*declared, *(name for name in SHOWN if name not in declared)]
+
+    def get_exclude(self, request: Any, obj: Any = None) -> Any:
+        # The model's channels cannot be edited, the form's can.
+        declared = super().get_exclude(request, obj) or self.form._meta.exclude or ()
+        return [*declared, "channels"]
+
+    def get_fields(self, request: Any, obj: Any = None) -> Any:
+        if self.fields:
+            return super().get_fields(request, obj)
+        hidden = {"revision", *(self.exclude or ())} | self.hidden_fields(request, obj)
+        return [name for name in super().get_fields(request, obj) if name not in hidden]
+
+    def hidden_fields(self, request: Any, obj: Any = None) -> set[str]:
+        """What is not shown unless ``fields`` asks for it."""
+        declared = super().get_readonly_fields(request, obj)
+        return {name for name in SHOWN if name not in declared}
+
+    def get_fieldsets(self, request: Any, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if not self.has_change_permission(request, obj) or "revision" in flatten_fieldsets(
+            fieldsets
+        ):
+            return fieldsets
+        (name, options), *others = fieldsets
+        return [(name, {**options, "fields": [*options["fields"], "revision"]}), *others]

@@ -1,0 +1,233 @@
+"""Documents in the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import model_ngettext, quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db import router, transaction
+from django.http import HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_cbtools.exceptions import (
+    CouchbaseModelError,
+    SyncGatewayBulkError,
+    SyncGatewayException,
+)
+
+from .deletion import softly_deleted
+from .filters import DeletedFilter, shows_deleted
+from .history import history
+from .layout import DocumentLayout
+
+#: What a save can fail with that he who saves should be told.
+FAILURES = (SyncGatewayException, CouchbaseModelError)
+#: Where a request keeps it, while its form is made once more, to tell.
+_FAILURE = "_document_failure"
+#: Where it keeps what it has logged of deletions, until they are done.
+_DELETIONS = "_document_deletions"
+_UNDELETED = [{"changed": {"fields": ["deleted"]}}]
+
+
+class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[type-arg]
+    """A ModelAdmin of documents.
+
+    Deleting is soft and can be undone; the list shows deleted ones where its filter is set so. A
+    form that is saved after somebody else has saved the document shows both versions.
+    """
+
+    change_form_template = "admin/django_cbtools/change_form.html"
+    change_list_template = "admin/django_cbtools/change_list.html"
+    delete_confirmation_template = "admin/django_cbtools/delete_confirmation.html"
+    delete_selected_confirmation_template = "admin/django_cbtools/delete_selected_confirmation.html"
+    object_history_template = "admin/django_cbtools/object_history.html"
+    #: How many revisions the history has.
+    history_revisions = 20
+
+    def __init__(self, model: Any, admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        if self.actions is not None and "undelete_selected" not in self.actions:
+            self.actions = [*self.actions, "undelete_selected"]
+
+    # ------------------------------------------------------------------ what is shown
+
+    def get_queryset(self, request: Any) -> Any:
+        queryset = super().get_queryset(request)
+        if not shows_deleted(request):
+            return queryset
+        everything: Any = self.model.all_objects.get_queryset()
+        return everything.order_by(*queryset.query.order_by)
+
+    def get_list_filter(self, request: Any) -> Any:
+        filters = [
+            DeletedFilter if item == DeletedFilter.parameter_name else item
+            for item in super().get_list_filter(request)
+        ]
+        return filters if DeletedFilter in filters else [*filters, DeletedFilter]
+
+    def hidden_fields(self, request: Any, obj: Any = None) -> set[str]:
+        if obj is None:
+            return super().hidden_fields(request, obj)
+        return set() if obj.extra else {"extra"}
+
+    def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        document = kwargs.get("obj")
+        if document is not None and document.st_deleted:
+            name = f"admin:{self.opts.app_label}_{self.opts.model_name}_undelete"
+            site = self.admin_site.name
+            url = reverse(name, args=[quote(document.pk)], current_app=site)
+            context.update(show_delete=False, is_deleted=True, undelete_url=url)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def history_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:
+        response = super().history_view(request, object_id, extra_context)
+        if isinstance(response, TemplateResponse) and response.context_data is not None:
+            uid = response.context_data["object"].pk
+            try:
+                found = {"revisions": history(uid, self.history_revisions)}
+            except SyncGatewayException as error:
+                found = {"failure": str(error)}  # type: ignore[dict-item]
+            response.context_data.update(found)
+        return response
+
+    # ------------------------------------------------------------------ forms
+
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.failure = getattr(request, _FAILURE, None)  # type: ignore[attr-defined]
+        return form
+
+    def get_changelist_form(self, request: Any, **kwargs: Any) -> Any:
+        form: Any = super().get_changelist_form(request, **{"form": DocumentLayout.form, **kwargs})
+        form.failure = getattr(request, _FAILURE, None)
+        return form
+
+    def changeform_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._telling_failures(request, super().changeform_view, *args, **kwargs)
+
+    def changelist_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._telling_failures(request, super().changelist_view, *args, **kwargs)
+
+    def _telling_failures(
+        self, request: Any, view: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """A view whose forms tell why they could not be saved."""
+        try:
+            return view(request, *args, **kwargs)
+        except FAILURES as error:
+            if request.method != "POST":
+                raise
+            setattr(request, _FAILURE, error)
+        try:
+            return view(request, *args, **kwargs)
+        except FAILURES as error:
+            self._tell(request, error)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def _tell(self, request: Any, error: Exception) -> None:
+        self.message_user(request, str(error), messages.ERROR)
+
+    # ------------------------------------------------------------------ deleting
+
+    def get_urls(self) -> Any:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_undelete"
+        view = self.admin_site.admin_view(self.undelete_view)
+        return [path("<path:object_id>/undelete/", view, name=name), *super().get_urls()]
+
+    def undelete_view(self, request: Any, object_id: str) -> Any:
+        """Undo a soft deletion."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        document: Any = self.get_object(request, unquote(object_id))
+        if not self.has_change_permission(request, document):
+            raise PermissionDenied
+        if document is None:
+            missing: Any = self._get_obj_does_not_exist_redirect  # type: ignore[attr-defined]
+            return missing(request, self.opts, object_id)
+        try:
+            self.undelete_model(request, document)
+        except FAILURES as error:
+            self._tell(request, error)
+        else:
+            self.log_change(request, document, _UNDELETED)
+            text = _("The %(name)s “%(obj)s” is not deleted any more.")
+            shown_as = {"name": self.opts.verbose_name, "obj": document}
+            self.message_user(request, text % shown_as, messages.SUCCESS)
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        url = reverse(name, args=[quote(document.pk)], current_app=self.admin_site.name)
+        return HttpResponseRedirect(url)
+
+    def undelete_model(self, request: Any, document: Any) -> None:
+        """Undo the soft deletion of a document."""
+        if document.st_deleted:
+            document.undelete()
+
+    def undelete_queryset(self, request: Any, queryset: Any) -> None:
+        """Undo the soft deletions of documents."""
+        queryset.undelete()
+
+    def delete_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:
+        from django.contrib.admin.models import LogEntry
+
+        try:
+            # Django writes first that it is deleted.
+            with transaction.atomic(using=router.db_for_write(LogEntry)):
+                return super().delete_view(request, object_id, extra_context)
+        except FAILURES as error:
+            self._tell(request, error)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def get_deleted_objects(self, objs: Any, request: Any) -> Any:
+        return softly_deleted(list(objs), request, self.admin_site)
+
+    def log_deletions(self, request: Any, queryset: Any) -> Any:
+        entries = super().log_deletions(request, queryset)
+        setattr(request, _DELETIONS, entries)
+        return entries
+
+    # ------------------------------------------------------------------ actions
+
+    @admin.action(
+        permissions=["change"],
+        description=gettext_lazy("Undelete selected %(verbose_name_plural)s"),
+    )
+    def undelete_selected(self, request: Any, queryset: Any) -> None:
+        """Undo soft deletions."""
+        documents = list(queryset.filter(st_deleted=True))
+        refused: Mapping[str, Exception] = {}
+        try:
+            self.undelete_queryset(request, queryset)
+        except SyncGatewayBulkError as error:
+            refused = error.errors
+        done = [document for document in documents if document.uid not in refused]
+        for document in done:
+            self.log_change(request, document, _UNDELETED)
+        if done:
+            text = _("%(count)d %(items)s are not deleted any more.")
+            items = {"count": len(done), "items": model_ngettext(self.opts, len(done))}
+            self.message_user(request, text % items, messages.SUCCESS)
+        self._tell_all(request, refused)
+
+    def response_action(self, request: Any, queryset: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().response_action(request, queryset, *args, **kwargs)
+        except SyncGatewayBulkError as error:
+            # Django writes first that all are deleted.
+            entries = getattr(request, _DELETIONS, ())
+            for entry in entries:
+                if entry.pk and entry.object_id in error.errors:
+                    entry.delete()
+            self._tell_all(request, error.errors)
+        except FAILURES as error:
+            self._tell(request, error)
+        return None
+
+    def _tell_all(self, request: Any, refused: Mapping[str, Exception]) -> None:
+        for error in refused.values():
+            self._tell(request, error)

@@ -1,0 +1,86 @@
+"""Indexes on fields of documents: on the expressions that read them from the JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models.expressions import Col, ExpressionList
+from django.db.models.indexes import IndexExpression
+from django.db.models.sql import Query
+
+from django_cbtools.models import values
+from django_cbtools.models.indexes import Declared, IndexChange
+
+from .compiler import SQLCompiler
+
+#: What is on the table of documents under such a name is ours, to make and to drop.
+PREFIX = "cbtools_ix_"
+#: At an index's end, so that most conditions are decided, and documents counted, within it. (At
+#: its beginning, ``st_deleted`` would keep it from queries of soft-deleted documents too.)
+_COVERED = ("st_deleted", "expires", "uid", "keyspace")
+
+
+class _IndexCompiler(SQLCompiler):
+    """Fields as they are read from a row: around an index there is no subselect.
+
+    SQLite gives what comes out of a subselect a collation; so expressions around it need it too.
+    """
+
+    def compile(self, node: Any) -> Any:
+        if not isinstance(node, Col):
+            return super().compile(node)
+        sql = _column(node.target).replace("%", "%%")
+        own = node.target.name in values.OWN_COLUMNS
+        return sql if own else f"({sql} COLLATE BINARY)", []
+
+
+def changes(connection: Any, declared: Iterable[Declared]) -> list[IndexChange]:
+    """What is to be done so that the indexes are those that are declared."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' "
+            "AND tbl_name = 'cbtools_documents' AND substr(name, 1, %s) = %s",
+            [len(PREFIX), PREFIX],
+        )
+        present = dict(cursor.fetchall())
+    wanted = {}
+    for each in declared:
+        name = PREFIX + each.index.name
+        sql = f"CREATE INDEX {values.quoted(name)} {_definition(connection, each)}"
+        wanted[name] = IndexChange("create", name, each.model._meta.label, sql)
+    stale = [name for name, sql in present.items() if name not in wanted or wanted[name].sql != sql]
+    drops = [IndexChange("drop", name, None, f"DROP INDEX {values.quoted(name)}") for name in stale]
+    return drops + [
+        change for name, change in wanted.items() if name in stale or name not in present
+    ]
+
+
+def _column(field: values.Field) -> str:
+    if field.get_internal_type() == "BinaryField":
+        raise ImproperlyConfigured(
+            f"{field.model._meta.label}: an index cannot have the BinaryField {field.name!r} in "
+            "it. SQLite reads it by a function that other programs with the file do not have."
+        )
+    return values.column_sql(field)
+
+
+def _definition(connection: Any, declared: Declared) -> str:
+    model, index = declared.model, declared.index
+    query = Query(model, alias_cols=False)
+    compiler = _IndexCompiler(query, connection, None)
+    quote = connection.schema_editor().quote_value
+    conditions = ["deleted = 0", f"doc_type = {values.literal(model.type_name())}"]
+    if index.expressions:
+        wrapped = [IndexExpression(expression) for expression in index.expressions]
+        sql, params = compiler.compile(ExpressionList(*wrapped).resolve_expression(query))
+        columns = [sql % tuple(map(quote, params))]
+    else:
+        fields = [(model._meta.get_field(name), order) for name, order in index.fields_orders]
+        columns = [f"{_column(field)} {order}".rstrip() for field, order in fields]
+    if index.condition is not None:
+        sql, params = query.build_where(index.condition).as_sql(compiler, connection)
+        conditions.append(sql % tuple(map(quote, params)))
+    columns += [column for column in _COVERED if column not in columns]
+    return f"ON cbtools_documents ({', '.join(columns)}) WHERE {' AND '.join(conditions)}"

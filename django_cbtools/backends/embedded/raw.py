@@ -1,0 +1,32 @@
+"""Raw SQL over documents: the document tables that it names are given to it."""
+
+from __future__ import annotations
+
+import re
+
+from django_cbtools.models import values
+from django_cbtools.models.base import CouchbaseModel
+
+from .tables import document_subselect
+
+_WITH = re.compile(r"\s*WITH(\s+RECURSIVE)?\b", re.IGNORECASE)
+
+
+def with_documents(sql: str, has_params: bool) -> str:
+    """The query, behind a common table expression for each document model's table in it.
+
+    ``has_params``: whether its signs of percent are doubled, as Django's cursors expect where
+    there are parameters.
+    """
+    named = (sql.replace("%%", "%") if has_params else sql).replace('""', '"').lower()
+    given = []
+    for table in CouchbaseModel.tables:
+        if table.lower() in named:
+            meant = f"{values.quoted(table)} AS NOT MATERIALIZED ({document_subselect(table)})"
+            given.append(meant.replace("%", "%%") if has_params else meant)
+    if not given:
+        return sql
+    own = _WITH.match(sql)
+    if own is None:
+        return f"WITH {', '.join(given)} {sql}"
+    return f"WITH{own[1] or ''} {', '.join(given)}, {sql[own.end() :]}"

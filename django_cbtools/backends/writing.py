@@ -1,0 +1,152 @@
+"""What becomes of INSERT, UPDATE and DELETE where they are about documents.
+
+All of Django's machinery ends in these compilers: QuerySets, the deletion of what others point to,
+managers of related objects. For documents there is no such SQL, which would go behind the gateway's
+back: they select what matches, with the values that the database computes, and write it through the
+gateway, each document on the revision that was found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import FieldError
+from django.db import models
+from django.db.backends.utils import format_number
+from django.db.models.expressions import ExpressionWrapper
+from django.db.models.sql import compiler
+
+from django_cbtools.models.base import CouchbaseModel
+from django_cbtools.models.bulk import Bulk, revisions
+from django_cbtools.models.queryset import DocumentQuerySet
+from django_cbtools.models.sql import DocumentQuery
+from django_cbtools.models.written import check_channels
+
+
+class _Compiler(compiler.SQLCompiler):
+    """A compiler that knows whether it is about documents."""
+
+    @property
+    def model(self) -> Any:
+        """The class of the documents that are written; None for ordinary rows."""
+        model = self.query.get_meta().model
+        return model if issubclass(model, CouchbaseModel) else None
+
+
+class SQLInsertCompiler(compiler.SQLInsertCompiler, _Compiler):
+    def execute_sql(self, returning_fields: Any = None) -> Any:  # type: ignore[override]
+        """New documents; a row for each, with nothing in it: they have their values already."""
+        if self.model is None:
+            return super().execute_sql(returning_fields)
+        query: Any = self.query
+        with Bulk() as bulk:
+            bulk.create(
+                query.objs, on_conflict=query.on_conflict, update_fields=query.update_fields
+            )
+        return [()] * len(query.objs)
+
+
+class SQLDeleteCompiler(compiler.SQLDeleteCompiler, _Compiler):
+    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+        """Soft deletion; how many documents were not deleted yet."""
+        if self.model is None:
+            return super().execute_sql(*args, **kwargs)
+        found: Any = DocumentQuerySet(self.model, self.query.chain(DocumentQuery), self.using)
+        with Bulk() as bulk:
+            revs = revisions(found.filter(st_deleted=False))
+            for documents in bulk.load(self.model._base_manager.using(self.using), revs):
+                bulk.delete(documents)
+        return bulk.saved
+
+
+class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
+    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+        """Changed documents; how many they are."""
+        if self.model is None:
+            return super().execute_sql(*args, **kwargs)
+        query: Any = self.query
+        values = {field: self._resolved(field, value) for field, _, value in query.values}
+        if not values:
+            return 0
+        computed = [field for field, value in values.items() if hasattr(value, "as_sql")]
+        constants = {field: value for field, value in values.items() if field not in computed}
+        self._check(constants)
+        found = self._select([values[field] for field in computed])
+        with Bulk() as bulk:
+            manager = self.model._base_manager.using(self.using)
+            revs = {uid: rev for uid, (rev, *_) in found.items()}
+            for documents in bulk.load(manager, revs):
+                for document in documents:
+                    for field, value in constants.items():
+                        setattr(document, field.attname, value)
+                    for field, value in zip(computed, found[document.uid][1:], strict=True):
+                        setattr(document, field.attname, _stored(field, value))
+                bulk.update(documents, values.keys())
+        return bulk.saved
+
+    def _resolved(self, field: Any, value: Any) -> Any:
+        """A value for a field, or an expression; raises what Django does, and FieldError for what
+        is not the program's to write."""
+        if field.name in ("uid", "rev"):
+            raise FieldError(
+                f"Cannot update model field {field!r}: it is what tells a document, and its "
+                "revision, from others."
+            )
+        if hasattr(value, "resolve_expression"):
+            value = value.resolve_expression(self.query, allow_joins=False, for_save=True)
+            for what, is_in in (
+                ("Aggregate functions", value.contains_aggregate),
+                ("Window expressions", value.contains_over_clause),
+            ):
+                if is_in:
+                    raise FieldError(
+                        f"{what} are not allowed in this query ({field.name}={value!r})."
+                    )
+            if not _has_type(value):  # it is the field's, as in an UPDATE
+                value = ExpressionWrapper(value, output_field=field)
+        elif hasattr(value, "prepare_database_save"):
+            if not field.remote_field:
+                raise TypeError(
+                    f"Tried to update field {field} with a model instance, {value!r}. "
+                    f"Use a value compatible with {type(field).__name__}."
+                )
+            value = value.prepare_database_save(field)
+        return value
+
+    def _check(self, constants: dict[Any, Any]) -> None:
+        """Raise, before anything is asked, what no document could store."""
+        blank = self.model()
+        for field, value in constants.items():
+            setattr(blank, field.attname, value)
+            if field.name == "channels":
+                check_channels(value)
+        for stored in blank._stored_fields():
+            if stored.field in constants:
+                blank._to_json(stored)
+
+    def _select(self, expressions: list[Any]) -> dict[str, list[Any]]:
+        """The revision of each document that matches, and its values of the expressions."""
+        self.pre_sql_setup()
+        query: Any = self.query.chain(DocumentQuery)
+        query.clear_ordering(force=True)
+        query.distinct, query.group_by = False, None
+        query.clear_select_clause()
+        query.add_fields(["uid", "rev"])
+        for number, expression in enumerate(expressions):
+            query.add_annotation(expression, f"_{number}")
+        rows = query.get_compiler(self.using).results_iter(tuple_expected=True)
+        return {uid: values for uid, *values in rows}
+
+
+def _has_type(expression: Any) -> bool:
+    try:
+        return expression.output_field is not None
+    except FieldError:
+        return False
+
+
+def _stored(field: Any, value: Any) -> Any:
+    """A computed value as the field's column would have it."""
+    if isinstance(field, models.DecimalField) and value is not None:
+        return format_number(value, field.max_digits, field.decimal_places)
+    return value

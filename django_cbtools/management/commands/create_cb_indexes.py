@@ -1,0 +1,64 @@
+"""Make the indexes that documents declare."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connections
+from tqdm import tqdm
+
+from django_cbtools import conf
+from django_cbtools.models.indexes import IndexChange, declared_indexes
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes the indexes that documents declare: in Meta.indexes and unique constraints, by "
+        "db_index=True, in COUCHBASE_INDEXES, and in the apps' cb_indexes modules. Drops those "
+        "that it has made and nobody declares any more."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="Show what would be made and dropped, and do nothing.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            connection = connections[conf.document_alias()]
+            changes = _changes(connection)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
+        if options.get("dry_run"):
+            for change in changes:
+                self.stdout.write(f"{_title(change)}: {change.sql}")
+            return
+        quiet = options.get("verbosity", 1) == 0
+        with connection.cursor() as cursor:
+            for change in tqdm(changes, desc="Indexes", disable=quiet or None):
+                try:
+                    cursor.execute(change.sql)
+                except DatabaseError as error:
+                    raise CommandError(f"It failed to {_title(change)}: {error}") from error
+        if not quiet and options:
+            done = Counter(change.verb for change in changes)
+            self.stdout.write(f"{done['create']} indexes are made, {done['drop']} dropped.")
+
+
+def _changes(connection: Any) -> list[IndexChange]:
+    if not hasattr(connection.ops, "document_index_changes"):
+        raise ImproperlyConfigured(
+            f"There is no ORM for documents in {connection.alias!r}, and so no index: set "
+            f"DATABASES[{connection.alias!r}]['ENGINE'] to {conf.EMBEDDED_ENGINE!r}."
+        )
+    changes: list[IndexChange] = connection.ops.document_index_changes(declared_indexes())
+    return changes
+
+
+def _title(change: IndexChange) -> str:
+    return f"{change.verb} {change.name}" + (f" of {change.model}" if change.model else "")

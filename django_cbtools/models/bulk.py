@@ -1,0 +1,230 @@
+"""Many documents, written in few requests: what is refused is told once, the rest is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from django.db.models.constants import OnConflict
+
+from django_cbtools.exceptions import (
+    CouchbaseModelError,
+    SyncGatewayAnswerLost,
+    SyncGatewayBadRequest,
+    SyncGatewayBulkError,
+    SyncGatewayConflict,
+    SyncGatewayException,
+    UniqueKeyTaken,
+    shown,
+)
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents import BULK_COUNT, Document
+
+from .unique_keys import Claims
+from .written import Changed, Tombstone, check_channels
+
+
+class Bulk:
+    """A write of many documents.
+
+    ``with Bulk() as bulk`` raises one SyncGatewayBulkError at its end, where documents were
+    refused. A request that fails as a whole is raised as it is where it is the first one; else its
+    documents count as refused, and those behind it are not tried.
+    """
+
+    def __init__(self) -> None:
+        self.errors: dict[str, SyncGatewayException] = {}
+        self.saved = 0
+        self._failure: SyncGatewayException | None = None
+
+    def __enter__(self) -> Bulk:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *args: Any) -> None:
+        if error is None and self.errors:
+            raise SyncGatewayBulkError(self.errors, self.saved) from self._failure
+
+    def _batches(self, items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:
+        """Documents, or uids, in lists of as many as go into a request, until one has failed; what
+        is left then is refused."""
+        for batch in batches(items, size):
+            if self._failure is None:
+                yield batch
+            else:
+                uids = [getattr(item, "uid", item) for item in batch]
+                self.errors |= dict.fromkeys(uids, self._failure)
+
+    # ---------------------------------------------------------------- reading
+
+    def load(self, manager: Any, revs: Mapping[str, str]) -> Iterator[list[Any]]:
+        """Documents in batches, by uid. Those that have another revision now are refused."""
+        for uids in self._batches(revs):
+            found = {document.uid: document for document in manager.filter(pk__in=uids)}
+            loaded = []
+            for uid in uids:
+                document = found.get(uid)
+                if document is not None and document.rev == revs[uid]:
+                    loaded.append(document)
+                else:
+                    self.errors[uid] = _changed_since(uid)
+            yield loaded
+
+    # ---------------------------------------------------------------- writing
+
+    def create(
+        self,
+        documents: Sequence[Any],
+        size: int | None = None,
+        on_conflict: OnConflict | None = None,
+        update_fields: Collection[Any] = (),
+    ) -> None:
+        """Make new documents; CouchbaseModelError, before anything is written, where one is in no
+        channel."""
+        for document in documents:
+            check_channels(document.channels)
+        former = [document.rev for document in documents]
+        for document in documents:
+            document.rev = None
+            document.before_save()
+        try:
+            for batch in self._batches(documents, size):
+                for document in self.write(batch):
+                    document.after_save(True)
+        finally:
+            taken = [document for document in documents if document.rev is None]
+            for document, rev in zip(documents, former, strict=True):
+                document.rev = document.rev or rev
+        if on_conflict is not None:
+            conflicts = [document for document in taken if self._forget_conflict(document.uid)]
+            if on_conflict is OnConflict.UPDATE:
+                for batch in self._batches(conflicts, size):
+                    self._update_instead(batch, update_fields)
+
+    def _forget_conflict(self, uid: str) -> bool:
+        is_conflict = isinstance(self.errors.get(uid), (SyncGatewayConflict, UniqueKeyTaken))
+        if is_conflict:
+            del self.errors[uid]
+        return is_conflict
+
+    def _update_instead(self, documents: Sequence[Any], fields: Collection[Any]) -> None:
+        """Write some fields of documents that could not be made to those that are there."""
+        rows = SyncGateway.all_docs([document.uid for document in documents])["rows"]
+        changed = []
+        for document, row in zip(documents, rows, strict=True):
+            there = type(document)()
+            try:
+                there.from_sync_gateway_row(row)
+            except SyncGatewayException as error:  # it is of another type, or gone by now
+                self.errors[document.uid] = error
+                continue
+            for field in fields:
+                setattr(there, field.attname, getattr(document, field.attname))
+            changed.append(there)
+        self.update(changed, fields)
+
+    def update(
+        self, documents: Iterable[Any], fields: Collection[Any], size: int | None = None
+    ) -> None:
+        """Write some fields of documents, and ``updated``."""
+        for batch in self._batches(documents, size):
+            self.write(self._prepared(batch, lambda document: Changed(document, fields)))
+
+    def delete(self, documents: Iterable[Any]) -> int:
+        """Delete documents softly, as ``document.delete()`` does it; how many."""
+        count = 0
+        for batch in self._batches(documents):
+            gone = self.write(self._prepared(batch, _marked_deleted))
+            for document in gone:
+                document.after_save(False)
+                document.after_delete()
+            count += len(gone)
+        return count
+
+    def hard_delete(self, documents: Iterable[Any]) -> int:
+        """Delete documents for real; how many."""
+        count = 0
+        for batch in self._batches(documents):
+            for document in batch:
+                document.before_delete()
+            gone = self.write([Tombstone(document) for document in batch])
+            for tombstone in gone:
+                tombstone.document.after_delete()
+            count += len(gone)
+        return count
+
+    def _prepared(self, documents: Iterable[Any], prepare: Callable[[Any], Any]) -> list[Any]:
+        """What can be written; what its model does not allow is refused."""
+        prepared = []
+        for document in documents:
+            try:
+                prepared.append(prepare(document))
+            except CouchbaseModelError as error:
+                self.errors[document.uid] = _not_allowed(document.uid, error)
+            except SyncGatewayConflict as conflict:
+                self.errors[document.uid] = conflict
+        return prepared
+
+    def write(self, documents: Sequence[Document]) -> list[Any]:
+        """Write documents in a request, or in some where they are large; those that were saved."""
+        claims = Claims(documents)
+        not_unique = claims.claim()
+        self.errors |= not_unique
+        documents = [each for each in documents if each.get_uid() not in not_unique]
+        former = [document.rev for document in documents]
+        try:
+            SyncGateway.save_documents(documents)
+        except SyncGatewayBulkError as refused:
+            self.errors |= refused.errors
+        except SyncGatewayException as failure:
+            written = any(d.rev != rev for d, rev in zip(documents, former, strict=True))
+            if not (written or self.saved or self.errors):
+                is_known = not isinstance(failure, SyncGatewayAnswerLost)
+                claims.settle((), () if is_known else claims.uids)
+                raise
+            self._failure = failure
+        pairs = list(zip(documents, former, strict=True))
+        saved = [document for document, rev in pairs if document.rev != rev]
+        if self._failure is not None:
+            refused_now = {d.get_uid() for d, rev in pairs if d.rev == rev}
+            self.errors |= dict.fromkeys(refused_now, self._failure)
+        claims.settle(
+            [document.get_uid() for document in saved],
+            [uid for uid in claims.uids if isinstance(self.errors.get(uid), SyncGatewayAnswerLost)],
+        )
+        self.saved += len(saved)
+        return saved
+
+
+def batches(items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:
+    """Items in lists, of as many as go into one request where no size is given."""
+    rest = iter(items)
+    while batch := list(islice(rest, size or BULK_COUNT)):
+        yield batch
+
+
+def revisions(queryset: Any) -> dict[str, str]:
+    """What a query finds, without the documents: uids and their revisions."""
+    return dict(queryset.order_by().values_list("uid", "rev").iterator(chunk_size=BULK_COUNT))
+
+
+def _marked_deleted(document: Any) -> Any:
+    document.before_delete()
+    document.st_deleted = True
+    document.before_save()
+    return document
+
+
+def _changed_since(uid: str) -> SyncGatewayConflict:
+    reason = "somebody has written it since it was selected"
+    return SyncGatewayConflict(
+        f"document {shown(uid)}: {reason}", status=409, error="conflict", reason=reason, uid=uid
+    )
+
+
+def _not_allowed(uid: str, error: CouchbaseModelError) -> SyncGatewayException:
+    refused = SyncGatewayBadRequest(
+        f"document {shown(uid)}: {error}", error="bad_request", reason=str(error), uid=uid
+    )
+    refused.__cause__ = error
+    return refused

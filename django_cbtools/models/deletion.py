@@ -1,0 +1,178 @@
+"""Deleting documents: softly, which can be taken back, or for real.
+
+``on_delete`` of the relations to a document holds for both, with one difference: a soft deletion
+deletes nothing for real. Documents that CASCADE are deleted softly themselves; ordinary rows stay
+until the document is deleted for real. What is deleted softly already neither protects a document
+from being deleted softly, nor is it touched.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import models, router
+from django.db.models.deletion import Collector
+
+from django_cbtools import conf
+from django_cbtools.signals import cb_post_delete, cb_pre_delete
+from django_cbtools.sync_gateway import SyncGateway
+
+from .bulk import Bulk, revisions
+from .document import DocumentJSON
+from .saving import DocumentSaving
+from .unique_keys import reserved
+from .written import Tombstone, alters_data
+
+
+class DocumentDeletion(DocumentSaving):
+    """How a document is deleted, and brought back; a part of CouchbaseModel."""
+
+    st_deleted: Any
+
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> Any:
+        """Delete the document softly: set ``st_deleted`` and save.
+
+        Returns how many documents are deleted, and how many of each class. ProtectedError or
+        RestrictedError where others point to it that do not allow it; SyncGatewayConflict where it
+        has been written since it was loaded.
+        """
+        self.get_uid()
+        collector = DocumentCollector(self, hard=False)
+        collector.collect_others(self)
+        self.before_delete()
+        self.st_deleted = True
+        self.save()
+        self.after_delete()
+        return collector.delete({self._meta.label: 1})
+
+    def hard_delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the document for real; the gateway keeps a tombstone, which tells the phones.
+
+        It returns and raises what :meth:`delete` does; ValueError where it has no revision.
+        """
+        if self.rev is None:
+            raise ValueError(
+                f"{self._meta.object_name} object can't be deleted because it has no revision."
+            )
+        collector = DocumentCollector(self, hard=True)
+        collector.collect_others(self)
+        self.before_delete()
+        with reserved(Tombstone(self)):
+            SyncGateway.delete_document(self.get_uid(), self.rev)
+        self.is_gone()
+        self.after_delete()
+        return collector.delete({self._meta.label: 1})
+
+    def undelete(self) -> None:
+        """Take a soft deletion back, and save. What was deleted with the document stays so."""
+        self.st_deleted = False
+        self.save()
+
+    async def ahard_delete(self) -> tuple[int, dict[str, int]]:
+        """As :meth:`hard_delete`."""
+        return await sync_to_async(self.hard_delete)()
+
+    async def aundelete(self) -> None:
+        """As :meth:`undelete`."""
+        await sync_to_async(self.undelete)()
+
+    alters_data(delete, hard_delete, undelete, ahard_delete, aundelete)
+
+    def before_delete(self) -> None:
+        """What has to be done before the document is deleted, alone or in bulk."""
+        cb_pre_delete.send(sender=type(self), instance=self)
+
+    def after_delete(self) -> None:
+        """What has to be done once the document is deleted."""
+        cb_post_delete.send(sender=type(self), instance=self)
+
+    def is_gone(self) -> None:
+        """Take note that the gateway has the document no more."""
+        self.rev, self._base = None, {}
+        self._state.adding = True
+
+
+class DocumentCollector(Collector):
+    """What is deleted with documents. Documents are written first; ordinary rows follow in a
+    transaction, and only where no document was refused."""
+
+    def __init__(self, origin: Any, hard: bool, **kwargs: Any) -> None:
+        super().__init__(conf.document_alias(), origin, **kwargs)
+        self.hard = hard
+
+    def collect_others(self, document: Any) -> None:
+        """What is deleted with a document, which is not deleted itself."""
+        self.collect([document])
+        self.data[type(document)] = self.data[type(document)] - {document}  # type: ignore[operator]
+
+    def collect(self, objs: Any, *args: Any, **kwargs: Any) -> None:
+        models_ = [objs.model] if isinstance(objs, models.QuerySet) else map(type, objs[:1])
+        if any(self.hard or is_document(model) for model in models_):
+            super().collect(objs, *args, **kwargs)
+
+    def can_fast_delete(self, objs: Any, from_field: Any = None) -> bool:
+        """As Django's; but what has to come to :meth:`collect` does."""
+        if not self.hard and isinstance(objs, type) and not is_document(objs):
+            return False
+        return bool(super().can_fast_delete(objs, from_field))
+
+    def related_objects(self, related_model: Any, related_fields: Any, objs: Any) -> Any:
+        found: Any = super().related_objects(related_model, related_fields, objs)
+        if not is_document(related_model):
+            return found.using(router.db_for_write(related_model))
+        return found if self.hard else found.filter(st_deleted=False)
+
+    def delete(self, counts: Any = ()) -> tuple[int, dict[str, int]]:
+        """How many rows and documents were deleted, and how many of each class."""
+        counter = Counter(dict(counts))
+        with Bulk() as bulk:
+            for model, count in self._delete_documents(bulk):
+                counter[model._meta.label] += count
+        ordinary = [
+            *(field.model for field, _ in self.field_updates),
+            *(queryset.model for queryset in self.fast_deletes),
+            *self.data,
+        ]
+        if ordinary:
+            self.using = router.db_for_write(ordinary[0])
+            counter.update(super().delete()[1])
+        found = {label: count for label, count in counter.items() if count}
+        return sum(found.values()), found
+
+    def _delete_documents(self, bulk: Bulk) -> Iterator[tuple[type[models.Model], int]]:
+        for fields, documents in self._take_updates().items():
+            bulk.update(documents, fields)
+        delete = bulk.hard_delete if self.hard else bulk.delete
+        for queryset in [found for found in self.fast_deletes if is_document(found.model)]:
+            self.fast_deletes.remove(queryset)
+            for loaded in bulk.load(queryset.model._base_manager, revisions(queryset)):
+                yield queryset.model, delete(loaded)
+        # What points to others goes before them.
+        for model in [found for found in reversed(self.data) if is_document(found)]:
+            yield model, delete(sorted(self.data.pop(model), key=lambda document: document.pk))
+
+    def _take_updates(self) -> dict[frozenset[Any], list[Any]]:
+        """Documents that are to lose, or change, what they point to, by the fields; each once."""
+        doomed = {document for found in self.data.values() for document in found}
+        changed: dict[Any, set[Any]] = defaultdict(set)
+        documents: dict[Any, Any] = {}
+        for field, value in [key for key in self.field_updates if is_document(key[0].model)]:
+            found: list[Any] = self.field_updates.pop((field, value))
+            for document in chain.from_iterable(found):
+                if document not in doomed:
+                    document = documents.setdefault(document, document)
+                    name = field.name if isinstance(value, models.Model) else field.attname
+                    setattr(document, name, value)
+                    changed[document].add(field)
+        by_fields: dict[frozenset[Any], list[Any]] = defaultdict(list)
+        for document, fields in changed.items():
+            by_fields[frozenset(fields)].append(document)
+        return by_fields
+
+
+def is_document(model: Any) -> bool:
+    return issubclass(model, DocumentJSON)

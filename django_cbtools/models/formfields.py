@@ -1,0 +1,129 @@
+"""Form fields of arrays and objects: simple values one per line, all else as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.widgets import Input
+
+_ONE_LINE = frozenset(("text", "number", "email", "url"))
+
+
+class MembersFormField(forms.Field):
+    """What a field with members is edited by, as text: JSON or, for an array of simple values, one
+    value per line. An array that lines cannot tell (``" a "``, ``null``) is JSON then, too.
+
+    ``field`` is the model's field.
+    """
+
+    widget = forms.Textarea
+    default_error_messages = {"invalid_json": "Enter valid JSON."}
+
+    def __init__(self, *, field: Any, **kwargs: Any) -> None:
+        self.field = field
+        base = getattr(field, "base_field", None)
+        form_field: Any = None if base is None else base.formfield()
+        is_simple = isinstance(getattr(form_field, "widget", None), Input)
+        self.element = (
+            form_field if is_simple and form_field.widget.input_type in _ONE_LINE else None
+        )
+        super().__init__(**kwargs)
+        if not self.help_text:
+            self.help_text = "One per line." if self.element else "JSON."
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        attrs: dict[str, Any] = super().widget_attrs(widget)
+        return {"rows": 4 if self.element else 8, **attrs}
+
+    def prepare_value(self, value: Any) -> Any:
+        """The text; what was entered is shown again as it was."""
+        if value is None or isinstance(value, str):
+            return value
+        try:
+            if self.element is not None:
+                lines = "\n".join(map(self._line, in_order(value)))
+                if self.to_python(lines) == value:
+                    return lines
+        except (ValidationError, TypeError, ValueError):
+            pass  # lines cannot tell it
+        return json.dumps(self.field.shown(value), ensure_ascii=False, indent=2)
+
+    def to_python(self, value: Any) -> Any:
+        text = value.strip() if isinstance(value, str) else value
+        if text in self.empty_values:
+            return None if self.field.collection is None else self.field.collection()
+        if self.element is not None and not text.startswith("["):
+            return self.field.to_python(self._cleaned(text.splitlines()))
+        try:
+            raw = json.loads(text)
+        except ValueError:
+            raise ValidationError(
+                self.error_messages["invalid_json"], code="invalid_json"
+            ) from None
+        return self.field.to_python(raw)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        if self.disabled:
+            return False
+        return _lines(self.prepare_value(initial)) != _lines(data)
+
+    def _line(self, item: Any) -> str:
+        element: Any = self.element
+        shown = element.widget.format_value(element.prepare_value(item))
+        return "" if shown is None else str(shown)
+
+    def _cleaned(self, lines: list[str]) -> list[Any]:
+        element: Any = self.element
+        found, wrong = [], []
+        for number, line in enumerate(lines, 1):
+            try:
+                if line.strip():
+                    found.append(element.clean(line.strip()))
+            except ValidationError as error:
+                wrong += [
+                    ValidationError(
+                        "Line %(number)s: %(problem)s",
+                        code=each.code,
+                        params={"number": number, "problem": each.messages[0]},
+                    )
+                    for each in error.error_list
+                ]
+        if wrong:
+            raise ValidationError(wrong)
+        return found
+
+
+def _lines(text: Any) -> list[str]:
+    return [line.strip() for line in (text or "").splitlines() if line.strip()]
+
+
+class ElementChoices(forms.TypedMultipleChoiceField):
+    """An array whose elements are chosen. What is in it and was never a choice is shown, and not
+    silently lost."""
+
+    def __init__(self, *, collection: type[Any], **kwargs: Any) -> None:
+        self.collection = collection
+        super().__init__(**kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple, set, frozenset)):
+            choices: Any = self.choices
+            unknown = [(item, item) for item in value if not self.valid_value(item)]
+            self.choices = [*choices, *unknown]
+        return value
+
+    def clean(self, value: Any) -> Any:
+        return self.collection(super().clean(value))
+
+
+def in_order(items: Any) -> list[Any]:
+    """Sets sorted, all else as it is."""
+    if not isinstance(items, (set, frozenset)):
+        return list(items)
+    try:
+        return sorted(items)
+    except TypeError:  # of several types
+        return sorted(items, key=lambda item: (str(type(item)), str(item)))

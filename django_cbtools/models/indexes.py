@@ -1,0 +1,196 @@
+"""The indexes of documents: where they are declared. Backends know how to make them.
+
+They come from a class's Meta (``indexes`` and unique constraints), from fields with ``db_index`` or
+``unique``, from the setting COUCHBASE_INDEXES, and from modules ``cb_indexes`` of the apps, which
+call :func:`register_index`. The setting has a list for each class; an item of it is the name of a
+field, a list of names, where ``-`` means descending, or an Index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
+from django.db import models
+from django.db.models.sql import Query
+from django.utils.module_loading import autodiscover_modules
+
+from django_cbtools import conf
+
+from .base import CouchbaseModel, CouchbaseNestedModel
+
+Document = type[CouchbaseModel]
+
+MODULE = "cb_indexes"
+SETTING = "COUCHBASE_INDEXES"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An index, with a name, and the class whose documents are in it."""
+
+    model: Document
+    index: models.Index
+
+
+class IndexChange(NamedTuple):
+    """What a backend does to have an index as it is declared; ``model`` is a class's label, None
+    where nobody declares it."""
+
+    verb: str
+    name: str
+    model: str | None
+    sql: str
+
+
+_registered: dict[Document, list[Any]] = {}
+
+
+def register_index(model: Document, *indexes: Any) -> None:
+    """Declare indexes of a class, in a module ``cb_indexes`` of an app: names of fields, lists of
+    names, or instances of Index."""
+    items = _registered.setdefault(model, [])
+    items += [item for item in indexes if item not in items]
+
+
+def declared_indexes() -> list[Declared]:
+    """All indexes that are declared, each once.
+
+    Raises ImproperlyConfigured for the first one that cannot be.
+    """
+    found: list[Declared] = []
+    for where, model, item in _declarations():
+        index = read_index(where, model, item)
+        if not any(each.model is model and _same(each.index, index) for each in found):
+            found.append(Declared(model, index))
+    names: dict[str, Declared] = {}
+    for each in found:
+        first = names.setdefault(each.index.name.lower(), each)
+        if first is not each:
+            raise ImproperlyConfigured(
+                f"Two indexes have the name {each.index.name!r}: one of {first.model._meta.label}, "
+                f"and one of {each.model._meta.label}. (In a Meta that others inherit, a name has "
+                "'%(class)s' in it.)"
+            )
+    return found
+
+
+def declared_outside() -> Iterator[tuple[str, Any, Any]]:
+    """What is declared outside of classes: where, for which class (or what stands in the place of
+    one), and what."""
+    setting = conf.get(SETTING)
+    if not isinstance(setting, Mapping):
+        raise ImproperlyConfigured(
+            f"{SETTING} is {setting!r}. It is a dictionary, of lists by 'app_label.ModelName'."
+        )
+    for label, items in setting.items():
+        # What stands alone is one index; so is what is no list, and is refused as such.
+        for item in items if isinstance(items, (list, tuple)) else [items]:
+            yield f"{SETTING}[{label!r}]", label, item
+    try:
+        autodiscover_modules(MODULE)
+    except Exception as error:
+        raise ImproperlyConfigured(
+            f"A module {MODULE} of the installed apps fails: {type(error).__name__}: {error}"
+        ) from error
+    for model, items in _registered.items():
+        for item in items:
+            yield "register_index()", model, item
+
+
+def read_index(where: str, model: Any, item: Any) -> models.Index:
+    """An item of a declaration as an index with a name; ImproperlyConfigured where it is none."""
+    document = _document(where, model)
+    index = item
+    if not isinstance(item, models.Index):
+        fields = [item] if isinstance(item, str) else item
+        if not isinstance(fields, (list, tuple)) or not all(isinstance(f, str) for f in fields):
+            raise ImproperlyConfigured(
+                f"{where}: an index of {document._meta.label} is the name of a field, a list of "
+                f"names, or an Index, not {item!r}."
+            )
+        index = _broken(where, document, lambda: models.Index(fields=fields))
+    return _broken(where, document, lambda: _named(document, index))
+
+
+def _declarations() -> Iterator[tuple[str, Document, Any]]:
+    for model in apps.get_models(include_auto_created=True):
+        if issubclass(model, CouchbaseModel) and not issubclass(model, CouchbaseNestedModel):
+            for index in _of_class(model):
+                yield model._meta.label, model, index
+    for where, model, item in declared_outside():
+        yield where, _document(where, model), item
+
+
+def _of_class(model: Document) -> Iterator[models.Index]:
+    """What a class declares itself. Asking whether a value is unique is a query too."""
+    yield from model._meta.indexes
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint):
+            yield models.Index(
+                *constraint.expressions,
+                fields=constraint.fields,
+                condition=constraint.condition,
+                name=constraint.name,
+            )
+    for names in model._meta.unique_together:
+        yield models.Index(fields=list(names))
+    for field in model._meta.concrete_fields:
+        if (field.db_index or field.unique) and not field.primary_key:
+            yield models.Index(fields=[field.name])
+
+
+def _document(where: str, model: Any) -> Document:
+    found = model
+    if isinstance(model, str):
+        try:
+            found = apps.get_model(model)
+        except (LookupError, ValueError) as error:
+            raise ImproperlyConfigured(f"{where} names no document class: {error}") from error
+    if not isinstance(found, type) or not issubclass(found, CouchbaseModel):
+        raise ImproperlyConfigured(
+            f"{where}: {getattr(found, '__name__', found)} is no document class. (Indexes of "
+            "ordinary models are made by migrations.)"
+        )
+    return found
+
+
+def _broken(where: str, model: Document, read: Any) -> models.Index:
+    try:
+        index: models.Index = read()
+    except (FieldDoesNotExist, FieldError, TypeError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"{where}: an index of {model._meta.label} cannot be made: {error}"
+        ) from error
+    return index
+
+
+def _named(model: Document, index: models.Index) -> models.Index:
+    """A copy with a name, once everything that it refers to is found in the class."""
+    for name, _ in index.fields_orders:
+        field: Any = model._meta.get_field(name)
+        if not field.concrete or field.many_to_many:
+            raise FieldError(f"{name!r} is no field of its own.")
+    query = Query(model, alias_cols=False)
+    for expression in index.expressions:
+        resolvable: Any = expression
+        resolvable.resolve_expression(query, allow_joins=False)
+    if index.condition is not None:
+        query.build_where(index.condition)
+    if not index.name:
+        index = index.clone()
+        index.set_name_with_model(model)
+    return index
+
+
+def _same(one: models.Index, other: models.Index) -> bool:
+    """Whether they differ in nothing but their names."""
+    return bool(_definition(one) == _definition(other))
+
+
+def _definition(index: models.Index) -> Any:
+    path, expressions, options = index.deconstruct()
+    return path, expressions, {**options, "name": None}

@@ -1,0 +1,224 @@
+"""Values that are made of others: what is read of JSON, written to it, and wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from . import values
+from .formfields import MembersFormField
+
+Problems: TypeAlias = Iterator[ValidationError]
+
+_LOCATED = "%(path)s: %(problem)s"
+_JSON_TYPES = (str, int, float, list, dict)
+
+
+class Members:
+    """A part of fields whose values have members: elements, or fields of their own.
+
+    In a database it is JSON text. What a member cannot read of JSON stays as it is in its place,
+    and is written back as it was.
+    """
+
+    name: str
+    #: SQLite's name of the JSON type that it has.
+    json_type: str
+    #: What makes the value that stands for nothing; None: there is none.
+    collection: Callable[..., Any] | None = None
+    #: What serializers look for in what is stored as a JSONField.
+    encoder: Any = None
+    decoder: Any = None
+
+    # ------------------------------------------------------- what each class says
+
+    def read(self, raw: Any) -> Any:
+        """A value, of JSON that is not null; values.Unreadable where it is of another type."""
+        raise NotImplementedError
+
+    def rewrite(self, value: Any, raw: Any) -> Any:
+        """JSON, of a value that is not None; ``raw`` is what it was read from, or None."""
+        raise NotImplementedError
+
+    def convert(self, value: Any) -> Any:
+        """A value, of what a program gives, or JSON; ValidationError for what is none."""
+        raise NotImplementedError
+
+    def problems(self, value: Any) -> Problems:
+        """What is wrong with the members."""
+        raise NotImplementedError
+
+    def adopted(self, model: Any, name: str) -> None:
+        """The field is one of this model's, or part of the one that has this name there."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------ a field's methods
+
+    @property
+    def document_kind(self) -> values.Kind:
+        return values.Kind(
+            f"CASE WHEN {{type}} = '{self.json_type}' THEN {{json}} END",
+            lambda value: self.rewrite(value, None),
+            self.read,
+            self.rewrite,
+        )
+
+    def get_internal_type(self) -> str:
+        return "JSONField"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        raw = None if value is None else json.loads(value)
+        try:
+            return None if raw is None else self.read(raw)
+        except values.Unreadable:
+            return raw
+
+    def get_prep_value(self, value: Any) -> Any:
+        if value is None or hasattr(value, "as_sql"):
+            return value
+        return self.rewrite(self.convert(value), None)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        raw = value if prepared else self.get_prep_value(value)
+        if raw is None or hasattr(raw, "as_sql"):
+            return raw
+        return connection.ops.adapt_json_value(raw, None)
+
+    def to_python(self, value: Any) -> Any:
+        if value is None or isinstance(value, str):  # JSON text, which the deserializer of XML has
+            return value
+        try:
+            return self.convert(value)
+        except ValidationError as error:
+            raise ValidationError(
+                [
+                    located(self.name, each) if is_located(each) else each
+                    for each in error.error_list
+                ]
+            ) from None
+
+    def value_to_string(self, obj: models.Model) -> Any:
+        """JSON, as Django's JSONField has it."""
+        value = getattr(obj, self.attname)  # type: ignore[attr-defined]
+        _, raw = getattr(obj, "_read", {}).get(self.attname, (None, None))  # type: ignore[attr-defined]
+        return None if value is None else self.rewrite(value, raw)
+
+    def shown(self, value: Any) -> Any:
+        """JSON to be looked at, of a value that may not be right."""
+        try:
+            return self.rewrite(value, None)
+        except (TypeError, ValueError, ArithmeticError, ValidationError):
+            return json.loads(json.dumps(value, default=str))
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """As Django's, for the fields of nested models too."""
+        value = getattr(model_instance, self.attname)  # type: ignore[attr-defined]
+        _prepare(value)
+        return value
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        models.Field.validate(self, value, model_instance)  # type: ignore[arg-type]
+        if value is None:
+            return
+        if isinstance(value, str):
+            self.convert(value)
+        found = [located(self.name, error) for error in self.problems(value)]
+        if found:
+            raise ValidationError(found)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        options = {
+            "form_class": MembersFormField,
+            "field": self,
+            "show_hidden_initial": False,
+            **kwargs,
+        }
+        return models.Field.formfield(self, **options)  # type: ignore[arg-type]
+
+
+def located(place: Any, error: ValidationError) -> ValidationError:
+    """An error that says where it is, by the names and numbers that a lookup has; ``place`` goes
+    before what it says already."""
+    params: Any = error.params
+    path, problem = str(place), error.messages[0]
+    if is_located(error):
+        path, problem = f"{path}.{params['path']}", params["problem"]
+    return ValidationError(_LOCATED, error.code, {"path": path, "problem": problem})
+
+
+def is_located(error: ValidationError) -> bool:
+    return bool(error.message == _LOCATED)
+
+
+# -------------------------------------------------------------- values of any field
+
+
+def read(field: values.Field, raw: Any) -> Any:
+    """What JSON is, as a value of a field; as it is, where the field cannot read it."""
+    from_json = values.kind(field).from_json
+    if raw is None or from_json is None or not isinstance(raw, _JSON_TYPES):
+        return raw
+    try:
+        return from_json(raw)
+    except ValueError:
+        return raw
+
+
+def written(field: values.Field, value: Any, raw: Any = None) -> Any:
+    """What a field's value is in JSON."""
+    kind = values.kind(field)
+    if value is None:
+        return None
+    return kind.written(field, value) if kind.rewrite is None else kind.rewrite(value, raw)
+
+
+def converted(field: values.Field, value: Any) -> Any:
+    """A value of a field, of JSON or of what a program gives; ValidationError."""
+    if isinstance(field, Members):
+        return field.convert(value)
+    found = read(field, value)
+    return found if found is not value and not isinstance(found, str) else field.to_python(value)
+
+
+def problems(field: values.Field, value: Any) -> Problems:
+    """What is wrong with a value of a field."""
+    try:
+        if value is None or not isinstance(field, Members):
+            field.clean(value, None)
+        else:
+            yield from field.problems(value)
+    except ValidationError as error:
+        yield from error.error_list
+
+
+def unread(value: Any, raw: Any) -> Any:
+    """JSON of another type than the field's, which nobody has changed; ValueError of all else."""
+    if raw is None or value != raw or type(value) is not type(raw):
+        raise ValueError(f"it is no value of the field's type, but {type(value).__name__}")
+    return raw
+
+
+def is_json(value: Any) -> bool:
+    """Whether JSON has it."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) for key in value) and all(map(is_json, value.values()))
+    if isinstance(value, list):
+        return all(map(is_json, value))
+    return value is None or isinstance(value, (str, int, float))
+
+
+def _prepare(value: Any) -> None:
+    """What has to be done in nested models before they are written: files are stored, and the
+    times of those that are new are set. ``auto_now`` leaves alone what was read."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _prepare(item)
+    elif isinstance(value, models.Model):
+        is_new = value._state.adding
+        for field in value._meta.concrete_fields:
+            if is_new or not getattr(field, "auto_now", False):
+                field.pre_save(value, is_new)

@@ -1,0 +1,187 @@
+"""Fields of nested models: an object, or an array of objects, in a document."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.apps import apps
+from django.core import checks
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import models
+from django.db.models.lookups import IsNull
+
+from . import member_lookups as lookups
+from . import values
+from .base import CouchbaseNestedModel
+from .document import DOC_TYPE, GATEWAY_KEYS, Stored
+from .fields import ArrayMembers, Field_, Get, Set
+from .members import Members, Problems, is_located, located, unread, written
+from .merge import is_same
+
+#: What a nested model says nothing of, where a phone wrote it all the same.
+_LEFT_ALONE = GATEWAY_KEYS | {DOC_TYPE, "channels", "uid"}
+_UID: Any = models.CharField(max_length=300)
+
+
+class EmbeddedField(Members, Field_[Set, Get]):
+    """An object, as an instance of a nested model; None is null.
+
+    ``nested_model`` is a subclass of CouchbaseNestedModel, or its name: ``"Address"`` of the same
+    app, ``"app.Address"``, or ``"self"``.
+    """
+
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
+
+    json_type = "object"
+
+    def __init__(self, nested_model: Any, *args: Any, **kwargs: Any) -> None:
+        self._nested = nested_model
+        super().__init__(*args, **kwargs)
+
+    @property
+    def nested_model(self) -> Any:
+        """The class; LookupError or ValueError where there is none of that name."""
+        if isinstance(self._nested, str):
+            owner: Any = self.model
+            if self._nested == "self":
+                self._nested = owner
+            else:
+                label, _, name = self._nested.rpartition(".")
+                self._nested = apps.get_model(label or owner._meta.app_label, name, False)
+        return self._nested
+
+    # ------------------------------------------------------------------- JSON
+
+    def read(self, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            raise values.Unreadable.as_("an object", raw)
+        instance = self.nested_model()
+        uid = raw.get("uid")
+        instance._become(uid if isinstance(uid, str) else None, None, raw, raw, None)
+        instance._missing = {
+            stored.attname: getattr(instance, stored.attname)
+            for stored in _kept(type(instance))
+            if stored.key not in raw
+        }
+        return instance
+
+    def rewrite(self, value: Any, raw: Any) -> Any:
+        if isinstance(value, dict):
+            value = self.read(value)
+        if isinstance(value, self.nested_model):
+            return nested_json(value)
+        return unread(value, raw)
+
+    def convert(self, value: Any) -> Any:
+        if isinstance(value, self.nested_model):
+            return value
+        if isinstance(value, dict):
+            return self.read(value)
+        raise ValidationError("Enter an object.", code="invalid")
+
+    def problems(self, value: Any) -> Problems:
+        kept = {stored.field.name for stored in _kept(self.nested_model)}
+        exclude = {field.name for field in value._meta.fields} - kept
+        try:
+            value.full_clean(exclude, validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            for name, found in error.error_dict.items():
+                for each in found:
+                    is_whole = name == NON_FIELD_ERRORS or is_located(each)
+                    yield each if is_whole else located(name, each)
+
+    # ------------------------------------------------------------ a field's methods
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        nested = self._nested if isinstance(self._nested, str) else self._nested._meta.label
+        return name, path, args, {**kwargs, "nested_model": nested}
+
+    def adopted(self, model: Any, name: str) -> None:
+        pass
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        found: list[checks.CheckMessage] = super().check(**kwargs)
+        hint = "Name a subclass of CouchbaseNestedModel: 'Address', 'app.Address', or the class."
+        try:
+            nested = self.nested_model
+        except (LookupError, ValueError) as error:
+            return [*found, checks.Error(str(error), hint=hint, obj=self, id="cbtools.E008")]
+        if not isinstance(nested, type) or not issubclass(nested, CouchbaseNestedModel):
+            message = f"{nested!r} is no nested model."
+            return [*found, checks.Error(message, hint=hint, obj=self, id="cbtools.E008")]
+        return found
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        return _LOOKUPS.get(lookup_name)
+
+    def get_transform(self, lookup_name: str) -> Any:
+        for stored in _kept(self.nested_model):
+            if lookup_name in (stored.field.name, stored.attname):
+                step = "." + values.quoted_key(stored.key)
+                return partial(lookups.Part, step, stored.field)
+        if lookup_name == "uid":
+            return partial(lookups.Part, '."uid"', _UID)
+        return None
+
+
+class EmbeddedListField(ArrayMembers, Field_[Set, Get]):
+    """An array of objects, as a list of instances of a nested model."""
+
+    _pyi_private_set_type: list[Any]
+    _pyi_private_get_type: list[Any]
+
+    def __init__(self, nested_model: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(EmbeddedField(nested_model), *args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["base_field"]
+        nested = self.base_field.deconstruct()[3]["nested_model"]
+        return name, path, args, {**kwargs, "nested_model": nested}
+
+
+_LOOKUPS = {
+    "exact": lookups.ObjectExact,
+    "in": lookups.OneOf,
+    "isnull": IsNull,
+}
+
+
+def _kept(nested_model: Any) -> list[Stored]:
+    """The fields that are in the JSON of a nested model."""
+    return [stored for stored in nested_model._stored_fields() if stored.key != "channels"]
+
+
+def nested_json(instance: Any) -> dict[str, Any]:
+    """The JSON of a nested model. One that was read has the keys that it had, in their order, and
+    those that now have a value."""
+    if instance._state.adding:
+        made: dict[str, Any] = instance.to_dict()
+        return made
+    raw, uid = instance._was, instance.uid
+    body = instance.to_dict()
+    if not uid:  # made for the occasion
+        instance.uid = uid
+        body.pop("uid", None)
+    by_key = {stored.key: stored for stored in _kept(type(instance))}
+    left = {
+        key: body.get(key, old) for key, old in raw.items() if key in body or key in _LEFT_ALONE
+    }
+    new = {
+        key: value
+        for key, value in body.items()
+        if key not in raw and not (key in by_key and _is_untouched(instance, by_key[key], value))
+    }
+    return {**left, **new}
+
+
+def _is_untouched(instance: Any, stored: Stored, raw: Any) -> bool:
+    """Whether a field whose key was missing has the default that it got then."""
+    value = getattr(instance, stored.attname)
+    default = instance._missing.get(stored.attname)
+    if value is default and not isinstance(value, (list, dict, set, models.Model)):
+        return True
+    return is_same(raw, written(stored.field, stored.field.get_default()))

@@ -1,0 +1,73 @@
+"""Unique values: what is checked when a document is validated, and what else is enforced.
+
+``unique=True``, ``UniqueConstraint``, ``unique_together`` and ``unique_for_date`` are checked by
+the ORM, among the documents that are not deleted softly: what such a document has is free again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connections
+from django.db.models import UniqueConstraint
+
+from django_cbtools import conf
+
+
+class UniqueKey(UniqueConstraint):
+    """Values that no two documents have, whoever saves them at the same time.
+
+    ``constraints = [UniqueKey(fields=["slug"], name="unique_slug")]`` in a document's Meta: it is
+    checked when a document is validated, as any UniqueConstraint; and before one is saved,
+    :mod:`.unique_keys` makes a small document whose uid stands for the values. Values with a null
+    among them need not be unique, unless ``nulls_distinct=False``.
+    """
+
+    def __init__(
+        self,
+        *,
+        fields: Sequence[str],
+        name: str,
+        nulls_distinct: bool | None = None,
+        violation_error_code: str | None = None,
+        violation_error_message: Any = None,
+    ) -> None:
+        super().__init__(
+            fields=fields,
+            name=name,
+            nulls_distinct=nulls_distinct,
+            violation_error_code=violation_error_code,
+            violation_error_message=violation_error_message,
+        )
+
+
+class ValidatedUniqueness:
+    """How documents are validated; a part of CouchbaseModel.
+
+    Where no ORM can be asked about documents, what is unique is not checked.
+    """
+
+    def validate_unique(self, exclude: Any = None) -> None:
+        # A uid that is taken is the gateway's to refuse, as a conflict.
+        super().validate_unique({*(exclude or ()), "uid"})  # type: ignore[misc]
+
+    def _get_unique_checks(self, *args: Any, **kwargs: Any) -> tuple[list[Any], list[Any]]:
+        if not can_be_asked():
+            return [], []
+        checks: tuple[list[Any], list[Any]] = super()._get_unique_checks(*args, **kwargs)  # type: ignore[misc]
+        return checks
+
+    def get_constraints(self) -> Any:
+        found: list[tuple[Any, list[Any]]] = super().get_constraints()  # type: ignore[misc]
+        if can_be_asked():
+            return found
+        return [
+            (model, [each for each in constraints if not isinstance(each, UniqueConstraint)])
+            for model, constraints in found
+        ]
+
+
+def can_be_asked() -> bool:
+    """Whether there is an ORM for documents."""
+    return hasattr(connections[conf.document_alias()].ops, "reads_documents")

@@ -1,0 +1,238 @@
+"""Documents that stand for unique values: see :class:`.unique.UniqueKey`.
+
+The uid of such a key document is a digest of the values; the gateway makes it once, which is what
+excludes a second writer. It names its owner, the document that has the values or is about to. It is
+made before its owner is written, and deleted once the owner has other values or is deleted.
+
+A program may end in between. Then a key is left whose owner does not have the values; after GRACE
+seconds, another document may take it over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import decimal
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django_cbtools.exceptions import (
+    SyncGatewayAnswerLost,
+    SyncGatewayConflict,
+    SyncGatewayException,
+    UniqueKeyTaken,
+)
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents import Document, row_exception
+
+from . import values
+from .document import DOC_TYPE
+from .unique import UniqueKey
+
+logger = logging.getLogger(__name__)
+
+#: The doc_type of key documents, and what their uids begin with.
+KEY_TYPE, PREFIX = "unique_key", "unq_"
+#: How long (seconds) a key may be there before its owner has its values: longer than a write takes.
+GRACE = 300
+#: How often a key that is just coming or going is looked at.
+LOOKS = 5
+
+Keys = dict[str, UniqueKey]
+
+
+def keys_of(model: Any, body: Mapping[str, Any]) -> Keys:
+    """The keys that a document of this class has, as JSON, by their uids."""
+    if body.get("_deleted") or body.get("st_deleted") is True:
+        return {}
+    found = {}
+    for constraint in _constraints(model):
+        fields = [model._meta.get_field(name) for name in constraint.fields]
+        raws = [body.get(values.json_key(field)) for field in fields]
+        if None not in raws or constraint.nulls_distinct is False:
+            named = [
+                [field.name, _same(field, raw)] for field, raw in zip(fields, raws, strict=True)
+            ]
+            text = json.dumps([model.type_name(), named], sort_keys=True)
+            found[PREFIX + hashlib.sha256(text.encode()).hexdigest()] = constraint
+    return found
+
+
+def _constraints(model: Any) -> list[UniqueKey]:
+    return [each for each in model._meta.constraints if isinstance(each, UniqueKey)]
+
+
+def _same(field: values.Field, raw: Any) -> Any:
+    """JSON that is the same for the same value, however it is written."""
+    from_json = values.kind(field).from_json
+    if raw is None or from_json is None:
+        return raw
+    try:
+        value = from_json(raw)
+    except ValueError:
+        return raw
+    if isinstance(value, decimal.Decimal):
+        return str(value.normalize())
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return value.astimezone(datetime.timezone.utc).isoformat()
+    return raw if isinstance(value, (bytes, list, dict)) else str(value)
+
+
+class _Owner(NamedTuple):
+    uid: str
+    model: Any
+    old: Keys
+    new: Keys
+
+
+class Claims:
+    """The keys of documents that are about to be written."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._owners: dict[str, _Owner] = {}
+        self._claimed: dict[str, tuple[str, str]] = {}  # by key: its revision, and the owner
+        for document in documents:
+            instance: Any = getattr(document, "document", document)
+            model = type(instance)
+            if hasattr(model, "_meta") and _constraints(model):
+                uid, old = document.get_uid(), {}
+                if document.rev is not None:
+                    old = keys_of(model, instance._base)
+                self._owners[uid] = _Owner(uid, model, old, keys_of(model, document.to_dict()))
+        released = {key for owner in self._owners.values() for key in owner.old.keys() - owner.new}
+        #: Revisions from before the write: what is claimed again in the meantime stays.
+        self._releasing = {
+            key: row["value"]["rev"]
+            for key, row in _rows(released).items()
+            if row["doc"].get("owner") in self._owners
+        }
+
+    @property
+    def uids(self) -> Collection[str]:
+        """The documents that have, or had, keys."""
+        return self._owners.keys()
+
+    def claim(self) -> dict[str, SyncGatewayException]:
+        """Make the keys; why documents cannot be written, by uid."""
+        refused: dict[str, SyncGatewayException] = {}
+        wanted: dict[str, str] = {}
+        for owner in self._owners.values():
+            for key in owner.new.keys() - owner.old.keys():
+                first = wanted.setdefault(key, owner.uid)
+                if first != owner.uid:
+                    refused[owner.uid] = self._taken(owner, key, first)
+        for _ in range(LOOKS):
+            pending = {
+                key: uid
+                for key, uid in wanted.items()
+                if key not in self._claimed and uid not in refused
+            }
+            if not pending:
+                break
+            self._claim_once(pending, refused)
+        else:
+            for key, uid in pending.items():
+                refused.setdefault(uid, self._taken(self._owners[uid], key, None))
+        self._release({key: rev for key, (rev, uid) in self._claimed.items() if uid in refused})
+        return refused
+
+    def settle(self, saved: Collection[str], unknown: Collection[str] = ()) -> None:
+        """Delete the keys that the documents with these uids have no more, and those that were made
+        for the others, unless it is unknown whether they were written."""
+        gone = {
+            key: self._releasing[key]
+            for uid in saved
+            if uid in self._owners
+            for key in self._owners[uid].old.keys() - self._owners[uid].new
+            if key in self._releasing
+        }
+        kept = {*saved, *unknown}
+        gone |= {key: rev for key, (rev, uid) in self._claimed.items() if uid not in kept}
+        self._release(gone)
+
+    def _claim_once(self, wanted: dict[str, str], refused: dict[str, SyncGatewayException]) -> None:
+        there = _rows(wanted)
+        holders = _rows({row["doc"].get("owner") for row in there.values()})
+        bodies = []
+        for key, uid in wanted.items():
+            owner, row = self._owners[uid], there.get(key)
+            body = {"_id": key, DOC_TYPE: KEY_TYPE, "channels": [], "owner": uid,
+                    "fields": list(owner.new[key].fields), "claimed": int(time.time())}  # fmt: skip
+            if row is not None:
+                holder = row["doc"].get("owner")
+                if holder != uid and _is_held(owner.model, key, row["doc"], holders.get(holder)):
+                    refused[uid] = self._taken(owner, key, holder)
+                    continue
+                body["_rev"] = row["value"]["rev"]
+            bodies.append(body)
+        keys = [str(body["_id"]) for body in bodies]
+        for key, answer in zip(keys, SyncGateway.bulk_docs(bodies), strict=True):
+            if "rev" in answer:
+                self._claimed[key] = answer["rev"], wanted[key]
+                continue
+            error = row_exception(key, answer)
+            if not isinstance(error, SyncGatewayConflict):  # a conflict: look again who was first
+                refused[wanted[key]] = error
+
+    @staticmethod
+    def _taken(owner: _Owner, key: str, holder: str | None) -> UniqueKeyTaken:
+        return UniqueKeyTaken(owner.uid, tuple(owner.new[key].fields), holder)
+
+    @staticmethod
+    def _release(revs: dict[str, str]) -> None:
+        """Delete keys, unless they have been claimed again."""
+        if not revs:
+            return
+        try:
+            rows = SyncGateway.bulk_docs(
+                [{"_id": key, "_rev": rev, "_deleted": True} for key, rev in revs.items()]
+            )
+        except SyncGatewayException as error:
+            # The documents are written, and a key whose owner has other values can be taken over.
+            logger.warning("Keys of unique values are left behind: %s", error)
+            return
+        for key, row in zip(revs, rows, strict=True):
+            if "rev" not in row and row.get("status") not in (404, 409):
+                logger.warning("A key is left behind: %s", row_exception(key, row))
+
+
+def _rows(uids: Collection[Any]) -> dict[str, Any]:
+    """The documents that there are, as rows with their revisions, by uid."""
+    texts = [uid for uid in uids if isinstance(uid, str)]
+    rows = SyncGateway.all_docs(texts)["rows"] if texts else []
+    return {row["id"]: row for row in rows if "doc" in row}
+
+
+def _is_held(model: Any, key: str, claim: Mapping[str, Any], holder: Any) -> bool:
+    """Whether a key's owner has its values, or may be about to be written."""
+    claimed = claim.get("claimed")
+    if isinstance(claimed, (int, float)) and abs(time.time() - claimed) < GRACE:
+        return True
+    body = {} if holder is None else holder["doc"]
+    return body.get(DOC_TYPE) == model.type_name() and key in keys_of(model, body)
+
+
+@contextlib.contextmanager
+def reserved(document: Document) -> Iterator[None]:
+    """Write a document within this: UniqueKeyTaken where another one has its values."""
+    claims = Claims([document])
+    for refusal in claims.claim().values():
+        raise refusal
+    try:
+        yield
+    except SyncGatewayAnswerLost:
+        raise  # it may have been written
+    except SyncGatewayException:
+        claims.settle(())
+        raise
+    claims.settle([document.get_uid()])
+
+
+def save_document(document: Document) -> None:
+    """As SyncGateway.save_document()."""
+    with reserved(document):
+        SyncGateway.save_document(document)

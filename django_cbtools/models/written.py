@@ -1,0 +1,125 @@
+"""What is written of a document where that is not the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from django_cbtools.exceptions import (
+    CouchbaseModelError,
+    CouchbaseValueError,
+    SyncGatewayConflict,
+    shown,
+)
+from django_cbtools.sync_gateway import SyncGateway
+
+from .document import GATEWAY_KEYS
+
+if TYPE_CHECKING:
+    from .deletion import DocumentDeletion
+    from .saving import DocumentSaving
+
+
+class Changed:
+    """A document with some of its fields changed, and ``updated``; the rest is what was loaded.
+
+    CouchbaseModelError where it has never been saved, is in no channel, or has a value that its
+    field cannot store; SyncGatewayConflict where what was loaded is known to be stale.
+    """
+
+    def __init__(self, document: DocumentSaving, fields: Collection[Any]) -> None:
+        uid = document.get_uid()
+        if document.rev is None:
+            raise CouchbaseModelError(
+                f"Document {shown(uid)} has no revision: load it, or save it as a whole, first."
+            )
+        check_values(document, fields)
+        updated = document._meta.get_field("updated")
+        if updated not in fields:
+            document.updated = timezone.now()
+        self.document, self.rev, self.uid = document, document.rev, uid
+        self.body = with_fields(document, {*fields, updated})
+        check_channels(self.body.get("channels"))
+
+    def get_uid(self) -> str:
+        return self.uid
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.body
+
+    def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
+        self.rev = rev
+        self.document.saved_as(rev, document)
+
+
+class Tombstone:
+    """A document that is deleted for real."""
+
+    def __init__(self, document: DocumentDeletion) -> None:
+        self.document, self.rev = document, document.rev
+
+    def get_uid(self) -> str:
+        return self.document.get_uid()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"_deleted": True}
+
+    def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
+        self.rev = rev
+        self.document.is_gone()
+
+
+def with_fields(document: DocumentSaving, fields: Collection[Any]) -> dict[str, Any]:
+    """The JSON that a document was loaded from, with these fields as they are now."""
+    base = document._base or _current(document)
+    body = {key: value for key, value in base.items() if key not in GATEWAY_KEYS}
+    if document._meta.get_field("extra") in fields:
+        declared = document.declared_keys()
+        body = {key: value for key, value in body.items() if key in declared}
+        body |= {key: value for key, value in document.extra.items() if key not in declared}
+    for stored in document._stored_fields():
+        if stored.field in fields:
+            body[stored.key] = document._to_json(stored)
+    return body
+
+
+def _current(document: DocumentSaving) -> dict[str, Any]:
+    """A document as the gateway has it, for an instance that was not made from it."""
+    uid = document.get_uid()
+    row = SyncGateway.all_docs([uid])["rows"][0]
+    if "doc" not in row or row["value"]["rev"] != document.rev:
+        reason = f"{document.rev} is not its revision"
+        raise SyncGatewayConflict(
+            f"document {shown(uid)}: {reason}", status=409, error="conflict", reason=reason, uid=uid
+        )
+    found: dict[str, Any] = row["doc"]
+    return found
+
+
+def check_channels(channels: Any) -> None:
+    """CouchbaseModelError unless a document with these can be saved."""
+    if not channels:
+        raise CouchbaseModelError("Empty channels list can not be saved")
+    if not isinstance(channels, (list, tuple)) or not all(
+        isinstance(name, str) for name in channels
+    ):
+        raise CouchbaseModelError(f"channels is a list of names, not {channels!r}")
+
+
+def check_values(document: Any, fields: Iterable[Any]) -> None:
+    """CouchbaseValueError where a field is set to an expression, such as F("n") + 1."""
+    for field in fields:
+        value = getattr(document, field.attname)
+        if hasattr(value, "resolve_expression"):
+            raise CouchbaseValueError(
+                f"Document {shown(str(document.uid))}: field {field.name} cannot store {value!r}: "
+                "only QuerySet.update() has the database compute values."
+            )
+
+
+def alters_data(*methods: Any, **marks: Any) -> None:
+    """Mark methods as Django does: no template may call them; other marks go along."""
+    for method in methods:
+        vars(method).update(marks, alters_data=True)

@@ -1,0 +1,58 @@
+"""Content types and permissions of documents, made after ``migrate`` as those of other models are.
+
+``apps.get_models()``, which Django asks for models to make them for, leaves documents out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.apps import AppConfig
+from django.apps import apps as global_apps
+from django.contrib.auth.management import create_permissions
+from django.contrib.contenttypes.management import create_contenttypes
+
+from django_cbtools.checks.documents import documents
+from django_cbtools.models import CouchbaseNestedModel
+
+
+def create_document_permissions(
+    app_config: AppConfig, *, apps: Any = global_apps, **kwargs: Any
+) -> None:
+    """Make what is missing for an app's documents; a receiver of ``post_migrate``.
+
+    Django's own functions do it, with all their care for ``using``, routers, ``verbosity``, and
+    for what is not installed.
+    """
+    found = [
+        model
+        for model in documents([app_config])
+        if model._meta.auto_created and not issubclass(model, CouchbaseNestedModel)
+    ]
+    if found:
+        with_documents: Any = _Apps(apps, _App(app_config.label, found))
+        create_contenttypes(app_config, apps=with_documents, **kwargs)
+        create_permissions(app_config, apps=with_documents, **kwargs)
+
+
+class _App(NamedTuple):
+    """Of an app's configuration, what those functions ask."""
+
+    label: str
+    models: list[Any]
+
+    def get_models(self) -> list[Any]:
+        return self.models
+
+
+class _Apps(NamedTuple):
+    """The registry of apps as it is after a migration, with the documents of one app."""
+
+    migrated: Any
+    app: _App
+
+    def get_app_config(self, label: str) -> _App:
+        return self.app
+
+    def get_model(self, *names: str) -> Any:
+        return self.migrated.get_model(*names)

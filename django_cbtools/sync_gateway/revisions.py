@@ -1,0 +1,44 @@
+"""What a document was before: the revisions that the gateway still has."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django_cbtools.exceptions import SyncGatewayNotFound
+
+from .client import PUBLIC, loads, quote_uid, request
+
+
+class Revision(NamedTuple):
+    """A revision of a document; ``body`` is None where the gateway no longer keeps it."""
+
+    rev: str
+    body: dict[str, Any] | None
+
+
+class Revisions:
+    """The part of :class:`SyncGateway` that is about documents' pasts."""
+
+    @staticmethod
+    def get_revisions(uid: str, limit: int = 20) -> list[Revision]:
+        """The current revision of a document and those that it came from, newest first.
+
+        A gateway keeps all of their names, and the bodies of old ones for a few minutes
+        (``old_rev_expiry_seconds``). Raises SyncGatewayNotFound where there is no such document.
+        """
+        path = quote_uid(uid)
+        query = {"revs": "true", "revs_limit": str(limit)}
+        newest = loads(request(PUBLIC, "GET", path, query=query, uid=uid))
+        history = newest.pop("_revisions", {"start": 0, "ids": []})
+        names = [f"{history['start'] - age}-{digest}" for age, digest in enumerate(history["ids"])]
+        older = [Revision(rev, _body(path, uid, rev)) for rev in names[1:]]
+        return [Revision(newest["_rev"], newest), *older]
+
+
+def _body(path: str, uid: str, rev: str) -> dict[str, Any] | None:
+    try:
+        body: dict[str, Any] = loads(request(PUBLIC, "GET", path, query={"rev": rev}, uid=uid))
+    except SyncGatewayNotFound:
+        return None
+    # It was in none of the channels of him who asks.
+    return None if "_removed" in body else body

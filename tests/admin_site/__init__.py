@@ -1,0 +1,1 @@
+"""A site with an admin of documents, and a browser."""

@@ -1,0 +1,1 @@
+"""The examples of Django's documentation, asked of real airports."""
