@@ -1,8 +1,11 @@
 """Airports as documents."""
 
 from django.db import models
+from django.urls import reverse
 
 from django_cbtools.models import CouchbaseModel
+
+from . import countries
 
 
 class CBAirport(CouchbaseModel):
@@ -10,16 +13,24 @@ class CBAirport(CouchbaseModel):
 
     class Meta:
         abstract = True
+        verbose_name = "airport"
+        ordering = ["name"]
+        # Made by manage.py create_cb_indexes.
+        indexes = [
+            models.Index(fields=["name"]),
+            models.Index(fields=["country", "name"]),
+            models.Index(fields=["elevation"]),
+        ]
 
     doc_type = "airport"
     uid_prefix = "apt"
 
-    icao = models.CharField("ICAO code", max_length=4)
+    icao = models.CharField("ICAO code", max_length=4, unique=True)
     iata = models.CharField("IATA code", max_length=3, blank=True)
     name = models.CharField(max_length=100)
     city = models.CharField(max_length=100, blank=True)
     subd = models.CharField("subdivision", max_length=100, blank=True)
-    country = models.CharField(max_length=2)
+    country = models.CharField(max_length=2, choices=countries.choices)
     elevation = models.FloatField(help_text="In feet.")
     lat = models.FloatField("latitude")
     lon = models.FloatField("longitude")
@@ -28,3 +39,11 @@ class CBAirport(CouchbaseModel):
 
     def __str__(self):
         return self.name
+
+    def get_absolute_url(self):
+        return reverse("airports:airport", args=[self.uid])
+
+    def get_uid(self):
+        if self.is_new():
+            self.uid = f"{self.uid_prefix}_{self.icao}"
+        return self.uid

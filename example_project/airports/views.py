@@ -1,12 +1,13 @@
 """Pages of airports."""
 
 from django.http import JsonResponse
-from django.urls import reverse
+from django_filters.views import FilterView
 
 from django_cbtools.models import Query, load_objects, query_view, view_rows
 from django_cbtools.views import CBDetailView, CBListView
 
 from . import countries
+from .filters import AirportFilter
 from .models import CBAirport
 
 BY_COUNTRY = "airports/by_country"
@@ -80,6 +81,26 @@ def country_points(request, code):
     return JsonResponse([row.value for row in rows], safe=False)
 
 
+class AirportSearch(FilterView):
+    """The airports that a form asks for: a page of them as a list, all of them on a map."""
+
+    filterset_class = AirportFilter
+    template_name = "airports/airport_search.html"
+    context_object_name = "airports"
+    paginate_by = 50
+
+    def get_context_data(self, **kwargs):
+        context = super().get_context_data(**kwargs)
+        return context | {"points": [point(airport) for airport in context["airports"]]}
+
+
+def search_points(request):
+    """Where all airports are that the search finds: two columns, no document."""
+    found = AirportFilter(request.GET, CBAirport.objects.order_by())
+    points = found.qs.values_list("lon", "lat") if found.is_valid() else []
+    return JsonResponse(list(points), safe=False)
+
+
 class AirportDetail(CBDetailView):
     """One airport."""
 
@@ -88,10 +109,7 @@ class AirportDetail(CBDetailView):
     context_object_name = "airport"
 
     def get_context_data(self, **kwargs):
-        return super().get_context_data(**kwargs) | {
-            "country": countries.name(self.object.country),
-            "points": [point(self.object)],
-        }
+        return super().get_context_data(**kwargs) | {"points": [point(self.object)]}
 
 
 def point(airport):
@@ -100,5 +118,5 @@ def point(airport):
         "lon": airport.lon,
         "lat": airport.lat,
         "name": f"{airport.icao} {airport.name}",
-        "url": reverse("airports:airport", args=[airport.uid]),
+        "url": airport.get_absolute_url(),
     }

@@ -14,6 +14,7 @@ def this_year():
 class CBAuthor(CouchbaseModel):
     class Meta:
         abstract = True
+        verbose_name = "author"
 
     doc_type = "author"
     uid_prefix = "aut"
@@ -27,6 +28,7 @@ class CBAuthor(CouchbaseModel):
 class CBArticle(CouchbaseModel):
     class Meta:
         abstract = True
+        verbose_name = "article"
 
     doc_type = "article"
     uid_prefix = "atl"

@@ -2,6 +2,7 @@
 
 from unittest import mock
 
+from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.test import TestCase
 from django.urls import reverse
@@ -129,3 +130,137 @@ class AuthorsTest(TestCase):
         response = self.client.post(url, {"name": "Ada Lovelace", "_rev": ada.rev})
         self.assertRedirects(response, "/authors/")
         assert CBAuthor(ada.uid).name == "Ada Lovelace"
+
+
+class AdminTest(TestCase):
+    """Documents in Django's admin, as staff drives it."""
+
+    @classmethod
+    def setUpTestData(cls):
+        cls.boss = User.objects.create_superuser("boss")
+        cls.ada, cls.borges = (
+            CBAuthor(name=name, channels=[CHANNEL_PUBLIC]) for name in ("Ada", "Borges")
+        )
+        CBAuthor.objects.bulk_create([cls.ada, cls.borges])
+        cls.notes = cls.save("Notes", cls.ada, is_draft=False, year_published=1843)
+        cls.fictions = cls.save("Fictions", cls.borges, body="A library of all books")
+
+    @staticmethod
+    def save(title, author, **fields):
+        article = CBArticle(title=title, author=author, channels=[CHANNEL_PUBLIC], **fields)
+        article.save()
+        return article
+
+    def setUp(self):
+        self.client.force_login(self.boss)
+
+    def url(self, page, *args, model="cbarticle"):
+        return reverse(f"admin:articles_{model}_{page}", args=args)
+
+    def listed(self, **query):
+        response = self.client.get(self.url("changelist"), query)
+        assert response.status_code == 200
+        return {article.title for article in response.context["cl"].result_list}
+
+    def form_data(self, **changes):
+        """What the form of the article sends back, but for what somebody changes in it."""
+        form = self.client.get(self.url("change", self.notes.uid)).context["adminform"].form
+        shown = {name: form[name].value() for name in form.fields}
+        shown["initial-year_published"] = shown["year_published"]  # its default is a function
+        sent = {name: value for name, value in shown.items() if value not in (None, False)}
+        return sent | {"channels": CHANNEL_PUBLIC, "revision": form["revision"].value()} | changes
+
+    def test_index(self):
+        response = self.client.get("/admin/")
+        self.assertContains(response, "Articles")
+        self.assertContains(response, self.url("add", model="cbauthor"))
+
+    def test_search_and_filters(self):
+        assert self.listed() == {"Notes", "Fictions"}
+        assert self.listed(q="library") == {"Fictions"}
+        assert self.listed(q="ada") == {"Notes"}
+        assert self.listed(q="nothing") == set()
+        assert self.listed(is_draft__exact="0") == {"Notes"}
+        assert self.listed(year_published="1843") == {"Notes"}
+
+    def test_date_hierarchy(self):
+        created = self.notes.created
+        day = {"created__year": created.year, "created__month": created.month}
+        assert self.listed(**day, created__day=created.day) == {"Notes", "Fictions"}
+        assert self.listed(created__year=created.year - 1) == set()
+        page = self.client.get(self.url("changelist"))
+        self.assertContains(page, f"created__year={created.year}")
+
+    def test_autocomplete(self):
+        response = self.client.get(
+            reverse("admin:autocomplete"),
+            {"app_label": "articles", "model_name": "cbarticle", "field_name": "author",
+             "term": "bor"},
+        )  # fmt: skip
+        assert response.json()["results"] == [{"id": self.borges.uid, "text": "Borges"}]
+
+    def test_add(self):
+        url = self.url("add")
+        self.assertContains(self.client.get(url), f"{CHANNEL_PUBLIC}</textarea>")
+        data = {"title": "New", "year_published": 2020, "author": self.ada.uid}
+        response = self.client.post(url, data)
+        self.assertContains(response, "one channel at least")
+        response = self.client.post(url, data | {"channels": "public, editors"}, follow=True)
+        self.assertContains(response, "was added successfully")
+        article = CBArticle.objects.get(title="New")
+        assert (article.author, article.channels) == (self.ada, ["public", "editors"])
+
+    def test_change(self):
+        response = self.client.post(
+            self.url("change", self.notes.uid), self.form_data(title="Changed"), follow=True
+        )
+        self.assertContains(response, "was changed successfully")
+        article = CBArticle(self.notes.uid)
+        assert (article.title, article.author, article.year_published) == (
+            "Changed",
+            self.ada,
+            1843,
+        )
+        history = self.client.get(self.url("history", self.notes.uid))
+        self.assertContains(history, "Changed Title")
+        self.assertContains(history, article.rev)
+
+    def test_conflict(self):
+        """A phone saves the article while its form is open."""
+        mine = self.form_data(title="Mine")
+        theirs = CBArticle(self.notes.uid)
+        theirs.title = "Theirs"
+        theirs.save()
+        response = self.client.post(self.url("change", self.notes.uid), mine)
+        assert response.status_code == 200
+        (error,) = response.context["adminform"].form.non_field_errors()
+        assert "Mine" in error
+        assert "Theirs" in error
+        assert "Year" not in error
+        assert CBArticle(self.notes.uid).title == "Theirs"
+
+    def test_delete_and_undelete(self):
+        response = self.client.post(
+            self.url("delete", self.notes.uid), {"post": "yes"}, follow=True
+        )
+        self.assertContains(response, "was deleted successfully")
+        assert CBArticle(self.notes.uid).st_deleted
+        assert self.listed() == {"Fictions"}
+        assert self.listed(st_deleted="only") == {"Notes"}
+        self.client.post(self.url("undelete", self.notes.uid))
+        assert self.listed() == {"Notes", "Fictions"}
+
+    def test_action(self):
+        data = {"action": "delete_selected", "_selected_action": [self.notes.uid], "post": "yes"}
+        self.client.post(self.url("changelist"), data)
+        assert self.listed() == {"Fictions"}
+        assert CBArticle(self.notes.uid).st_deleted
+
+    def test_staff_with_permissions(self):
+        staff = User.objects.create_user("staff", is_staff=True)
+        staff.user_permissions.add(Permission.objects.get(codename="view_cbarticle"))
+        self.client.force_login(staff)
+        assert self.listed() == {"Notes", "Fictions"}
+        assert self.client.get(self.url("add")).status_code == 403
+        assert self.client.post(self.url("delete", self.notes.uid)).status_code == 403
+        assert self.client.get(self.url("changelist", model="cbauthor")).status_code == 403

@@ -10,12 +10,15 @@ DEBUG = True
 ALLOWED_HOSTS = []
 
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
     "django_cbtools",
     "articles",
     "airports",
@@ -52,6 +55,11 @@ TEMPLATES = [
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
+REST_FRAMEWORK = {
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "PAGE_SIZE": 50,
+}
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -76,8 +84,8 @@ SYNC_GATEWAY_GUEST_USER = "django_cbtools_guest"
 SYNC_GATEWAY_GUEST_PASSWORD = "django_cbtools_guest_password"
 
 # In production, with a real Sync Gateway, this takes the place of DATABASES and of the users above.
-# Saving, loading by key and views work as they do here; what asks `objects` (the list of articles,
-# the names of authors) needs the embedded engine for now.
+# Saving, loading by key and views work as they do here; what asks `objects` (the admin, the search,
+# the REST API, the list of articles) needs the embedded engine for now.
 #
 # DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "example"}}
 # SYNC_GATEWAY_URL = "https://sync.example.com:4984"

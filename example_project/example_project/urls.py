@@ -1,12 +1,21 @@
 """The example's pages."""
 
+from airports.api import AirportViewSet
+from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import TemplateView
+from rest_framework.routers import DefaultRouter
+
+api = DefaultRouter()
+api.register("airports", AirportViewSet)
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("", include("articles.urls")),
     path("airports/", include("airports.urls")),
+    path("api/", include(api.urls)),
+    path("api/auth/", include("rest_framework.urls")),
+    path("admin/", admin.site.urls),
     # The gateway's public API: a sync client in a browser talks to it at /sync/example/, on the
     # same origin. Only the embedded gateway is there; leave it out in production.
     path("sync/", include("django_cbtools.embedded.urls.public")),

@@ -1,0 +1,27 @@
+from django.contrib import admin
+
+from django_cbtools.admin import CouchbaseModelAdmin
+
+from .models import CBAirport
+
+
+class RegionFilter(admin.SimpleListFilter):
+    """By the first part of the time zone."""
+
+    title = "region"
+    parameter_name = "region"
+
+    def lookups(self, request, model_admin):
+        names = ["Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe"]
+        return [(name, name) for name in [*names, "Indian", "Pacific"]]
+
+    def queryset(self, request, queryset):
+        region = self.value()
+        return queryset.filter(tz__startswith=f"{region}/") if region else queryset
+
+
+@admin.register(CBAirport)
+class AirportAdmin(CouchbaseModelAdmin):
+    list_display = ["icao", "name", "city", "country", "elevation"]
+    list_filter = [RegionFilter]
+    search_fields = ["=icao", "=iata", "name", "city"]
