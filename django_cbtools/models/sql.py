@@ -48,19 +48,21 @@ class DocumentQuery(sql.Query):
     def get_compiler(
         self, using: str | None = None, connection: Any = None, elide_empty: bool = True
     ) -> Any:
-        asked = connection or connections[using or conf.document_alias()]
+        alias = conf.document_alias()
+        asked = connection or connections[using or alias]
         if connection is not None:
             check_holds_documents(connection)
         # Another alias may be able to hold documents, but they would be others.
-        if not hasattr(asked.ops, "reads_documents") or asked.alias != conf.document_alias():
+        if not hasattr(asked.ops, "reads_documents") or asked.alias != alias:
             raise ImproperlyConfigured(
-                f"Documents cannot be queried in {asked.alias!r}. They are in "
-                f"{conf.document_alias()!r}, whose ENGINE has to be {conf.EMBEDDED_ENGINE!r}; "
+                f"Documents cannot be queried in {asked.alias!r}. They are in {alias!r}, whose "
+                f"ENGINE has to be {conf.EMBEDDED_ENGINE!r}; "
                 "where that is not 'default', set DATABASE_ROUTERS = "
                 "['django_cbtools.routers.DocumentRouter']. Without an ORM for them, documents are "
                 "loaded by uid or by views."
             )
-        conf.uses_embedded_gateway()  # it refuses settings that contradict each other
+        if conf.get("SYNC_GATEWAY_URL"):
+            conf.uses_embedded_gateway()  # it refuses settings that contradict each other
         return super().get_compiler(using, connection, elide_empty)
 
     def build_filter(self, *args: Any, **kwargs: Any) -> Any:

@@ -7,46 +7,75 @@ serve it.
 from __future__ import annotations
 
 import copy
+import threading
 from typing import Any
 
 from django.apps import apps
 from django.db import NotSupportedError, router
 from django.db.models import Subquery
-from django.db.models.expressions import Col, Ref
+from django.db.models.expressions import Col, RawSQL, Ref
 from django.db.models.fields.json import HasKeyLookup, KeyTransform, KeyTransformIsNull
 from django.db.models.options import Options
 from django.db.models.sql import Query, compiler
 from django.db.models.sql.datastructures import BaseTable, Join
+from django.db.models.sql.where import ExtraWhere
 
 from django_cbtools.backends import writing
 from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
 
-from .tables import DocumentTable, document_path, document_table
+from .tables import DocumentTable, Statement, document_path, is_document_table
 
 #: What asks with paths of JSON.
 _WITH_PATHS = (KeyTransform, KeyTransformIsNull, HasKeyLookup)
 
 
+class _Compiling(threading.local):
+    """The statement that a thread is compiling; subqueries are parts of it."""
+
+    statement: Statement | None = None
+
+
+_compiling = _Compiling()
+
+
 class SQLCompiler(compiler.SQLCompiler):
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        if _compiling.statement is not None:
+            return super().as_sql(*args, **kwargs)
+        _compiling.statement = statement = Statement()
+        try:
+            sql, params = super().as_sql(*args, **kwargs)
+        finally:
+            _compiling.statement = None
+        return statement.written(sql), params
+
     def compile(self, node: Any) -> Any:
-        if isinstance(node, (BaseTable, Join)):
-            table = document_table(node.table_name, node.table_alias or node.table_name)
-            if table is not None:
+        statement = _compiling.statement
+        if isinstance(node, Col):
+            if statement is not None:
+                statement.ask(node.alias, node.target.column or "")
+        elif isinstance(node, (BaseTable, Join)):
+            if statement is not None and is_document_table(node.table_name):
+                alias = node.table_alias or node.table_name
                 node = copy.copy(node)
-                node.table_name = table
+                node.table_name = statement.table(node.table_name, alias)
             elif self._is_of_documents(node.parent_alias) or (
                 # What is left of a query of documents where exclude() has taken them out of it.
                 isinstance(node, BaseTable) and isinstance(self.query, DocumentQuery)
             ):
                 self._check_is_here(node.table_name)
-        elif isinstance(node, (Query, Subquery)) and self._is_of_documents(self.query.base_table):
-            query = node if isinstance(node, Query) else node.query
-            self._check_is_here(query.get_meta().db_table)
-        elif isinstance(node, _WITH_PATHS) and _is_in_document(node.lhs):
-            sql, params = super().compile(node)
-            return sql, tuple(document_path(str(param)) for param in params)
+        elif isinstance(node, (Query, Subquery)):
+            if self._is_of_documents(self.query.base_table):
+                query = node if isinstance(node, Query) else node.query
+                self._check_is_here(query.get_meta().db_table)
+        elif isinstance(node, _WITH_PATHS):
+            if _is_in_document(node.lhs):
+                sql, params = super().compile(node)
+                return sql, tuple(document_path(str(param)) for param in params)
+        elif isinstance(node, (RawSQL, ExtraWhere)) and statement is not None:
+            statement.ask_all()
         return super().compile(node)
 
     def pre_sql_setup(self, with_col_aliases: bool = False) -> Any:
@@ -56,6 +85,9 @@ class SQLCompiler(compiler.SQLCompiler):
         if not (
             with_col_aliases or query.subquery or query.distinct or query.combinator or group_by
         ):
+            exact = [self._exact(expression) for expression, *_ in self.select]
+            if not any(exact):
+                return setup
             # What is referred to is compared.
             references: list[Any] = [
                 part
@@ -66,10 +98,12 @@ class SQLCompiler(compiler.SQLCompiler):
             aliases = {reference.refs for reference in references}
             ordinals = {getattr(reference, "ordinal", None) for reference in references}
             self.select = [
-                (expression, self._exact(expression) or sql, alias)
+                (expression, exactly or sql, alias)
                 if ordinal not in ordinals and (alias is None or alias not in aliases)
                 else (expression, sql, alias)
-                for ordinal, (expression, sql, alias) in enumerate(self.select, 1)
+                for ordinal, ((expression, sql, alias), exactly) in enumerate(
+                    zip(self.select, exact, strict=True), 1
+                )
             ]
         return setup
 
@@ -110,8 +144,11 @@ class SQLCompiler(compiler.SQLCompiler):
             return None
         if values.kind(expression.target).exact is None:
             return None
-        column = values.quoted(values.exact_column(expression.target)).replace("%", "%%")
-        return f"{values.quoted(expression.alias)}.{column}", []
+        column = values.exact_column(expression.target)
+        if _compiling.statement is not None:
+            _compiling.statement.ask(expression.alias, column)
+        quoted = values.quoted(column).replace("%", "%%")
+        return f"{values.quoted(expression.alias)}.{quoted}", []
 
     def _is_of_documents(self, alias: str | None) -> bool:
         table = self.query.alias_map.get(alias or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,8 @@ from django_cbtools.embedded import canonical
 from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
 
+#: What stands in for a table until the statement is compiled; nobody can guess it.
+_PLACE = f"documents_{secrets.token_hex(16)}_"
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -24,31 +27,62 @@ class DocumentTable(str):
     sql: str
 
 
-def document_table(name: str, alias: str) -> DocumentTable | None:
-    """The table of that name, under an alias; None where it is no document model's."""
-    subselect = document_subselect(name)
-    if subselect is None:
-        return None
-    table = DocumentTable(alias)
-    table.sql = f"({subselect}) {values.quoted(alias)}".replace("%", "%%")
-    return table
+class Statement:
+    """A statement that is being compiled. A document's table in it has the columns that something
+    in the statement asks for; which these are is known when all of it has been compiled."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str | None, set[str]] = {}
+        self._tables: dict[str, tuple[str, str]] = {}
+        self._asks_all = False
+
+    def ask(self, alias: str | None, column: str) -> None:
+        """Note that a column of the table with this alias is asked for."""
+        self._columns.setdefault(alias, set()).add(column)
+
+    def ask_all(self) -> None:
+        """Note that nobody knows which columns are asked for."""
+        self._asks_all = True
+
+    def table(self, name: str, alias: str) -> DocumentTable:
+        """A document model's table, as :meth:`written` finds it."""
+        table = DocumentTable(alias)
+        table.sql = f"{_PLACE}{len(self._tables)};"
+        self._tables[table.sql] = name, alias
+        return table
+
+    def written(self, sql: str) -> str:
+        """The statement with its tables in it."""
+        for place, (name, alias) in self._tables.items():
+            columns = None if self._asks_all else frozenset(self._columns.get(alias, ()))
+            subselect = document_subselect(name, columns)
+            table = f"({subselect}) {values.quoted(alias)}".replace("%", "%%")
+            sql = sql.replace(place, table)
+        return sql
 
 
-def document_subselect(name: str) -> str | None:
-    """What stands for a document model's table; None where it is another's."""
-    model = CouchbaseModel.tables.get(name)
-    return model and _subselect(model, conf.get("SYNC_GATEWAY_BUCKET"))
+def is_document_table(name: str) -> bool:
+    return name in CouchbaseModel.tables
+
+
+def document_subselect(name: str, columns: frozenset[str] | None = None) -> str:
+    """What stands for a document model's table: all of its columns, or those that are named."""
+    return _subselect(CouchbaseModel.tables[name], conf.get("SYNC_GATEWAY_BUCKET"), columns)
 
 
 @lru_cache(maxsize=1000)
-def _subselect(model: type[CouchbaseModel], keyspace: str) -> str:
+def _subselect(model: type[CouchbaseModel], keyspace: str, columns: frozenset[str] | None) -> str:
     fields: list[Any] = [*model._meta.concrete_fields, model.document_column]
-    columns = [f"{values.column_sql(field)} AS {values.quoted(field.column)}" for field in fields]
+    found = {field.column: values.column_sql(field) for field in fields}
     for field in fields:
-        for name, sql in values.exact_columns(field).items():
-            columns.append(f"{sql} AS {values.quoted(name)}")
+        found |= values.exact_columns(field)
+    chosen = [
+        f"{sql} AS {values.quoted(name)}"
+        for name, sql in found.items()
+        if columns is None or name in columns
+    ]
     return (
-        f"SELECT {', '.join(columns)} FROM cbtools_documents "
+        f"SELECT {', '.join(chosen) or 'uid'} FROM cbtools_documents "
         f"WHERE {_most('keyspace', keyspace)} AND deleted = 0 "
         "AND (expires IS NULL OR expires > unixepoch()) "
         f"AND {_most('doc_type', model.type_name())}"
