@@ -55,7 +55,9 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 def declared():
     """Takes back the documents that a test declares."""
     before = dict(apps.all_models["testapp"])
+    articles = vars(CBAuthor)["articles"]
     yield
+    CBAuthor.articles = articles
     apps.all_models["testapp"].clear()
     apps.all_models["testapp"].update(before)
     apps.clear_cache()

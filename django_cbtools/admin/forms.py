@@ -46,6 +46,19 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial.setdefault("channels", self.instance.channels)
             self.initial["revision"] = {"rev": self.instance.rev, "seen": self._seen()}
             self._offer_related()
+            self._show_unread()
+
+    def _show_unread(self) -> None:
+        """Show what a phone wrote in another type as a text where that can be done, else not at
+        all. Nothing is written over it where nobody touches the field."""
+        for name, raw in self.instance.unread().items():
+            field = self.fields.get(name)
+            is_text = isinstance(field, (forms.CharField, forms.IntegerField)) and not isinstance(
+                field, forms.JSONField
+            )
+            text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+            if name in self.initial:
+                self.initial[name] = text if is_text else None
 
     def _seen(self) -> dict[str, Any]:
         """The JSON of what the form shows, by key."""

@@ -22,6 +22,7 @@ from django_cbtools.exceptions import (
 )
 
 from .deletion import softly_deleted
+from .display import shown
 from .filters import DeletedFilter, shows_deleted
 from .history import history
 from .layout import DocumentLayout
@@ -112,7 +113,12 @@ class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[typ
         return self._telling_failures(request, super().changeform_view, *args, **kwargs)
 
     def changelist_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._telling_failures(request, super().changelist_view, *args, **kwargs)
+        response = self._telling_failures(request, super().changelist_view, *args, **kwargs)
+        changelist = (getattr(response, "context_data", None) or {}).get("cl")
+        if changelist is not None:
+            # Forms in the list, if there are some, have the documents themselves by now.
+            changelist.result_list = list(map(shown, changelist.result_list))
+        return response
 
     def _telling_failures(
         self, request: Any, view: Callable[..., Any], *args: Any, **kwargs: Any

@@ -173,6 +173,7 @@ class CouchbaseModel(
     def _fill(self, uid: str, rev: str, document: Mapping[str, Any]) -> None:
         """Be a document of the gateway's, whatever the instance was before."""
         self._state.fields_cache.clear()
+        self.__dict__.pop("_prefetched_objects_cache", None)
         self._read = {}
         self._become(uid, rev, document, remembered(document), conf.document_alias())
 
@@ -226,6 +227,9 @@ class CouchbaseModel(
             self._base = _with(self._base, key, fresh._base)
             if field.is_relation and field.is_cached(self):
                 field.delete_cached_value(self)
+        if "rev" in names:
+            # What is saved next is on top of that revision, and differs from what is in it.
+            self._base = fresh._base
 
     async def aload(self, uid: str) -> None:
         """As :meth:`load`."""

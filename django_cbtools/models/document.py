@@ -103,7 +103,12 @@ class DocumentJSON:
         value = getattr(self, stored.attname)
         read = self._read.get(stored.attname)
         rewrite = stored.kind.rewrite
-        if read is not None and rewrite is None and _is_same(read[0], value):
+        if (
+            read is not None
+            and rewrite is None
+            and _is_same(read[0], value)
+            and (not isinstance(value, (list, dict)) or _is_untouched(stored, value, read[1]))
+        ):
             return read[1]
         if value is None:
             return None
@@ -142,6 +147,19 @@ class DocumentJSON:
                 mismatch(self.uid, stored.field, error)
         setattr(self, stored.attname, value)
         self._remember(stored.attname, value, raw)
+
+    def unread(self) -> dict[str, Any]:
+        """What fields could not read, and keep as the JSON that it is, by their names."""
+        found = {}
+        for stored in self._stored_fields():
+            value, raw = self._read.get(stored.attname, (None, None))
+            kind = stored.kind
+            if raw is not None and value is raw and kind.from_json and not kind.rewrite:
+                try:
+                    kind.from_json(raw)
+                except ValueError:
+                    found[stored.field.name] = raw
+        return found
 
     def _remember(self, attname: str, value: Any, raw: Any) -> None:
         """Note what JSON a value was read from."""
@@ -191,6 +209,18 @@ class DocumentJSON:
 
     def delete_from_references_list(self, key: str, value: Any) -> None:
         setattr(self, key, [item for item in self.get_references_list(key) if item != value])
+
+
+def _is_untouched(stored: Stored, value: Any, raw: Any) -> bool:
+    """Whether a list or an object has not been changed in place since it was made of JSON."""
+    if stored.kind.from_json is None:
+        return True
+    try:
+        fresh = stored.kind.from_json(raw)
+    except ValueError:
+        return True  # it is the JSON itself
+    written = stored.kind.written
+    return bool(written(stored.field, value) == written(stored.field, fresh))
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -74,12 +74,17 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
     def json_key(self) -> str:
         return self.attname
 
+    def get_local_related_value(self, instance: Any) -> Any:
+        """As Django's; what a phone wrote in another type is no uid."""
+        found = super().get_local_related_value(instance)
+        return tuple(uid if isinstance(uid, str) else None for uid in found)
+
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         models.Field.validate(self, value, model_instance)
         if value is None:
             return
         try:
-            self.remote_field.model(value)
+            self.remote_field.model(str(value))
         except ObjectDoesNotExist:
             raise ValidationError(
                 self.error_messages["invalid"],

@@ -194,7 +194,11 @@ class DocumentSaving(DocumentJSON):
             if "doc" in row:
                 there = type(self)()
                 there.from_sync_gateway_row(row)
-                self.rev, self.extra = there.rev, self.extra or there.extra
+                self.rev, self._base = there.rev, there._base
+                attachments = {
+                    key: there.extra[key] for key in there.extra if key == "_attachments"
+                }
+                self.extra = {**attachments, **self.extra} if self.extra else there.extra
         was_there = self.rev is not None
         check_channels(self.channels)
         save_document(self)

@@ -10,6 +10,7 @@ from django.db.models import BooleanField, Expression, Q, sql
 
 from django_cbtools import conf
 
+from . import values
 from .member_lookups import may_lack
 
 
@@ -64,6 +65,13 @@ class DocumentQuery(sql.Query):
         if conf.get("SYNC_GATEWAY_URL"):
             conf.uses_embedded_gateway()  # it refuses settings that contradict each other
         return super().get_compiler(using, connection, elide_empty)
+
+    def is_nullable(self, field: Any) -> bool:
+        """Whatever a class says, a document may lack a key, and phones delete what others point to:
+        neither loses a document in a query."""
+        is_of_document = hasattr(field.model, "document_column")
+        may_lack_it = is_of_document and field.name not in values.OWN_COLUMNS
+        return may_lack_it or bool(super().is_nullable(field))
 
     def build_filter(self, *args: Any, **kwargs: Any) -> Any:
         """As Django's. What excludes some values in arrays and objects does not exclude those

@@ -236,7 +236,11 @@ OWN_COLUMNS = {
     "rev": "rev",
     "st_deleted": "st_deleted",
     "extra": "body",
-    "_document": "body",
+    "_document": (
+        "CASE WHEN attachments = '{}' THEN body WHEN body = '{}' "
+        "THEN '{\"_attachments\":' || attachments || '}' "
+        "ELSE '{\"_attachments\":' || attachments || ',' || substr(body, 2) END"
+    ),
 }
 
 

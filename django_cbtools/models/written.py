@@ -77,8 +77,13 @@ def with_fields(document: DocumentSaving, fields: Collection[Any]) -> dict[str, 
     body = {key: value for key, value in base.items() if key not in GATEWAY_KEYS}
     if document._meta.get_field("extra") in fields:
         declared = document.declared_keys()
+        declared |= {"_attachments"}  # which go with the document, whatever else is in extra
         body = {key: value for key, value in body.items() if key in declared}
-        body |= {key: value for key, value in document.extra.items() if key not in declared}
+        body |= {
+            key: value
+            for key, value in document.extra.items()
+            if key not in declared or key == "_attachments"
+        }
     for stored in document._stored_fields():
         if stored.field in fields:
             body[stored.key] = document._to_json(stored)
