@@ -41,7 +41,7 @@ LOCAL = {
         "from_dict", "from_dict_nested", "from_json", "from_sync_gateway_row", "get_constraints",
         "get_doc_type",
         "get_references_list", "get_uid", "is_gone", "is_new", "saved_as", "to_dict",
-        "to_dict_nested", "to_json", "type_name",
+        "to_dict_nested", "to_json", "type_name", "unread",
         "validate_unique", "validate_constraints", "full_clean",  # Django has no twins of these
     },
     DocumentQuerySet: {"defer", "only", "as_manager", "raw"},
