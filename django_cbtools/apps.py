@@ -1,5 +1,15 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+
+
+def make_permissions(app_config: AppConfig, **kwargs: Any) -> None:
+    """Make the permissions of an app's documents after ``migrate``."""
+    # Few programs migrate, and it takes its time to import.
+    from .permissions import create_document_permissions
+
+    create_document_permissions(app_config, **kwargs)
 
 
 class DjangoCBToolsConfig(AppConfig):
@@ -9,8 +19,5 @@ class DjangoCBToolsConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  (they register themselves)
-        from .permissions import create_document_permissions
 
-        post_migrate.connect(
-            create_document_permissions, dispatch_uid="django_cbtools.create_document_permissions"
-        )
+        post_migrate.connect(make_permissions, dispatch_uid="django_cbtools.make_permissions")
