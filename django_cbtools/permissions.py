@@ -12,8 +12,7 @@ from django.apps import apps as global_apps
 from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.management import create_contenttypes
 
-from django_cbtools.checks.documents import documents
-from django_cbtools.models import CouchbaseNestedModel
+from django_cbtools.models.registry import documents
 
 
 def create_document_permissions(
@@ -24,11 +23,7 @@ def create_document_permissions(
     Django's own functions do it, with all their care for ``using``, routers, ``verbosity``, and
     for what is not installed.
     """
-    found = [
-        model
-        for model in documents([app_config])
-        if model._meta.auto_created and not issubclass(model, CouchbaseNestedModel)
-    ]
+    found = [model for model in documents([app_config]) if model._meta.auto_created]
     if found:
         with_documents: Any = _Apps(apps, _App(app_config.label, found))
         create_contenttypes(app_config, apps=with_documents, **kwargs)

@@ -460,7 +460,7 @@ def test_routers_that_are_none(found, monkeypatch, routers):
 
 
 def test_no_router_is_needed_where_there_are_no_documents(found, monkeypatch):
-    monkeypatch.setattr("django_cbtools.checks.databases.documents", list)
+    monkeypatch.setattr("django_cbtools.checks.databases.documents", lambda **kwargs: [])
     databases = {"default": PLAIN, "couchbase": EMBEDDED}
     assert found(databases=databases) == []
 

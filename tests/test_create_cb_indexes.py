@@ -195,7 +195,8 @@ def test_django_checks_the_indexes_of_a_class(db):
 
     app = apps.get_app_config("testapp")
     try:
-        (error,) = check_documents([app], databases=["default"])
+        found = check_documents([app], databases=["default"])
+        (error,) = found
         assert error.id == "models.E012"
     finally:
         del CBMistaken._meta.apps.all_models["testapp"]["cbmistaken"]

@@ -15,8 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 
 from django_cbtools import conf
-
-from .documents import documents
+from django_cbtools.models.registry import documents
 
 T = TypeVar("T")
 
@@ -75,7 +74,7 @@ def check_router(**kwargs: Any) -> list[CheckMessage]:
     alias = place(conf.document_alias)
     if alias in (None, "default"):
         return []
-    for model in documents():
+    for model in documents(nested=True):
         try:
             asked = router.db_for_read(model)
         except Exception as error:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from django_cbtools.models import values
-from django_cbtools.models.base import CouchbaseModel, CouchbaseNestedModel
+from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.columns import ExtraField
+from django_cbtools.models.registry import documents
 
 Document = type[CouchbaseModel]
 
@@ -18,21 +19,11 @@ Document = type[CouchbaseModel]
 _OF_TABLES = frozenset(("models.W047",))
 
 
-def documents(app_configs: Sequence[AppConfig] | None = None) -> list[Document]:
-    """All document classes of the apps (all apps: None), nested ones included."""
-    return [
-        model
-        for config in (apps.get_app_configs() if app_configs is None else app_configs)
-        for model in config.get_models(include_auto_created=True)
-        if issubclass(model, CouchbaseModel)
-    ]
-
-
 @register("cbtools", Tags.models)
 def check_documents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """What Django checks of models, and what a document cannot have."""
     messages: list[CheckMessage] = []
-    for model in documents(app_configs):
+    for model in documents(app_configs, nested=True):
         messages += _many_to_many(model) + _extra(model)
         messages += _computed(model)
         messages += _keys(model)
@@ -106,9 +97,7 @@ def check_doc_types(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     """Whether each document is of one class only."""
     by_type: dict[Any, list[Document]] = {}
     for model in documents(app_configs):
-        # Nested models are no documents of their own.
-        if not issubclass(model, CouchbaseNestedModel):
-            by_type.setdefault(model.type_name(), []).append(model)
+        by_type.setdefault(model.type_name(), []).append(model)
     return [
         Warning(
             f"{model._meta.label} has the doc_type {doc_type!r} of {first._meta.label}: each finds "

@@ -214,13 +214,8 @@ class CouchbaseModel(
             self.load(self.get_uid())
             return
         fresh = type(self)(self.get_uid())
-        names = set(fields)
-        chosen: list[Any] = [
-            field
-            for field in self._meta.concrete_fields
-            if not names.isdisjoint((field.name, field.attname))
-        ]
-        for field in chosen:
+        names = frozenset(fields)
+        for field in self._fields(names):
             setattr(self, field.attname, getattr(fresh, field.attname))
             key = values.json_key(field)
             self._read = _with(self._read, field.attname, fresh._read)

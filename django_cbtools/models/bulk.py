@@ -22,7 +22,7 @@ from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents import BULK_COUNT, Document
 
 from .unique_keys import Claims
-from .written import Changed, Tombstone, check_channels
+from .written import Changed, Tombstone, check_channels, conflict
 
 
 class Bulk:
@@ -67,7 +67,9 @@ class Bulk:
                 if document is not None and document.rev == revs[uid]:
                     loaded.append(document)
                 else:
-                    self.errors[uid] = _changed_since(uid)
+                    self.errors[uid] = conflict(
+                        uid, "somebody has written it since it was selected"
+                    )
             yield loaded
 
     # ---------------------------------------------------------------- writing
@@ -161,8 +163,8 @@ class Bulk:
                 prepared.append(prepare(document))
             except CouchbaseModelError as error:
                 self.errors[document.uid] = _not_allowed(document.uid, error)
-            except SyncGatewayConflict as conflict:
-                self.errors[document.uid] = conflict
+            except SyncGatewayConflict as error:
+                self.errors[document.uid] = error
         return prepared
 
     def write(self, documents: Sequence[Document]) -> list[Any]:
@@ -213,13 +215,6 @@ def _marked_deleted(document: Any) -> Any:
     document.st_deleted = True
     document.before_save()
     return document
-
-
-def _changed_since(uid: str) -> SyncGatewayConflict:
-    reason = "somebody has written it since it was selected"
-    return SyncGatewayConflict(
-        f"document {shown(uid)}: {reason}", status=409, error="conflict", reason=reason, uid=uid
-    )
 
 
 def _not_allowed(uid: str, error: CouchbaseModelError) -> SyncGatewayException:

@@ -7,7 +7,6 @@ from typing import Any
 from django.db import models
 from django.db.models.expressions import Col
 
-from .document import GATEWAY_KEYS
 from .fields import DictField
 
 
@@ -40,5 +39,5 @@ class ExtraField(DictField[dict[str, Any], dict[str, Any]]):
         if not isinstance(expression, Col):  # a key in it
             return found
         model: Any = self.model
-        declared = model.declared_keys() | GATEWAY_KEYS
-        return {key: item for key, item in found.items() if key not in declared}
+        undeclared: dict[str, Any] = model._plan().undeclared(found)
+        return undeclared

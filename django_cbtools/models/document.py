@@ -17,7 +17,6 @@ from .mismatches import mismatch
 #: Members of a document that are the gateway's, not the program's.
 GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
 DOC_TYPE = "doc_type"
-_NOT_GIVEN = {"uid", "rev", "pk", "extra"}
 
 
 class Stored(NamedTuple):
@@ -61,6 +60,11 @@ class DocumentJSON:
                 for name in (field.name, field.attname, "pk")
             )
         return cls._init_names_cache
+
+    @classmethod
+    def _is_given(cls, key: str) -> bool:
+        """Whether a form's data may have it for a field, under another name than its key."""
+        return key in cls._init_names() and key not in ("uid", "rev", "pk", "extra")
 
     @classmethod
     def _stored_fields(cls) -> tuple[Stored, ...]:
@@ -133,18 +137,17 @@ class DocumentJSON:
                 self._from_json(stored, rest.pop(stored.key))
         for key, value in rest.items():
             # A form has values by the fields' names; what a phone wrote under one is undeclared.
-            if not self._is_loading and key in self._init_names() - _NOT_GIVEN:
+            if not self._is_loading and self._is_given(key):
                 setattr(self, key, value)
             elif key not in GATEWAY_KEYS and key != DOC_TYPE:
                 self.extra[key] = value
 
     def _from_json(self, stored: Stored, raw: Any) -> None:
         value = raw
-        if stored.kind.from_json is not None and isinstance(raw, (str, int, float, list, dict)):
-            try:
-                value = stored.kind.from_json(raw)
-            except ValueError as error:
-                mismatch(self.uid, stored.field, error)
+        try:
+            value = stored.kind.read(raw)
+        except ValueError as error:
+            mismatch(self.uid, stored.field, error)
         setattr(self, stored.attname, value)
         self._remember(stored.attname, value, raw)
 

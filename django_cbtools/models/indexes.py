@@ -20,7 +20,8 @@ from django.utils.module_loading import autodiscover_modules
 
 from django_cbtools import conf
 
-from .base import CouchbaseModel, CouchbaseNestedModel
+from .base import CouchbaseModel
+from .registry import documents
 
 Document = type[CouchbaseModel]
 
@@ -117,10 +118,9 @@ def read_index(where: str, model: Any, item: Any) -> models.Index:
 
 
 def _declarations() -> Iterator[tuple[str, Document, Any]]:
-    for model in apps.get_models(include_auto_created=True):
-        if issubclass(model, CouchbaseModel) and not issubclass(model, CouchbaseNestedModel):
-            for index in _of_class(model):
-                yield model._meta.label, model, index
+    for model in documents():
+        for index in _of_class(model):
+            yield model._meta.label, model, index
     for where, model, item in declared_outside():
         yield where, _document(where, model), item
 

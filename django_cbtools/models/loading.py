@@ -100,7 +100,7 @@ class Plan:
                 else:
                     instance._from_json(stored, raw)
         is_whole = len(document) == len(raws) + (DOC_TYPE in document)
-        instance.extra = {} if is_whole else self._undeclared(document)
+        instance.extra = {} if is_whole else self.undeclared(document)
 
     def _fill_one_by_one(self, instance: DocumentJSON, document: Mapping[str, Any]) -> None:
         for stored, natural in zip(self._stored, self._natural, strict=True):
@@ -111,7 +111,7 @@ class Plan:
                 setattr(instance, stored.attname, raw)
             else:
                 instance._from_json(stored, raw)
-        instance.extra = self._undeclared(document)
+        instance.extra = self.undeclared(document)
 
     def _learn(self, types: tuple[type, ...]) -> bool:
         moments = {i for i, _ in self._moments}
@@ -123,7 +123,8 @@ class Plan:
             self._known.add(types)
         return found
 
-    def _undeclared(self, document: Mapping[str, Any]) -> dict[str, Any]:
+    def undeclared(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The members of a document that no field declares."""
         return {key: value for key, value in document.items() if key not in self._declared}
 
 

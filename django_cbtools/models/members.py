@@ -15,7 +15,6 @@ from .formfields import MembersFormField
 Problems: TypeAlias = Iterator[ValidationError]
 
 _LOCATED = "%(path)s: %(problem)s"
-_JSON_TYPES = (str, int, float, list, dict)
 
 
 class Members:
@@ -159,11 +158,8 @@ def is_located(error: ValidationError) -> bool:
 
 def read(field: values.Field, raw: Any) -> Any:
     """What JSON is, as a value of a field; as it is, where the field cannot read it."""
-    from_json = values.kind(field).from_json
-    if raw is None or from_json is None or not isinstance(raw, _JSON_TYPES):
-        return raw
     try:
-        return from_json(raw)
+        return values.kind(field).read(raw)
     except ValueError:
         return raw
 

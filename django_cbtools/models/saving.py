@@ -127,6 +127,7 @@ class DocumentSaving(DocumentJSON):
             raise ValueError("Cannot force an update in save() with no primary key.")
 
     def _fields(self, names: frozenset[str]) -> list[Any]:
+        """The fields that have these names, or attributes."""
         return [
             field
             for field in self._meta.concrete_fields

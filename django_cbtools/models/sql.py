@@ -14,13 +14,19 @@ from . import values
 from .member_lookups import may_lack
 
 
+def holds_documents(connection: Any) -> bool:
+    """Whether documents can be queried there. Another alias may be able to hold some, but they
+    would be others."""
+    is_theirs = connection.alias == conf.document_alias()
+    return is_theirs and hasattr(connection.ops, "reads_documents")
+
+
 def check_holds_documents(connection: Any) -> None:
     """NotSupportedError where a query that is asked elsewhere is about documents too."""
-    alias = conf.document_alias()
-    if connection.alias != alias or not hasattr(connection.ops, "reads_documents"):
+    if not holds_documents(connection):
         raise NotSupportedError(
             f"A query in the database {connection.alias!r} cannot join documents, nor have a "
-            f"subquery of them: they are in {alias!r}. {IN_TWO_STEPS}"
+            f"subquery of them: they are in {conf.document_alias()!r}. {IN_TWO_STEPS}"
         )
 
 
@@ -49,15 +55,13 @@ class DocumentQuery(sql.Query):
     def get_compiler(
         self, using: str | None = None, connection: Any = None, elide_empty: bool = True
     ) -> Any:
-        alias = conf.document_alias()
-        asked = connection or connections[using or alias]
+        asked = connection or connections[using or conf.document_alias()]
         if connection is not None:
             check_holds_documents(connection)
-        # Another alias may be able to hold documents, but they would be others.
-        if not hasattr(asked.ops, "reads_documents") or asked.alias != alias:
+        elif not holds_documents(asked):
             raise ImproperlyConfigured(
-                f"Documents cannot be queried in {asked.alias!r}. They are in {alias!r}, whose "
-                f"ENGINE has to be {conf.EMBEDDED_ENGINE!r}; "
+                f"Documents cannot be queried in {asked.alias!r}. They are in "
+                f"{conf.document_alias()!r}, whose ENGINE has to be {conf.EMBEDDED_ENGINE!r}; "
                 "where that is not 'default', set DATABASE_ROUTERS = "
                 "['django_cbtools.routers.DocumentRouter']. Without an ORM for them, documents are "
                 "loaded by uid or by views."

@@ -14,6 +14,8 @@ from django.db.models import UniqueConstraint
 
 from django_cbtools import conf
 
+from .sql import holds_documents
+
 
 class UniqueKey(UniqueConstraint):
     """Values that no two documents have, whoever saves them at the same time.
@@ -70,4 +72,4 @@ class ValidatedUniqueness:
 
 def can_be_asked() -> bool:
     """Whether there is an ORM for documents."""
-    return hasattr(connections[conf.document_alias()].ops, "reads_documents")
+    return holds_documents(connections[conf.document_alias()])

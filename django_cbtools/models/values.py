@@ -61,6 +61,13 @@ class Kind:
     #: SQL for what is only shown, where ``sql`` is less exact.
     exact: str | None = None
 
+    def read(self, raw: Any) -> Any:
+        """The value that JSON is; what is null, or no JSON, as it is. ValueError where the type
+        has no such value."""
+        if self.from_json is None or not isinstance(raw, (str, int, float, list, dict)):
+            return raw
+        return self.from_json(raw)
+
     def written(self, field: Field, value: Any) -> Any:
         """What a value of a field is in JSON; raises what ``get_prep_value()`` does, or else
         ValueError, TypeError or ArithmeticError."""

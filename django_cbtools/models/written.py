@@ -95,12 +95,16 @@ def _current(document: DocumentSaving) -> dict[str, Any]:
     uid = document.get_uid()
     row = SyncGateway.all_docs([uid])["rows"][0]
     if "doc" not in row or row["value"]["rev"] != document.rev:
-        reason = f"{document.rev} is not its revision"
-        raise SyncGatewayConflict(
-            f"document {shown(uid)}: {reason}", status=409, error="conflict", reason=reason, uid=uid
-        )
+        raise conflict(uid, f"{document.rev} is not its revision")
     found: dict[str, Any] = row["doc"]
     return found
+
+
+def conflict(uid: str, reason: str) -> SyncGatewayConflict:
+    """A conflict that is seen before the gateway is asked to write."""
+    return SyncGatewayConflict(
+        f"document {shown(uid)}: {reason}", status=409, error="conflict", reason=reason, uid=uid
+    )
 
 
 def check_channels(channels: Any) -> None:

@@ -9,9 +9,8 @@ from django.apps import AppConfig, apps
 from django.core.management.commands import dumpdata
 from django.db import connections
 
-from django_cbtools import conf
-from django_cbtools.checks.documents import documents
-from django_cbtools.models import CouchbaseNestedModel
+from django_cbtools.models.registry import documents
+from django_cbtools.models.sql import holds_documents
 
 
 class Command(dumpdata.Command):
@@ -21,14 +20,9 @@ class Command(dumpdata.Command):
     """
 
     def handle(self, *app_labels: str, **options: Any) -> None:
-        if _has_documents(options["database"]):
+        if holds_documents(connections[options["database"]]):
             app_labels = tuple(_labels(app_labels))
         super().handle(*app_labels, **options)
-
-
-def _has_documents(alias: str) -> bool:
-    is_theirs = alias == conf.document_alias()
-    return is_theirs and hasattr(connections[alias].ops, "reads_documents")
 
 
 def _labels(app_labels: Sequence[str]) -> Iterator[str]:
@@ -46,6 +40,5 @@ def _models_with_documents(config: AppConfig) -> list[Any]:
     """
     by_type: dict[str, Any] = {}
     for model in documents([config]):
-        if not issubclass(model, CouchbaseNestedModel):
-            by_type.setdefault(model.type_name(), model)
+        by_type.setdefault(model.type_name(), model)
     return [*config.get_models(), *by_type.values()] if by_type else []
