@@ -402,6 +402,27 @@ def test_clean_exit(more, status):
             assert output == "['a', 'b']\n"
 
 
+IN_A_THREAD = """
+import threading
+from django_cbtools.embedded import javascript
+
+def run():
+    with javascript.engine(javascript.SYNC) as engine:
+        for _ in range(10):
+            engine.call("run", "function () { for (var i = 0; i < 3000; i++); }", {}, None, None)
+
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
+
+def test_a_thread_that_is_older_than_v8_may_close_it():
+    # It is the main thread that closes the engines at exit. V8 would end the process where the
+    # processor has memory protection keys.
+    run("-c", IN_A_THREAD)
+
+
 def test_importing_does_not_start_v8():
     program = (
         "import sys\n"

@@ -29,6 +29,9 @@ SYNC = "sync.js"
 #: How long (seconds) and how large (bytes) a run may be.
 TIME_LIMIT = 2.0
 MEMORY_LIMIT = 256 * 1024 * 1024
+#: Where the processor has memory protection keys, V8 lets only threads that are younger than itself
+#: touch its code: another thread that closes a context, or makes one, ends the whole process.
+_FLAGS = ("--no-memory-protection-keys",)
 
 
 class JavaScriptError(Exception):
@@ -52,12 +55,13 @@ class Engine:
 
     def __init__(self, script: str) -> None:
         try:
-            from py_mini_racer import MiniRacer
+            from py_mini_racer import DEFAULT_V8_FLAGS, MiniRacer, init_mini_racer
         except ImportError as error:
             raise ImproperlyConfigured(
                 "Views and sync functions of the embedded gateway run in V8: "
                 "pip install 'django-cbtools[embedded]'."
             ) from error
+        init_mini_racer(flags=(*DEFAULT_V8_FLAGS, *_FLAGS), ignore_duplicate_init=True)
         self.known: dict[Any, Any] = {}
         self.full = False
         self._context: MiniRacer = MiniRacer()
