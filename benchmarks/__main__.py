@@ -99,7 +99,7 @@ def raw_view() -> float:
     from django.db import connection
     from py_mini_racer import MiniRacer
 
-    from django_cbtools.embedded.index import BATCH
+    from django_cbtools.embedded.views.index import BATCH
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT uid, body FROM cbtools_documents ORDER BY sequence")

@@ -49,7 +49,7 @@ def main() -> None:
 
     django.setup()
     put_meters()
-    from django_cbtools.embedded.server import Server
+    from django_cbtools.embedded.server.server import Server
 
     server = Server("127.0.0.1", 0, 0)
     server.start()

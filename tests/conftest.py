@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
-from django_cbtools.embedded.server import Server
+from django_cbtools.embedded.server.server import Server
 from django_cbtools.sync_gateway import SyncGateway
 
 # How long anything takes says more of the machine than of the library.

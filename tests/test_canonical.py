@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cbtools.embedded import canonical
+from django_cbtools import canonical
 
 EXAMPLES = json.loads(
-    (Path(__file__).parent / "transcripts" / "rev-digest-examples.json").read_text("utf-8")
+    (Path(__file__).parent / "gateway/transcripts/rev-digest-examples.json").read_text("utf-8")
 )["examples"]
 
 json_values = st.recursive(

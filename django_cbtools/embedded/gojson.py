@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from . import canonical
+from django_cbtools import canonical
+
 from .errors import GatewayError, bad_request
 
 _PLACES = {

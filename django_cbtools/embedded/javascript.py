@@ -23,9 +23,9 @@ from django.core.exceptions import ImproperlyConfigured
 if TYPE_CHECKING:
     from py_mini_racer import MiniRacer
 
-#: What a context begins with.
-VIEWS = "engine.js"
-SYNC = "sync.js"
+#: What a context begins with: scripts of the rooms that use it.
+VIEWS = "views/engine.js"
+SYNC = "documents/sync.js"
 #: How long (seconds) and how large (bytes) a run may be.
 TIME_LIMIT = 2.0
 MEMORY_LIMIT = 256 * 1024 * 1024
@@ -66,7 +66,7 @@ class Engine:
         self.full = False
         self._context: MiniRacer = MiniRacer()
         self._context.set_hard_memory_limit(MEMORY_LIMIT)
-        source = Path(__file__).with_name(script).read_text(encoding="utf-8")
+        source = (Path(__file__).parent / script).read_text(encoding="utf-8")
         self._function: Any = self._context.eval(source)
 
     def call_text(self, text: str, time_limit: float | None = None) -> str:

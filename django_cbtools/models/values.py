@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from django.db import models
 from django.utils import dateparse
 
-from django_cbtools.embedded import canonical
+from django_cbtools import canonical
 
 from . import conversions as to
 from .conversions import Unreadable

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from django_cbtools import conf
 from django_cbtools.exceptions import SyncGatewayBadRequest, SyncGatewayUnavailable
 
+from .options import ADMIN, PUBLIC
 from .quoting import quote_name, quote_uid
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-PUBLIC = "public"
-ADMIN = "admin"
 #: What is asked by POST because the question is long.
 _READS = frozenset(("_all_docs", "_bulk_get", "_changes", "_revs_diff"))
 

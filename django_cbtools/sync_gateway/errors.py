@@ -20,8 +20,8 @@ from django_cbtools.exceptions import (
     shown,
 )
 
-from .client import ADMIN
 from .deadline import remaining
+from .options import ADMIN
 from .transport import SETTINGS, Address, AnswerTooLarge
 
 PROXY = "the proxy that the environment names (http_proxy, https_proxy) cannot be used"

@@ -12,9 +12,9 @@ from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from django_cbtools import conf
+from django_cbtools.embedded.api.gateway import respond
 from django_cbtools.embedded.errors import GatewayError
-from django_cbtools.embedded.gateway import respond
-from django_cbtools.embedded.http import Call
+from django_cbtools.embedded.http.messages import Call
 
 #: The addresses are ``http+embedded://public/...`` and ``http+embedded://admin/...``: requests
 #: takes care of queries only where the scheme begins so.

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from django_cbtools.embedded import canonical
+from django_cbtools import canonical
 from django_cbtools.exceptions import (
     SyncGatewayAnswerLost,
     SyncGatewayConflict,

@@ -1,4 +1,4 @@
-"""SYNC_GATEWAY_OPTIONS, checked."""
+"""The gateway's two ports, and SYNC_GATEWAY_OPTIONS, checked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+#: The gateway's ports.
+PUBLIC = "public"
+ADMIN = "admin"
 #: Options of the embedded gateway, which has no client's.
 _OTHERS = frozenset(("cors",))
 

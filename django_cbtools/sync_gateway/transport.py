@@ -23,10 +23,9 @@ from requests.utils import get_auth_from_url, get_netrc_auth
 from django_cbtools import conf
 
 from . import certificates
-from .client import ADMIN, PUBLIC
 from .connections import Adapter
 from .deadline import remaining
-from .options import Options
+from .options import ADMIN, PUBLIC, Options
 
 SETTINGS = {PUBLIC: "SYNC_GATEWAY_URL", ADMIN: "SYNC_GATEWAY_ADMIN_URL"}
 _CHUNK = 64 * 1024

@@ -11,7 +11,8 @@ from django.core.management.color import Style
 from django.db.backends.sqlite3 import operations
 from django.db.models.expressions import Col
 
-from django_cbtools.embedded import canonical, schema
+from django_cbtools import canonical
+from django_cbtools.embedded import schema
 
 
 class DatabaseOperations(operations.DatabaseOperations):

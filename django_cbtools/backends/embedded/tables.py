@@ -8,8 +8,7 @@ import secrets
 from functools import lru_cache
 from typing import Any
 
-from django_cbtools import conf
-from django_cbtools.embedded import canonical
+from django_cbtools import canonical, conf
 from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
 

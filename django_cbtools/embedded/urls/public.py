@@ -1,6 +1,6 @@
 """The gateway's public API."""
 
-from django_cbtools.embedded.http import PUBLIC_PORT
-from django_cbtools.embedded.site import urlpatterns as _urlpatterns
+from ..http.messages import PUBLIC_PORT
+from ..server.site import urlpatterns as _urlpatterns
 
 urlpatterns = _urlpatterns(PUBLIC_PORT)

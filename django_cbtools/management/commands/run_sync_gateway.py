@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_cbtools import conf
-from django_cbtools.embedded.server import Server
+from django_cbtools.embedded.server.server import Server
 
 
 class Command(BaseCommand):

@@ -1,0 +1,168 @@
+"""REST: attachments, by their own addresses."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import re
+from typing import Any
+
+from django_cbtools import canonical
+
+from ..documents import attachments, documents
+from ..documents.documents import Document
+from ..documents.writes import Edit
+from ..errors import GatewayError, conflict, missing
+from ..http.messages import ADMIN_PORT, Answer, Call, document_path, header_value
+from ..http.sniffing import sniff
+from . import edits, rendering
+from .documents import read, save_one, written
+
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+#: What ends a media type; browsers are not of one mind.
+_TYPE_END = re.compile(r"[;,(\s]")
+
+
+def get_attachment(call: Call) -> Answer:
+    uid, name = _place(call)
+    meta = read(call, uid, call.query.get("rev", "")).attachments.get(name)
+    if meta is None:
+        raise missing(f"missing attachment {name}")
+    content = attachments.content(call.database, meta)
+    if call.flag("meta"):
+        return call.json({**meta, "key": _key(uid, content.digest)})
+    headers = {"Accept-Ranges": "bytes"}
+    start, end = asked_range(call.headers.get("range", ""), content.length)
+    if end - start < content.length:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{content.length}"
+    part = attachments.Content(call.database, content.digest, start, end)
+    headers |= {"Etag": f'"{content.digest}"', **_type_headers(call, meta, part)}
+    answer = Answer(206 if "Content-Range" in headers else 200, headers=headers, listed=True)
+    return rendering.fill(answer, [part], part.length)
+
+
+def put_attachment(call: Call) -> Answer:
+    uid, name = _place(call)
+    start = edits.occ(edits.asked_revision(call))
+    meta = {"content_type": call.headers.get("content-type") or "application/octet-stream"}
+    with contextlib.ExitStack() as files:
+        upload = edits.upload(call.pieces(), files)
+        try:
+            document = read(call, uid, start.rev or start.cv)
+        except GatewayError as error:
+            if error.status != 404:
+                raise
+            # As in CouchDB: the attachment makes the document.
+            edit = Edit(uid, {"_attachments": {name: meta}}, *start, uploads={name: upload})
+        else:
+            _check_start(start)
+            held = {**document.stubs(), name: meta}
+            edit = Edit(uid, _body(document, held), document.rev, uploads={name: upload})
+        return written(call, save_one(call, edit), 201)
+
+
+def delete_attachment(call: Call) -> Answer:
+    uid, name = _place(call)
+    start = edits.occ(edits.asked_revision(call))
+    try:
+        document = read(call, uid, start.rev or start.cv)
+    except GatewayError as error:
+        if error.status != 404:
+            raise
+        if start != edits.Occ() and documents.find(call.database, [uid]):
+            raise conflict("Incorrect revision ID specified") from None
+        raise missing("Document specified is not found") from None
+    _check_start(start)
+    held = document.stubs()
+    if held.pop(name, None) is None:
+        raise missing(f"Attachment {name} is not found")
+    return written(call, save_one(call, Edit(uid, _body(document, held), document.rev)), 200)
+
+
+def _place(call: Call) -> tuple[str, str]:
+    """The document that a path names, and the attachment.
+
+    Raises a 404 GatewayError where a write might be meant for a document with a slash in its id.
+    """
+    if not call.is_raw and call.method in ("PUT", "DELETE"):
+        raise missing("This server does not say whether a slash in the path was escaped")
+    uid, name = document_path(call.names["doc"], call.names["attachment"])
+    call.log_in()
+    return documents.check_id(uid), name
+
+
+def _check_start(start: edits.Occ) -> None:
+    if start == edits.Occ():
+        raise conflict("Cannot modify attachments without a specific rev ID")
+
+
+def _body(document: Document, held: dict[str, Any]) -> dict[str, Any]:
+    """What a document's next revision is to be, which has other attachments."""
+    body: dict[str, Any] = canonical.loads(document.body)[0]
+    return {**document.members(), **body, "_attachments": held}
+
+
+def _key(uid: str, digest: str) -> str:
+    """Where a real gateway keeps an attachment."""
+    name = base64.b64encode(hashlib.sha256(uid.encode()).digest()).decode()
+    return f"_sync:att{attachments.VERSION}:{name}:{digest}"
+
+
+def asked_range(header: str, length: int) -> tuple[int, int]:
+    """From which byte to which (exclusive) a Range header asks for; all where it says nothing.
+
+    Raises a 416 GatewayError where there is nothing of that. The rules are a real gateway's
+    (15-attachments.json): what is no range of bytes is passed over.
+    """
+    found = _RANGE.fullmatch(header)
+    if not found or not (found[1] or found[2]):
+        return 0, length
+    unsatisfiable = GatewayError(416, "", {"Accept-Ranges": "bytes"})
+    if not found[1]:
+        if not _number(found[2]):
+            raise unsatisfiable
+        return max(0, length - _number(found[2])), length
+    start = _number(found[1])
+    end = _number(found[2]) + 1 if found[2] else length
+    if end <= start and found[2]:
+        return 0, length
+    if start >= length:
+        raise unsatisfiable
+    return start, min(end, length)
+
+
+def _number(digits: str) -> int:
+    # Python reads no more than some thousands of digits.
+    digits = digits.lstrip("0")
+    return int(digits[:30] or "0")
+
+
+def _type_headers(call: Call, meta: dict[str, Any], content: attachments.Content) -> dict[str, str]:
+    """How an attachment is to be read, and that browsers must not run it."""
+    headers = {"X-Content-Type-Options": "nosniff"}
+    encoding = meta.get("encoding")
+    content_type = header_value(meta.get("content_type", ""))
+    if "content_type" in meta:
+        headers["Content-Type"] = content_type
+    elif content.length and not isinstance(encoding, str):
+        headers["Content-Type"] = sniff(content.read(512))
+    if call.port == ADMIN_PORT or (
+        _is_active(content_type) and not call.database.option("serve_insecure_attachment_types")
+    ):
+        headers["Content-Disposition"] = "attachment"
+    if isinstance(encoding, str):
+        if call.query.get("content_encoding") in (None, "", "true"):
+            headers["Content-Encoding"] = header_value(encoding)
+        else:
+            headers["X-Content-Encoding"] = header_value(encoding)
+            headers["Content-Type"] = "application/gzip"
+    return headers
+
+
+def _is_active(content_type: str) -> bool:
+    """Whether a browser might show it as a part of the site, scripts and all."""
+    first, *others = _TYPE_END.split(content_type.lower())
+    return not first or any(
+        name == "text/html" or name.endswith("xml") for name in (first, *others)
+    )

@@ -1,0 +1,224 @@
+"""REST: documents in bulk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django_cbtools import canonical
+
+from ..documents import documents, local, writes
+from ..documents.documents import Document
+from ..documents.writes import Edit, Saved
+from ..errors import GatewayError, bad_request
+from ..http.messages import PUBLIC_PORT, Answer, Call
+from . import edits, rendering
+from .documents import read
+from .multipart import Section
+from .rendering import Wish
+
+
+def bulk_docs(call: Call) -> Answer:
+    call.log_in()
+    body = call.object()
+    docs = body.get("docs")
+    if not isinstance(docs, list):
+        raise bad_request("missing 'docs' property")
+    if not all(isinstance(doc, dict) for doc in docs):
+        raise bad_request("Document body must be JSON")
+    is_new = body.get("new_edits") is not False
+    # As on a real gateway, local documents come last.
+    others = [doc for doc in docs if _is_local(doc)]
+    rows: list[dict[str, Any] | Edit] = [
+        _bulk_edit(doc, is_new=is_new) for doc in docs if not _is_local(doc)
+    ]
+    wanted = [row for row in rows if isinstance(row, Edit)]
+    saved = iter(zip(wanted, writes.save(call.database, wanted, call.log_in()), strict=True))
+    answer = [row if isinstance(row, dict) else _bulk_row(*next(saved)) for row in rows]
+    return call.json([*answer, *(local.row(call.database, doc) for doc in others)], 201)
+
+
+def _is_local(doc: dict[str, Any]) -> bool:
+    uid = doc.get("_id")
+    return isinstance(uid, str) and uid.startswith(local.PREFIX)
+
+
+def bulk_get(call: Call) -> Answer:
+    """Documents, each as a part of a multipart body (11-bulk-get.json)."""
+    call.log_in()
+    wish = Wish.of(call)
+    docs = call.object().get("docs")
+    if not isinstance(docs, list):
+        raise bad_request("missing 'docs' property")
+    if not call.accepts("multipart/"):
+        raise GatewayError(406, "Response is multipart")
+    return rendering.multipart_answer("mixed", (_section(call, doc, wish) for doc in docs))
+
+
+def all_docs(call: Call) -> Answer:
+    if call.port == PUBLIC_PORT and call.database.option("disable_public_all_docs"):
+        raise GatewayError(403, "public access to _all_docs is disabled for this database")
+    reader = call.log_in()
+    sequence = call.database.sequence
+    limit = re.fullmatch(r"[0-9]{1,18}", call.query.get("limit", ""))
+    most = int(limit[0]) if limit else 0
+    keys = _asked_keys(call)
+    if keys is None:
+        found: Iterable[tuple[str, Document | None]] = (
+            (document.uid, document)
+            for document in documents.select(
+                call.database, start=_bound(call, "startkey"), end=_bound(call, "endkey")
+            )
+            if reader.may_read(document.channels)
+        )
+    else:
+        known = documents.find(call.database, keys) if keys else {}
+        found = ((key, known.get(key)) for key in keys)
+    rows = []
+    for key, document in found:
+        rows.append(_row(call, key, document, by_key=keys is not None))
+        if len(rows) == most:
+            break
+    # The white space is the gateway's own: HEAD says how long the answer is.
+    text = (
+        '{"rows":[\n' + ",".join(row + "\n" for row in rows)
+        + f'],"total_rows":{len(rows)},"update_seq":{sequence}}}\n'
+    )  # fmt: skip
+    answer = Answer.json(text)
+    answer.listed = True
+    return answer
+
+
+def _bulk_edit(doc: dict[str, Any], *, is_new: bool) -> Edit | dict[str, Any]:
+    """A document of a batch, or the row that refuses it."""
+    given = doc.get("_id")
+    uid = given if isinstance(given, str) else ""
+    try:
+        if is_new and not isinstance(given, str):
+            return edits.creation(doc)
+        edit = edits.edit(uid, doc) if is_new else edits.revision(uid, doc)
+        documents.check_id(uid)
+        return edit
+    except GatewayError as error:
+        return _error_row(uid, error)
+
+
+def _bulk_row(edit: Edit, result: Saved | GatewayError) -> dict[str, Any]:
+    if isinstance(result, GatewayError):
+        return _error_row(edit.uid, result)
+    if not result.cv:
+        return {"id": result.uid, "rev": result.rev}
+    return {"cv": result.cv, "id": result.uid, "rev": result.winner}
+
+
+def _error_row(uid: str, error: GatewayError) -> dict[str, Any]:
+    row = {"error": error.row_error, "id": uid, "reason": error.reason, "status": error.status}
+    return row if uid else {key: value for key, value in row.items() if key != "id"}
+
+
+def _section(call: Call, doc: Any, wish: Wish) -> Section:
+    """The part that answers an item of `_bulk_get`."""
+    doc = doc if isinstance(doc, dict) else {}
+    uid = doc["id"] if isinstance(doc.get("id"), str) else ""
+    rev = "" if doc.get("rev") is None else doc["rev"]
+    row: dict[str, Any] = {"id": uid}
+    if isinstance(rev, str) and rev:
+        row["rev"] = rev
+    try:
+        if not uid or not isinstance(rev, str):
+            raise bad_request("Invalid doc/rev ID in _bulk_get")
+        document = read(call, uid, rev)
+        members = rendering.members(call.database, document, _item_wish(call, doc, wish))
+    except GatewayError as error:
+        row.update(error=error.row_error, reason=error.reason, status=error.status)
+        return rendering.error_section(row)
+    return rendering.mixed(document, members, packed=rendering.packs(call))
+
+
+def _item_wish(call: Call, doc: dict[str, Any], wish: Wish) -> Wish:
+    """What is asked for with an item; raises a 400 GatewayError.
+
+    A limit that is none is passed over, as on a real gateway (11-bulk-get.json).
+    """
+    since = _strings(doc, "atts_since")
+    if wish.since is not None:
+        wish = wish._replace(since=since or ())
+    if not call.flag("revs"):
+        return wish
+    limit = doc.get("revs_limit")
+    if isinstance(limit, int) and limit >= 0:
+        wish = wish._replace(history=limit)
+    known = _strings(doc, "revs_from")
+    return wish._replace(known=(since if known is None else known) or ())
+
+
+def _strings(doc: dict[str, Any], name: str) -> list[str] | None:
+    strings = doc.get(name)
+    if name in doc and not (
+        isinstance(strings, list) and all(isinstance(item, str) for item in strings)
+    ):
+        raise bad_request(f"{name} must be a string array")
+    return strings
+
+
+# ------------------------------------------------------------------- listing
+
+
+def _asked_keys(call: Call) -> list[str] | None:
+    if call.method == "POST":
+        keys = call.object().get("keys")
+        problem = "Bad/missing keys"
+    elif "keys" in call.query:
+        try:
+            keys = canonical.loads(call.query["keys"])[0]
+        except ValueError:
+            keys = None
+        problem = "Bad keys"
+    else:
+        return None
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise bad_request(problem)
+    return keys
+
+
+def _bound(call: Call, name: str) -> str | None:
+    """A key as JSON, or bare."""
+    text = call.query.get(name)
+    if not text:
+        return None
+    try:
+        value = canonical.loads(text)[0]
+    except ValueError:
+        return text
+    return value if isinstance(value, str) else text
+
+
+def _row(call: Call, key: str, document: Document | None, *, by_key: bool) -> str:
+    """A row of _all_docs as JSON."""
+    reader = call.log_in()
+    if document is not None and not reader.may_read(document.channels):
+        return canonical.dumps({"key": key, "error": "forbidden", "status": 403})
+    if document is None or document.deleted:
+        status = 400 if key.startswith("_") or not key else 404
+        error = "bad_request" if status == 400 else "not_found"
+        return canonical.dumps({"key": key, "error": error, "status": status})
+    value: dict[str, Any] = {"rev": document.rev}
+    if not by_key:
+        value["cv"] = document.cv
+    if call.flag("channels") and document.channels:
+        value["channels"] = reader.visible(document.channels)
+    name = canonical.dumps(key)
+    row = f'{{"key":{name},"id":{name},"value":{canonical.dumps(value)}'
+    if call.flag("include_docs"):
+        members = document.members()
+        del members["_cv"]
+        if call.flag("revs"):
+            members["_revisions"] = document.revisions()
+        if document.attachments:
+            # As on a real gateway: here they have the member "ver".
+            members["_attachments"] = document.attachments
+        row += f',"doc":{document.text(members)}'
+    if call.flag("update_seq") and not by_key:
+        row += f',"update_seq":{document.sequence}'
+    return row + "}"

@@ -1,0 +1,67 @@
+"""REST, for administrators: which channels a document has left, and what is in a channel."""
+
+from __future__ import annotations
+
+from django.utils.html import escape
+
+from django_cbtools import canonical
+
+from .. import gojson
+from ..documents import documents, memberships
+from ..errors import GatewayError, bad_request, missing
+from ..feed import changelog
+from ..feed.sequences import LAST
+from ..http.messages import Answer, Call, document_id, unescape
+
+
+def channel_history(call: Call) -> Answer:
+    """The channels that a document has left, and at which sequences."""
+    document = documents.current(call.database, document_id(call.names["doc"]))
+    return call.json(canonical.dumps(memberships.left(document)))
+
+
+def compact_channel_history(call: Call) -> Answer:
+    """Forget the older part of it."""
+    uid = document_id(call.names["doc"])
+    try:
+        sequence = call.object().get("seq") or 0
+        if type(sequence) is not int or sequence < 0:
+            what = f"number {sequence}" if type(sequence) is int else gojson.kind(sequence)
+            raise bad_request(
+                f"Bad JSON: json: cannot unmarshal {what} into Go struct field "
+                "CompactDocChannelHistoryRequest.seq of type uint64"
+            )
+    except GatewayError as error:
+        raise bad_request(f"invalid JSON: {error}") from None
+    if not sequence:
+        raise bad_request("missing seq")
+    names = memberships.forget(call.database, uid, sequence)
+    return call.json(canonical.dumps({"compacted_channels": names}))
+
+
+def dump_channel(call: Call) -> Answer:
+    """What is in a channel, as a page."""
+    name = unescape(call.names["channel"])
+    since = call.integer("since") or 0
+    changes = list(changelog.read(call.database, [name], since, LAST, live=True))
+    if not changes:
+        raise missing("no such channel")
+    title = escape(f"/{call.database.name}: “{name}” Channel")
+    rows = "".join(map(_row, changes))
+    page = (
+        f"<!DOCTYPE html><html><head><title>{title}</title></head><body>\n"
+        f"\t\t<h1>{title}</h1><code>\n"
+        f"\t\t<p>Since = {changes[0].sequence - 1}</p>\n"
+        "\t\t<table border=1>\n"
+        "\t\t\t<tr><th>Seq</th><th>Doc</th><th>Rev</th><th>Flags</th></tr>\n"
+        f"{rows}</table>\n</code></html></body>"
+    )
+    return Answer(200, page.encode(), {"Content-Type": 'text/html; charset="UTF-8"'})
+
+
+def _row(change: changelog.Change) -> str:
+    flags = documents.DELETED * change.deleted | documents.BRANCHED * change.branched
+    return (
+        f"\t<tr><td>{change.sequence}</td><td>{escape(change.uid)}</td>"
+        f"<td>{escape(change.rev)}</td><td>{flags:08b}</td></tr>\n"
+    )

@@ -1,0 +1,161 @@
+"""REST: documents, one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.utils.encoding import iri_to_uri
+
+from django_cbtools import canonical
+
+from ..documents import documents, writes
+from ..documents.attachments import Piece
+from ..documents.documents import Document
+from ..documents.writes import Edit, Saved
+from ..errors import GatewayError, bad_request, missing
+from ..http.messages import Answer, Call, document_id
+from . import edits, rendering
+from .multipart import Section
+from .rendering import Wish
+
+
+def read(call: Call, uid: str, rev: str = "") -> Document:
+    """A document, or a revision of it, as far as he who asks may see it.
+
+    Raises a 404 or 403 GatewayError.
+    """
+    document = (
+        documents.revision(call.database, uid, rev)
+        if rev
+        else documents.current(call.database, uid)
+    ).shown_to(call.log_in(), asked=bool(rev))
+    if document.deleted and not rev:
+        raise missing("deleted")
+    return document
+
+
+def get_document(call: Call) -> Answer:
+    uid = document_id(call.names["doc"])
+    rev = call.query.get("rev", "")
+    if call.query.get("open_revs"):
+        if rev:
+            raise bad_request("cannot specify both 'rev' and 'open_revs' query parameters")
+        return _open_revisions(call, uid)
+    wish = Wish.of(call)
+    document = read(call, uid, rev)
+    etag = {"Etag": f'"{rev or document.rev}"'}
+    members = rendering.members(call.database, document, wish)
+    shows_attachments = wish.since is not None and "_attachments" in members
+    if call.accepts("multipart/") and (shows_attachments or not call.accepts("application/json")):
+        parts = rendering.related(document, members, packed=rendering.packs(call))
+        return rendering.multipart_answer("related", parts, etag)
+    pieces = rendering.as_json(document, members)
+    return rendering.fill(call.json("", headers=etag), pieces, rendering.length(pieces))
+
+
+def _open_revisions(call: Call, uid: str) -> Answer:
+    """Revisions of a document with their attachments: those that are named, or all leaves."""
+    wish = Wish.of(call)._replace(since=())
+    if call.query["open_revs"] == "all":
+        revs: Sequence[str] = documents.current(call.database, uid).tree.leaves()
+    else:
+        try:
+            revs = call.strings("open_revs") or ()
+        except GatewayError:
+            raise bad_request("bad open_revs") from None
+    if call.accepts("multipart/"):
+        sections = (_section(call, uid, rev, wish) for rev in revs)
+        return rendering.multipart_answer("mixed", sections)
+    rows = _rows(call, uid, revs, wish)
+    return rendering.fill(Answer.json(""), itertools.chain([b"[\n"], rows, [b"]"]))
+
+
+def _section(call: Call, uid: str, rev: str, wish: Wish) -> Section:
+    try:
+        document = read(call, uid, rev)
+        return rendering.mixed(document, rendering.members(call.database, document, wish))
+    except GatewayError:
+        return rendering.error_section({"missing": rev})
+
+
+def _rows(call: Call, uid: str, revs: Iterable[str], wish: Wish) -> Iterator[Piece]:
+    separator = b""
+    for rev in revs:
+        try:
+            document = read(call, uid, rev)
+            members = rendering.members(call.database, document, wish)
+            row = [b'{"ok":', *rendering.as_json(document, members), b"}"]
+        except GatewayError:
+            row = [canonical.dumps({"missing": rev}).encode()]
+        yield from [separator, *row, b"\n"]
+        separator = b","
+
+
+def put_document(call: Call) -> Answer:
+    uid = document_id(call.names["doc"])
+    call.log_in()
+    with contextlib.ExitStack() as files:
+        body, uploads = edits.body(call, files)
+        given = body.get("_id")
+        if isinstance(given, str) and given != uid:
+            raise bad_request(
+                "The document ID provided in the body does not match the document ID in the path"
+            )
+        documents.check_id(uid)
+        if call.query.get("new_edits") == "false":
+            saved = save_one(call, edits.revision(uid, body, uploads))
+            return written(call, saved, 201, etag=False)
+        asked = edits.asked_revision(call)
+        edits.check_asked(body, asked)
+        edit = edits.edit(uid, body, asked, uploads)
+        return written(call, save_one(call, edit), 201)
+
+
+def post_document(call: Call) -> Answer:
+    call.log_in()
+    with contextlib.ExitStack() as files:
+        body, uploads = edits.body(call, files)
+        saved = save_one(call, edits.creation(body, uploads))
+    return written(call, saved, 200, {"Location": iri_to_uri(saved.uid)})
+
+
+def delete_document(call: Call) -> Answer:
+    uid = document_id(call.names["doc"])
+    call.log_in()
+    documents.check_id(uid)
+    try:
+        start = edits.occ(edits.asked_revision(call))
+    except GatewayError as error:
+        if error.status != 400:
+            raise
+        raise GatewayError(
+            500, f"Internal error: couldn't get OCC value from request: 400 {error.reason}"
+        ) from None
+    saved = save_one(call, Edit(uid, {"_deleted": True}, *start))
+    return written(call, saved, 200, etag=False)
+
+
+def save_one(call: Call, edit: Edit) -> Saved:
+    """Write a document; raises the GatewayError that says why it is refused."""
+    (result,) = writes.save(call.database, [edit], call.log_in())
+    if isinstance(result, GatewayError):
+        raise result
+    return result
+
+
+def written(
+    call: Call,
+    saved: Saved,
+    status: int,
+    headers: dict[str, str] | None = None,
+    *,
+    etag: bool = True,
+) -> Answer:
+    """The answer to a write."""
+    body = {"id": saved.uid, "ok": True, "rev": saved.rev, "cv": saved.cv}
+    if not saved.cv:
+        del body["cv"]
+    tag = {"Etag": f'"{saved.rev}"'} if etag else {}
+    return call.json(body, status, {**tag, **(headers or {})})

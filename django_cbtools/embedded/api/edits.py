@@ -1,0 +1,194 @@
+"""What requests ask to write: which document, starting from what, with which attachments."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ..documents import attachments, documents
+from ..documents.attachments import CHUNK, Upload
+from ..documents.writes import Edit
+from ..errors import GatewayError, bad_request, missing
+from ..http.messages import Call
+from .multipart import Reader
+
+_CV = re.compile(r"[0-9a-f]+@[A-Za-z0-9+/]+$")
+
+
+def asked_revision(call: Call) -> str:
+    """The revision in the query or in If-Match; '' for none."""
+    rev = call.query.get("rev", "")
+    if " " in rev:
+        raise bad_request(
+            f'Bad rev query parameter: "{rev}" - ensure this query parameter value is URL Encoded'
+        )
+    etag = call.headers.get("if-match", "")
+    if rev or not etag:
+        return rev
+    if len(etag) < 2 or etag[0] != '"' or etag[-1] != '"':
+        raise GatewayError(
+            500, "Internal error: ETag value is not quoted when trying to read the value"
+        )
+    return etag[1:-1]
+
+
+#: Where a body says what it starts from.
+_OCC_KEYS = ("_rev", "_cv")
+
+
+class Occ(NamedTuple):
+    """What a write starts from: a revision id or a version ('': neither)."""
+
+    rev: str = ""
+    cv: str = ""
+
+
+def occ(value: str) -> Occ:
+    """What a write starts from, by the kind of value: a revision id or a version."""
+    if not value:
+        return Occ()
+    if documents.REV.match(value):
+        return Occ(rev=value)
+    if _CV.match(value):
+        return Occ(cv=value)
+    raise bad_request(f'Invalid version type for OCC value: "{value}"')
+
+
+def check_asked(body: Mapping[str, Any], asked: str) -> None:
+    """Raise a 400 GatewayError where a body does not say the same as the rest of its request."""
+    start = occ(asked)
+    for key, value, what in (("_rev", start.rev, "Revision IDs"), ("_cv", start.cv, "CVs")):
+        if value and body.get(key) not in (None, value):
+            raise bad_request(f"{what} provided do not match")
+    key = "_cv" if "_cv" in body else "_rev"
+    if not asked and not isinstance(body.get(key, ""), str):
+        raise bad_request('Invalid version type for OCC value: ""')
+
+
+def edit(
+    uid: str, body: Mapping[str, Any], asked: str = "", uploads: Mapping[str, Upload] | None = None
+) -> Edit:
+    """A write of a body, which may say itself what it starts from; raises a 400 GatewayError.
+
+    What is no string says nothing.
+    """
+    rev, cv = (value if isinstance(value, str) else "" for value in map(body.get, _OCC_KEYS))
+    start = occ(asked)
+    rev, cv = start.rev or rev, start.cv or cv
+    if rev and not documents.REV.match(rev):
+        raise bad_request("Invalid revision ID")
+    return Edit(uid, body, rev, cv, uploads=uploads or {})
+
+
+def creation(body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None) -> Edit:
+    """A write of a new document, with the id that the body has, or one of ours.
+
+    Raises a 404 GatewayError for a body that starts from something, 400 for an impossible id.
+    """
+    if any(body.get(key) is not None for key in _OCC_KEYS):
+        raise missing("No previous revision to replace")
+    given = body.get("_id")
+    uid = documents.check_id(given) if isinstance(given, str) else documents.new_id()
+    return Edit(uid, body, uploads=uploads or {})
+
+
+def revision(
+    uid: str, body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None
+) -> Edit:
+    """A replicator's write, which brings its own revision id; raises a 400 GatewayError."""
+    history: tuple[str, ...] = ()
+    revisions, rev = body.get("_revisions"), body.get("_rev")
+    if isinstance(revisions, dict):
+        start, ids = revisions.get("start"), revisions.get("ids")
+        if (
+            type(start) is int
+            and isinstance(ids, list)
+            and all(isinstance(digest, str) for digest in ids)
+            and start >= len(ids)
+        ):
+            history = tuple(f"{start - place}-{digest}" for place, digest in enumerate(ids))
+    elif "_revisions" not in body and isinstance(rev, str):
+        history = (rev,)
+    if not history or not all(map(documents.REV.fullmatch, history)):
+        raise bad_request("Bad _revisions")
+    return Edit(uid, body, history=history, uploads=uploads or {})
+
+
+class Body(NamedTuple):
+    """A document that is sent, and the attachments that are beside it, by name."""
+
+    members: dict[str, Any]
+    uploads: Mapping[str, Upload]
+
+
+def body(call: Call, files: contextlib.ExitStack) -> Body:
+    """The document that a request brings, with the files that it needs.
+
+    Raises a 400, 413 or 415 GatewayError.
+    """
+    media_type = call.headers.get("content-type", "").partition(";")[0].strip()
+    if media_type.lower() == "multipart/related":
+        return _multipart_body(call, files)
+    if media_type.lower() not in ("", "application/json"):
+        raise GatewayError(415, f"Invalid content type {media_type}")
+    return Body(call.object(), {})
+
+
+def upload(pieces: Iterable[bytes], files: contextlib.ExitStack) -> Upload:
+    """An attachment that arrives, in a file; raises a 413 GatewayError where it is too large."""
+    file = files.enter_context(tempfile.SpooledTemporaryFile(CHUNK))  # noqa: SIM115
+    return Upload.receive(pieces, file)
+
+
+def _multipart_body(call: Call, files: contextlib.ExitStack) -> Body:
+    """JSON, then the attachments that it says follow, which are known by their digests."""
+    reader = Reader(call)
+    part = reader.next_part()
+    if part is None:
+        raise bad_request("The multipart body has no part")
+    members = part.object()
+    given = members.get("_attachments")
+    following = {
+        name: meta
+        for name, meta in (given.items() if isinstance(given, dict) else ())
+        if isinstance(meta, dict) and meta.get("follows") is True
+    }
+    count = len(following)
+    uploads: dict[str, Upload] = {}
+    while following:
+        part = reader.next_part()
+        if part is None:
+            raise bad_request(
+                f"Too few MIME parts: expected {count} attachments, got {len(uploads)}"
+            )
+        arrived = upload(part.source, files)
+        name = _name_of(arrived, following)
+        if name is None:
+            raise bad_request(f"MIME part #{len(uploads) + 2} doesn't match any attachment")
+        _check_length(name, following.pop(name), arrived)
+        uploads[name] = arrived
+    if reader.next_part() is not None:
+        raise bad_request(f"Too many MIME parts (expected {count + 1})")
+    return Body(members, uploads)
+
+
+def _name_of(arrived: Upload, following: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """An attachment that has the digest of what has arrived: SHA-1, or else MD5."""
+    names = {str(meta.get("digest")): name for name, meta in following.items()}
+    name = names.get(arrived.digest)
+    return name if name is not None else names.get(arrived.md5())
+
+
+def _check_length(name: str, meta: Mapping[str, Any], arrived: Upload) -> None:
+    for key in ("encoded_length", "length"):
+        length = meta.get(key)
+        if isinstance(length, int):
+            if length != arrived.length:
+                raise bad_request(
+                    f"Attachment length mismatch for {attachments.quoted(name)}: "
+                    f"read {arrived.length} bytes, should be {length}"
+                )
+            return

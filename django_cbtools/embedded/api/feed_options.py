@@ -1,0 +1,189 @@
+"""What a client asks of a change feed: by a query, or by a posted object and a query beside it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from django_cbtools import canonical
+
+from .. import gojson
+from ..access import STAR, check_channel
+from ..errors import GatewayError, bad_request, not_implemented
+from ..feed.changes import Wish
+from ..feed.sequences import SequenceId
+from ..http.messages import Call
+
+NORMAL = "normal"
+LONGPOLL = "longpoll"
+CONTINUOUS = "continuous"
+
+#: Milliseconds: the least heartbeat, and how long a client waits by default, and at most.
+MIN_HEARTBEAT = 25_000
+TIMEOUT = 300_000
+MAX_TIMEOUT = 900_000
+
+#: Go's types of a posted object's members, and the numbers that fit.
+_TYPES = {
+    "feed": "string", "limit": "int", "style": "string", "include_docs": "bool",
+    "filter": "string", "channels": "string", "doc_ids": "[]string", "heartbeat": "uint64",
+    "timeout": "uint64", "accept_encoding": "string", "active_only": "bool",
+    "request_plus": "bool", "version_type": "string",
+}  # fmt: skip
+_RANGES = {"int": (-(1 << 63), (1 << 63) - 1), "uint64": (0, (1 << 64) - 1)}
+
+
+class Options(NamedTuple):
+    """How a feed is sent, and what of it; ``heartbeat`` and ``timeout`` in seconds, 0 for none."""
+
+    feed: str
+    heartbeat: float
+    timeout: float
+    wish: Wish
+
+
+def read(call: Call) -> Options:
+    """What a request asks for; raises a GatewayError where it is not understood."""
+    asked = _queried(call)
+    if call.method == "GET":
+        by_version = _is_by_version(asked)
+        if by_version and asked.get("style") == "all_docs":
+            raise bad_request("Cannot use 'style=all_docs' with 'version_type=cv'")
+    else:
+        # HEAD, too, is answered as a POST of nothing (13-changes.json).
+        posted = _posted(call.text)
+        by_version = _is_by_version(posted)
+        asked = posted | asked
+    feed = asked.get("feed") or NORMAL
+    since = SequenceId.parse(asked.get("since", ""))
+    channels, uids = _filtered(asked, feed)
+    if feed == "websocket":
+        raise not_implemented("change feeds over a WebSocket")
+    if feed not in (NORMAL, LONGPOLL, CONTINUOUS):
+        raise bad_request("Unknown feed type")
+    heartbeat = asked.get("heartbeat") or 0
+    timeout = asked.get("timeout")
+    return Options(
+        feed,
+        max(heartbeat, MIN_HEARTBEAT) / 1000 if heartbeat else 0,
+        min(TIMEOUT if timeout is None else timeout, MAX_TIMEOUT) / 1000,
+        Wish(
+            since=since,
+            limit=max(asked.get("limit") or 0, 0),
+            channels=channels,
+            uids=uids,
+            active_only=asked.get("active_only") is True,
+            all_leaves=asked.get("style") == "all_docs" and not by_version,
+            by_version=by_version,
+            include_docs=asked.get("include_docs") is True,
+        ),
+    )
+
+
+def _is_by_version(asked: dict[str, Any]) -> bool:
+    version_type = asked.get("version_type") or "rev"
+    if version_type not in ("rev", "cv"):
+        raise bad_request(
+            "Invalid version_type: unknown changes version type: "
+            + json.dumps(version_type, ensure_ascii=False)
+        )
+    return bool(version_type == "cv")
+
+
+def _filtered(asked: dict[str, Any], feed: str) -> tuple[list[str], list[str] | None]:
+    """The channels that are asked for, or the ids."""
+    name = asked.get("filter")
+    if name == "sync_gateway/bychannel":
+        if not asked.get("channels"):
+            raise bad_request("Missing 'channels' filter parameter")
+        return [check_channel(channel) for channel in asked["channels"].split(",")], None
+    if name == "_doc_ids":
+        if feed != NORMAL:
+            raise bad_request("Filter '_doc_ids' is only valid for feed=normal replications")
+        if asked.get("doc_ids") is None:
+            raise bad_request("Missing 'doc_ids' filter parameter")
+        if not asked["doc_ids"]:
+            raise bad_request("Empty doc_ids list")
+        return [STAR], asked["doc_ids"]
+    if name:
+        raise bad_request("Unknown filter; try sync_gateway/bychannel or _doc_ids")
+    return [STAR], None
+
+
+def _queried(call: Call) -> dict[str, Any]:
+    """The parameters that are in the query."""
+    query = call.query
+    asked: dict[str, Any] = {
+        name: query[name] for name in ("feed", "style", "filter", "version_type") if name in query
+    }
+    asked |= {name: call.flag(name) for name in ("active_only", "include_docs") if name in query}
+    asked |= {
+        name: call.integer(name) for name in ("limit", "heartbeat", "timeout") if name in query
+    }
+    if "since" in query:
+        asked["since"] = _unquoted(query["since"])
+    if query.get("channels"):
+        asked["channels"] = query["channels"]
+    if query.get("doc_ids"):
+        uids = _strings(query["doc_ids"])
+        # What is no JSON array is a list with commas; an empty array says nothing.
+        asked |= {"doc_ids": query["doc_ids"].split(",")} if uids is None else {}
+        asked |= {"doc_ids": uids} if uids else {}
+    return asked
+
+
+def _posted(text: str) -> dict[str, Any]:
+    """The members of a posted object."""
+    posted = gojson.unmarshal(text)
+    if posted is None:
+        return {}
+    if not isinstance(posted, dict):
+        raise _misfit(posted, "value", "struct")
+    for name, wanted in _TYPES.items():
+        value = posted.get(name)
+        items, item_type = [value], wanted
+        if wanted == "[]string" and isinstance(value, list):
+            items, item_type = value, "string"
+        for item in items:
+            if item is not None and not _fits(item, item_type):
+                raise _misfit(item, f"struct field .{name}", item_type)
+    since = posted.get("since")
+    if isinstance(posted.get("doc_ids"), list):
+        posted["doc_ids"] = [uid or "" for uid in posted["doc_ids"]]
+    posted["since"] = since if isinstance(since, str) else canonical.dumps(since or 0)
+    return posted
+
+
+def _fits(value: Any, wanted: str) -> bool:
+    if wanted in _RANGES:
+        low, high = _RANGES[wanted]
+        return type(value) is int and low <= value <= high
+    return gojson.kind(value) == wanted
+
+
+def _misfit(value: Any, place: str, wanted: str) -> GatewayError:
+    kind = gojson.kind(value)
+    if kind == "number" and wanted in _RANGES:
+        kind = f"number {canonical.dumps(value)}"
+    return bad_request(
+        f'Invalid JSON: "json: cannot unmarshal {kind} into Go {place} of type {wanted}"'
+    )
+
+
+def _unquoted(text: str) -> str:
+    """What a text says that may be a JSON string."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, str) else "" if value is None else text
+
+
+def _strings(text: str) -> list[str] | None:
+    """A JSON array of strings, None where a text is none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_one = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return value if is_one else None

@@ -1,0 +1,180 @@
+"""The gateway: a request goes in, an answer comes out."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from django.db import DatabaseError
+from django.utils.encoding import iri_to_uri
+from django.utils.html import escape
+
+from django_cbtools import conf
+
+from ..database import ONLINE, Collection, Database, under_maintenance
+from ..databases import administration
+from ..databases.config_checks import is_name
+from ..documents import expiry
+from ..errors import GatewayError, bad_request, missing
+from ..http import cors
+from ..http.compression import compress
+from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call, header_value
+from ..javascript import JavaScriptError
+from ..options import RUNTIME
+from .routes import OFFLINE, OPEN, Route, find_routes
+
+#: Where no database says otherwise.
+_COOKIE = RUNTIME["session_cookie_name"]
+
+#: What a header can carry.
+_SENDABLE = re.compile(r"[\x20-\x7e\x80-\xff]*")
+
+logger = logging.getLogger(__name__)
+
+
+def respond(call: Call) -> Answer:
+    """The gateway's answer to a request; it raises nothing but what is the settings' fault."""
+    answer = _answer(call)
+    answer.headers.update(call.answer_headers)
+    if call.port == PUBLIC_PORT and "origin" in call.headers:
+        answer.headers.update(cors.headers(cors.of(call.known), call.headers["origin"]))
+    # A revision or a content type can be anything that a client has thought of.
+    for name, value in answer.headers.items():
+        if not _SENDABLE.fullmatch(value):
+            answer.headers[name] = header_value(value)
+    if call.method == "HEAD":
+        return answer.without_body()
+    compress(answer, call.method, call.path, call.headers)
+    return answer
+
+
+def _answer(call: Call) -> Answer:
+    try:
+        return _respond(call)
+    except GatewayError as error:
+        return Answer.of_error(error)
+    except JavaScriptError as error:
+        return Answer.of_error(GatewayError(500, f"Internal error: JavaScript {error}"))
+    except DatabaseError as error:
+        logger.exception("The embedded gateway's database failed: %s %r", call.method, call.path)
+        # The reason names the file, which is no stranger's business.
+        is_stranger = call.port == PUBLIC_PORT and call.trusted is None
+        reason = "look at the server's log" if is_stranger else str(error)
+        return Answer.of_error(
+            GatewayError(503, f"The embedded gateway's database failed: {reason}")
+        )
+
+
+def _respond(call: Call) -> Answer:
+    if call.port == ADMIN_PORT and "origin" in call.headers:
+        # It asks for no password: a page in the developer's browser must not reach it.
+        raise GatewayError(403, "The admin API is not for web pages")
+    routes = find_routes(call.port, call.path)
+    route = routes.get(call.method)
+    if route is None:
+        return _without_route(call, routes)
+    if not {".", ".."}.isdisjoint(call.path.split("/")):
+        clean = "/" + posixpath.normpath(call.path).lstrip("/")
+        return Answer(301, headers={"Location": _location(call, clean)})
+    call.names = route.names
+    keyspace = call.names.get("keyspace")
+    name = call.names.get("db") or keyspace
+    if name is not None:
+        call.database, collection = _find(call, name, is_keyspace=keyspace is not None)
+        if route.handler not in OPEN:
+            call.identify()
+        call.known = call.database
+        if call.database.state != ONLINE and route.handler not in OFFLINE:
+            raise under_maintenance(call.database.state)
+        if keyspace is not None:
+            call.database = _at(call.database, collection, keyspace)
+        expiry.end_documents(call.database)
+    return route.handler(call)
+
+
+def _without_route(call: Call, routes: Mapping[str, Route]) -> Answer:
+    """The answer where nobody does: the path may be another's, but for the slash at its end."""
+    other = call.path[:-1] if call.path.endswith("/") else call.path + "/"
+    redirected = {} if call.path.endswith("//") else find_routes(call.port, other)
+    if call.method in redirected:
+        return _moved(call, other)
+    routes = routes or redirected
+    if not routes:
+        raise missing("unknown URL")
+    methods = ", ".join(routes)
+    headers = {"Allow": methods}
+    if "origin" in call.headers:
+        call.known = _configured(call, next(iter(routes.values())))
+        headers |= cors.preflight(cors.of(call.known), methods)
+    if call.method != "OPTIONS":
+        raise GatewayError(405, "", headers)
+    return Answer(204, headers=headers)
+
+
+def _configured(call: Call, route: Route) -> Database | None:
+    """The database of a path, if there is one."""
+    names = [route.names[key] for key in ("db", "keyspace", "newdb") if key in route.names]
+    return Database.find(call.alias, names[0].partition(".")[0]) if names else None
+
+
+def _moved(call: Call, path: str) -> Answer:
+    location = _location(call, path)
+    if call.method not in ("GET", "HEAD"):
+        return Answer(301, headers={"Location": location})
+    html = f'<a href="{escape(location)}">Moved Permanently</a>.\n\n'.encode()
+    return Answer(301, html, {"Location": location, "Content-Type": "text/html; charset=utf-8"})
+
+
+def _location(call: Call, path: str) -> str:
+    query = f"?{call.query_string}" if call.query_string else ""
+    return iri_to_uri(call.mount + path + query)
+
+
+def _find(call: Call, name: str, *, is_keyspace: bool) -> tuple[Database, list[str]]:
+    """The database that a path names, and what it says of the collection; a GatewayError."""
+    collection: list[str] = []
+    ours = conf.get("SYNC_GATEWAY_BUCKET")
+    if is_keyspace and name != ours:
+        name, collection = _parsed(name)
+    database = administration.open_database(call.alias, name)
+    if database is None and name == ours:
+        administration.ensure(call.alias, name)
+        database = administration.open_database(call.alias, name)
+    if database is not None:
+        return database, collection
+    if not is_name(name):
+        raise bad_request(f'invalid database name "{name}"')
+    if call.port == ADMIN_PORT:
+        raise missing(f'no such database "{name}"')
+    # The public port does not say which databases there are.
+    authorization = call.headers.get("authorization", "")
+    tries = call.credentials() or authorization.startswith("Bearer ") or call.cookie(_COOKIE)
+    raise GatewayError(401, "Invalid login" if tries else "Login required")
+
+
+def _parsed(keyspace: str) -> tuple[str, list[str]]:
+    parts = keyspace.split(".")
+    if len(parts) > 3:
+        problem = f'unknown keyspace format: "{keyspace}" - expected 1-3 fields'
+    elif not all(parts):
+        problem = f'keyspace fields cannot be empty: "{keyspace}"'
+    else:
+        return parts[0], parts[1:]
+    raise GatewayError(500, f"Internal error: {problem}")
+
+
+def _at(database: Database, collection: list[str], keyspace: str) -> Database:
+    """The database at a collection: of its only scope, where none is named."""
+    known = database.collections()
+    if not collection:
+        wanted = Collection()
+    elif len(collection) == 1:
+        wanted = Collection(known[0].scope, collection[0])
+    else:
+        wanted = Collection(*collection)
+    if wanted not in known:
+        raise missing(f"keyspace {keyspace} not found")
+    return replace(database, collection=wanted)

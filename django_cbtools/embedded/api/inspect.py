@@ -1,0 +1,68 @@
+"""REST, for administrators: what is behind a document; and purging."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django_cbtools import canonical
+
+from ..documents import documents, metadata
+from ..documents.purge import purge
+from ..errors import GatewayError, bad_request, missing
+from ..http.messages import Answer, Call, document_id, unescape
+
+#: The views of a real gateway's own design document.
+_VIEWS = ("principals", "channels", "access", "access_vbseq", "role_access", "role_access_vbseq")
+
+
+def raw(call: Call) -> Answer:
+    """A document's body with the metadata that a real gateway keeps beside it."""
+    includes_doc = call.query.get("include_doc", "true") == "true"
+    if call.flag("redact"):
+        if "include_doc" in call.query and includes_doc:
+            raise bad_request(
+                "redact and include_doc cannot be true at the same time. If you want to redact "
+                "you must specify include_doc=false"
+            )
+        includes_doc = False
+    elif call.query.get("salt"):
+        raise bad_request("redactSalt can only be used when redact=true")
+    document = documents.current(call.database, document_id(call.names["doc"]))
+    shown = metadata.of(call.database, document)
+    if call.flag("redact"):
+        metadata.redact(shown, call.query.get("salt") or secrets.token_hex())
+    if not includes_doc:
+        document = replace(document, body="{}")
+    return call.json(document.text({"_xattrs": shown}))
+
+
+def dump_view(call: Call) -> Answer:
+    raise GatewayError(500, "bucket does not support views")
+
+
+def query_own_view(call: Call) -> Answer:
+    """A view of the real gateway's own, which has nothing in it here."""
+    if unescape(call.names["view"]) not in _VIEWS:
+        raise missing()
+    return call.json({"total_rows": 0, "rows": None, "Collator": {}})
+
+
+def repair(call: Call) -> Answer:
+    raise GatewayError(500, "Internal error: _repair endpoint disabled")
+
+
+def purge_documents(call: Call) -> Answer:
+    """Remove documents without a trace: those that are named with all revisions, ``["*"]``."""
+    try:
+        asked: Mapping[str, Any] = call.object()
+    except GatewayError:
+        raise bad_request("_purge document ID's must be passed as a JSON") from None
+    wanted = [uid for uid, revs in asked.items() if revs == ["*"] and "\0" not in uid]
+    gone = purge(call.database, wanted) if wanted else []
+    return Answer.json(
+        canonical.dumps({"purged": {uid: ["*"] for uid in gone}}),
+        headers={"Cache-Control": "private, max-age=0, no-cache, no-store"},
+    )

@@ -1,0 +1,90 @@
+"""REST: which revisions there are of documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django_cbtools import canonical
+
+from .. import gojson
+from ..documents import documents
+from ..documents.documents import Document
+from ..errors import bad_request
+from ..http.messages import ADMIN_PORT, Answer, Call, document_id
+
+#: How many generations above an unknown revision its ancestor may be.
+_NEAR = 100
+_TEXT = "text/plain; charset=UTF-8"
+
+
+def revs_diff(call: Call) -> Answer:
+    """Which of the revisions that a client has are missing here, and what they may come from."""
+    asked = call.object("map[string][]string")
+    for revs in asked.values():
+        wrong = revs if not isinstance(revs, list) else _no_string(revs)
+        if wrong is not None:
+            kind = "string" if wrong is not revs else "[]string"
+            raise bad_request(
+                f"Bad JSON: json: cannot unmarshal {gojson.kind(wrong)} "
+                f"into Go value of type {kind}"
+            )
+    # As on a real gateway: nothing is said of null, and to users nothing of design documents.
+    wanted = {
+        uid: [rev or "" for rev in revs]
+        for uid, revs in asked.items()
+        if revs is not None and (call.port == ADMIN_PORT or not uid.startswith("_design/"))
+    }
+    found = documents.find(call.database, list(wanted)) if wanted else {}
+    rows = {}
+    for uid, revs in wanted.items():
+        row = _difference(found.get(uid), revs)
+        if row:
+            rows[uid] = row
+    # The type is the real gateway's (09-revs.json).
+    return Answer(200, canonical.dumps(rows).encode(), {"Content-Type": _TEXT.lower()})
+
+
+def _no_string(items: Sequence[Any]) -> Any:
+    # To Go, null is an empty string.
+    return next((item for item in items if not isinstance(item, str) and item is not None), None)
+
+
+def _difference(document: Document | None, revs: Sequence[str]) -> dict[str, list[str]]:
+    if document is None:
+        return {"missing": list(revs)}
+    tree = document.tree
+    missing = [rev for rev in revs if rev not in tree]
+    possible: dict[str, None] = {}
+    for rev in missing:
+        number = canonical.generation(rev) if documents.REV.match(rev) else 0
+        for leaf in tree.leaves():
+            below = canonical.generation(leaf)
+            if number > 1 and leaf not in revs:
+                if number - _NEAR <= below < number:
+                    possible[leaf] = None
+                elif below == number and tree.parent(leaf):
+                    possible[tree.parent(leaf)] = None
+    if not missing:
+        return {}
+    return {"missing": missing, **({"possible_ancestors": list(possible)} if possible else {})}
+
+
+def revision_tree(call: Call) -> Answer:
+    """The tree as a graph in Graphviz's language."""
+    tree = documents.current(call.database, document_id(call.names["doc"])).tree
+    edges: dict[str, None] = {}
+    for leaf in tree.leaves():
+        for rev in tree.history(leaf):
+            parent = tree.parent(rev)
+            if parent or rev == leaf:
+                edges[_edge(parent, rev, is_deleted=tree.is_deleted(rev))] = None
+    text = "digraph graphname{" + "".join(edges) + "}"
+    return Answer(200, text.encode(), {"Content-Type": _TEXT})
+
+
+def _edge(parent: str, rev: str, *, is_deleted: bool) -> str:
+    if is_deleted:
+        label = '[label="Tombstone", fontcolor=red]'
+        return f'"{rev}" [fontcolor=red];"{parent}" -> "{rev}" {label};'
+    return f'"{parent}" -> "{rev}"; '

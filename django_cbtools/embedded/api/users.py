@@ -1,0 +1,248 @@
+"""REST: users, roles and sessions."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from .. import gojson, javascript
+from ..database import Collection
+from ..errors import GatewayError, bad_request, missing
+from ..http import cors
+from ..http.messages import Answer, Call, unescape
+from ..principals import principals, roles, sessions, users
+
+# --------------------------------------------------------------------- users
+
+
+def list_users(call: Call) -> Answer:
+    if call.query.get("name_only") == "false":
+        found = users.everybody(call.database, call.integer("limit"))
+        return call.json([users.shown(call.database, user) for user in found])
+    if call.integer("limit"):
+        raise bad_request("Use of limit only supported when name_only=false")
+    return call.json(_sorted(users.names(call.database)))
+
+
+def post_user(call: Call) -> Answer:
+    users.create(call.database, principals.read_config(call.text))
+    return Answer(201)
+
+
+def get_user(call: Call) -> Answer:
+    return call.json(users.shown(call.database, users.get(call.database, _name(call))))
+
+
+def put_user(call: Call) -> Answer:
+    is_new = users.put(call.database, _name(call), principals.read_config(call.text))
+    return Answer(201 if is_new else 200)
+
+
+def delete_user(call: Call) -> Answer:
+    users.delete(call.database, _name(call))
+    return Answer()
+
+
+def access_history(call: Call) -> Answer:
+    """Channels that have been open to a user, and are not (or were not for a while)."""
+    history = users.get(call.database, _name(call)).history
+    places = {
+        place: list(history.get(place, ())) or None
+        for place in (principals.DEFAULT_COLLECTION, *call.database.collections())
+    }
+    return call.json({"channels": _by_scope(places)})
+
+
+def compact_access_history(call: Call) -> Answer:
+    body = call.object()
+    wanted = {}
+    for scope, places in _objects(body.get("channels")):
+        for name, channels in _objects(places):
+            wanted[Collection(scope, name)] = _strings(channels)
+    gone = users.compact(call.database, _name(call), wanted)
+    return call.json({"compacted_channels": _by_scope(gone)})
+
+
+def _objects(value: Any) -> list[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        raise _wrong_channels()
+    return list(value.items())
+
+
+def _strings(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong_channels()
+    return value
+
+
+def _wrong_channels() -> GatewayError:
+    return bad_request("Invalid request payload: channels are lists by scope and collection")
+
+
+def _by_scope(places: dict[Collection, Any]) -> dict[str, dict[str, Any]]:
+    scopes: dict[str, dict[str, Any]] = {}
+    for place, value in places.items():
+        scopes.setdefault(place.scope, {})[place.name] = value
+    return scopes
+
+
+# --------------------------------------------------------------------- roles
+
+
+def list_roles(call: Call) -> Answer:
+    return call.json(_sorted(roles.names(call.database, deleted=call.flag("deleted"))))
+
+
+def post_role(call: Call) -> Answer:
+    roles.create(call.database, principals.read_config(call.text))
+    return Answer(201)
+
+
+def get_role(call: Call) -> Answer:
+    return call.json(roles.shown(call.database, _name(call)))
+
+
+def put_role(call: Call) -> Answer:
+    is_new = roles.put(call.database, _name(call), principals.read_config(call.text))
+    return Answer(201 if is_new else 200)
+
+
+def delete_role(call: Call) -> Answer:
+    roles.delete(call.database, _name(call), purge=call.flag("purge"))
+    return Answer()
+
+
+def _name(call: Call) -> str:
+    return unescape(call.names["name"])
+
+
+def _sorted(names: list[str]) -> list[str]:
+    """In the order in which views have their keys."""
+    if len(names) < 2:
+        return names
+    with javascript.engine() as engine:
+        found: list[str] = engine.call("sort", names)
+        return found
+
+
+# ------------------------------------------------------------------ sessions
+
+
+def show_session(call: Call) -> Answer:
+    """Who has logged in; a session that is over counts as nobody's."""
+    user = _user(call) or users.get(call.database, users.GUEST)
+    return call.json(_session_body(call, user))
+
+
+def log_in(call: Call) -> Answer:
+    _check_origin(call)
+    caller = _user(call)
+    try:
+        user = _user_in_body(call)
+    except GatewayError:
+        if caller is None:
+            raise
+        user = None
+    user = user or caller
+    if user is None:
+        raise GatewayError(401, "Invalid login")
+    one_time = call.flag("one_time")
+    ttl = sessions.ONE_TIME_TTL if one_time else sessions.TTL
+    session = sessions.create(call.database, user, ttl, one_time=one_time)
+    body = _session_body(call, user)
+    if one_time:
+        return call.json({**body, "one_time_session_id": session.id})
+    return call.json(body, headers={"Set-Cookie": session.cookie(call.database, call.mount)})
+
+
+def _user(call: Call) -> users.User | None:
+    """Who asks; raises a 401 GatewayError for a wrong password."""
+    if call.credentials() is not None:
+        return call.user()
+    try:
+        return call.user()
+    except GatewayError:
+        return None
+
+
+def _user_in_body(call: Call) -> users.User | None:
+    body = call.object()
+    for key, value in body.items():
+        if key not in ("name", "password"):
+            raise bad_request(
+                f'JSON Unknown Field: json: unknown field "{key}": unrecognized JSON field'
+            )
+        if not isinstance(value, (str, type(None))):
+            raise bad_request(
+                f"Bad JSON: json: cannot unmarshal {gojson.kind(value)} into Go struct field "
+                f".{key} of type string"
+            )
+    name, password = body.get("name") or "", body.get("password") or ""
+    if name:
+        return users.authenticate(call.database, name, password)
+    guest = users.get(call.database, users.GUEST)
+    return guest if guest.accepts(password) else None
+
+
+def log_out(call: Call) -> Answer:
+    _check_origin(call)
+    if call.session_id is None:
+        raise missing("no session")
+    sessions.delete(call.database, call.session_id)
+    return Answer(headers={"Set-Cookie": sessions.ended_cookie(call.database)})
+
+
+def _check_origin(call: Call) -> None:
+    host = call.headers.get("host", "")
+    cors.check_login(call.database, call.headers.get("origin", ""), host)
+
+
+def make_session(call: Call) -> Answer:
+    """A session made by the administrator for somebody else."""
+    body = call.object()
+    name, ttl = body.get("name"), body.get("ttl", sessions.TTL)
+    if not isinstance(name, str) or not principals.is_name(name) or name in ("", users.GUEST):
+        raise bad_request("Invalid or missing user name")
+    user = users.find(call.database, name)
+    if user is None:
+        raise missing(f'No such user "{name}"')
+    if type(ttl) is not int or not 1 <= ttl <= sessions.MAX_TTL:
+        raise bad_request("Invalid or missing ttl")
+    session = sessions.create(call.database, user, ttl)
+    return call.json(
+        {
+            "session_id": session.id,
+            "expires": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(session.expires)),
+            "cookie_name": call.database.option("session_cookie_name"),
+        }
+    )
+
+
+def get_session(call: Call) -> Answer:
+    user = sessions.user_of(call.database, call.names["session"])
+    return call.json(_session_body(call, user))
+
+
+def delete_session(call: Call) -> Answer:
+    """End a session, of a user if the path names one."""
+    username = _name(call) if "name" in call.names else None
+    if not sessions.delete(call.database, call.names["session"], username):
+        raise missing()
+    return Answer()
+
+
+def delete_user_sessions(call: Call) -> Answer:
+    sessions.delete_all(call.database, _name(call))
+    return Answer()
+
+
+def _session_body(call: Call, user: users.User) -> dict[str, Any]:
+    # GUEST has no channels before he is configured.
+    channels = users.own_channels(call.database, user) if user.sequence else None
+    return {
+        "authentication_handlers": ["default", "cookie"],
+        "ok": True,
+        "userCtx": {"channels": channels, "name": user.key or None},
+    }

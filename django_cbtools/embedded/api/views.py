@@ -1,0 +1,101 @@
+"""REST: design documents and queries of their views."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ..errors import forbidden, missing
+from ..http.messages import PUBLIC_PORT, Answer, Call, unescape
+from ..views import designs, viewquery
+from ..views.index import Index
+from ..views.reduces import Row
+from ..views.viewquery import ViewQuery
+
+#: Design documents of Sync Gateway's own begin so; only this made-up one can be read.
+_RESERVED = "sync_"
+_FILTERS = "sync_gateway_2.1"
+
+
+def get_design(call: Call) -> Answer:
+    _check_access(call, writes=False)
+    name = _name(call)
+    if name == _FILTERS:
+        return Answer.json({"filters": {"bychannel": "ok"}})
+    return Answer.json(designs.shown(designs.get(call.database, name)))
+
+
+def put_design(call: Call) -> Answer:
+    _check_access(call, writes=True)
+    designs.put(call.database, _name(call), call.object())
+    return Answer(201)
+
+
+def delete_design(call: Call) -> Answer:
+    _check_access(call, writes=True)
+    designs.delete(call.database, _name(call))
+    return Answer()
+
+
+def query_view(call: Call) -> Answer:
+    if call.port == PUBLIC_PORT:
+        return _query_as_user(call)
+    _check_access(call, writes=False)
+    index, reduce = _view(call)
+    return _rows_answer(viewquery.run(index, reduce, ViewQuery.parse(call.query)))
+
+
+def _query_as_user(call: Call) -> Answer:
+    """The rows of documents in the reader's channels, where the configuration opens views.
+
+    As on a real gateway, they are filtered after a limit; reduced ones are nobody's
+    (29-user-views.json).
+    """
+    reader = call.log_in()
+    if not call.database.option("unsupported.user_views.enabled"):
+        raise forbidden()
+    if _name(call).startswith(_RESERVED):
+        raise forbidden()
+    index, reduce = _view(call)
+    query = ViewQuery.parse(call.query)
+    if call.flag("reduce"):
+        return Answer.json('{"total_rows":0,"rows":null,"Collator":{}}')
+    if reduce and query.reduce:
+        return _rows_answer([])
+    index.update()
+    _, sequence, _, _ = index.state()
+    rows = viewquery.run(index, None, replace(query, stale="ok"))
+    # Of a document that has been changed since, the row may be what he must not see.
+    found = call.database.rows(
+        "SELECT uid, channels FROM cbtools_documents WHERE keyspace = %s AND sequence <= %s "
+        "AND uid IN (SELECT value FROM json_each(%s))",
+        [call.database.keyspace, sequence, json.dumps(sorted({row.id or "" for row in rows}))],
+    )
+    visible = {uid for uid, channels in found if reader.may_read(json.loads(channels))}
+    return _rows_answer(row for row in rows if row.id in visible)
+
+
+def _view(call: Call) -> tuple[Index, str | None]:
+    return designs.view(call.database, _name(call), unescape(call.names["view"]))
+
+
+def _rows_answer(rows: Iterable[Row]) -> Answer:
+    texts = [
+        f'{{"id":{json.dumps(row.id or "")},"key":{row.key},"value":{row.value}}}' for row in rows
+    ]
+    return Answer.json(f'{{"total_rows":{len(texts)},"rows":[{",".join(texts)}],"Collator":{{}}}}')
+
+
+def _name(call: Call) -> str:
+    name = unescape(call.names["design"])
+    if "/" in name:
+        raise missing("unknown URL")
+    return name
+
+
+def _check_access(call: Call, *, writes: bool) -> None:
+    call.log_in()
+    name = _name(call)
+    if call.port == PUBLIC_PORT or (name.startswith(_RESERVED) and (writes or name != _FILTERS)):
+        raise forbidden()

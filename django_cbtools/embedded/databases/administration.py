@@ -1,0 +1,280 @@
+"""Making databases, changing and dropping them: each in one transaction."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.db import connections, transaction
+
+from ..database import OFFLINE, ONLINE, RESYNCING, Database
+from ..errors import GatewayError, missing
+from ..principals import users
+from . import configs, resync
+from .config_checks import check, check_change
+from .jobs import Job
+
+#: An older version's databases have none: theirs was called as they are.
+_BUCKET = "coalesce(nullif(bucket, ''), name)"
+#: What is kept by the keyspace of documents ...
+_BY_KEYSPACE = ("attachment_chunks", "attachments", "local", "revisions", "documents")
+#: ... and what by the name of their database.
+_BY_NAME = ("users", "roles", "sessions", "grants")
+
+
+def create(alias: str, name: str, config: Mapping[str, Any]) -> None:
+    """Make a database; raises a GatewayError where it cannot be.
+
+    What is in its bucket already is found there, and so are the users of a database of that name
+    that was dropped.
+    """
+    config = {**config, "name": name}
+    check(config)
+    config.setdefault("bucket", name)
+    _insert(alias, name, config, configs.version("", config))
+
+
+def ensure(alias: str, name: str) -> None:
+    """Make the database that the settings name, unless it is there, or was dropped."""
+    # In one transaction, since others may find at the same time that it is not there.
+    with transaction.atomic(using=alias):
+        with connections[alias].cursor() as cursor:
+            dropped = f"{name}@"
+            cursor.execute(
+                "SELECT 1 FROM cbtools_databases WHERE name = %s OR substr(name, 1, %s) = %s",
+                [name, len(dropped), dropped],
+            )
+            known = cursor.fetchone()
+        if known is None:
+            _insert(alias, name, {}, "")
+
+
+def names(alias: str) -> list[str]:
+    """The names of all databases in the alias's file."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT name FROM cbtools_databases WHERE instr(name, '@') = 0 ORDER BY 1")
+        return [name for (name,) in cursor.fetchall()]
+
+
+def configure(
+    database: Database,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    if_match: str = "",
+) -> str:
+    """Change a database's configuration: the new version; raises a GatewayError.
+
+    ``if_match`` is the version to start from, in double quotes ('': any).
+    """
+    now = _now()
+    with database.atomic():
+        old, version = stored(Database.open(database.alias, database.name))
+        if if_match and f'"{version}"' not in if_match:
+            raise GatewayError(
+                412, "Provided If-Match header does not match current config version"
+            )
+        new = change(dict(old))
+        check_change(old, new)
+        if new.setdefault("bucket", database.bucket) != database.bucket:
+            raise missing()
+        version = configs.version(version, new)
+        database.execute(
+            "UPDATE cbtools_databases SET config = %s, version = %s, state = %s, "
+            "updated = %s, started = %s WHERE name = %s",
+            [configs.dumps(new), version, _state(new), now, now, database.name],
+        )
+        changed = Database.open(database.alias, database.name)
+        _refuse_shared(changed)
+        _follow_documents(changed)
+        _install_guest(changed)
+    return version
+
+
+def open_database(alias: str, name: str) -> Database | None:
+    """The database called ``name``; one that was to come online by now does."""
+    database = Database.find(alias, name)
+    if database is None or database.state == ONLINE:
+        return database
+    due = _wake(database).members.get("at")
+    if due is not None and due <= time.time():
+        with database.atomic():
+            if _wake(database).members.get("at") == due:
+                set_offline(database, False)
+        return Database.find(alias, name)
+    return replace(database, state=RESYNCING) if resync.job(database).is_running else database
+
+
+def set_offline(database: Database, offline: bool, delay: float = 0) -> None:
+    """Take a database offline or bring it online, after a delay (seconds).
+
+    There is nobody who waits for it to be over: whoever opens the database then brings it online.
+    """
+    with database.atomic():
+        wake = _wake(database)
+        if delay > 0:
+            wake.keep(at=time.time() + delay)
+            return
+        if "at" in wake.members:
+            wake.keep(at=None)
+        configure(database, lambda config: {**config, "offline": offline})
+
+
+def _wake(database: Database) -> Job:
+    return Job(database, "online", {})
+
+
+def flush(database: Database) -> None:
+    """Empty the database's bucket: documents, users and sessions go, designs stay."""
+    bucket = database.bucket
+    inside = "(keyspace = %s OR substr(keyspace, 1, length(%s) + 1) = %s || '.')"
+    with database.atomic():
+        for table in _BY_KEYSPACE:
+            database.execute(f"DELETE FROM cbtools_{table} WHERE {inside}", [bucket] * 3)
+        database.execute(
+            "DELETE FROM cbtools_view_rows WHERE view IN "
+            f"(SELECT id FROM cbtools_views WHERE {inside})",
+            [bucket] * 3,
+        )
+        # An index that is being brought up to date has read documents, and must not write them.
+        database.execute(
+            f"UPDATE cbtools_views SET sequence = 0, epoch = epoch + 1 WHERE {inside}", [bucket] * 3
+        )
+        sharing = f"SELECT name FROM cbtools_databases WHERE {_BUCKET} = %s"
+        for table in _BY_NAME:
+            database.execute(f"DELETE FROM cbtools_{table} WHERE database IN ({sharing})", [bucket])
+        database.execute(
+            "UPDATE cbtools_databases SET sequence = 0, source = %s, started = %s, jobs = '{}' "
+            f"WHERE {_BUCKET} = %s",
+            [_new_source(), _now(), bucket],
+        )
+        for name in names(database.alias):
+            other = Database.open(database.alias, name)
+            if other.bucket == bucket:
+                _install_guest(other)
+
+
+def stored(database: Database) -> tuple[dict[str, Any], str]:
+    """The configuration as it is stored, and its version."""
+    config = configs.ordered({**database.config, "name": database.name, "bucket": database.bucket})
+    version = database.value(
+        "SELECT version FROM cbtools_databases WHERE name = %s", [database.name]
+    )
+    return config, str(version or configs.version("", config))
+
+
+def times(database: Database) -> tuple[int, int]:
+    """When a database was made, and when it was configured last, in microseconds since 1970."""
+    row = database.row(
+        "SELECT created, max(created, updated) FROM cbtools_databases WHERE name = %s",
+        [database.name],
+    )
+    return (row[0], row[1]) if row else (0, 0)
+
+
+def drop(database: Database) -> None:
+    """Take a database away. Its documents stay in the bucket, its users are kept for its return."""
+    with database.atomic():
+        database.execute(
+            f"UPDATE cbtools_databases SET bucket = {_BUCKET} WHERE name = %s", [database.name]
+        )
+        _rename(database.alias, database.name, f"{database.name}@{database.bucket}")
+
+
+def _insert(alias: str, name: str, config: Mapping[str, Any], version: str) -> None:
+    with transaction.atomic(using=alias):
+        if Database.find(alias, name) is not None:
+            raise GatewayError(412, f'Duplicate database name "{name}"')
+        bucket = config.get("bucket", name)
+        with connections[alias].cursor() as cursor:
+            cursor.execute(
+                "SELECT name, source FROM cbtools_databases "
+                f"WHERE {_BUCKET} = %s ORDER BY name = %s DESC LIMIT 1",
+                [bucket, f"{name}@{bucket}"],
+            )
+            former, source = cursor.fetchone() or ("", _new_source())
+            if former == f"{name}@{bucket}":
+                _rename(alias, former, name)
+            else:
+                cursor.execute(
+                    "INSERT INTO cbtools_databases (name, source, created) VALUES (%s, %s, 0)",
+                    [name, source],
+                )
+            now = _now()
+            cursor.execute(
+                "UPDATE cbtools_databases SET bucket = %s, state = %s, config = %s, version = %s, "
+                "created = %s, updated = %s, started = %s, jobs = '{}' WHERE name = %s",
+                [bucket, _state(config), configs.dumps(config), version, now, now, now, name],
+            )
+        database = Database.open(alias, name)
+        _refuse_shared(database)
+        _follow_documents(database)
+        _install_guest(database)
+
+
+def _follow_documents(database: Database) -> None:
+    """Let sequences go on where those of the documents in the bucket end, and what the documents
+    open be open here: they may have been another database's."""
+    keyspaces = [found.keyspace for found in database.all()]
+    marks = ", ".join(["%s"] * len(keyspaces))
+    database.execute(
+        "UPDATE cbtools_databases SET sequence = max(sequence, (SELECT coalesce(max(sequence), 0) "
+        f"FROM cbtools_documents WHERE keyspace IN ({marks}))) WHERE name = %s",
+        [*keyspaces, database.name],
+    )
+    database.execute(
+        "UPDATE OR REPLACE cbtools_grants SET database = %s "
+        f"WHERE keyspace IN ({marks}) AND database <> %s",
+        [database.name, *keyspaces, database.name],
+    )
+
+
+def _refuse_shared(database: Database) -> None:
+    mine = _collections(database)
+    for name in names(database.alias):
+        shared = mine & _collections(Database.open(database.alias, name))
+        if name != database.name and shared:
+            raise GatewayError(
+                409,
+                "couldn't load database: Already exists: Collection(s) "
+                f"[{' '.join(sorted(shared))}] already in use by other database(s)",
+            )
+
+
+def _collections(database: Database) -> set[str]:
+    return {".".join((database.bucket, *collection)) for collection in database.collections()}
+
+
+def _install_guest(database: Database) -> None:
+    guest = dict(database.config.get("guest") or {})
+    guest.pop("name", None)
+    if not guest or database.state != ONLINE:
+        return
+    known = users.find(database, users.GUEST)
+    if guest != {"disabled": True} or known is None or not known.disabled:
+        users.put(database, users.GUEST, guest)
+
+
+def _rename(alias: str, old: str, new: str) -> None:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("UPDATE cbtools_databases SET name = %s WHERE name = %s", [new, old])
+        if not cursor.rowcount:
+            raise missing(f'no such database "{old}"')
+        for table in _BY_NAME:
+            cursor.execute(
+                f"UPDATE cbtools_{table} SET database = %s WHERE database = %s", [new, old]
+            )
+
+
+def _state(config: Mapping[str, Any]) -> str:
+    return OFFLINE if config.get("offline") else ONLINE
+
+
+def _new_source() -> str:
+    return base64.b64encode(os.urandom(16)).decode().rstrip("=")
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,84 @@
+"""Compaction: tombstones that are old enough, and attachments that no document has."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from django.db import transaction
+
+from ..database import Database
+from ..documents import attachments
+from ..documents.purge import purge
+from ..errors import bad_request
+from .jobs import COMPLETED, Job
+
+#: How long (seconds) a tombstone is kept: a real gateway's default.
+TOMBSTONES_KEPT = 30 * 24 * 60 * 60
+#: How many documents are removed in one transaction.
+BATCH = 1000
+#: What each type of compaction counts.
+_COUNTS: dict[str, dict[str, Any]] = {
+    "tombstone": {"docs_purged": 0},
+    "attachment": {"marked_attachments": 0, "purged_attachments": 0, "compact_id": ""},
+}
+
+
+def job(database: Database, kind: str) -> Job:
+    """The compaction of a type; raises a 400 GatewayError where there is no such type."""
+    if kind not in _COUNTS:
+        raise bad_request("Unknown parameter for 'type'. Must be 'tombstone' or 'attachment'")
+    return Job(database, f"compact_{kind}", _COUNTS[kind])
+
+
+def run(database: Database, kind: str, *, dry_run: bool = False) -> dict[str, Any]:
+    """Compact; the job as it was when it started. Raises a 503 GatewayError where it is running.
+
+    ``dry_run``: count the attachments that would go.
+    """
+    with database.atomic():
+        this = job(database, kind)
+        this.begin(**_COUNTS[kind])
+        if kind == "attachment":
+            this.keep(compact_id=str(uuid.uuid4()), **({"dry_run": True} if dry_run else {}))
+    if kind == "tombstone":
+        counts = {"docs_purged": sum(map(_purge_tombstones, database.all()))}
+    else:
+        counts = _purge_attachments(database, dry_run=dry_run)
+    with database.atomic():
+        job(database, kind).keep(status=COMPLETED, **counts)
+    return this.shown()
+
+
+def _purge_tombstones(database: Database) -> int:
+    # A version begins with the time of the write, in nanoseconds.
+    oldest = f"{(int(time.time()) - TOMBSTONES_KEPT) * 10**9:016x}"
+    old = "deleted = 1 AND cv < %s"
+    count = 0
+    while True:
+        rows = database.rows(
+            f"SELECT uid FROM cbtools_documents WHERE keyspace = %s AND {old} LIMIT %s",
+            [database.keyspace, oldest, BATCH],
+        )
+        count += len(purge(database, [uid for (uid,) in rows], old, [oldest]))
+        if len(rows) < BATCH:
+            return count
+
+
+def _purge_attachments(database: Database, *, dry_run: bool) -> dict[str, int]:
+    with database.atomic():
+        purged = sum(map(attachments.collect, database.all()))
+        kept = sum(map(_count_attachments, database.all()))
+        if dry_run:
+            transaction.set_rollback(True, using=database.alias)
+    return {"marked_attachments": kept, "purged_attachments": purged}
+
+
+def _count_attachments(database: Database) -> int:
+    return int(
+        database.value(
+            "SELECT count(DISTINCT digest) FROM cbtools_attachments WHERE keyspace = %s",
+            [database.keyspace],
+        )
+    )

@@ -1,0 +1,85 @@
+"""Jobs that go over a whole database, and how far they are, which is kept beside it.
+
+A job runs in the request that starts it, in batches, each in a transaction of its own: what is
+done and how far it is agree, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from ..database import Database
+from ..errors import GatewayError
+
+RUNNING = "running"
+STOPPING = "stopping"
+STOPPED = "stopped"
+COMPLETED = "completed"
+
+#: What is known of a job that has never run.
+_NEVER: Mapping[str, Any] = {
+    "status": COMPLETED, "start_time": "0001-01-01T00:00:00Z", "last_error": "",
+}  # fmt: skip
+#: How long (seconds) a job may be silent: after that, its process is taken for dead.
+SILENCE = 30.0
+
+
+class Job:
+    """A job of one kind, and what it counts; used inside :meth:`Database.atomic`."""
+
+    def __init__(self, database: Database, kind: str, counts: Mapping[str, Any]) -> None:
+        self._database = database
+        self._kind = kind
+        self._all: dict[str, Any] = json.loads(
+            database.value("SELECT jobs FROM cbtools_databases WHERE name = %s", [database.name])
+            or "{}"
+        )
+        self.members: dict[str, Any] = {**_NEVER, **counts, **self._all.get(kind, {})}
+        if self.members["status"] in (RUNNING, STOPPING) and not is_alive(self.members):
+            self.members["status"] = STOPPED
+
+    @property
+    def status(self) -> str:
+        status: str = self.members["status"]
+        return status
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in (RUNNING, STOPPING)
+
+    def shown(self) -> dict[str, Any]:
+        """The job as an answer shows it."""
+        return {key: value for key, value in self.members.items() if key != "beat"}
+
+    def begin(self, **members: Any) -> None:
+        """Start anew; raises a 503 GatewayError where it is running."""
+        if self.is_running:
+            raise GatewayError(503, "Process already running")
+        start = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
+        self.keep(**{**_NEVER, "start_time": start, "status": RUNNING, **members})
+
+    def stop(self) -> None:
+        """Ask whoever runs it to stop after its batch."""
+        if self.status == STOPPING:
+            raise GatewayError(503, "Process currently stopping. Wait until stopped to retry")
+        if not self.is_running:
+            raise GatewayError(503, "Process already stopped")
+        self.keep(status=STOPPING)
+
+    def keep(self, **members: Any) -> None:
+        """Note how far it is."""
+        self.members |= {**members, "beat": time.time()}
+        self._all[self._kind] = self.members
+        self._database.execute(
+            "UPDATE cbtools_databases SET jobs = %s WHERE name = %s",
+            [json.dumps(self._all), self._database.name],
+        )
+
+
+def is_alive(members: Mapping[str, Any]) -> bool:
+    """Whether a job that says it is running has said so lately."""
+    return bool(time.time() - members.get("beat", 0) < SILENCE)

@@ -1,0 +1,158 @@
+"""Resync: what the sync function, as it is now, makes of the documents that are there."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..access import ADMIN
+from ..database import Collection, Database
+from ..documents import documents, expiry, memberships, syncfunction, writes
+from ..documents.documents import Document
+from ..errors import GatewayError, bad_request
+from ..javascript import JavaScriptError
+from ..principals.grants import Grants
+from .jobs import COMPLETED, RUNNING, STOPPED, Job
+
+logger = logging.getLogger(__name__)
+
+#: How many documents are looked at in one transaction.
+BATCH = 100
+_COUNTS: Mapping[str, Any] = {
+    "resync_id": "", "docs_changed": 0, "docs_processed": 0, "docs_errored": 0, "docs_targeted": 0,
+}  # fmt: skip
+
+
+def job(database: Database) -> Job:
+    return Job(database, "resync", _COUNTS)
+
+
+def run(
+    database: Database, scopes: Mapping[str, Sequence[str]], *, regenerate_sequences: bool
+) -> dict[str, Any]:
+    """Go over the documents of (some) collections; the job as it was when it started.
+
+    Documents stay where they are in the order of all changes, unless their sequences are to be
+    regenerated. Raises a GatewayError where the database is not offline, or a collection unknown.
+    """
+    places = _places(database, scopes)
+    with database.atomic():
+        this = job(database)
+        if this.is_running:
+            raise GatewayError(503, "Database _resync already in progress")
+        this.begin(
+            **{
+                **_COUNTS,
+                "resync_id": str(uuid.uuid4()),
+                "collections_processing": _by_scope(place.collection for place in places),
+                "docs_targeted": sum(map(_count, places)),
+            }
+        )
+    try:
+        for place in places:
+            last: str | None = ""
+            while last is not None:
+                last = _batch(place, last, regenerate_sequences=regenerate_sequences)
+    except (GatewayError, JavaScriptError) as error:
+        with database.atomic():
+            job(database).keep(status="error", last_error=str(error))
+    else:
+        with database.atomic():
+            end = job(database)
+            end.keep(status=COMPLETED if end.status == RUNNING else STOPPED)
+    return this.shown()
+
+
+def _places(database: Database, scopes: Mapping[str, Sequence[str]]) -> list[Database]:
+    wanted = [Collection(scope, name) for scope, names in scopes.items() for name in names]
+    for collection in wanted:
+        if collection not in database.collections():
+            raise bad_request(f"collection {'.'.join(collection)} not found in database")
+    return [place for place in database.all() if not wanted or place.collection in wanted]
+
+
+def _by_scope(collections: Any) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for collection in collections:
+        found.setdefault(collection.scope, []).append(collection.name)
+    return found
+
+
+def _count(database: Database) -> int:
+    return int(
+        database.value(
+            "SELECT count(*) FROM cbtools_documents WHERE keyspace = %s AND deleted = 0",
+            [database.keyspace],
+        )
+    )
+
+
+def _batch(database: Database, after: str, *, regenerate_sequences: bool) -> str | None:
+    """Look at the next documents by id; the last id, None where it is done or is to stop."""
+    with database.atomic():
+        this = job(database)
+        if this.status != RUNNING:
+            return None
+        found = documents.read(
+            database, "deleted = 0 AND uid > %s ORDER BY uid LIMIT %s", [after, BATCH]
+        )
+        tickets = database.tickets(len(found)) if regenerate_sequences and found else []
+        changed = 0
+        for place, document in enumerate(found):
+            sequence = tickets[place].sequence if tickets else document.sequence
+            changed += _resync(database, document, sequence)
+        counted = this.members
+        this.keep(
+            docs_changed=counted["docs_changed"] + changed,
+            docs_processed=counted["docs_processed"] + len(found),
+        )
+    return found[-1].uid if len(found) == BATCH else None
+
+
+def _resync(database: Database, document: Document, sequence: int) -> bool:
+    """Bring a document up to date with the sync function; whether that changed it."""
+    for leaf in document.tree.leaves()[1:]:
+        _resync_leaf(database, document, leaf)
+    channels, grants, expires = _verdict(database, document, document)
+    new = memberships.update(replace(document, sequence=sequence), document, channels)
+    if expires is not None:
+        new = replace(new, expires=expiry.parse(expires))
+    changed = documents.row_of(new) != documents.row_of(document)
+    if changed:
+        database.execute(
+            "UPDATE cbtools_documents SET sequence = %s, channels = %s, removals = %s, "
+            "expires = %s, past = %s WHERE keyspace = %s AND uid = %s",
+            [sequence, new.channels_text, new.removals_text, new.expires, new.past_text,
+             database.keyspace, document.uid],
+        )  # fmt: skip
+    return syncfunction.store(database, document.uid, grants, sequence) or changed
+
+
+def _resync_leaf(database: Database, document: Document, rev: str) -> None:
+    try:
+        leaf = documents.revision_of(database, document, rev)
+    except GatewayError:
+        logger.warning("Document %r has no body at %r any more", document.uid, rev)
+        return
+    channels = _verdict(database, document, leaf).channels
+    database.execute(
+        "UPDATE cbtools_revisions SET channels = %s WHERE keyspace = %s AND uid = %s AND rev = %s",
+        [json.dumps(channels, ensure_ascii=False), database.keyspace, document.uid, rev],
+    )
+
+
+def _verdict(database: Database, document: Document, revision: Document) -> syncfunction.Verdict:
+    """What the sync function says of a revision: nothing, where it refuses it."""
+    body = revision.members_sent()
+    base = writes.ancestor(database, document, document.tree, revision.rev)
+    try:
+        return syncfunction.decide(database, document.uid, revision.rev, body, base, ADMIN)
+    except GatewayError as error:
+        logger.warning(
+            "The sync function refused document %r in a resync: %r", document.uid, error.reason
+        )
+        return syncfunction.Verdict([], Grants())

@@ -1,0 +1,1 @@
+"""Documents: revisions, writes, the sync function, attachments, expiry."""

@@ -1,0 +1,266 @@
+"""Attachments: what documents say of them, and what they hold.
+
+Contents are kept once for each digest of a keyspace, in chunks; `cbtools_attachments` says which
+documents hold which. Nobody gets at contents by knowing their digest: a document may claim to
+have any, but it has what came with it, or with the revision that it is based on, and no more.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, NamedTuple, TypeAlias
+
+from django_cbtools import canonical
+
+from ..database import Database
+from ..errors import GatewayError, bad_request, missing
+from .documents import Document, oldest_kept
+
+#: The most that an attachment may hold, as on a real gateway.
+MAX_BYTES = 20 * 1024 * 1024
+#: The size of a chunk: a multiple of three, so that the base64 of chunks is that of the whole.
+CHUNK = 255 * 1024
+#: What a real gateway's metadata have as ``ver``. Here it marks what a document really has.
+VERSION = 2
+
+#: A name in the words of an error.
+quoted = json.JSONEncoder(ensure_ascii=False).encode
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_GO_TYPES = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {}"}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The contents of an attachment that have arrived, in a file that whoever made it closes."""
+
+    file: IO[bytes]
+    digest: str
+    length: int
+
+    @classmethod
+    def receive(cls, pieces: Iterable[bytes], file: IO[bytes]) -> Upload:
+        """Put what arrives in a file; raises a 413 GatewayError where it is too much."""
+        sha1 = hashlib.sha1(usedforsecurity=False)
+        length = 0
+        for piece in pieces:
+            length += len(piece)
+            if length > MAX_BYTES:
+                raise GatewayError(413, "Attachment too large")
+            sha1.update(piece)
+            file.write(piece)
+        return cls(file, f"sha1-{_encoded(sha1.digest())}", length)
+
+    @classmethod
+    def decode(cls, data: Any) -> Upload:
+        """What is in a body as base64; raises a 400 or 413 GatewayError."""
+        if not isinstance(data, str):
+            kind = _GO_TYPES.get(type(data), "json.Number")
+            raise bad_request(f"invalid attachment data (type {kind})")
+        data = data.replace("\r", "").replace("\n", "")
+        valid = _BASE64.match(data)
+        if valid is None or valid.end() < len(data) or len(data) % 4:
+            place = valid.end() if valid else 0
+            raise bad_request(f"illegal base64 data at input byte {place}")
+        return cls.receive([base64.b64decode(data)], io.BytesIO())
+
+    def md5(self) -> str:
+        """The digest as CouchDB has it."""
+        md5 = hashlib.md5(usedforsecurity=False)
+        for data in self.chunks():
+            md5.update(data)
+        return f"md5-{_encoded(md5.digest())}"
+
+    def chunks(self) -> Iterator[bytes]:
+        """What it holds; there is one, maybe an empty one."""
+        self.file.seek(0)
+        yield self.file.read(CHUNK)
+        yield from iter(lambda: self.file.read(CHUNK), b"")
+
+
+class Held(NamedTuple):
+    """What is known of a revision's attachments, as JSON by name, and those that are to store."""
+
+    text: str = "{}"
+    uploads: Sequence[Upload] = ()
+
+
+def resolve(given: Any, uploads: Mapping[str, Upload], rev: str, base: Document | None) -> Held:
+    """What a body's `_attachments` make of a revision, which is based on another.
+
+    ``uploads`` are those that came beside the body, by name. Raises a 400 GatewayError for what
+    is neither there nor known, and a 413 one for what is too large.
+    """
+    # What is no object is passed over (05-doc-bodies.json).
+    if not given or not isinstance(given, dict):
+        return Held()
+    known = base.attachments if base else {}
+    new = []
+    held: dict[str, Any] = {}
+    for name, meta in given.items():
+        if not isinstance(meta, dict):
+            raise bad_request("Invalid _attachments")
+        upload = uploads.get(name)
+        if upload is None and meta.get("data") is not None:
+            upload = Upload.decode(meta["data"])
+        if upload is not None:
+            new.append(upload)
+            held[name] = _described(meta, upload, canonical.generation(rev))
+        elif meta.get("stub") is not True:
+            raise bad_request(f"Missing data of attachment {quoted(name)}")
+        elif name in known:
+            held[name] = known[name]
+        elif not known and meta.get("digest") is None:
+            raise bad_request(f"Missing digest in stub attachment {quoted(name)}")
+        else:
+            # A claim: it is shown, and there is nothing to read (15-attachments.json).
+            held[name] = {key: value for key, value in meta.items() if key != "ver"}
+    return Held(canonical.dumps(held), new)
+
+
+def _described(meta: Mapping[str, Any], upload: Upload, revpos: int) -> dict[str, Any]:
+    described = {"digest": upload.digest, "revpos": revpos, "stub": True, "ver": VERSION}
+    if isinstance(meta.get("content_type"), str):
+        described["content_type"] = meta["content_type"]
+    if meta.get("encoding") is None:
+        return {**described, "length": upload.length}
+    return {**described, "encoding": meta["encoding"], "encoded_length": upload.length}
+
+
+def store(database: Database, uid: str, uploads: Iterable[Upload]) -> None:
+    """Keep what has come with a document; inside the transaction that writes it."""
+    for upload in uploads:
+        key = [database.keyspace, upload.digest]
+        is_new = database.execute(
+            "INSERT INTO cbtools_attachments (keyspace, digest, uid) VALUES (%s, %s, %s) "
+            "ON CONFLICT DO NOTHING",
+            [*key, uid],
+        )
+        if not is_new or database.value(
+            "SELECT 1 FROM cbtools_attachment_chunks "
+            "WHERE keyspace = %s AND digest = %s AND position = 0",
+            key,
+        ):
+            continue
+        position = 0
+        for data in upload.chunks():
+            # Not by Django's cursor: where DEBUG is on, it keeps what it was given.
+            with database.connection.wrap_database_errors:
+                database.connection.connection.execute(
+                    "INSERT INTO cbtools_attachment_chunks (keyspace, digest, position, data) "
+                    "VALUES (?, ?, ?, ?)",
+                    [*key, position, data],
+                )
+            position += len(data)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What an attachment holds, from one byte to another, to be read when it is wanted."""
+
+    database: Database
+    digest: str
+    start: int
+    end: int
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    def chunks(self) -> Generator[bytes, None, None]:
+        """What it holds, a query for each chunk.
+
+        No transaction is open in between, so that a slow client keeps nobody waiting. Raises a
+        404 GatewayError where the attachment is removed meanwhile.
+        """
+        position = self.start
+        while position < self.end:
+            data = self.database.value(
+                "SELECT substr(data, 1 + %s - position, %s) FROM cbtools_attachment_chunks "
+                "WHERE keyspace = %s AND digest = %s AND position <= %s "
+                "ORDER BY position DESC LIMIT 1",
+                [position, self.end - position, self.database.keyspace, self.digest, position],
+            )
+            if not data:
+                raise missing()
+            yield data
+            position += len(data)
+
+    def read(self, limit: int) -> bytes:
+        """The first bytes of it."""
+        end = min(self.end, self.start + limit)
+        return b"".join(Content(self.database, self.digest, self.start, end).chunks())
+
+
+@dataclass(frozen=True)
+class Base64:
+    """What an attachment holds, as base64."""
+
+    content: Content
+
+    @property
+    def length(self) -> int:
+        return (self.content.length + 2) // 3 * 4
+
+    def chunks(self) -> Iterator[bytes]:
+        return map(base64.b64encode, self.content.chunks())
+
+
+#: A piece of a body: what is there, or what is read from the store when its turn comes.
+Piece: TypeAlias = "bytes | Content | Base64"
+
+
+def content(database: Database, meta: Mapping[str, Any]) -> Content:
+    """What an attachment holds; raises a 404 GatewayError where a document only claims it."""
+    if meta.get("ver") != VERSION:
+        raise missing()
+    return Content(database, meta["digest"], 0, meta.get("encoded_length", meta.get("length")))
+
+
+def collect(database: Database, uids: Sequence[str] | None = None) -> int:
+    """Remove what no revision that is kept holds any more; how many attachments that were.
+
+    ``uids``: look at these documents alone.
+    """
+    keyspace, oldest = database.keyspace, oldest_kept(database)
+    held = (
+        "NOT EXISTS (SELECT 1 FROM {} AS kept, json_each(kept.attachments) AS meta "
+        "WHERE kept.keyspace = link.keyspace AND kept.uid = link.uid "
+        "AND json_extract(meta.value, '$.digest') = link.digest "
+        f"AND json_extract(meta.value, '$.ver') = {VERSION})"
+    )
+    those = "keyspace = %s" + (
+        "" if uids is None else " AND uid IN (SELECT value FROM json_each(%s))"
+    )
+    params = [keyspace] if uids is None else [keyspace, json.dumps(uids)]
+    with database.atomic():
+        # Else they would be back, without what they held, once revisions are kept for longer.
+        database.execute(
+            f"DELETE FROM cbtools_revisions WHERE {those} AND superseded < %s", [*params, oldest]
+        )
+        rows = database.rows(
+            f"DELETE FROM cbtools_attachments AS link WHERE {those} "
+            f"AND {held.format('cbtools_documents')} AND {held.format('cbtools_revisions')} "
+            "RETURNING digest",
+            params,
+        )
+        if not rows:
+            return 0
+        gone = database.rows(
+            "DELETE FROM cbtools_attachment_chunks AS chunk WHERE keyspace = %s "
+            "AND digest IN (SELECT value FROM json_each(%s)) "
+            "AND NOT EXISTS (SELECT 1 FROM cbtools_attachments AS link "
+            "WHERE link.keyspace = chunk.keyspace AND link.digest = chunk.digest) "
+            "RETURNING position",
+            [keyspace, json.dumps([digest for (digest,) in rows])],
+        )
+    return gone.count((0,))
+
+
+def _encoded(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

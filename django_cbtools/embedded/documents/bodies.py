@@ -1,0 +1,50 @@
+"""What documents' bodies may hold, and what is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django_cbtools import canonical
+
+from ..errors import bad_request, missing
+from . import documents
+
+
+def check_reserved(body: Mapping[str, Any]) -> None:
+    """Raise a 400 GatewayError for what is the gateway's own, whatever else is wrong."""
+    if "_sync" in body:
+        raise bad_request("document-top level property '_sync' is a reserved internal property")
+
+
+def check(body: Mapping[str, Any]) -> None:
+    """Raise a 400 or 404 GatewayError for what no new revision may have."""
+    if body.get("_removed") is not None:
+        raise missing("Document revision is not accessible")
+    if "_purged" in body:
+        raise bad_request(
+            "user defined top-level property '_purged' is not allowed in document body"
+        )
+    if any(key.startswith("_sync_") for key in body):
+        raise bad_request(
+            "user defined top-level properties that start with '_sync_' "
+            "are not allowed in document body"
+        )
+
+
+def stored(body: Mapping[str, Any], digested: str) -> str:
+    """The JSON that is kept of a body, of which ``digested`` is the text for the digest.
+
+    Raises a 413 GatewayError where it is too large.
+    """
+    if body.get("_deleted") is True:
+        return "{}"
+    if "_deleted" in body or "_removed" in body:
+        digested = canonical.dumps(
+            {
+                key: value
+                for key, value in body.items()
+                if key == "_removed" or (key not in canonical.SPECIAL and key != "_deleted")
+            }
+        )
+    return documents.check_size(digested)

@@ -1,0 +1,86 @@
+"""When documents come to their end: `_exp`, and what is done with those whose time is over."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from django_cbtools import canonical
+
+from ..database import Database
+from ..errors import GatewayError, bad_request
+from .purge import purge
+
+#: Up to here (seconds) a number is a time to live, beyond it a time since 1970; memcached's rule.
+MAX_TTL = 30 * 24 * 60 * 60
+_MAX = (1 << 32) - 1
+_MAX_INT32 = 1 << 31
+_MAX_INT64 = 1 << 63
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def parse(value: Any) -> int | None:
+    """The time (seconds since 1970) that `_exp` stands for, None for no end.
+
+    Raises a 400 GatewayError with a real gateway's words (06-doc-expiry.json).
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise _invalid("Unrecognized expiry format")
+    seconds = _of_text(value) if isinstance(value, str) else _of_number(value)
+    if not 0 <= seconds <= _MAX:
+        raise _invalid(f"Expiry value is not within valid range: {seconds}")
+    return seconds + int(time.time()) if 0 < seconds <= MAX_TTL else seconds or None
+
+
+def _of_number(value: float) -> int:
+    if isinstance(value, int) and -_MAX_INT64 <= value < _MAX_INT64:
+        return value
+    why = "value out of range" if isinstance(value, int) else "invalid syntax"
+    raise _invalid(f'strconv.ParseInt: parsing "{canonical.dumps(value)}": {why}')
+
+
+def _of_text(text: str) -> int:
+    """A number, which has to fit into 32 bits, or a date."""
+    if re.fullmatch(r"[+-]?[0-9]{1,10}", text) and -_MAX_INT32 <= int(text) < _MAX_INT32:
+        return int(text)
+    return _date(text)
+
+
+def _date(text: str) -> int:
+    try:
+        if not _DATE.fullmatch(text):
+            raise ValueError
+        seconds = re.sub(r"[.,]\d+", "", text).replace("Z", "+00:00")
+        return int(datetime.fromisoformat(seconds).timestamp())
+    except ValueError:
+        raise _invalid(
+            f"Unable to parse expiry {text} as either numeric or date expiry: "
+            f'parsing time "{text}" as "2006-01-02T15:04:05Z07:00": '
+            f'cannot parse "{text}" as "2006"'
+        ) from None
+
+
+def _invalid(why: str) -> GatewayError:
+    return bad_request(f"Invalid expiry: {why}")
+
+
+def shown(expires: int) -> str:
+    """As a date, in the form that answers have."""
+    return datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def end_documents(database: Database) -> None:
+    """Remove the documents whose time is over, without a trace, as Couchbase Server does."""
+    if database.has_expired:
+        now = int(time.time())
+        # The plus keeps SQLite from taking an index of all of the keyspace's documents.
+        rows = database.rows(
+            "SELECT uid FROM cbtools_documents WHERE +keyspace = %s AND expires <= %s",
+            [database.keyspace, now],
+        )
+        if rows:
+            purge(database, [uid for (uid,) in rows], "expires <= %s", [now])

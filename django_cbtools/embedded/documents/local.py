@@ -1,0 +1,125 @@
+"""Local documents: what a client keeps at the gateway for itself; they are not replicated.
+
+Their revisions are ``0-1``, ``0-2`` ... (16-local-docs.json). One that nobody has read or written
+for `local_doc_expiry_secs` (0: for ever) is gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django_cbtools import canonical
+
+from ..database import Database
+from ..errors import GatewayError, bad_request, conflict, missing
+from . import documents
+
+PREFIX = "_local/"
+#: The longest name, in bytes: with its prefix the key fits into Couchbase Server.
+MAX_NAME_BYTES = 250 - len("_sync:local:")
+
+_AT = "keyspace = %s AND name = %s AND (%s = 0 OR saved > %s)"
+
+
+def read(database: Database, name: str) -> dict[str, Any]:
+    """A document with its special properties; raises a 404 GatewayError where there is none.
+
+    To read it keeps it alive.
+    """
+    row = database.row(
+        f"SELECT version, body, saved FROM cbtools_local WHERE {_AT}", _key(database, name)
+    )
+    if row is None:
+        raise missing()
+    version, text, saved = row
+    # Replicators read often, and to write takes a turn among all writers.
+    lifetime = _lifetime(database)
+    if lifetime and saved < _now() - lifetime // 100:
+        with database.atomic():
+            database.execute(
+                f"UPDATE cbtools_local SET saved = %s WHERE {_AT}",
+                [_now(), *_key(database, name)],
+            )
+    body, _ = canonical.loads(text)
+    return {**body, "_id": PREFIX + name, "_rev": f"0-{version}"}
+
+
+def save(database: Database, name: str, body: Mapping[str, Any]) -> str:
+    """Write a document on top of the revision that its body names; the new revision.
+
+    Raises a 409 GatewayError where it is not the current one, 404 where there is none to replace.
+    """
+    given = body.get("_rev")
+    with database.atomic():
+        _forget(database)
+        version = 1 + _replaced(database, name, given if isinstance(given, str) else "")
+        kept = {
+            key: value
+            for key, value in body.items()
+            if key not in canonical.SPECIAL and key != "_deleted"
+        }
+        text = documents.check_size(canonical.dumps(kept))
+        database.execute(
+            "INSERT OR REPLACE INTO cbtools_local (keyspace, name, version, body, saved) "
+            "VALUES (%s, %s, %s, %s, %s)",
+            [database.keyspace, name, version, text, _now()],
+        )
+    return f"0-{version}"
+
+
+def delete(database: Database, name: str, rev: str) -> None:
+    """Remove a document; raises a GatewayError as :func:`save` does, 404 where there is none."""
+    with database.atomic():
+        if not _replaced(database, name, rev):
+            raise missing("No previous revision to replace")
+        database.execute(
+            "DELETE FROM cbtools_local WHERE keyspace = %s AND name = %s",
+            [database.keyspace, name],
+        )
+
+
+def _replaced(database: Database, name: str, rev: str) -> int:
+    """The version of the document that ``rev`` names; 0: there is none, and none is named."""
+    if not name or len(name.encode()) > MAX_NAME_BYTES:
+        raise bad_request("Invalid doc ID")
+    version = database.value(f"SELECT version FROM cbtools_local WHERE {_AT}", _key(database, name))
+    if version is None:
+        if rev:
+            raise missing("No previous revision to replace")
+        return 0
+    if rev != f"0-{version}":
+        raise conflict("Document update conflict")
+    return int(version)
+
+
+def _forget(database: Database) -> None:
+    """Remove those whose time is over."""
+    if _lifetime(database):
+        database.execute(
+            "DELETE FROM cbtools_local WHERE keyspace = %s AND saved <= %s",
+            [database.keyspace, _now() - _lifetime(database)],
+        )
+
+
+def _key(database: Database, name: str) -> list[Any]:
+    lifetime = _lifetime(database)
+    return [database.keyspace, name, lifetime, _now() - lifetime]
+
+
+def _lifetime(database: Database) -> int:
+    return int(database.option("local_doc_expiry_secs"))
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def row(database: Database, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a local document of a batch: its row in the answer."""
+    uid = body["_id"]
+    try:
+        return {"id": uid, "rev": save(database, uid.removeprefix(PREFIX), body)}
+    except GatewayError as error:
+        return {"error": error.row_error, "id": uid, "reason": error.reason, "status": error.status}

@@ -1,0 +1,77 @@
+"""Which channels a document is in, and was in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ..database import Database
+from . import documents
+from .documents import Document, Removal, Stay
+
+#: How many earlier stays in one channel are told apart.
+MAX_STAYS = 5
+
+
+def update(document: Document, old: Document | None, names: Iterable[str]) -> Document:
+    """The document with the channels that the sync function has put it in."""
+    before = old.channels if old else {}
+    now = {name: before.get(name, document.sequence) for name in names}
+    removals = dict(old.removals) if old else {}
+    back = {name: removals.pop(name) for name in now if name in removals}
+    for name, start in before.items():
+        if name not in now:
+            removals[name] = Removal(
+                start, document.sequence, document.rev, document.cv, document.deleted
+            )
+    document = replace(
+        document,
+        channels_text=json.dumps(now, ensure_ascii=False) if now else "{}",
+        removals_text=json.dumps(removals, ensure_ascii=False) if removals else "{}",
+    )
+    if back and old:
+        past = old.past
+        for name, removal in back.items():
+            past = _remember(past, Stay(name, removal.start, removal.end))
+        document = replace(document, past_text=json.dumps(past, ensure_ascii=False))
+    return document
+
+
+def _remember(past: list[Stay], stay: Stay) -> list[Stay]:
+    stays = sorted(known for known in past if known.name == stay.name)
+    if len(stays) >= MAX_STAYS:
+        oldest, second, *_ = stays
+        merged = second._replace(start=oldest.start, compacted=True)
+        past = [merged if known == second else known for known in past if known != oldest]
+    return [*past, stay]
+
+
+def left(document: Document) -> dict[str, list[int]]:
+    """The channels that a document has left, and at which sequences, the last one first."""
+    ends: dict[str, set[int]] = {}
+    for name, removal in document.removals.items():
+        ends.setdefault(name, set()).add(removal.end)
+    for stay in document.past:
+        ends.setdefault(stay.name, set()).add(stay.end)
+    return {name: sorted(ends[name], reverse=True) for name in ends}
+
+
+def forget(database: Database, uid: str, upto: int) -> list[str]:
+    """Forget what a document has left up to a sequence: from which channels.
+
+    Raises a 404 GatewayError where there is no such document.
+    """
+    with database.atomic():
+        document = documents.current(database, uid)
+        removals = {name: left for name, left in document.removals.items() if left.end > upto}
+        past = [stay for stay in document.past if stay.end > upto]
+        gone = document.removals.keys() - removals.keys()
+        gone |= {stay.name for stay in document.past if stay.end <= upto}
+        if gone:
+            database.execute(
+                "UPDATE cbtools_documents SET removals = %s, past = %s "
+                "WHERE keyspace = %s AND uid = %s",
+                [json.dumps(removals), json.dumps(past), database.keyspace, uid],
+            )
+    return sorted(gone)

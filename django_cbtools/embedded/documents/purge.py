@@ -1,0 +1,45 @@
+"""Removing documents without a trace."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..database import Database
+from . import attachments
+
+
+def purge(
+    database: Database, uids: list[str], condition: str = "TRUE", params: Any = ()
+) -> list[str]:
+    """Remove documents with all that belongs to them, those for which a condition (still) holds;
+    the ids of those that were there."""
+    keyspace = database.keyspace
+    with database.atomic():
+        rows = database.rows(
+            "DELETE FROM cbtools_documents WHERE keyspace = %s "
+            f"AND uid IN (SELECT value FROM json_each(%s)) AND {condition} RETURNING uid",
+            [keyspace, json.dumps(uids), *params],
+        )
+        gone = [uid for (uid,) in rows]
+        if not gone:
+            return gone
+        those = [keyspace, json.dumps(gone)]
+        for table in ("cbtools_revisions", "cbtools_grants"):
+            database.execute(
+                f"DELETE FROM {table} WHERE keyspace = %s "
+                "AND uid IN (SELECT value FROM json_each(%s))",
+                those,
+            )
+        database.execute(
+            "DELETE FROM cbtools_view_rows WHERE view IN "
+            "(SELECT id FROM cbtools_views WHERE keyspace = %s) "
+            "AND uid IN (SELECT value FROM json_each(%s))",
+            those,
+        )
+        # An index that is being brought up to date has read them, and must not write them again.
+        database.execute(
+            "UPDATE cbtools_views SET epoch = epoch + 1 WHERE keyspace = %s", [keyspace]
+        )
+        attachments.collect(database, gone)
+    return gone

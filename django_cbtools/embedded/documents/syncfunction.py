@@ -1,0 +1,244 @@
+"""The sync function: which channels a document is in, and what it opens to whom."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import math
+import re
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+from django_cbtools import canonical
+
+from .. import javascript
+from ..access import STAR, Reader, check_channel
+from ..database import DEFAULT, Database
+from ..errors import GatewayError, bad_request, forbidden
+from ..options import DEFAULT_SYNC
+from ..principals import grants, users
+from ..principals.grants import ROLE_PREFIX, Grants
+from ..principals.principals import is_name
+from . import expiry
+from .documents import Document
+
+logger = logging.getLogger(__name__)
+
+#: Integers beyond these are text to JavaScript (25-sync-rules.json, step 35), and so are numbers
+#: that do not fit.
+_MAX_SAFE = (1 << 53) - 1
+_MAY_NOT_FIT = re.compile(r"\d{16}|Infinity")
+
+
+class Verdict(NamedTuple):
+    """What the sync function says of a revision."""
+
+    channels: list[str]
+    grants: Grants = Grants()
+    #: As `_exp`.
+    expiry: Any = None
+
+
+def check(source: str) -> None:
+    """Raise a 400 GatewayError for a text that is no function."""
+    if source == DEFAULT_SYNC:
+        return
+    with javascript.engine(javascript.SYNC) as engine:
+        problem = engine.call("check", source)
+    if problem is not None:
+        raise bad_request(f"invalid javascript syntax: {problem}")
+
+
+def decide(
+    database: Database,
+    uid: str,
+    rev: str,
+    body: Mapping[str, Any],
+    base: Document | None,
+    author: Reader,
+) -> Verdict:
+    """Ask the sync function about a revision on top of ``base``.
+
+    Raises the GatewayError with which it refuses the revision, and a 500 one where it fails.
+    """
+    if author.name == "" and database.option("unsupported.guest_read_only"):
+        raise GatewayError(403, "Anonymous access is read-only")
+    source = database.code("sync")
+    try:
+        if source is None or source == DEFAULT_SYNC:
+            return Verdict(_default_channels(database, body, is_configured=source is not None))
+        return _asked(database, source, uid, rev, body, base, author)
+    except GatewayError as error:
+        if database.option("unsupported.force_api_forbidden_errors"):
+            logger.info("The sync function refused document %r: %r", uid, error.reason)
+            raise forbidden() from None
+        raise
+
+
+def store(database: Database, uid: str, opened: Grants, sequence: int) -> bool:
+    """Keep what a document opens, in place of what it did; whether that changes anything."""
+    change = grants.store(database, uid, opened, sequence)
+    users.remember(database, change)
+    return any(change)
+
+
+def _default_channels(
+    database: Database, body: Mapping[str, Any], *, is_configured: bool
+) -> list[str]:
+    """What a database's function does where nobody has configured another.
+
+    In a named collection, all documents are in the channel of its name.
+    """
+    if not is_configured and database.collection.name != DEFAULT:
+        return [database.collection.name]
+    channels = body.get("channels")
+    if isinstance(channels, str):
+        channels = [channels]
+    if not isinstance(channels, list):
+        return []
+    names = dict.fromkeys(name for name in channels if isinstance(name, str))
+    return _document_channels(names) if is_configured else [check_channel(name) for name in names]
+
+
+# ------------------------------------------------------------------ asking V8
+
+
+def _asked(
+    database: Database,
+    source: str,
+    uid: str,
+    rev: str,
+    body: Mapping[str, Any],
+    base: Document | None,
+    author: Reader,
+) -> Verdict:
+    call = ",".join(
+        (
+            '"run"',
+            json.dumps(source),
+            _document(uid, rev, body),
+            _old_document(uid, base),
+            json.dumps(_user(author)),
+        )
+    )
+    said = _run(database, uid, f"[{call}]")
+    for level, line in said["lines"]:
+        logger.log(logging.getLevelName(level.upper()), "Sync function, document %r: %r", uid, line)
+    if said["error"] is not None:
+        logger.warning("The sync function failed at document %r: %r", uid, said["error"])
+        raise _failed()
+    channels = _document_channels(said["channels"])
+    opened = Grants(_granted(said["access"]), _granted(_without_prefix(said["roles"])))
+    if said["rejection"] is not None:
+        status, reason = said["rejection"]
+        raise GatewayError(status if status < 1000 else 500, reason)
+    named = [name.removeprefix(ROLE_PREFIX) for name in (*opened.channels, *opened.roles)]
+    if not all(map(is_name, (*named, *chain(*opened.roles.values())))):
+        raise GatewayError(500, "Error in JS sync function")
+    return Verdict(channels, opened, _expiry(said["expiry"]))
+
+
+def _run(database: Database, uid: str, call: str) -> dict[str, Any]:
+    # A run without a limit would hold the database's only writer for ever.
+    limit = database.option("javascript_timeout_secs") or javascript.TIME_LIMIT
+    try:
+        for _ in range(2):
+            with javascript.engine(javascript.SYNC) as engine:
+                said: dict[str, Any] = json.loads(engine.call_text(call, limit))
+                # What the run before has left there cannot be taken away.
+                engine.full = "stained" in said
+            if not engine.full:
+                break
+    except (javascript.JavaScriptTimeout, javascript.JavaScriptMemory) as error:
+        logger.warning("The sync function was %s at document %r", error, uid)
+        raise GatewayError(500, "JS sync function timed out") from None
+    return said
+
+
+def _document(uid: str, rev: str, body: Mapping[str, Any]) -> str:
+    members = {
+        key: value
+        for key, value in body.items()
+        if key not in canonical.SPECIAL and (key != "_deleted" or value is True)
+    }
+    members |= {"_id": uid, "_rev": rev}
+    text = json.dumps(members)
+    return json.dumps(_fitting(members)) if _MAY_NOT_FIT.search(text) else text
+
+
+def _fitting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _fitting(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fitting(item) for item in value]
+    if type(value) is int and abs(value) > _MAX_SAFE:
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return canonical.dumps(value)
+    return value
+
+
+def _old_document(uid: str, base: Document | None) -> str:
+    if base is None:
+        return "null"
+    members: dict[str, Any] = {"_id": uid}
+    if base.deleted:
+        members["_deleted"] = True
+    if base.attachments_text != "{}":
+        members["_attachments"] = base.stubs()
+    return base.text(members)
+
+
+def _user(author: Reader) -> dict[str, Any] | None:
+    if author.name is None:
+        return None
+    return {"name": author.name, "roles": list(author.roles), "channels": list(author.channels)}
+
+
+# ---------------------------------------------------------------- what it says
+
+
+def _failed() -> GatewayError:
+    return GatewayError(500, "Exception in JS sync function")
+
+
+def _document_channels(names: Iterable[str]) -> list[str]:
+    found = _names(names)
+    return [STAR] if STAR in found else found
+
+
+def _names(names: Iterable[str]) -> list[str]:
+    found = list(dict.fromkeys(names))
+    with contextlib.suppress(GatewayError):
+        return [check_channel(name) for name in found]
+    raise _failed()
+
+
+def _granted(calls: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]:
+    opened: dict[str, list[str]] = {}
+    for principal, names in calls:
+        known = opened.get(principal, [])
+        opened[principal] = [name for name in _names([*known, *names]) if name != STAR]
+    return opened
+
+
+def _without_prefix(calls: Iterable[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+    if not all(name.startswith(ROLE_PREFIX) for _, names in calls for name in names):
+        raise _failed()
+    return [
+        (principal, [name.removeprefix(ROLE_PREFIX) for name in names])
+        for principal, names in calls
+    ]
+
+
+def _expiry(values: Iterable[Any]) -> Any:
+    """The last value that is one; others are ignored, and so are fractions of a second."""
+    valid = None
+    for value in values:
+        seconds = int(value) if isinstance(value, float) else value
+        with contextlib.suppress(GatewayError):
+            expiry.parse(seconds)
+            valid = seconds if seconds is not None else valid
+    return valid

@@ -1,0 +1,239 @@
+"""The change feed: what a reader has to know of, in the order in which he can ask for the rest.
+
+He gets documents of channels that are open to him at their sequences, and those that leave his
+channels. Where a channel has been opened to him after the place that he asks for, what was in it
+before comes with the sequence that opened it in front: ``5:3``. The rules are those of a real
+gateway (13-changes.json).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from django_cbtools.canonical import dumps
+
+from ..access import STAR, Reader
+from ..database import Database
+from ..documents import documents
+from ..documents.documents import Document
+from ..errors import GatewayError
+from ..principals import users
+from . import changelog
+from .sequences import START, SequenceId
+
+#: How many documents are read at once to be shown with their changes.
+_BATCH = 50
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a client wants to see of a feed.
+
+    ``channels`` (STAR: all) are those that he asks for; ``all_leaves``: of documents in conflict,
+    all revisions that no other follows; ``by_version``: versions instead of revisions.
+    """
+
+    since: SequenceId = START
+    limit: int = 0
+    channels: Sequence[str] = (STAR,)
+    uids: Sequence[str] | None = None
+    active_only: bool = False
+    all_leaves: bool = False
+    by_version: bool = False
+    include_docs: bool = False
+
+
+class Entry(NamedTuple):
+    """A line of the feed; ``leaves`` are other revisions, ``document`` is JSON."""
+
+    seq: SequenceId
+    uid: str
+    rev: str = ""
+    cv: str = ""
+    deleted: bool = False
+    removed: Sequence[str] = ()
+    branched: bool = False
+    leaves: Sequence[str] = ()
+    document: str = ""
+
+    def text(self, *, by_version: bool) -> str:
+        """The line as JSON."""
+        revs = [f'{{"rev":{dumps(rev)}}}' for rev in (self.rev, *self.leaves) if rev]
+        if by_version and self.cv:
+            revs = [f'{{"cv":{dumps(self.cv)}}}']
+        return "".join((
+            '{"seq":', self.seq.json, ',"id":', dumps(self.uid),
+            ',"deleted":true' if self.deleted else "",
+            f',"removed":{dumps(sorted(self.removed))}' if self.removed else "",
+            f',"doc":{self.document}' if self.document else "",
+            ',"changes":[', ",".join(revs), "]}",
+        ))  # fmt: skip
+
+
+class Feed:
+    """A client's way through the changes of a database.
+
+    Each :meth:`read` goes on where the one before ended. ``last`` is where the client is then.
+    """
+
+    def __init__(self, database: Database, wish: Wish) -> None:
+        self.database = database
+        self.wish = wish
+        self.last = wish.since
+        self.remaining = wish.limit
+        self._since = wish.since
+        self._known: frozenset[str] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client has got as many entries as he wanted."""
+        return self.wish.limit > 0 and not self.remaining
+
+    def read(self, reader: Reader, upto: int) -> Iterator[Entry]:
+        """What is new for the reader, up to a sequence.
+
+        He must have been read after ``upto`` was the database's last one: a channel that had been
+        opened by then, and that he did not know of, would be skipped for ever.
+        """
+        found: Iterable[Entry]
+        if self.wish.uids is None:
+            found = self._changes(reader, upto)
+        else:
+            found = self._changes_of(reader, self.wish.uids)
+        if self.wish.limit:
+            found = islice(found, self.remaining)
+        for entry in self._complete(reader, found):
+            self.last = entry.seq
+            if self.wish.limit:
+                self.remaining -= 1
+            yield entry
+        if self._since.before(upto):
+            self._since = SequenceId(upto)
+
+    def was_written_to(self, reader: Reader, upto: int) -> bool:
+        """Whether anything has happened in the feed's channels since its reader was changed."""
+        channels = self._open_to(reader, upto)
+        found = changelog.read(self.database, list(channels), reader.sequence, upto, limit=1)
+        return any(found)
+
+    def _open_to(self, reader: Reader, upto: int) -> dict[str, int]:
+        """The channels that the feed follows, with the sequence since when."""
+        if STAR in self.wish.channels:
+            channels = dict(reader.channels)
+        else:
+            everything = reader.channels.get(STAR, 0)
+            channels = {
+                name: reader.channels.get(name, everything)
+                for name in self.wish.channels
+                if reader.may_read([name])
+            }
+        return {name: since for name, since in channels.items() if since <= max(upto, 1)}
+
+    def _changes(self, reader: Reader, upto: int) -> Iterator[Entry]:
+        channels = self._open_to(reader, upto)
+        new = channels.keys() - self._known if self._known is not None else set()
+        self._known = frozenset(channels)
+        found = self._of_channels(
+            {name: self._start(added, name in new) for name, added in channels.items()}, upto
+        )
+        if not self._since.before(reader.sequence) or reader.sequence > upto:
+            return found
+        himself = Entry(SequenceId(reader.sequence), f"_user/{reader.name or users.GUEST}")
+        return heapq.merge(found, [himself], key=lambda entry: entry.seq.order)
+
+    def _start(self, added: int, is_new: bool) -> SequenceId:
+        """Where to begin with a channel that has been open since a sequence."""
+        since = self._since
+        is_later = added > 1 and since.before(added) and since.trigger < added
+        if is_new or is_later:
+            return SequenceId(0, added)
+        if since.trigger > added:
+            # What another channel held comes first: this one had been read up to there.
+            return SequenceId(since.trigger - 1, 0, since.low)
+        return since
+
+    def _of_channels(self, starts: dict[str, SequenceId], upto: int) -> Iterator[Entry]:
+        """The changes of channels, each from its own place on."""
+        earlier: dict[tuple[int, int], list[str]] = defaultdict(list)
+        ahead: dict[str, int] = {}
+        for name, start in starts.items():
+            ahead[name] = max(start.safe, start.trigger - 1)
+            if ahead[name] > start.safe:
+                earlier[start.trigger, start.safe].append(name)
+        places = sorted(set(ahead.values()))
+        for place, end in zip(places, [*places[1:], upto], strict=False):
+            for (trigger, after), names in sorted(earlier.items()):
+                if trigger - 1 == place:
+                    yield from self._before(names, after, trigger, upto)
+            names = [name for name in ahead if ahead[name] <= place]
+            for change in self._read(names, place, min(end, upto), live=self.wish.active_only):
+                yield Entry(
+                    SequenceId(change.sequence), change.uid, change.rev, change.cv,
+                    change.deleted, change.removed, change.branched,
+                )  # fmt: skip
+
+    def _before(self, names: list[str], after: int, trigger: int, upto: int) -> Iterator[Entry]:
+        """What was in channels when they were opened."""
+        for change in self._read(names, after, min(trigger - 1, upto), live=True):
+            seq = SequenceId(change.sequence, trigger)
+            yield Entry(seq, change.uid, change.rev, change.cv, branched=change.branched)
+
+    def _read(
+        self, names: list[str], after: int, upto: int, *, live: bool
+    ) -> Iterator[changelog.Change]:
+        return changelog.read(self.database, names, after, upto, limit=self.remaining, live=live)
+
+    def _changes_of(self, reader: Reader, uids: Sequence[str]) -> Iterator[Entry]:
+        """The changes of some documents, in whichever order and as often as they are named."""
+        since = self._since.number
+        found = documents.find(self.database, list(set(uids)))
+        listed = (found[uid] for uid in uids if uid in found)
+        for document in sorted(listed, key=lambda document: document.sequence):
+            left = [
+                name for name in reader.visible(document.removals)
+                if document.removals[name].end > since and not reader.reads_all
+            ]  # fmt: skip
+            if document.sequence > since and (left or reader.may_read(document.channels)):
+                deleted = document.deleted or any(document.removals[name].deleted for name in left)
+                yield Entry(
+                    SequenceId(document.sequence), document.uid, document.rev, document.cv,
+                    deleted, left, len(document.tree.leaves()) > 1,
+                )  # fmt: skip
+
+    def _complete(self, reader: Reader, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The entries with what they say of their documents."""
+        wish = self.wish
+        if not wish.include_docs and not wish.all_leaves:
+            yield from entries
+            return
+        entries = iter(entries)
+        while batch := list(islice(entries, _BATCH)):
+            uids = {entry.uid for entry in batch if wish.include_docs or entry.branched}
+            found = documents.find(self.database, list(uids)) if uids else {}
+            for entry in batch:
+                document = found.get(entry.uid)
+                yield self._about(entry, document, reader) if document else entry
+
+    def _about(self, entry: Entry, document: Document, reader: Reader) -> Entry:
+        wish = self.wish
+        if wish.all_leaves and entry.branched:
+            tree = document.tree
+            others = [rev for rev in tree.leaves() if rev != entry.rev]
+            entry = entry._replace(
+                deleted=entry.deleted and all(map(tree.is_deleted, others)),
+                leaves=[
+                    rev for rev in others if not (wish.active_only and tree.is_deleted(rev))
+                ],
+            )  # fmt: skip
+        if wish.include_docs:
+            try:
+                shown = documents.revision_of(self.database, document, entry.rev)
+            except GatewayError:
+                return entry
+            entry = entry._replace(document=shown.shown_to(reader, asked=True).text())
+        return entry

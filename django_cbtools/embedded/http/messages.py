@@ -1,0 +1,340 @@
+"""The gateway's side of HTTP: what is asked, what is answered, and who asks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from django.http import parse_cookie
+from django.utils.functional import cached_property
+
+from django_cbtools import canonical
+
+from .. import gojson
+from ..access import ADMIN, Reader
+from ..database import Collection, Database
+from ..errors import GatewayError, bad_request, missing, phrase
+from ..principals import sessions, users
+
+#: The most that is read of a request's body, unpacked.
+MAX_BODY_BYTES = 256 * 1024 * 1024
+#: How much of it is read at once.
+PIECE = 64 * 1024
+
+ADMIN_PORT = "admin"
+PUBLIC_PORT = "public"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass
+class Answer:
+    """A response. One that is ``listed`` has the length of its body in the answer to HEAD.
+
+    What is long, or takes its time, comes as a ``stream``, of ``length`` bytes if that is known;
+    whoever sends it closes the stream when he is done, or gives up.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    listed: bool = False
+    stream: Generator[bytes, None, None] | None = None
+    length: int | None = None
+
+    def content_length(self) -> int | None:
+        """How many bytes there are to send; None where nobody knows yet."""
+        return len(self.body) if self.stream is None else self.length
+
+    def sent_headers(self, method: str) -> dict[str, str]:
+        """The headers, with the length of the body where there is one and it is known."""
+        length = self.content_length()
+        if method == "HEAD" or self.status == 204 or length is None:
+            return self.headers
+        return {**self.headers, "Content-Length": str(length)}
+
+    def chunks(self) -> Iterable[bytes]:
+        """The body, piece by piece."""
+        if self.stream is not None:
+            return self.stream
+        return [self.body] if self.body else []
+
+    @property
+    def phrase(self) -> str:
+        return phrase(self.status)
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+        """A value as JSON; a str is JSON already."""
+        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        return cls(status, text.encode(), {"Content-Type": "application/json", **(headers or {})})
+
+    def without_body(self) -> Answer:
+        """The answer to HEAD, as a real gateway gives it: most say nothing of a body."""
+        if self.stream is not None:
+            self.stream.close()
+        if self.listed or self.status >= 400:
+            headers = {**self.headers, "Content-Length": str(self.content_length())}
+        else:
+            headers = {k: v for k, v in self.headers.items() if k != "Content-Type"}
+        return Answer(self.status, b"", headers)
+
+    @classmethod
+    def of_error(cls, error: GatewayError) -> Answer:
+        body = {"error": error.error, "reason": error.reason}
+        # A reason can hold what the client has sent.
+        return cls.json(
+            canonical.escaped(json.dumps(body, separators=(",", ":"))), error.status, error.headers
+        )
+
+
+class Message:
+    """Headers (their names in lower case) and a body: a request, or a part of one.
+
+    ``read`` gives the body, up to a number of bytes, and from where it stopped when it is called
+    again; it may raise a GatewayError.
+    """
+
+    headers: Mapping[str, str]
+    read: Callable[[int], bytes]
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body, unpacked; raises a 415, 413 or 400 GatewayError where it cannot be."""
+        encoding = self.headers.get("content-encoding", "")
+        if encoding not in ("", "gzip"):
+            raise GatewayError(415, "Unsupported Content-Encoding; use gzip")
+        packed = iter(lambda: self.read(PIECE), b"")
+        length = 0
+        for piece in _unpacked(packed) if encoding else packed:
+            length += len(piece)
+            if length > MAX_BODY_BYTES:
+                raise GatewayError(413, "Request body too large")
+            yield piece
+
+    @cached_property
+    def text(self) -> str:
+        """The body; raises a GatewayError as :meth:`pieces` does."""
+        # Not join(), which has all of it twice.
+        body = bytearray()
+        for piece in self.pieces():
+            body += piece
+        return body.decode("utf-8", "replace")
+
+    def object(self, go_type: str = "db.Body") -> dict[str, Any]:
+        """The body as a JSON object; raises a 400 GatewayError where it is none."""
+        content_type = self.headers.get("content-type", "")
+        if content_type and not re.match(r"application/json(;|$)", content_type):
+            raise bad_request(
+                f"Bad JSON: 415 Invalid content type {content_type} - expected application/json"
+            )
+        return gojson.decode_object(self.text, go_type)
+
+
+@dataclass
+class Call(Message):
+    """A request to a port of the gateway.
+
+    ``path`` is as it was sent, escapes and all, from the gateway's root on; ``mount`` is what
+    stood before it; where the server has unescaped it, ``is_raw`` is false, and a slash may have
+    been escaped or not. ``trusted`` is the user that a caller in this process speaks for: he needs
+    no password, and reads all channels unless he is known to the gateway. ``is_gone`` says whether
+    nobody waits for the answer any more: the client has gone, or the server is being stopped.
+    Handlers and streams that wait ask it several times a second.
+    """
+
+    port: str
+    alias: str
+    method: str
+    path: str
+    query_string: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    read: Callable[[int], bytes] = lambda limit: b""
+    trusted: str | None = None
+    mount: str = ""
+    is_raw: bool = True
+    is_gone: Callable[[], bool] = lambda: False
+    database: Database = field(init=False)
+    #: The same, once the client may know of it.
+    known: Database | None = None
+    names: dict[str, str] = field(default_factory=dict)
+    #: What goes with the answer, whatever it is.
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    _readers: dict[Collection, Reader] = field(default_factory=dict)
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query string's parameters; the first of several wins, as in Go."""
+        pairs = parse_qsl(self.query_string, keep_blank_values=True)
+        return dict(reversed(pairs))
+
+    def flag(self, name: str) -> bool:
+        """A parameter that says yes or no; no where it is absent."""
+        return self.query.get(name) == "true"
+
+    def integer(self, name: str) -> int | None:
+        """A parameter that is a natural number; None where it is absent, or none."""
+        found = re.fullmatch(r"[0-9]{1,18}", self.query.get(name, ""))
+        return int(found[0]) if found else None
+
+    def strings(self, name: str) -> list[str] | None:
+        """A parameter that is a JSON array of strings; raises a 400 GatewayError for another."""
+        if not self.query.get(name):
+            return None
+        try:
+            value = json.loads(self.query[name])
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise bad_request(f"{name} URL param is not a JSON string array")
+        return value
+
+    def accepts(self, media_type: str) -> bool:
+        """Whether the client takes an answer of a type (``multipart/``: of any that begins so)."""
+        accept = self.headers.get("accept", "")
+        return not accept or media_type in accept or "*/*" in accept
+
+    def json(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+        """An answer as JSON; raises a 406 GatewayError for a client that does not take it.
+
+        As on a real gateway, what he has asked for is done all the same.
+        """
+        if not self.accepts("application/json"):
+            raise GatewayError(406, "only application/json available", headers)
+        return Answer.json(value, status, headers)
+
+    def body_of(self, media_type: str) -> str:
+        """The body, which is of a type; raises a 415 GatewayError where it is of another."""
+        given = self.headers.get("content-type", "")
+        if given and not given.startswith(media_type):
+            raise GatewayError(415, f"Invalid content type {given} - expected {media_type}")
+        return self.text
+
+    @property
+    def session_id(self) -> str | None:
+        """The session's id in the request's cookie."""
+        return self.cookie(self.database.option("session_cookie_name"))
+
+    def cookie(self, name: str) -> str | None:
+        return parse_cookie(self.headers.get("cookie", "")).get(name) or None
+
+    def credentials(self) -> tuple[str, str] | None:
+        """Name and password of basic authentication, None where there are none."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            name, colon, password = base64.b64decode(token, validate=True).decode().partition(":")
+        except ValueError:
+            return None
+        return (name, password) if name and colon else None
+
+    def user(self) -> users.User | None:
+        """Who has logged in with this request; None: nobody tries to.
+
+        Raises a 401 GatewayError where the password is wrong or the session over.
+        """
+        credentials = self.credentials()
+        if credentials is not None and not self.database.option("disable_password_auth"):
+            user = users.authenticate(self.database, *credentials)
+            if user is None:
+                raise self._refusal("Invalid login")
+            return user
+        if self.session_id is None:
+            return None
+        user, session = sessions.resume(self.database, self.session_id)
+        if session is not None:
+            self.answer_headers["Set-Cookie"] = session.cookie(self.database, self.mount)
+        return user
+
+    def identify(self) -> None:
+        """See who asks; raises a 401 GatewayError where he may not."""
+        _ = self._user
+
+    def log_in(self) -> Reader:
+        """Who asks, GUEST where he may, and what is open to him in the database's collection.
+
+        Raises a 401 GatewayError where he may not.
+        """
+        collection = self.database.collection
+        if collection not in self._readers:
+            self._readers[collection] = self._reader()
+        return self._readers[collection]
+
+    def _reader(self) -> Reader:
+        if self._user is not None:
+            return users.reader(self.database, self._user)
+        return ADMIN if self.port == ADMIN_PORT else Reader(self.trusted, ADMIN.channels)
+
+    @cached_property
+    def _user(self) -> users.User | None:
+        """Who asks; None: an administrator, or somebody whom only the caller knows."""
+        if self.port == ADMIN_PORT:
+            return None
+        if self.trusted is not None:
+            user = users.find(self.database, self.trusted)
+            if user is None:
+                return None
+        else:
+            user = self.user() or users.get(self.database, users.GUEST)
+        if user.disabled:
+            is_bearer = self.headers.get("authorization", "").lower().startswith("bearer ")
+            tries = is_bearer or self.credentials() is not None
+            raise self._refusal("Invalid login" if tries else "Login required")
+        return user
+
+    def _refusal(self, reason: str) -> GatewayError:
+        asks = self.database.option("send_www_authenticate_header")
+        return GatewayError(401, reason, _CHALLENGE if asks else None)
+
+
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Couchbase Sync Gateway"'}
+
+
+def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        for piece in pieces:
+            while piece and not unpacker.eof:
+                yield unpacker.decompress(piece, PIECE)
+                piece = unpacker.unconsumed_tail
+    except zlib.error as error:
+        raise bad_request(f"Bad gzip body: {error}") from None
+    if not unpacker.eof:
+        raise bad_request("Bad gzip body: unexpected EOF")
+
+
+def unescape(segment: str) -> str:
+    """A path segment without its escapes; raises a 400 GatewayError for a malformed one."""
+    if _ESCAPE.search(segment):
+        raise bad_request("Invalid doc ID")
+    return unquote_to_bytes(segment).decode("utf-8", "replace")
+
+
+def header_value(text: str) -> str:
+    """A text as a header can carry it: UTF-8 in the form that WSGI has for it, all in one line."""
+    return _CONTROL.sub(" ", text).strip().encode("utf-8", "replace").decode("latin-1")
+
+
+def document_path(*segments: str) -> list[str]:
+    """The document id that a path segment stands for, and what the segments after it do.
+
+    As on a real gateway, they are unescaped twice where none of them has an escaped slash
+    (04-doc-ids.json).
+    """
+    names = [unescape(segment) for segment in segments]
+    if not any("/" in name for name in names):
+        names = [unescape(name) for name in names]
+    if names[0].startswith("_"):
+        raise missing("unknown URL")
+    return names
+
+
+def document_id(segment: str) -> str:
+    """The document id that a path segment stands for."""
+    return document_path(segment)[0]

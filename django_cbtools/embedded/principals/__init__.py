@@ -1,0 +1,1 @@
+"""Users and roles: what is open to them, passwords, sessions."""

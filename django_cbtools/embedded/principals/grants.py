@@ -1,0 +1,100 @@
+"""What documents open: channels to users and roles, roles to users.
+
+The users and roles are as a sync function names them: "alice", "role:editors", '' for GUEST.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..access import earliest
+from ..database import Database
+
+ROLE_PREFIX = "role:"
+CHANNEL = "channel"
+ROLE = "role"
+
+
+class Grants(NamedTuple):
+    """What a document opens, by user or role."""
+
+    channels: Mapping[str, list[str]] = {}
+    roles: Mapping[str, list[str]] = {}
+
+
+class Change(NamedTuple):
+    """What a document opens that it did not before, and the other way round: users or roles,
+    whether a channel or a role is opened to them, and its name."""
+
+    opened: set[tuple[str, str, str]]
+    closed: set[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What all documents together open to a user or role: channels, by keyspace, and roles."""
+
+    channels: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    roles: dict[str, int] = field(default_factory=dict)
+
+
+def of(database: Database, principals: Sequence[str]) -> Mapping[str, Granted]:
+    """What is granted to each, in one query."""
+    rows = database.rows(
+        "SELECT principal, kind, keyspace, name, min(sequence) FROM cbtools_grants "
+        f"WHERE database = %s AND principal IN ({', '.join(['%s'] * len(principals))}) "
+        "GROUP BY principal, kind, keyspace, name",
+        [database.name, *principals],
+    )
+    granted: dict[str, Granted] = defaultdict(Granted)
+    for principal, kind, keyspace, name, sequence in rows:
+        target = granted[principal]
+        if kind == CHANNEL:
+            target.channels[keyspace][name] = sequence
+        else:
+            target.roles.update(earliest(target.roles, {name: sequence}))
+    return granted
+
+
+def by_document(database: Database, uid: str) -> list[tuple[str, str, str, int]]:
+    """What a document opens: user or role, kind, name, and since when."""
+    rows = database.rows(
+        "SELECT principal, kind, name, sequence FROM cbtools_grants "
+        "WHERE keyspace = %s AND uid = %s ORDER BY 1, 2, 3",
+        [database.keyspace, uid],
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def store(database: Database, uid: str, grants: Grants, sequence: int) -> Change:
+    """Keep what a document opens, in place of what it did.
+
+    What it goes on to open keeps its sequence.
+    """
+    wanted = {
+        (principal, kind, name)
+        for kind, by_principal in ((CHANNEL, grants.channels), (ROLE, grants.roles))
+        for principal, names in by_principal.items()
+        for name in names
+    }
+    rows = database.rows(
+        "SELECT principal, kind, name FROM cbtools_grants WHERE keyspace = %s AND uid = %s",
+        [database.keyspace, uid],
+    )
+    change = Change(wanted.difference(rows), set(rows) - wanted)
+    if change.closed:
+        database.execute_many(
+            "DELETE FROM cbtools_grants WHERE database = %s AND principal = %s AND kind = %s "
+            "AND name = %s AND keyspace = %s AND uid = %s",
+            [(database.name, *row, database.keyspace, uid) for row in change.closed],
+        )
+    if change.opened:
+        database.execute_many(
+            "INSERT INTO cbtools_grants (database, principal, kind, name, keyspace, uid, sequence) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            [(database.name, *row, database.keyspace, uid, sequence) for row in change.opened],
+        )
+    return change

@@ -1,0 +1,224 @@
+"""What users and roles have in common: names, and the channels that an administrator opens."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import gojson
+from ..access import PUBLIC, Since, check_channel, earliest
+from ..database import DEFAULT, Collection, Database
+from ..errors import GatewayError, bad_request, missing
+from .grants import Granted
+
+#: The collection whose channels are members of a user's or role's configuration themselves.
+DEFAULT_COLLECTION = Collection(DEFAULT, DEFAULT)
+_MAX_NAME = 239
+_ILLEGAL = frozenset("/:,`")
+#: What a configuration may hold, and Go's type of each.
+_TYPES = {
+    "name": "string",
+    "password": "string",
+    "email": "string",
+    "disabled": "bool",
+    "admin_channels": "[]string",
+    "admin_roles": "[]string",
+    "all_channels": "[]string",
+    "roles": "[]string",
+    "collection_access": "map[string]map[string]*auth.CollectionAccessConfig",
+}
+_READ_ONLY = ("all_channels", "jwt_channels", "jwt_last_updated")
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A user or a role: the channels that an administrator has opened to it, by collection.
+
+    ``sequence`` is when it was changed last, 0 where it is not stored.
+    """
+
+    name: str
+    admin_channels: Mapping[Collection, Since] = field(default_factory=dict)
+    sequence: int = 0
+
+    @property
+    def key(self) -> str:
+        """What sync functions call it."""
+        raise NotImplementedError
+
+    def channels(
+        self, database: Database, granted: Granted, place: Collection | None = None
+    ) -> dict[str, int]:
+        """All its own channels in a collection (None: the database's), since when."""
+        place = place or database.collection
+        keyspace = dataclasses.replace(database, collection=place).keyspace
+        return earliest(
+            {PUBLIC: 1}, self.admin_channels.get(place, {}), granted.channels.get(keyspace, {})
+        )
+
+    def shown(self, channels: Mapping[Collection, Iterable[str]]) -> dict[str, Any]:
+        """The channels as the admin API shows them, by ``channels`` all that are open to it;
+        empty lists are left out."""
+        answer: dict[str, Any] = {"name": self.name}
+        scopes: dict[str, dict[str, Any]] = {}
+        for place in {DEFAULT_COLLECTION: None, **dict.fromkeys(channels)}:
+            members = {
+                "admin_channels": sorted(self.admin_channels.get(place, {})),
+                "all_channels": sorted(channels.get(place, [])),
+            }
+            members = {key: names for key, names in members.items() if names}
+            if place == DEFAULT_COLLECTION:
+                answer |= members
+            else:
+                scopes.setdefault(place.scope, {})[place.name] = members
+        return {**answer, "collection_access": scopes} if scopes else answer
+
+    def reopened(self, database: Database, config: Config) -> dict[Collection, list[str]]:
+        """The collections whose channels a configuration changes, and the channels they get.
+
+        Raises a 404 GatewayError for an unknown collection, a 400 one for what is read-only.
+        """
+        wanted: dict[Collection, list[str]] = {}
+        if config.get("admin_channels") is not None:
+            wanted[DEFAULT_COLLECTION] = config["admin_channels"]
+        for scope, places in (config.get("collection_access") or {}).items():
+            for name, access in (places or {}).items():
+                place = Collection(scope, name)
+                if place not in database.collections():
+                    raise missing(
+                        f"keyspace specified in collection_access ({database.name}.{scope}.{name}) "
+                        "not found"
+                    )
+                for key in _READ_ONLY:
+                    if access and access.get(key) is not None:
+                        raise bad_request(f"collection_access.{key} is read-only")
+                wanted[place] = (access or {}).get("admin_channels") or []
+        return {
+            place: [check_channel(name) for name in names if name is not None]
+            for place, names in wanted.items()
+            if set(names) != self.admin_channels.get(place, {}).keys()
+        }
+
+    def opened(
+        self, reopened: Mapping[Collection, list[str]], sequence: int
+    ) -> dict[Collection, Since]:
+        """Its admin channels with the changes of :meth:`reopened`; those that stay keep their
+        sequence."""
+        return {
+            **self.admin_channels,
+            **{
+                place: at(names, self.admin_channels.get(place, {}), sequence)
+                for place, names in reopened.items()
+            },
+        }
+
+
+def at(names: Iterable[str], before: Since, sequence: int) -> dict[str, int]:
+    """Names since ``sequence``, or since when they were there before."""
+    return {name: before.get(name, sequence) for name in names}
+
+
+def load_channels(default: str, others: str) -> dict[Collection, Since]:
+    """Admin channels as they are stored: those of the default collection, and of all others."""
+    channels: dict[Collection, Since] = {DEFAULT_COLLECTION: json.loads(default)}
+    for place, names in json.loads(others).items():
+        channels[Collection(*place.split("."))] = names
+    return channels
+
+
+def dump_channels(channels: Mapping[Collection, Since]) -> tuple[str, str]:
+    """The other way round."""
+    others = {".".join(place): names for place, names in channels.items()}
+    return json.dumps(others.pop(".".join(DEFAULT_COLLECTION), {})), json.dumps(others)
+
+
+# ------------------------------------------------------------- configurations
+
+
+def read_config(text: str) -> dict[str, Any]:
+    """The configuration in a request's body; raises a 400 GatewayError where it is none."""
+    config = gojson.unmarshal(text)
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
+        raise bad_request(
+            f'Invalid JSON: "json: cannot unmarshal {gojson.kind(config)} into Go value of type '
+            'auth.PrincipalConfig"'
+        )
+    return config
+
+
+def checked(config: Config, name: str) -> Config:
+    """The configuration of somebody called ``name``; raises a 400 GatewayError where a member is
+    of another type, or the name is not his."""
+    for key, go_type in _TYPES.items():
+        wrong = _misfit(config.get(key), go_type)
+        if wrong is not None:
+            raise _mismatch(wrong, "PrincipalConfig", key, go_type)
+    for scope in (config.get("collection_access") or {}).values():
+        for access in (scope or {}).values():
+            wrong = _misfit((access or {}).get("admin_channels"), "[]string")
+            if wrong is not None:
+                raise _mismatch(wrong, "CollectionAccessConfig", "admin_channels", "[]string")
+    if config.get("name", name) not in (None, name):
+        raise bad_request("Name mismatch (can't change name)")
+    return config
+
+
+def _misfit(value: Any, go_type: str) -> Any:
+    """The value, or what is in it, that has another type; None where all is well."""
+    if value is None:
+        return None
+    if go_type == "[]string":
+        if not isinstance(value, list):
+            return value
+        return next((item for item in value if not isinstance(item, (str, type(None)))), None)
+    if go_type.startswith("map"):
+        if not isinstance(value, dict):
+            return value
+        inner = [scope for scope in value.values() if scope is not None]
+        items = [access for scope in inner if isinstance(scope, dict) for access in scope.values()]
+        for item in (*inner, *items):
+            if item is not None and not isinstance(item, dict):
+                return item
+        return None
+    return None if isinstance(value, bool if go_type == "bool" else str) else value
+
+
+def _mismatch(value: Any, struct: str, key: str, go_type: str) -> GatewayError:
+    return bad_request(
+        f'Invalid JSON: "json: cannot unmarshal {gojson.kind(value)} into Go struct field '
+        f'{struct}.{key} of type {go_type}"'
+    )
+
+
+def check_name(name: str) -> str:
+    """The name, if it can be a user's or role's; raises a 400 GatewayError otherwise."""
+    faults = _faults(name)
+    if faults:
+        raise bad_request(f"invalid name: {'; '.join(faults)}")
+    return name
+
+
+def is_name(name: str) -> bool:
+    """Whether a name can be a user's or role's ('' is GUEST's)."""
+    return not (name and _faults(name))
+
+
+def _faults(name: str) -> list[str]:
+    faults = []
+    if len(name.encode("utf-8", "surrogatepass")) > _MAX_NAME:
+        faults.append(f"length exceeds {_MAX_NAME}")
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        faults.append("non UTF-8 encoding")
+    if _ILLEGAL.intersection(name):
+        faults.append("contains '/', ':', ',', or '`'")
+    if not any(unicodedata.category(character)[0] in "LN" for character in name):
+        faults.append("must contain alphanumeric")
+    return faults

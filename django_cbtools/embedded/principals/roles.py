@@ -1,0 +1,150 @@
+"""The gateway's roles: channels that users have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..access import Since
+from ..database import Collection, Database
+from ..errors import bad_request, conflict, missing
+from . import grants, principals
+from .grants import Granted
+from .principals import Config, Principal
+
+_COLUMNS = "name, admin_channels, collections, sequence, deleted"
+
+
+@dataclass(frozen=True)
+class Role(Principal):
+    """A role; one that is ``deleted`` opens nothing, and its name is free."""
+
+    deleted: bool = False
+
+    @property
+    def key(self) -> str:
+        return grants.ROLE_PREFIX + self.name
+
+
+def _select(database: Database, condition: str, params: list[Any]) -> list[Role]:
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM cbtools_roles WHERE database = %s AND {condition} ORDER BY name",
+        [database.name, *params],
+    )
+    return [
+        Role(name, principals.load_channels(channels, others), sequence, bool(deleted))
+        for name, channels, others, sequence, deleted in rows
+    ]
+
+
+def get(database: Database, name: str) -> Role:
+    """A role by name; raises a 404 GatewayError where there is none."""
+    role = _find(database, name)
+    if role is None:
+        raise missing()
+    return role
+
+
+def _find(database: Database, name: str) -> Role | None:
+    found = _select(database, "deleted = 0 AND name = %s", [name])
+    return found[0] if found else None
+
+
+def names(database: Database, *, deleted: bool) -> list[str]:
+    """The names of all roles, those of deleted ones too if they are wanted."""
+    return [role.name for role in _select(database, "deleted <= %s", [deleted])]
+
+
+def channels(database: Database, held: Since, place: Collection | None = None) -> dict[str, int]:
+    """What the roles that somebody has open to him in a collection, since he has them.
+
+    ``held`` are the roles' names, with the sequence since when.
+    """
+    if not held:
+        return {}
+    marks = ", ".join(["%s"] * len(held))
+    found = _select(database, f"deleted = 0 AND name IN ({marks})", list(held))
+    granted = _granted(database, found)
+    opened: dict[str, int] = {}
+    for role in found:
+        for name, since in role.channels(database, granted[role.key], place).items():
+            since = max(since, held[role.name])
+            opened[name] = min(since, opened.get(name, since))
+    return opened
+
+
+def _granted(database: Database, found: list[Role]) -> Mapping[str, Granted]:
+    return grants.of(database, [role.key for role in found]) if found else {}
+
+
+def shown(database: Database, name: str) -> dict[str, Any]:
+    """A role as the admin API shows it; raises a 404 GatewayError where there is none."""
+    role = get(database, name)
+    granted = _granted(database, [role])[role.key]
+    return role.shown(
+        {place: role.channels(database, granted, place) for place in database.collections()}
+    )
+
+
+def create(database: Database, config: Config) -> None:
+    """Make a role; raises a 409 GatewayError where there is one of that name."""
+    if config.get("name") is None:
+        raise bad_request("Missing name property")
+    name = principals.check_name(principals.checked(config, config["name"])["name"])
+    with database.atomic():
+        if _find(database, name) is not None:
+            raise conflict("Already exists")
+        _write(database, Role(name), config)
+
+
+def put(database: Database, name: str, config: Config) -> bool:
+    """Make a role, or change what ``config`` names; whether it is new."""
+    principals.checked(config, name)
+    principals.check_name(name)
+    with database.atomic():
+        role = _find(database, name)
+        _write(database, role or Role(name), config)
+    return role is None
+
+
+def _write(database: Database, role: Role, config: Config) -> None:
+    given = config.get("all_channels")
+    if given:
+        granted = grants.of(database, [role.key])[role.key]
+        if set(given) != role.channels(database, granted, principals.DEFAULT_COLLECTION).keys():
+            raise bad_request("all_channels is read-only")
+    reopened = role.reopened(database, config)
+    if role.sequence and not reopened:
+        return
+    sequence = database.tickets(1)[0].sequence
+    _store(
+        database,
+        replace(role, admin_channels=role.opened(reopened, sequence), sequence=sequence),
+    )
+
+
+def delete(database: Database, name: str, *, purge: bool) -> None:
+    """Remove a role, with its name if it is to be purged; raises a 404 GatewayError where there
+    is none."""
+    with database.atomic():
+        role = get(database, name)
+        sequence = database.tickets(1)[0].sequence
+        if purge:
+            database.execute(
+                "DELETE FROM cbtools_roles WHERE database = %s AND name = %s",
+                [database.name, name],
+            )
+        else:
+            _store(database, replace(role, deleted=True, sequence=sequence))
+
+
+def _store(database: Database, role: Role) -> None:
+    database.execute(
+        "INSERT OR REPLACE INTO cbtools_roles (database, name, admin_channels, collections, "
+        "sequence, deleted) VALUES (%s, %s, %s, %s, %s, %s)",
+        [
+            database.name, role.name, *principals.dump_channels(role.admin_channels),
+            role.sequence, role.deleted,
+        ],
+    )  # fmt: skip

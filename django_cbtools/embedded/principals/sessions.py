@@ -1,0 +1,143 @@
+"""Sessions: a login that lasts, kept by a cookie."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from email.utils import formatdate
+from typing import NamedTuple
+
+from django.utils.encoding import iri_to_uri
+
+from ..database import Database
+from ..errors import GatewayError, bad_request, missing
+from . import users
+
+#: How long (seconds) a session lasts where its maker does not say.
+TTL = 24 * 60 * 60
+#: One that is good for a single request.
+ONE_TIME_TTL = 5 * 60
+MAX_TTL = 100 * 365 * TTL
+_COLUMNS = "id, username, stamp, expires, ttl, one_time"
+
+
+class Session(NamedTuple):
+    """A session; ``expires`` is in seconds since 1970, ``ttl`` in seconds."""
+
+    id: str
+    username: str
+    stamp: str
+    expires: int
+    ttl: int
+    one_time: bool = False
+
+    def cookie(self, database: Database, mount: str) -> str:
+        """The Set-Cookie header; ``mount`` is where the gateway's paths begin."""
+        flags = {
+            "HttpOnly": database.option("session_cookie_http_only"),
+            "Secure": database.option("session_cookie_secure"),
+        }
+        same_site = database.option("unsupported.same_site_cookie")
+        parts = [
+            f"{database.option('session_cookie_name')}={self.id}",
+            f"Path={iri_to_uri(f'{mount}/{database.name}')}",
+            f"Expires={formatdate(self.expires, usegmt=True)}",
+            *(flag for flag, is_on in flags.items() if is_on),
+        ]
+        if same_site and same_site != "Default":
+            parts.append(f"SameSite={same_site}")
+        return "; ".join(parts)
+
+
+def ended_cookie(database: Database) -> str:
+    """The Set-Cookie header that takes the cookie away."""
+    name = database.option("session_cookie_name")
+    return f"{name}=; Expires={formatdate(int(time.time()), usegmt=True)}"
+
+
+def create(
+    database: Database, user: users.User, ttl: int = TTL, *, one_time: bool = False
+) -> Session:
+    """Begin a session; those that have ended are cleared away.
+
+    Raises a 400 GatewayError for a user who is disabled.
+    """
+    if user.disabled:
+        raise bad_request("User is disabled")
+    now = int(time.time())
+    session = Session(secrets.token_hex(20), user.name, user.stamp, now + ttl, ttl, one_time)
+    with database.atomic():
+        database.execute("DELETE FROM cbtools_sessions WHERE expires < %s", [now])
+        database.execute(
+            f"INSERT INTO cbtools_sessions (database, {_COLUMNS}) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            [database.name, *session],
+        )
+    return session
+
+
+def _find(database: Database, session_id: str) -> Session | None:
+    row = database.row(
+        f"SELECT {_COLUMNS} FROM cbtools_sessions "
+        "WHERE database = %s AND id = %s AND expires >= %s",
+        [database.name, session_id, int(time.time())],
+    )
+    return Session._make(row) if row else None
+
+
+def user_of(database: Database, session_id: str) -> users.User:
+    """Whose session it is; raises a 404 GatewayError where it is over, or no longer his."""
+    session = _find(database, session_id)
+    user = users.find(database, session.username) if session else None
+    if session is None or user is None or user.stamp != session.stamp:
+        raise missing()
+    return user
+
+
+def resume(database: Database, session_id: str) -> tuple[users.User, Session | None]:
+    """Whose session a request's cookie names, and the session where it lasts longer by that.
+
+    It does once a tenth of its time is over; one for a single request is over. Raises a 401
+    GatewayError where there is none.
+    """
+    session = _find(database, session_id)
+    if session is None:
+        raise GatewayError(401, "Session Invalid")
+    user = users.find(database, session.username)
+    if user is None or user.stamp != session.stamp:
+        raise GatewayError(401, "Session no longer valid for user")
+    if user.disabled:
+        # A real gateway lets him go on until his session ends by itself.
+        raise GatewayError(401, "Session Invalid")
+    if session.one_time:
+        # Somebody else may be using it at the same time.
+        if not delete(database, session_id):
+            raise GatewayError(401, "Session Invalid")
+        return user, None
+    expires = int(time.time()) + session.ttl
+    if expires - session.expires <= session.ttl / 10:
+        return user, None
+    database.execute(
+        "UPDATE cbtools_sessions SET expires = %s WHERE database = %s AND id = %s",
+        [expires, database.name, session_id],
+    )
+    return user, session._replace(expires=expires)
+
+
+def delete(database: Database, session_id: str, username: str | None = None) -> bool:
+    """End a session (of a user); False where there is none."""
+    return bool(
+        database.execute(
+            "DELETE FROM cbtools_sessions WHERE database = %s AND id = %s "
+            "AND username = coalesce(%s, username)",
+            [database.name, session_id, username],
+        )
+    )
+
+
+def delete_all(database: Database, username: str) -> None:
+    """End all of a user's sessions."""
+    database.execute(
+        "DELETE FROM cbtools_sessions WHERE database = %s AND username = %s",
+        [database.name, username],
+    )

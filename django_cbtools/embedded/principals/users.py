@@ -1,0 +1,304 @@
+"""The gateway's users: their passwords, and what an administrator opens to them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..access import Reader, Since, earliest
+from ..database import Collection, Database
+from ..errors import GatewayError, bad_request, conflict, missing
+from . import grants, passwords, principals, roles
+from .grants import Change
+from .principals import DEFAULT_COLLECTION, Config, Principal
+
+GUEST = "GUEST"
+_EMAIL = re.compile("[^@]+@[^@]+", re.DOTALL)
+_COLUMNS = (
+    "name, password, email, disabled, admin_channels, collections, channel_history, admin_roles, "
+    "sequence, stamp"
+)
+
+
+@dataclass(frozen=True)
+class User(Principal):
+    """A user; ``history`` are channels that have been open to him before.
+
+    ``stamp`` is in his sessions: they end when it changes, as it does with the password.
+    """
+
+    password: str = ""
+    email: str = ""
+    disabled: bool = False
+    admin_roles: Since = field(default_factory=dict)
+    history: Mapping[Collection, tuple[str, ...]] = field(default_factory=dict)
+    stamp: str = ""
+
+    @property
+    def key(self) -> str:
+        return "" if self.name == GUEST else self.name
+
+    def accepts(self, password: str) -> bool:
+        # The password first, so that a disabled user is not told by the time it takes.
+        return passwords.verify(self.password, password) and not self.disabled
+
+
+def reader(database: Database, user: User) -> Reader:
+    """The user with all that is open to him in the database's collection, in one query, or three
+    where he has roles."""
+    granted = grants.of(database, [user.key])[user.key]
+    held = earliest(user.admin_roles, granted.roles)
+    channels = earliest(user.channels(database, granted), roles.channels(database, held))
+    return Reader(
+        user.key, channels, held, user.sequence, lambda: reader(database, _known(database, user))
+    )
+
+
+def _known(database: Database, user: User) -> User:
+    found = find(database, user.name)
+    if found is None or found.disabled:
+        raise GatewayError(401, "Login required")
+    return found
+
+
+def own_channels(database: Database, user: User) -> dict[str, int]:
+    """His channels in the default collection, without those of his roles."""
+    granted = grants.of(database, [user.key])[user.key]
+    return user.channels(database, granted, DEFAULT_COLLECTION)
+
+
+def shown(database: Database, user: User) -> dict[str, Any]:
+    """The user as the admin API shows him: empty lists are left out."""
+    channels: dict[Collection, Since] = {}
+    held: Since = {}
+    if user.sequence:
+        granted = grants.of(database, [user.key])[user.key]
+        held = earliest(user.admin_roles, granted.roles)
+        channels = {
+            place: earliest(
+                user.channels(database, granted, place), roles.channels(database, held, place)
+            )
+            for place in database.collections()
+        }
+    answer = {**user.shown(channels), "email": user.email, "disabled": user.disabled}
+    lists = {"admin_roles": sorted(user.admin_roles), "roles": sorted(held)}
+    return answer | {key: names for key, names in lists.items() if names}
+
+
+def find(database: Database, name: str) -> User | None:
+    """A user by name; GUEST is there, disabled, before anybody configures him."""
+    found = _select(database, "AND name = %s", [name])
+    if found:
+        return found[0]
+    return User(GUEST, disabled=True) if name == GUEST else None
+
+
+def _select(database: Database, condition: str, params: list[Any]) -> list[User]:
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM cbtools_users WHERE database = %s {condition}",
+        [database.name, *params],
+    )
+    return [_loaded(*row) for row in rows]
+
+
+def _loaded(
+    name: str, password: str, email: str, disabled: int, channels: str, others: str, history: str,
+    admin_roles: str, sequence: int, stamp: str,
+) -> User:  # fmt: skip
+    places, held = json.loads(history), json.loads(admin_roles)
+    if isinstance(places, list):
+        # As the first version wrote them: channels of the default collection, and roles without
+        # the sequence since when.
+        places, held = {".".join(DEFAULT_COLLECTION): places}, dict.fromkeys(held, 1)
+    return User(
+        name, principals.load_channels(channels, others), sequence, password, email,
+        bool(disabled), held,
+        {Collection(*place.split(".")): tuple(names) for place, names in places.items()}, stamp,
+    )  # fmt: skip
+
+
+def get(database: Database, name: str) -> User:
+    """A user by name; raises a 404 GatewayError where there is none."""
+    user = find(database, name)
+    if user is None:
+        raise missing()
+    return user
+
+
+def names(database: Database) -> list[str]:
+    """The names of all users but GUEST."""
+    rows = database.rows(
+        "SELECT name FROM cbtools_users WHERE database = %s AND name <> %s ORDER BY name",
+        [database.name, GUEST],
+    )
+    return [name for (name,) in rows]
+
+
+def everybody(database: Database, limit: int | None) -> list[User]:
+    """All users but GUEST, up to a number of them, by their names."""
+    return _select(database, "AND name <> %s ORDER BY name LIMIT %s", [GUEST, limit or sys.maxsize])
+
+
+def authenticate(database: Database, name: str, password: str) -> User | None:
+    """The user, where the password is his and he is not disabled."""
+    user = find(database, name) if name != GUEST else None
+    if user is None:
+        passwords.encode(password)  # as slow as for a user who is there
+        return None
+    return user if user.accepts(password) else None
+
+
+def create(database: Database, config: Config) -> None:
+    """Make a user; raises a 409 GatewayError where there is one of that name."""
+    if config.get("name") is None:
+        raise bad_request("Missing name property")
+    name = principals.checked(config, config["name"])["name"] or GUEST
+    _check_name(name)
+    with database.atomic():
+        if find(database, name) is not None:
+            raise conflict("Already exists")
+        _write(database, User(name), config)
+
+
+def put(database: Database, name: str, config: Config) -> bool:
+    """Make a user, or change what ``config`` names; whether he is new."""
+    principals.checked(config, name)
+    with database.atomic():
+        user = find(database, name)
+        if user and any(config.get(key) for key in ("jwt_issuer", "jwt_roles", "jwt_channels")):
+            raise bad_request("Can't change read-only properties")
+        _check_name(name)
+        _write(database, user or User(name), config)
+    return user is None
+
+
+def delete(database: Database, name: str) -> None:
+    """Remove a user and his sessions; raises a 404 GatewayError where there is none."""
+    if name == GUEST:
+        raise GatewayError(405, "The GUEST user cannot be deleted. Only disabled via an update.")
+    with database.atomic():
+        params = [database.name, name]
+        if not database.execute(
+            "DELETE FROM cbtools_users WHERE database = %s AND name = %s", params
+        ):
+            raise missing()
+        database.execute(
+            "DELETE FROM cbtools_sessions WHERE database = %s AND username = %s", params
+        )
+
+
+def remember(database: Database, change: Change) -> None:
+    """Remember the channels of the database's collection that are closed to users by a change."""
+    closed = [row for row in change.closed if row[1] == grants.CHANNEL]
+    for key in sorted({principal for principal, _, _ in closed}):
+        user = find(database, key or GUEST)
+        if user is not None and user.sequence:
+            granted = grants.of(database, [key])[key]
+            gone = {name for principal, _, name in closed if principal == key}
+            gone -= user.channels(database, granted).keys()
+            if gone:
+                _store(database, _remembering(user, database.collection, gone))
+
+
+def compact(
+    database: Database, name: str, wanted: Mapping[Collection, list[str]]
+) -> dict[Collection, list[str]]:
+    """Forget channels of a user's history, by collection: those that were in it.
+
+    Raises a 404 GatewayError where there is no such user.
+    """
+    with database.atomic():
+        user = get(database, name)
+        known = {place: user.history.get(place, ()) for place in wanted}
+        gone = {
+            place: [channel for channel in channels if channel in known[place]]
+            for place, channels in wanted.items()
+        }
+        history = {
+            place: tuple(channel for channel in channels if channel not in gone.get(place, []))
+            for place, channels in user.history.items()
+        }
+        # GUEST may not be stored at all.
+        if any(gone.values()):
+            _store(database, replace(user, history=history))
+    return gone
+
+
+def _check_name(name: str) -> None:
+    if name != GUEST:
+        principals.check_name(name)
+
+
+def _write(database: Database, user: User, config: Config) -> None:
+    # GUEST is there before anybody configures him.
+    is_new = not user.sequence and user.name != GUEST
+    changes = _credentials(database, user, config, is_new)
+    granted = grants.of(database, [user.key])[user.key]
+    channels = user.channels(database, granted, DEFAULT_COLLECTION)
+    held = earliest(user.admin_roles, granted.roles)
+    for key, current in (("all_channels", channels), ("roles", held)):
+        if config.get(key) and set(config[key]) != current.keys():
+            raise bad_request(f"{key} is read-only")
+    reopened = user.reopened(database, config)
+    given = [name for name in config.get("admin_roles") or [] if name is not None]
+    changes_roles = config.get("admin_roles") is not None and set(given) != user.admin_roles.keys()
+    if not (is_new or changes or reopened or changes_roles):
+        return
+    sequence = database.tickets(1)[0].sequence
+    if changes_roles:
+        for name in given:
+            if not principals.is_name(name):
+                raise bad_request(f'Invalid role name "{name}"')
+        changes["admin_roles"] = principals.at(given, user.admin_roles, sequence)
+    changes["admin_channels"] = user.opened(reopened, sequence)
+    after = replace(user, sequence=sequence, **changes)
+    for place in reopened:
+        before = user.channels(database, granted, place)
+        gone = before.keys() - after.channels(database, granted, place).keys()
+        after = _remembering(after, place, gone)
+    _store(database, after)
+
+
+def _credentials(database: Database, user: User, config: Config, is_new: bool) -> dict[str, Any]:
+    """What a configuration changes of a user but his channels and roles."""
+    changes: dict[str, Any] = {}
+    password = config.get("password")
+    if password is not None or is_new:
+        doing = "creating user" if is_new else "updating user/role"
+        if password and len(password.encode("utf-8", "surrogatepass")) < 3:
+            raise bad_request(f"Error {doing}: Passwords must be at least three 3 characters")
+        if not password and not database.option("allow_empty_password"):
+            raise bad_request(f"Error {doing}: Empty passwords are not allowed ")
+        changes["password"] = passwords.encode(password) if password else ""
+        changes["stamp"] = uuid.uuid4().hex
+    email = config.get("email")
+    if email is not None and email != user.email and (not email or _EMAIL.fullmatch(email)):
+        changes["email"] = email
+    disabled = config.get("disabled")
+    if disabled is not None and disabled != user.disabled:
+        changes["disabled"] = disabled
+    return changes
+
+
+def _remembering(user: User, place: Collection, gone: Iterable[str]) -> User:
+    channels = tuple(dict.fromkeys((*user.history.get(place, ()), *sorted(gone))))
+    return replace(user, history={**user.history, place: channels}) if channels else user
+
+
+def _store(database: Database, user: User) -> None:
+    history = {".".join(place): channels for place, channels in user.history.items()}
+    database.execute(
+        "INSERT OR REPLACE INTO cbtools_users (database, name, password, email, disabled, "
+        "admin_channels, collections, channel_history, admin_roles, sequence, stamp) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            database.name, user.name, user.password, user.email, user.disabled,
+            *principals.dump_channels(user.admin_channels), json.dumps(history),
+            json.dumps(user.admin_roles), user.sequence, user.stamp,
+        ],
+    )  # fmt: skip

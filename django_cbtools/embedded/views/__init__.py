@@ -1,0 +1,1 @@
+"""Views: design documents, their indexes, queries and reduces."""

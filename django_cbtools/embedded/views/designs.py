@@ -1,0 +1,143 @@
+"""Design documents: named sets of views."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django_cbtools import canonical
+
+from .. import gojson, javascript
+from ..database import Database
+from ..errors import bad_request, missing
+from .index import Index, compile_function, drop_unused
+
+BUILT_IN_REDUCES = ("_count", "_sum", "_stats")
+
+# Sync Gateway puts this around every map function, and shows it; recorded in 27-design-docs.json.
+_WRAPPER = (
+    "\n\tfunction(doc, meta) {\n\n\t\t//Skip any internal sync documents\n"
+    '\t\tif (meta.id.substring(0, 6) == "_sync:") {\n\t\t\treturn;\n\t\t}\n'
+    "\t\tvar sync;\n\t\tvar isXattr;\n\n\t\t//Get sync data from xattrs or from the doc body\n"
+    "\t\tif (meta.xattrs === undefined || meta.xattrs._sync === undefined) {\n"
+    "\t\t\tsync = doc._sync;\n\t\t\tisXattr = false;\n\t\t} else {\n"
+    "\t\t\tsync = meta.xattrs._sync;\n\t\t\tisXattr = true;\n\t\t}\n\n"
+    "\t\t//Skip if the document has been deleted or has no sync data defined\n"
+    "\t\tif (sync === undefined || (sync.flags & 1) || sync.deleted)\n\t\t\treturn;\n\n"
+    "\t\t//If sync data is in body strip it from the view result\n"
+    "\t\tif (!isXattr) {\n\t\t\tdelete doc._sync;\n\t\t}\n\n"
+    "\t\t//Add rev to meta\n\t\tmeta.rev = sync.rev;\n\n\t\t//Run view\n"
+    "\t\t(%s)(doc, meta);\n\n\t\t//Re-add sync data to body\n"
+    "\t\tif (!isXattr) {\n\t\t\tdoc._sync = sync;\n\t\t}\n\t}"
+)
+
+
+def get(database: Database, name: str) -> dict[str, Any]:
+    """A design document as it was put; raises a 404 GatewayError where there is none."""
+    body = database.value(
+        "SELECT body FROM cbtools_designs WHERE keyspace = %s AND name = %s",
+        [database.keyspace, name],
+    )
+    if body is None:
+        raise missing()
+    design: dict[str, Any] = json.loads(body)
+    return design
+
+
+def shown(design: Mapping[str, Any]) -> dict[str, Any]:
+    """A design document as the gateway shows it."""
+    answer: dict[str, Any] = {"language": "javascript"}
+    if design.get("views"):
+        raw = (design.get("options") or {}).get("raw", False)
+        answer["views"] = {
+            name: view if raw else {**view, "map": _WRAPPER.replace("%s", view["map"])}
+            for name, view in design["views"].items()
+        }
+    return answer
+
+
+def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
+    """Replace a design document; raises a 400 GatewayError where it is malformed."""
+    _check(name, design)
+    with database.atomic():
+        database.execute(
+            "INSERT INTO cbtools_designs VALUES (%s, %s, %s) "
+            "ON CONFLICT (keyspace, name) DO UPDATE SET body = excluded.body",
+            [database.keyspace, name, canonical.dumps(design)],
+        )
+        _drop_unused(database)
+
+
+def delete(database: Database, name: str) -> None:
+    """Remove a design document with its indexes; raises a 404 GatewayError for none."""
+    with database.atomic():
+        if not database.execute(
+            "DELETE FROM cbtools_designs WHERE keyspace = %s AND name = %s",
+            [database.keyspace, name],
+        ):
+            raise missing()
+        _drop_unused(database)
+
+
+def view(database: Database, design_name: str, view_name: str) -> tuple[Index, str | None]:
+    """A view's index, and the text of its reduce; raises a 404 GatewayError where it is not."""
+    found = (get(database, design_name).get("views") or {}).get(view_name)
+    if found is None:
+        raise missing()
+    reduce = (found.get("reduce") or "").strip() or None
+    return Index(database, found["map"], f"view {design_name}/{view_name}"), reduce
+
+
+def _drop_unused(database: Database) -> None:
+    rows = database.rows(
+        "SELECT body FROM cbtools_designs WHERE keyspace = %s", [database.keyspace]
+    )
+    drop_unused(
+        database,
+        {
+            view["map"]
+            for (body,) in rows
+            for view in (json.loads(body).get("views") or {}).values()
+        },
+    )
+
+
+def _check(name: str, design: Mapping[str, Any]) -> None:
+    for key in design:
+        if key not in ("language", "views", "options"):
+            raise bad_request(
+                f'JSON Unknown Field: json: unknown field "{key}": unrecognized JSON field'
+            )
+    views = {} if design.get("views") is None else design["views"]
+    if not isinstance(views, dict):
+        raise bad_request(
+            f"Bad JSON: json: cannot unmarshal {gojson.kind(views)} into Go struct field "
+            "DesignDoc.views of type sgbucket.ViewMap"
+        )
+    options = {} if design.get("options") is None else design["options"]
+    if not isinstance(options, dict):
+        raise bad_request(
+            f"Bad JSON: json: cannot unmarshal {gojson.kind(options)} into Go struct field "
+            "DesignDoc.options of type sgbucket.DesignDocOptions"
+        )
+    for view_name, functions in views.items():
+        _check_view(f"view {name}/{view_name}", functions)
+
+
+def _check_view(name: str, functions: Any) -> None:
+    if not isinstance(functions, dict) or not isinstance(functions.get("map"), str):
+        raise bad_request(f"The {name} has no map function")
+    reduce = functions.get("reduce") or ""
+    if not isinstance(reduce, str):
+        raise bad_request(f"The reduce function of {name} is no text")
+    with javascript.engine() as engine:
+        compile_function(engine, functions["map"], f"map function of {name}")
+        if reduce.strip().startswith("_"):
+            if reduce.strip() not in BUILT_IN_REDUCES:
+                raise bad_request(
+                    f"The reduce function of {name} is {reduce.strip()!r}; "
+                    f"the built-in ones are {', '.join(BUILT_IN_REDUCES)}"
+                )
+        elif reduce.strip():
+            compile_function(engine, reduce, f"reduce function of {name}")

@@ -1,0 +1,238 @@
+"""The index of a view: rows kept in SQLite, brought up to date by sequence.
+
+An index belongs to the text of its map function: design documents that hold the same function
+share it, and it is dropped when none holds it any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .. import javascript
+from ..database import Database
+from ..errors import GatewayError
+from . import collation
+
+logger = logging.getLogger(__name__)
+
+#: How many documents, and characters of them, are mapped in one go and written in one transaction;
+#: a single document may be longer.
+BATCH = 2000
+BATCH_LENGTH = 16 * 1024 * 1024
+#: How many documents' map functions are stopped in one update before it is given up.
+MAX_STOPPED = 5
+
+
+class _Batch(NamedTuple):
+    """Documents in the order of their sequences; ``live`` are the places of those not deleted,
+    ``documents`` their JSON."""
+
+    sequences: list[int]
+    uids: list[str]
+    live: list[int]
+    documents: str
+
+
+def signature(source: str) -> str:
+    """What a function's index, and its compiled form, are known by."""
+    return hashlib.sha256(source.encode()).hexdigest()[:32]
+
+
+def compile_function(engine: javascript.Engine, source: str, name: str) -> str:
+    """Have the engine know a function; its signature.
+
+    Raises a 400 GatewayError where it does not compile. ``name`` is for the message.
+    """
+    key = signature(source)
+    if not engine.known.get(("function", key)):
+        try:
+            error = engine.call("compile", key, source, time_limit=javascript.TIME_LIMIT)
+        except javascript.JavaScriptError as stopped:
+            error = stopped
+        if error is not None:
+            raise GatewayError(400, f"The {name} does not compile: {error}")
+        engine.known["function", key] = True
+    return key
+
+
+class Index:
+    """The rows that a map function makes of a keyspace's documents. ``name`` is for messages."""
+
+    def __init__(self, database: Database, source: str, name: str) -> None:
+        self.database = database
+        self.source = source
+        self.name = name
+
+    def state(self) -> tuple[int, int, float, int]:
+        """The index's id, the sequence it has reached, when it did (seconds since 1970), and a
+        number that changes when documents are purged."""
+        params = [self.database.keyspace, signature(self.source)]
+        query = (
+            "SELECT id, sequence, updated, epoch FROM cbtools_views "
+            "WHERE keyspace = %s AND signature = %s"
+        )
+        row = self.database.row(query, params)
+        if row is None:
+            self.database.execute(
+                "INSERT INTO cbtools_views (keyspace, signature, sequence, updated) "
+                "VALUES (%s, %s, 0, 0) ON CONFLICT DO NOTHING",
+                params,
+            )
+            return self.state()
+        return row[0], row[1], row[2], row[3]
+
+    def update(self) -> int:
+        """Map what has been written since the last update; the index's id.
+
+        Raises a 400 GatewayError where the function does not compile, a 500 one where it had to
+        be stopped for many documents: what was indexed until then stays, and the next update goes
+        on from there.
+        """
+        stopped, size = 0, BATCH
+        while True:
+            view, done, _, epoch = self.state()
+            batch = self._read(done, size)
+            if not batch.uids:
+                return view
+            try:
+                mapped = _map(self, batch, MAX_STOPPED - stopped)
+            except javascript.JavaScriptMemory as error:
+                # The engine is lost, and with it what this run has done.
+                if len(batch.uids) > 1:
+                    size = max(1, len(batch.uids) // 10)
+                    continue
+                _log_left_out(self.name, batch.uids[0], error)
+                mapped = _Mapped(count=1, stopped=1)
+            self._write(view, done, epoch, batch, mapped)
+            size = min(size * 10, BATCH)
+            stopped += mapped.stopped
+            if stopped >= MAX_STOPPED:
+                raise GatewayError(
+                    500,
+                    f"Internal error: the map function of {self.name} was stopped for {stopped} "
+                    "documents, since it does not end or takes too much memory. They are left "
+                    "out; ask again to go on with the others.",
+                )
+
+    def _read(self, done: int, size: int) -> _Batch:
+        rows, length = [], 0
+        with self.database.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT sequence, uid, rev, deleted, body FROM cbtools_documents "
+                "WHERE keyspace = %s AND sequence > %s ORDER BY sequence LIMIT %s",
+                [self.database.keyspace, done, size],
+            )
+            for row in cursor:
+                rows.append(row)
+                length += len(row[4])
+                if length > BATCH_LENGTH:
+                    break
+        live = [place for place, row in enumerate(rows) if not row[3]]
+        uids = json.dumps([rows[place][1] for place in live])
+        revs = json.dumps([rows[place][2] for place in live])
+        bodies = ",".join([rows[place][4] for place in live])
+        return _Batch(
+            [row[0] for row in rows],
+            [row[1] for row in rows],
+            live,
+            f"[{uids},{revs},[{bodies}]]",
+        )
+
+    def _write(self, view: int, done: int, epoch: int, batch: _Batch, mapped: _Mapped) -> None:
+        if not mapped.count:
+            return
+        database = self.database
+        with database.atomic():
+            # Another process may have brought the index here, or further, in the meantime.
+            if mapped.labels is not None and not mapped.labels.keep():
+                return
+            if not database.execute(
+                "UPDATE cbtools_views SET sequence = %s, updated = %s WHERE id = %s "
+                "AND signature = %s AND sequence = %s AND epoch = %s",
+                [
+                    batch.sequences[mapped.count - 1],
+                    time.time(),
+                    view,
+                    signature(self.source),
+                    done,
+                    epoch,
+                ],
+            ):
+                return
+            if done:
+                database.execute(
+                    "DELETE FROM cbtools_view_rows WHERE view = %s "
+                    "AND uid IN (SELECT value FROM json_each(%s))",
+                    [view, json.dumps(batch.uids[: mapped.count])],
+                )
+            database.execute_many(
+                f"INSERT INTO cbtools_view_rows VALUES ({view:d}, %s, %s, %s, %s, %s)",
+                zip(*[iter(mapped.rows)] * 5, strict=True),
+            )
+
+
+@dataclass
+class _Mapped:
+    """What a map function made of the first ``count`` documents of a batch: five items a row."""
+
+    count: int
+    rows: list[Any] = field(default_factory=list)
+    labels: collation.Run | None = None
+    stopped: int = 0
+
+
+def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
+    """Map documents, up to the one whose stop was the last that is left."""
+    live = batch.live
+    with javascript.engine() as engine:
+        function = compile_function(engine, index.source, f"map function of {index.name}")
+        labels = collation.Run(engine, index.database)
+        mapped = _Mapped(len(batch.uids), labels=labels)
+        engine.call_text(f'["load",{batch.documents}]')
+        at = 0
+        while at < len(live):
+            if mapped.stopped >= stops_left:
+                mapped.count = live[at]
+                break
+            made = labels.map(engine, function, at)
+            mapped.rows += made.rows
+            for uid, message in made.errors:
+                _log_left_out(index.name, uid, message)
+            if made.stopped is not None and made.end == at:
+                # Whoever is stopped at once has had all the time for itself.
+                _log_left_out(index.name, batch.uids[live[at]], made.stopped)
+                mapped.stopped += 1
+                at += 1
+            else:
+                at = made.end
+    return mapped
+
+
+def _log_left_out(name: str, uid: str, why: object) -> None:
+    # Each in one line, whatever a client has thought of.
+    logger.warning(
+        "The map function of %r failed for document %r, which is left out: %r",
+        name,
+        uid,
+        str(why),
+    )
+
+
+def drop_unused(database: Database, sources: Iterable[str]) -> None:
+    """Drop the indexes of a keyspace whose functions are not among ``sources``."""
+    used = json.dumps([signature(source) for source in sources])
+    condition = "keyspace = %s AND signature NOT IN (SELECT value FROM json_each(%s))"
+    params = [database.keyspace, used]
+    with database.atomic():
+        database.execute(
+            "DELETE FROM cbtools_view_rows WHERE view IN "
+            f"(SELECT id FROM cbtools_views WHERE {condition})",
+            params,
+        )
+        database.execute(f"DELETE FROM cbtools_views WHERE {condition}", params)

@@ -1,0 +1,198 @@
+"""Reduces over the rows of an index, and their grouping."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from .. import javascript
+from ..errors import GatewayError
+from .designs import BUILT_IN_REDUCES
+from .index import Index, compile_function
+
+# An item of a sort key (see engine.js): a number, a string, a constant, or a bracket.
+_TOKEN = re.compile(r"4.{16}|5[^ ]* |.")
+
+#: How many rows a JavaScript reduce is given at once; their results are reduced again.
+CHUNK = 1000
+
+
+class Row(NamedTuple):
+    """A row of an answer; ``key`` and ``value`` are JSON texts, ``id`` is None after a reduce."""
+
+    id: str | None
+    key: str
+    value: str
+
+
+class Range(NamedTuple):
+    """A range of an index's rows, in SQL."""
+
+    view: int
+    condition: str
+    condition_params: list[Any]
+    descending: bool
+
+    @property
+    def where(self) -> str:
+        return f"view = %s AND {self.condition}"
+
+    @property
+    def params(self) -> list[Any]:
+        return [self.view, *self.condition_params]
+
+    @property
+    def order(self) -> str:
+        way = " DESC" if self.descending else ""
+        return f"sort_key{way}, uid{way}, position{way}"
+
+
+class _Partial(NamedTuple):
+    """What the built-in reduces make of some rows; partials of neighbours can be added up."""
+
+    sort_key: str
+    key: str
+    rows: int
+    odd: int
+    sum: float
+    min: float
+    max: float
+    sumsqr: float
+
+    def __add__(self, other: _Partial) -> _Partial:  # type: ignore[override]
+        return _Partial(
+            self.sort_key,
+            self.key,
+            self.rows + other.rows,
+            self.odd + other.odd,
+            self.sum + other.sum,
+            min(self.min, other.min),
+            max(self.max, other.max),
+            self.sumsqr + other.sumsqr,
+        )
+
+
+class Grouping(NamedTuple):
+    """How rows are grouped: by their keys (level None), by the first items of keys that are
+    arrays, or all in one (0). Keys that sort as equal are equal."""
+
+    level: int | None
+
+    def of(self, sort_key: str) -> str:
+        """What the sort keys of a group have in common."""
+        if self.level == 0:
+            return ""
+        if self.level is None or not sort_key.startswith("6"):
+            return sort_key
+        depth, items = 0, 0
+        for token in _TOKEN.finditer(sort_key, 1):
+            depth += (token[0] in "67") - (token[0] == " ")
+            items += depth == 0
+            if items == self.level:
+                return sort_key[: token.end()]
+        return sort_key
+
+    def key(self, key: str) -> str:
+        """The key of a group, made of that of one of its rows."""
+        if self.level == 0:
+            return "null"
+        if self.level is None or not key.startswith("["):
+            return key
+        return _dumps(json.loads(key)[: self.level])
+
+
+def reduced_rows(index: Index, reduce: str, found: Range, group: Grouping) -> Iterator[Row]:
+    """A row for each group of a range's rows; none where there are no rows."""
+    if reduce in BUILT_IN_REDUCES:
+        return _built_in(index, reduce, found, group)
+    return _javascript(index, reduce, found, group)
+
+
+def _built_in(index: Index, reduce: str, found: Range, group: Grouping) -> Iterator[Row]:
+    number = "CAST(value AS REAL)"
+    numbers = (
+        "sum(coalesce(json_type(value), '') NOT IN ('integer', 'real')), "
+        f"total({number}), min({number}), max({number}), total({number} * {number})"
+    )
+    partials = map(
+        _Partial._make,
+        index.database.rows(
+            "SELECT sort_key, min(key), count(*), "
+            f"{'0, 0, 0, 0, 0' if reduce == '_count' else numbers} "
+            f"FROM cbtools_view_rows WHERE {found.where} GROUP BY sort_key "
+            f"ORDER BY sort_key{' DESC' if found.descending else ''}",
+            found.params,
+        ),
+    )
+    for _, members in groupby(partials, key=lambda partial: group.of(partial.sort_key)):
+        total = functools.reduce(_Partial.__add__, members)
+        if total.odd:
+            raise GatewayError(
+                500, f"Internal error: {reduce} wants numbers, which {index.name} does not emit"
+            )
+        yield Row(None, group.key(total.key), _dumps(_result(reduce, total)))
+
+
+def _result(reduce: str, total: _Partial) -> Any:
+    if reduce == "_count":
+        return total.rows
+    if reduce == "_sum":
+        return _plain(total.sum)
+    return {
+        "sum": _plain(total.sum),
+        "count": total.rows,
+        "min": _plain(total.min),
+        "max": _plain(total.max),
+        "sumsqr": _plain(total.sumsqr),
+    }
+
+
+def _plain(number: float) -> float | None:
+    # JSON has no infinity: like JavaScript, null.
+    if not math.isfinite(number):
+        return None
+    return int(number) if float(number).is_integer() and abs(number) < 2**53 else number
+
+
+def _javascript(index: Index, reduce: str, found: Range, group: Grouping) -> Iterator[Row]:
+    rows = index.database.rows(
+        "SELECT sort_key, key, value FROM cbtools_view_rows "
+        f"WHERE {found.where} ORDER BY {found.order}",
+        found.params,
+    )
+    name = f"reduce function of {index.name}"
+    with javascript.engine() as engine:
+        function = compile_function(engine, reduce, name)
+
+        def call(keys: Sequence[str] | None, values: Sequence[str]) -> str:
+            keys_text, again = ("null", "true") if keys is None else (_array(keys), "false")
+            text = f'["reduce","{function}",{keys_text},{_array(values)},{again}]'
+            try:
+                return engine.call_text(text, javascript.TIME_LIMIT)
+            except javascript.JavaScriptError as error:
+                raise GatewayError(500, f"Internal error: the {name} failed: {error}") from error
+
+        for _, members in groupby(rows, key=lambda row: group.of(row[0])):
+            pairs = [(key, value) for _, key, value in members]
+            results = [
+                call([key for key, _ in chunk], [value for _, value in chunk])
+                for chunk in (pairs[i : i + CHUNK] for i in range(0, len(pairs), CHUNK))
+            ]
+            while len(results) > 1:
+                results = [
+                    call(None, results[i : i + CHUNK]) for i in range(0, len(results), CHUNK)
+                ]
+            yield Row(None, group.key(pairs[0][0]), results[0])
+
+
+def _array(texts: Sequence[str]) -> str:
+    return f"[{','.join(texts)}]"
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,145 @@
+"""Queries of views: which rows of an index are asked for, and in which order."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+from .. import gojson, javascript
+from ..database import Database
+from ..errors import GatewayError, bad_request
+from . import collation
+from .index import Index
+from .reduces import Grouping, Range, Row, reduced_rows
+
+#: How old (seconds) rows asked for with ``stale=ok`` may be; Couchbase Server's own updates of
+#: indexes run at this interval.
+AUTO_UPDATE_SECONDS = 5.0
+
+_UNSET: Any = object()
+
+
+@dataclass(frozen=True)
+class ViewQuery:
+    """The parameters of a view query, checked."""
+
+    startkey: Any = _UNSET
+    endkey: Any = _UNSET
+    keys: Sequence[Any] | None = None
+    startkey_docid: str | None = None
+    endkey_docid: str | None = None
+    inclusive_end: bool = True
+    descending: bool = False
+    limit: int | None = None
+    skip: int = 0
+    reduce: bool = True
+    group_level: int | None = 0
+    stale: str = "update_after"
+
+    @classmethod
+    def parse(cls, params: Mapping[str, str]) -> ViewQuery:
+        """From a query string; raises a 400 GatewayError for what cannot be understood."""
+        found: dict[str, Any] = {}
+        for name in ("startkey", "endkey", "key", "keys"):
+            if name in params:
+                found[name] = gojson.unmarshal(params[name])
+        if "key" in found:
+            found["startkey"] = found["endkey"] = found.pop("key")
+        if "keys" in found and not isinstance(found["keys"], list):
+            raise bad_request("keys must be a list")
+        for name in ("inclusive_end", "descending", "reduce"):
+            if name in params:
+                found[name] = params[name] != "false"
+        for name in ("limit", "skip", "group_level"):
+            if name in params:
+                found[name] = _number(name, params[name])
+        if params.get("group", "false") != "false" and "group_level" not in found:
+            found["group_level"] = None
+        for name in ("startkey_docid", "endkey_docid"):
+            if params.get(name):
+                found[name] = params[name]
+        if params.get("stale"):
+            if params["stale"] not in ("ok", "false", "update_after"):
+                raise bad_request("stale must be one of: ok, false, update_after")
+            found["stale"] = params["stale"]
+        return cls(**found)
+
+
+def _number(name: str, text: str) -> int:
+    if not re.fullmatch("[0-9]{1,18}", text) or (name == "limit" and int(text) == 0):
+        raise GatewayError(500, f"Internal error: invalid {name} parameter in view query: {text}")
+    return int(text)
+
+
+def run(index: Index, reduce: str | None, query: ViewQuery) -> list[Row]:
+    """The rows that a query asks for."""
+    view, _, updated, _ = index.state()
+    is_old = time.time() - updated > AUTO_UPDATE_SECONDS
+    if query.stale == "false" or not updated or (query.stale == "ok" and is_old):
+        view = index.update()
+    rows = list(_rows(index, view, reduce if query.reduce else None, query))
+    if query.stale == "update_after":
+        index.update()
+    return rows
+
+
+def _rows(index: Index, view: int, reduce: str | None, query: ViewQuery) -> Iterator[Row]:
+    if reduce is not None and query.keys is not None and query.group_level == 0:
+        raise bad_request("Multi-key fetches for a reduce view must include `group=true`")
+    end = None if query.limit is None else query.skip + query.limit
+    ranges = [
+        Range(view, condition, params, query.descending)
+        for condition, params in _conditions(index.database, query)
+    ]
+    rows: Iterator[Row]
+    if reduce is None:
+        rows = chain.from_iterable(_map_rows(index.database, found, end) for found in ranges)
+    else:
+        group = Grouping(query.group_level)
+        rows = chain.from_iterable(reduced_rows(index, reduce, found, group) for found in ranges)
+    return islice(rows, query.skip, end)
+
+
+def _conditions(database: Database, query: ViewQuery) -> list[tuple[str, list[Any]]]:
+    """SQL conditions for the ranges of rows that are asked for, in order."""
+    if query.keys is not None:
+        return [("sort_key = %s", [key]) for key in _sort_keys(database, query.keys)]
+    bounds = [None if key is _UNSET else key for key in (query.startkey, query.endkey)]
+    if query.startkey is _UNSET and query.endkey is _UNSET:
+        return [("1", [])]
+    start, end = _sort_keys(database, bounds)
+    after, before = ("<=", ">") if query.descending else (">=", "<")
+    before += "=" if query.inclusive_end else ""
+    conditions: list[str] = []
+    params: list[Any] = []
+    for key, sort_key, docid, operator in (
+        (query.startkey, start, query.startkey_docid, after),
+        (query.endkey, end, query.endkey_docid, before),
+    ):
+        if key is not _UNSET:
+            left, right = ("sort_key", "%s") if docid is None else ("(sort_key, uid)", "(%s, %s)")
+            conditions.append(f"{left} {operator} {right}")
+            params += [sort_key] if docid is None else [sort_key, docid]
+    return [(" AND ".join(conditions), params)]
+
+
+def _sort_keys(database: Database, keys: Sequence[Any]) -> list[str]:
+    if not keys:
+        return []
+    with javascript.engine() as engine:
+        return collation.bounds(engine, database, list(keys))
+
+
+def _map_rows(database: Database, found: Range, limit: int | None) -> Iterator[Row]:
+    return map(
+        Row._make,
+        database.rows(
+            f"SELECT uid, key, value FROM cbtools_view_rows WHERE {found.where} "
+            f"ORDER BY {found.order} LIMIT %s",
+            [*found.params, -1 if limit is None else limit],
+        ),
+    )

@@ -1,0 +1,454 @@
+"""Functions in V8: what they are given, what becomes of those that fail, and what V8 does to the
+process that it is in."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from django_cbtools.embedded import javascript
+from django_cbtools.embedded.views import index
+from django_cbtools.exceptions import SyncGatewayBadRequest, SyncGatewayUnavailable
+from tests.gateway.v8.helpers import ids, loads, put_design, put_view, rows, write
+from tests.programs import forked_server, run
+
+ROOT = Path(__file__).parents[2]
+BY_N = "function (doc, meta) { emit(doc.n, null); }"
+
+# ------------------------------------------------------- what functions are given
+
+
+def mapped(source, document=None):
+    """What a map function makes of a document: the keys and values."""
+    write({"a": document or {}})
+    put_view(source)
+    return [(row.key, row.value) for row in rows()]
+
+
+def test_document_and_meta(db):
+    document = {"n": 1.5, "deep": {"list": [None, True, "é🍺"]}, "channels": ["public"]}
+    ((key, value),) = mapped("function (doc, meta) { emit(meta, doc); }", document)
+    assert key["id"] == "a"
+    assert re.fullmatch("1-[0-9a-f]{32}", key["rev"]["rev"])
+    assert value == document
+
+
+def test_globals_of_couchbase(db):
+    source = """function (doc, meta) {
+      log("seen", doc);
+      emit("sum", [sum([]), sum([1, 2.5, -1])]);
+      emit("dateToArray", [dateToArray("2014-01-09T08:07:06.5Z"), dateToArray(0),
+                           dateToArray("2014-01-09T08:07:06-05:00"), dateToArray("no date")]);
+      emit("decodeBase64", [decodeBase64("Q291Y2g="), decodeBase64("/+8="), decodeBase64("QUJD")]);
+    }"""
+    assert dict(mapped(source)) == {
+        "sum": [0, 2.5],
+        "dateToArray": [
+            [2014, 1, 9, 8, 7, 6], [1970, 1, 1, 0, 0, 0], [2014, 1, 9, 13, 7, 6], None,
+        ],
+        "decodeBase64": [[67, 111, 117, 99, 104], [255, 239], [65, 66, 67]],
+    }  # fmt: skip
+
+
+def test_variables_that_are_not_declared(db):
+    """As functions of old have them."""
+    source = """function (doc, meta) {
+      for (i in doc.channels) { channel = doc.channels[i]; emit(channel, total = 1); }
+      for (name of doc.names) emit(name, null);
+    }"""
+    document = {"channels": ["b", "a"], "names": ["c"]}
+    assert mapped(source, document) == [("a", 1), ("b", 1), ("c", None)]
+
+
+def test_a_function_cannot_take_a_global_away_from_others(db):
+    write({"a": {"n": [1, 2]}})
+    put_design(
+        "d",
+        bad="function (doc, meta) { sum = 0; log = 0; emit = null; JSON.x = 1; }",
+        good=(
+            "function (doc, meta) { log(1); emit(sum(doc.n), 3); }",
+            "function (keys, values) { return sum(values); }",
+        ),
+    )
+    assert rows("d/bad") == []
+    assert [row.value for row in rows("d/good")] == [3]
+    assert [row.key for row in rows("d/good", reduce=False)] == [3]
+    with javascript.engine() as engine:
+        engine.call("compile", "thief", "function () { sum = 1; return 1; }")
+        engine.call("reduce", "thief", [], [], False)
+    assert [row.value for row in rows("d/good")] == [3]
+
+
+KEYS = [
+    ("undefined", None), ("NaN", None), ("1 / 0", None), ("function () {}", None),
+    ("Symbol()", None), ("-0", 0), ("1.0", 1), ("new Number(1.5)", 1.5), ("new String('x')", "x"),
+    ("new Date(0)", "1970-01-01T00:00:00.000Z"), ("new Date(NaN)", None), ("/x/", {}),
+    ("[undefined, function () {}, NaN]", [None, None, None]), ("{a: undefined, b: 1}", {"b": 1}),
+    ("{toJSON: function () { return [1]; }}", [1]), ("{toJSON: function () {}}", None),
+    ("new Map([[1, 2]])", {}), ("[,1]", [None, 1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "shown"), KEYS)
+def test_keys_and_values_are_what_json_makes_of_them(db, key, shown):
+    assert mapped(f"function (doc, meta) {{ emit({key}, {key}); }}") == [(shown, shown)]
+    # They are found, and stand, where what is shown belongs.
+    assert ids(key=shown) == ["a"]
+    assert ids(endkey=shown, inclusive_end=False) == []
+
+
+def test_rows_are_what_was_emitted_at_the_time(db):
+    source = """function (doc, meta) {
+      var key = [doc.n], value = {n: doc.n};
+      for (; key[0] < 3; key[0]++, value.n++) emit(key, value);
+      key.push("later"); doc.n = "later";
+    }"""
+    assert mapped(source, {"n": 1}) == [([1], {"n": 1}), ([2], {"n": 2})]
+
+
+def test_a_function_does_not_change_documents(db):
+    write({"a": {"n": 1}})
+    put_design("d", one="function (doc, meta) { doc.n = 2; emit(doc.n, null); }", two=BY_N)
+    assert [row.key for row in rows("d/one")] == [2]
+    assert [row.key for row in rows("d/two")] == [1]
+
+
+def test_emit_after_the_end(db):
+    source = """function (doc, meta) {
+      emit(1, null);
+      Promise.resolve().then(function () { emit(2, null); });
+    }"""
+    assert mapped(source) == [(1, None)]
+    write({"b": {}})
+    assert [row.key for row in rows()] == [1, 1]
+
+
+# ------------------------------------------------------------- broken functions
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["function (doc, meta) { emit(doc.n", "function (doc, meta) {} function x() {}", "nothing",
+     "{}", "", "'emit'", "throw 1", "function (doc, meta) { let a; let a; }",
+     "(function () { for (;;); })()", "(function () { throw Object.create(null); })()"],
+)  # fmt: skip
+def test_text_that_is_no_function(db, monkeypatch, text):
+    monkeypatch.setattr(javascript, "TIME_LIMIT", 0.2)  # for the one that does not end
+    put_view(BY_N)
+    for functions in (text, (BY_N, text)):
+        if functions == (BY_N, ""):
+            continue
+        what = "map" if functions == text else "reduce"
+        with pytest.raises(SyncGatewayBadRequest, match=f"{what} function of view d/w") as caught:
+            put_design("d", v=BY_N, w=functions)
+        assert "does not compile" in caught.value.reason
+    # What was there before is still there.
+    write({"a": {"n": 1}})
+    assert ids() == ["a"]
+
+
+def test_reduce_that_couchbase_does_not_have(db):
+    with pytest.raises(SyncGatewayBadRequest, match=r"view d/v is '_mean'.*_count, _sum, _stats"):
+        put_view(BY_N, "_mean")
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("throw new Error('not this one')", "Error: not this one"),
+        ("throw 'not this one'", "not this one"),
+        ("throw Object.create(null)", "cannot be shown"),
+        ("throw {toString: function () { throw 1; }}", "cannot be shown"),
+        ("doc.missing.name", "TypeError"),
+        ("(function deeper() { deeper(); })()", "RangeError"),
+        ("emit(10n, null)", "BigInt"),
+        ("emit(doc.self = doc, null)", "circular"),
+        ("for (var k = []; !k.at || k.length < 2; ) k = [k, 1]; throw 1", "1"),
+        ("var k = []; for (var i = 0; i < 100; i++) k = [k]; emit(k, null)", "100 deep"),
+        ("var k = []; for (var i = 0; i < 1e5; i++) k = [k]; emit(k, null)", "RangeError"),
+    ],
+)
+def test_a_document_at_which_a_function_throws_is_left_out(db, caplog, statement, message):
+    write({uid: {"n": n} for n, uid in enumerate("abcde")})
+    put_view(
+        "function (doc, meta) { emit(doc.n, 'first'); "
+        f"if (meta.id === 'c') {{ {statement}; }} emit(-doc.n, 'second'); }}"
+    )
+    with caplog.at_level(logging.WARNING):
+        found = rows()
+    assert [(row.id, row.key) for row in found] == [
+        ("e", -4), ("d", -3), ("b", -1), ("a", 0), ("a", 0), ("b", 1), ("d", 3), ("e", 4),
+    ]  # fmt: skip
+    (record,) = caplog.records
+    assert "'view d/v' failed for document 'c', which is left out" in record.getMessage()
+    assert message in record.getMessage()
+    # It is back once the function can do something with it.
+    caplog.clear()
+    write({"c": {"n": 2}})
+    put_view(BY_N)
+    assert ids() == list("abcde")
+    assert caplog.records == []
+
+
+def test_a_document_that_begins_to_fail_leaves_the_index(db, caplog):
+    write({"a": {"n": [1]}, "b": {"n": [2]}})
+    put_view("function (doc, meta) { emit(doc.n[0], null); }")
+    assert ids() == ["a", "b"]
+    write({"a": {}})
+    assert ids() == ["b"]
+    assert "document 'a'" in caplog.text
+
+
+# ------------------------------------------- functions that do not end, or grow
+
+FOREVER = "for (;;) try { for (;;); } catch (error) {}"
+#: Its end is a matter of years, inside of V8.
+BACKTRACKING = "/^(a+)+$/.test('a'.repeat(60) + 'b');"
+
+
+@pytest.mark.parametrize("statement", [FOREVER, BACKTRACKING])
+def test_a_document_at_which_a_function_does_not_end_is_left_out(db, caplog, statement):
+    write({f"u{n:02}": {"n": n} for n in range(30)})
+    put_view(
+        "function (doc, meta) { emit(doc.n, null); "
+        f"if (doc.n === 20) {{ emit('more', null); {statement} }} }}"
+    )
+    with caplog.at_level(logging.WARNING):
+        assert ids() == [f"u{n:02}" for n in range(30) if n != 20]
+    (record,) = caplog.records
+    assert "document 'u20', which is left out: 'stopped after 2.0 s'" in record.getMessage()
+    # It is not tried again until it is written again.
+    caplog.clear()
+    write({"u31": {"n": 31}})
+    assert len(ids()) == 30
+    write({"u20": {"n": 21}})
+    assert len(ids()) == 31
+    assert caplog.records == []
+
+
+def test_a_slow_function_is_not_one_that_does_not_end(db, caplog, monkeypatch):
+    """All documents together take longer than the limit, each by itself does not."""
+    write({f"u{n}": {"n": n} for n in range(8)})
+    put_view(
+        "function (doc, meta) { emit(doc.n, null); "
+        "for (var end = Date.now() + 400; Date.now() < end; ); }"
+    )
+    assert ids() == [f"u{n}" for n in range(8)]
+    assert caplog.records == []
+
+
+def test_a_function_that_never_ends_is_given_up(db, monkeypatch):
+    monkeypatch.setattr(index, "MAX_STOPPED", 2)
+    write({f"u{n}": {"n": n} for n in range(5)})
+    put_design("d", v=f"function (doc, meta) {{ if (doc.n) {FOREVER} emit(doc.n, null); }}", w=BY_N)
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(javascript, "TIME_LIMIT", 0.2)
+            with pytest.raises(SyncGatewayUnavailable, match="view d/v was stopped for 2 document"):
+                ids()
+        # Everything else goes on.
+        assert ids("d/w") == ["u0", "u1", "u2", "u3", "u4"]
+    # After as many questions as it takes, the index has reached the end.
+    assert ids("d/v") == ["u0"]
+
+
+def test_a_reduce_that_never_ends_is_given_up(db, monkeypatch):
+    write({"a": {"n": 1}})
+    put_view(BY_N, f"function (keys, values) {{ {FOREVER} }}")
+    assert ids(reduce=False) == ["a"]
+    monkeypatch.setattr(javascript, "TIME_LIMIT", 0.2)
+    with pytest.raises(SyncGatewayUnavailable, match=r"reduce function of view d/v.*stopped"):
+        rows()
+    assert ids(reduce=False) == ["a"]
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    monkeypatch.setattr(javascript, "MEMORY_LIMIT", 32 * 1024 * 1024)
+    # Growing takes a while.
+    monkeypatch.setattr(javascript, "TIME_LIMIT", 60.0)
+    javascript.close()
+    yield
+    javascript.close()
+
+
+GROWING = {
+    "array": "var a = []; for (;;) a.push({x: [1, 2, 3]});",
+    "rows": "for (;;) emit('x', {x: 1});",
+    "global": "all = []; for (;;) all.push({x: [1, 2, 3]});",
+    "strings": "var s = []; for (;;) s.push(('x' + s.length).repeat(1e5).split(''));",
+}
+
+
+@pytest.mark.parametrize("statement", GROWING.values(), ids=GROWING)
+def test_a_document_at_which_a_function_grows_is_left_out(db, caplog, little_memory, statement):
+    write({f"u{n:02}": {"n": n, "text": f"text {n:02}"} for n in range(30)})
+    put_view(
+        "function (doc, meta) { emit(doc.text, null); "
+        f"if (doc.n === 20) {{ emit('more', null); {statement} }} }}"
+    )
+    with caplog.at_level(logging.WARNING):
+        assert ids() == [f"u{n:02}" for n in range(30) if n != 20]
+    (record,) = caplog.records
+    assert "document 'u20'" in record.getMessage()
+    assert "stopped at 33554432 bytes of memory" in record.getMessage()
+    write({"u31": {"text": "text 05"}})
+    assert ids(key="text 05") == ["u05", "u31"]
+
+
+def test_a_function_that_grows_from_one_document_to_the_next(db, caplog, little_memory):
+    """It is not the fault of the document at which it is too much."""
+    write({f"u{n:03}": {"n": n} for n in range(100)})
+    put_view(
+        "function (doc, meta) { if (typeof all === 'undefined') all = []; "
+        "for (var i = 0; i < 20000; i++) all.push({x: i}); emit(doc.n, null); }"
+    )
+    assert len(ids()) == 100
+    assert caplog.records == []
+
+
+def test_a_function_that_always_grows_is_given_up(db, little_memory, monkeypatch):
+    monkeypatch.setattr(index, "MAX_STOPPED", 2)
+    write({f"u{n}": {"n": n} for n in range(3)})
+    put_design("d", v=f"function (doc, meta) {{ {GROWING['array']} }}", w=BY_N)
+    with pytest.raises(SyncGatewayUnavailable, match="view d/v was stopped for 2 documents"):
+        ids()
+    assert ids("d/w") == ["u0", "u1", "u2"]
+
+
+def test_a_reduce_that_grows_is_given_up(db, little_memory):
+    write({"a": {"n": 1}})
+    put_view(BY_N, f"function (keys, values) {{ {GROWING['global']} }}")
+    with pytest.raises(SyncGatewayUnavailable, match=r"reduce function of view d/v.*memory"):
+        rows()
+    assert ids(reduce=False) == ["a"]
+
+
+def test_documents_that_are_too_much_together(db, caplog, little_memory, monkeypatch):
+    """They are mapped in smaller batches; one that is too much by itself is left out."""
+    sizes = loads(monkeypatch)
+    write({f"u{n}": {"n": n, "parts": [{}] * 400_000} for n in range(6)})
+    write({"v": {"n": 6, "parts": [{}] * 2_000_000}, "w": {"n": 7}})
+    put_view(BY_N)
+    with caplog.at_level(logging.WARNING):
+        assert ids() == ["u0", "u1", "u2", "u3", "u4", "u5", "w"]
+    assert sizes[:2] == [8, 1]
+    (record,) = caplog.records
+    assert "document 'v'" in record.getMessage()
+
+
+# --------------------------------------------------------- the engine's process
+
+
+def test_threads_share_the_engine(transactional_db, monkeypatch):
+    monkeypatch.setattr(index, "BATCH", 3)
+    views = [f"function (doc, meta) {{ emit(doc.n, {n}); }}" for n in range(4)]
+    put_design("d", **{f"v{n}": source for n, source in enumerate(views)})
+    write({f"u{n:02}": {"n": f"key {n:02}"} for n in range(60)})
+    barrier = threading.Barrier(len(views))
+
+    def ask(view):
+        barrier.wait()
+        try:
+            return [(row.id, row.value) for row in rows(f"d/v{view}")]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(views)) as pool:
+        for view, found in enumerate(pool.map(ask, range(len(views)))):
+            assert found == [(f"u{n:02}", view) for n in range(60)]
+
+
+def test_without_mini_racer(monkeypatch):
+    javascript.close()
+    monkeypatch.setitem(sys.modules, "py_mini_racer", None)
+    with pytest.raises(ImproperlyConfigured, match="django-cbtools"), javascript.engine():
+        pass
+
+
+PROGRAM = """
+from django_cbtools.embedded import javascript
+with javascript.engine() as engine:
+    print(engine.call("sort", ["b", "a"]), flush=True)
+"""
+EXITS = {
+    "at its end": ("", 0),
+    "by an exception": ("    raise SystemExit(3)", 3),
+    "after a run was stopped": (
+        "    engine.call('compile', 'f', 'function () { for (;;); }')\n"
+        "    try:\n"
+        "        engine.call('reduce', 'f', [], [], False, time_limit=0.01)\n"
+        "    except javascript.JavaScriptTimeout:\n"
+        "        pass",
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("more", "status"), EXITS.values(), ids=EXITS)
+def test_clean_exit(more, status):
+    # Where Python hangs at the end, it does so in one of a few times.
+    with ThreadPoolExecutor(4) as pool:
+        for output in pool.map(lambda _: run("-c", PROGRAM + more, status=status), range(8)):
+            assert output == "['a', 'b']\n"
+
+
+IN_A_THREAD = """
+import threading
+from django_cbtools.embedded import javascript
+
+def run():
+    with javascript.engine(javascript.SYNC) as engine:
+        for _ in range(10):
+            engine.call("run", "function () { for (var i = 0; i < 3000; i++); }", {}, None, None)
+
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
+
+def test_a_thread_that_is_older_than_v8_may_close_it():
+    # It is the main thread that closes the engines at exit. V8 would end the process where the
+    # processor has memory protection keys.
+    run("-c", IN_A_THREAD)
+
+
+def test_importing_does_not_start_v8():
+    program = (
+        "import sys\n"
+        "import django_cbtools.embedded.api.gateway\n"
+        "assert 'py_mini_racer' not in sys.modules\n"
+    )
+    assert run("-c", program) == ""
+
+
+def test_forks():
+    assert run("-m", "tests.gateway.v8.forks").splitlines() == [
+        "parent", "child", "grandchild", "child of a parent that is using it", "worker",
+        "parent again", "last child", "last grandchild",
+    ]  # fmt: skip
+
+
+def test_forked_server(tmp_path):
+    documents = str(tmp_path / "documents.sqlite3")
+    with forked_server("tests.gateway.v8.wsgi", tmp_path / "log", DOCUMENTS=documents) as server:
+        url = server.address()
+
+        def ask(text):
+            answer = requests.get(f"{url}/{text}", timeout=60)
+            assert answer.status_code == 200, server.log()
+            worker = answer.json()["process"]
+            assert answer.json()["found"] == [f"{worker}-{text}"]
+            return worker
+
+        server.ask_both(ask)

@@ -1,0 +1,407 @@
+"""What views answer, and when they are indexed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from django.db import transaction
+
+from django_cbtools.embedded.views import index, reduces, viewquery
+from django_cbtools.exceptions import SyncGatewayBadRequest, SyncGatewayUnavailable
+from django_cbtools.sync_gateway.client import ADMIN, request
+from tests.contract.fruit import ALL, FRUIT, VIEWS
+from tests.gateway.v8.helpers import ids, loads, put_design, put_view, rows, write
+
+
+@pytest.fixture
+def fruit(db):
+    write(FRUIT)
+    put_design("d", **VIEWS)
+
+
+def test_rows_of_one_document_with_one_key(db):
+    put_view("function (doc, meta) { for (var i = 0; i < 3; i++) emit('k', [meta.id, i]); }")
+    write({"a": {}, "b": {}})
+    expected = [["a", 0], ["a", 1], ["a", 2], ["b", 0], ["b", 1], ["b", 2]]
+    assert [row.value for row in rows()] == expected
+    assert [row.value for row in rows(key="k", descending=True)] == expected[::-1]
+    assert [row.value for row in rows(skip=1, limit=3)] == expected[1:4]
+
+
+def test_order_of_numbers(db):
+    numbers = [
+        -1.7e308, -(2**53), -1.5, -1, -0.30000000000000004, -0.3, -5e-324, 0, 5e-324, 0.3,
+        0.30000000000000004, 1, 2, 10, 2**31, 2**32, 2**53, 1e21, 1.7e308,
+    ]  # fmt: skip
+    write({f"{n:02}": {"n": number} for n, number in reversed(list(enumerate(numbers)))})
+    put_view("function (doc, meta) { emit(doc.n, null); }")
+    assert [row.key for row in rows()] == numbers
+    for n, number in enumerate(numbers):
+        assert ids(key=number) == [f"{n:02}"]
+    assert ids(key=-0.0) == ["07"]
+
+
+def test_rows_in_spite_of_a_reduce(fruit):
+    assert ids("d/sum", reduce=False) == ALL
+    # Nothing is grouped that is not reduced.
+    assert ids("d/sum", reduce=False, group=True, limit=2) == ["a1", "a2"]
+    assert ids("d/v", group=True) == ALL
+
+
+def test_keys_of_a_reduce_want_a_group(fruit):
+    with pytest.raises(SyncGatewayBadRequest, match="group=true"):
+        rows("d/count", keys=["apple"])
+    assert ids("d/count", keys=["banana"], reduce=False) == ["b1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("limit", "x"), ("limit", "-1"), ("limit", "0"), ("limit", "\u0663"), ("skip", "-1"),
+     ("group_level", "1.5")],
+)  # fmt: skip
+def test_numbers_that_are_none(fruit, name, value):
+    with pytest.raises(SyncGatewayUnavailable, match=f"invalid {name} parameter.*{value}"):
+        rows("d/count", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("query", "match"),
+    [({"key": "apple"}, "Invalid JSON"), ({"startkey": "[1"}, "Invalid JSON"),
+     ({"endkey": ""}, "Invalid JSON"), ({"keys": '"apple"'}, "keys must be a list"),
+     ({"stale": "maybe"}, "stale must be one of")],
+)  # fmt: skip
+def test_parameters_that_cannot_be_read(fruit, query, match):
+    with pytest.raises(SyncGatewayBadRequest, match=match):
+        request(ADMIN, "GET", "_design", "d", "_view", "v", query=query)
+
+
+# --------------------------------------------------------------------- reduces
+
+
+@pytest.mark.parametrize("reduce", ["_sum", "_stats"])
+@pytest.mark.parametrize("value", ["3", True, None, [1], {"a": 1}], ids=str)
+def test_sum_of_what_is_no_number(db, reduce, value):
+    write({"a": {"n": 1}, "b": {"n": value}})
+    put_view("function (doc, meta) { emit(meta.id, doc.n); }", reduce)
+    with pytest.raises(SyncGatewayUnavailable, match=f"{reduce} wants numbers.*view d/v"):
+        rows()
+    # Rows out of range do not matter.
+    assert rows(key="a")[0].value in (1, {"sum": 1, "count": 1, "min": 1, "max": 1, "sumsqr": 1})
+
+
+def test_sums_of_fractions_and_large_numbers(db):
+    write({"a": {"n": 0.5}, "b": {"n": -0.25}, "c": {"n": 2**52}, "d": {"n": 1e300}})
+    put_design("d", **{
+        reduce: ("function (doc, meta) { emit(meta.id, doc.n); }", f"_{reduce}")
+        for reduce in ("sum", "stats")
+    })  # fmt: skip
+    assert rows("d/sum", endkey="b")[0].value == 0.25
+    assert rows("d/sum", key="c")[0].value == 2**52
+    # JSON has no infinity.
+    assert rows("d/stats", key="d")[0].value == {
+        "sum": 1e300, "count": 1, "min": 1e300, "max": 1e300, "sumsqr": None,
+    }  # fmt: skip
+
+
+def test_own_reduce_over_many_rows_reduces_its_results(db):
+    count = 2 * reduces.CHUNK + 100
+    assert count > 1000
+    put_view(
+        "function (doc, meta) { for (var i = 0; i < doc.n; i++) emit([i % 2, i], i); }",
+        "function (keys, values, rereduce) {"
+        "  if (rereduce) return {rows: sum(values.map(function (v) { return v.rows; })),"
+        "    sum: sum(values.map(function (v) { return v.sum; })), parts: values.length,"
+        "    keys: keys};"
+        "  return {rows: keys.length, sum: sum(values), parts: 0, keys: keys.length};"
+        "}",
+    )
+    write({"a": {"n": count}})
+    (row,) = rows()
+    assert row.value == {"rows": count, "sum": sum(range(count)), "parts": 3, "keys": None}
+    even, odd = rows(group_level=1)
+    assert (even.key, odd.key) == ([0], [1])
+    assert even.value["rows"] == count // 2
+    assert even.value["sum"] == sum(range(0, count, 2))
+    assert even.value["parts"] == 2
+
+
+def test_own_reduce_that_fails(db):
+    write({"a": {}})
+    put_view("function (doc, meta) { emit(1, 1); }", "function () { throw 'no'; }")
+    with pytest.raises(SyncGatewayUnavailable, match=r"reduce function of view d/v failed.*no"):
+        rows()
+    assert ids(reduce=False) == ["a"]
+
+
+def test_keys_that_sort_as_equal_are_one_group(db):
+    composed, decomposed = "\u00e9", "e\u0301"
+    # In the order of the ids, they alternate.
+    write({uid: {"k": k} for uid, k in zip("abcd", [composed, decomposed] * 2, strict=True)})
+    plain, nested = (
+        f"function (doc, meta) {{ emit({k}, 1); }}" for k in ("doc.k", "[doc.k, meta.id]")
+    )
+    own = "function (keys, values) { return sum(values); }"
+    put_design("d", a=(plain, "_sum"), b=(plain, own), c=(nested, "_sum"), d=(nested, own))
+    for view in "ab":
+        assert [row.value for row in rows(f"d/{view}", group=True)] == [4]
+        assert [row.value for row in rows(f"d/{view}", keys=[decomposed], group=True)] == [4]
+    for view in "cd":
+        (row,) = rows(f"d/{view}", group_level=1)
+        assert row.key in ([composed], [decomposed])
+        assert row.value == 4
+        assert [row.value for row in rows(f"d/{view}", group_level=2)] == [1] * 4
+
+
+@pytest.mark.parametrize("reduce", ["_count", "function (k, v) { return v.length; }"])
+def test_levels_of_nested_arrays(db, reduce):
+    keys = [
+        7, 8, "x", "xy", [], [1], [1, [2, [3]], 4], [1, [2, [3]], 5], [1, [2, [4]], 5],
+        [1, {"a": [" "]}, None], [1, {"a": [" "]}, True], ["4", False], {"a": 1}, {"a": 2},
+    ]  # fmt: skip
+    write({f"{n:02}": {"k": key} for n, key in enumerate(keys)})
+    put_view("function (doc, meta) { emit(doc.k, null); }", reduce)
+    no_arrays = [(7, 1), (8, 1), ("x", 1), ("xy", 1)], [({"a": 1}, 1), ({"a": 2}, 1)]
+    assert [(row.key, row.value) for row in rows(group_level=1)] == [
+        *no_arrays[0], ([], 1), ([1], 6), (["4"], 1), *no_arrays[1],
+    ]  # fmt: skip
+    assert [(row.key, row.value) for row in rows(group_level=2)] == [
+        *no_arrays[0], ([], 1), ([1], 1), ([1, [2, [3]]], 2), ([1, [2, [4]]], 1),
+        ([1, {"a": [" "]}], 2), (["4", False], 1), *no_arrays[1],
+    ]  # fmt: skip
+    assert len(rows(group_level=3)) == len(rows(group=True)) == len(keys)
+
+
+def test_half_characters_in_keys_and_values(db):
+    """What ``substring`` makes of a character beyond the Basic Multilingual Plane."""
+    write({"a": {"s": "🍺"}})
+    put_design("d", **{
+        "v": "function (doc, meta) { emit([doc.s.substring(0, 1), 1], doc.s.substring(1)); }",
+        "r": ("function (doc, meta) { emit([doc.s.substring(0, 1), 1], doc.s.substring(1)); }",
+              "function (keys, values) { return [keys, values]; }"),
+    })  # fmt: skip
+    assert rows("d/v") == [("a", ["\ud83c", 1], "\udf7a")]
+    assert rows("d/r", group_level=1) == [("", ["\ud83c"], [[["\ud83c", 1]], ["\udf7a"]])]
+    assert ids("d/v", key=["\ud83c", 1]) == ["a"]
+
+
+# ----------------------------------------------------------------------- stale
+
+BY_N = "function (doc, meta) { emit(doc.n, null); }"
+
+
+@pytest.mark.parametrize("stale", ["ok", "update_after", "false"])
+def test_first_query_builds(db, stale):
+    write({"a": {"n": 1}})
+    put_view(BY_N)
+    assert ids(stale=stale) == ["a"]
+
+
+def test_stale_false_sees_what_was_written(db):
+    put_view(BY_N)
+    write({"a": {"n": 1}, "b": {"n": 2}})
+    assert ids(stale="false") == ["a", "b"]
+    write({"a": None, "b": {"n": 0}, "c": {"n": 1}})
+    assert ids(stale="false") == ["b", "c"]
+
+
+def test_stale_ok_sees_it_when_the_index_is_old(db, monkeypatch):
+    monkeypatch.setattr(viewquery, "AUTO_UPDATE_SECONDS", 1e9)
+    put_view(BY_N)
+    write({"a": {"n": 1}})
+    assert ids(stale="ok") == ["a"]
+    write({"b": {"n": 2}})
+    assert ids(stale="ok") == ["a"]
+    assert ids(stale="ok") == ["a"]
+    monkeypatch.setattr(viewquery, "AUTO_UPDATE_SECONDS", 0.0)
+    assert ids(stale="ok") == ["a", "b"]
+
+
+def test_update_after_sees_it_the_next_time(db):
+    put_view(BY_N)
+    write({"a": {"n": 1}})
+    assert ids(stale="update_after") == ["a"]
+    write({"b": {"n": 2}})
+    assert ids(stale="update_after") == ["a"]
+    assert ids(stale="update_after") == ["a", "b"]
+
+
+def test_update_after_is_the_default_of_the_gateway(db):
+    put_view(BY_N)
+    write({"a": {"n": 1}})
+
+    def found():
+        answer = request(ADMIN, "GET", "_design", "d", "_view", "v").json()
+        return [row["id"] for row in answer["rows"]]
+
+    assert found() == ["a"]
+    write({"b": {"n": 2}})
+    assert found() == ["a"]
+    assert found() == ["a", "b"]
+
+
+# ----------------------------------------------------------------------- index
+
+
+def count(table):
+    with transaction.get_connection().cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        return cursor.fetchone()[0]
+
+
+def test_only_changed_documents_are_mapped(db, monkeypatch):
+    sizes = loads(monkeypatch)
+    write({f"u{n}": {"n": n} for n in range(50)})
+    put_view(BY_N)
+    assert len(ids()) == 50
+    assert sizes == [50]
+    write({"u3": {"n": 100}, "u4": {"n": 101}, "u5": None, "new": {"n": -1}})
+    found = ids()
+    assert found[0] == "new"
+    assert found[-2:] == ["u3", "u4"]
+    assert "u5" not in found
+    assert sizes == [50, 3]
+    # A soft-deleted document is one like any other: its function decides.
+    write({"u6": {"n": 6, "st_deleted": True}})
+    assert "u6" in ids()
+    assert sizes == [50, 3, 1]
+
+
+def test_nothing_is_mapped_for_a_query(db, monkeypatch, django_assert_num_queries):
+    """The same few statements, whatever is asked, and however many documents there are."""
+    sizes = loads(monkeypatch)
+    put_view(BY_N, "_count")
+    for more in (10, 300):
+        write({f"u{more}-{n}": {"n": n} for n in range(more)})
+        rows()
+        before = list(sizes)
+        for stale, statements in (("false", 6), ("ok", 4)):
+            for parameters in ({}, {"group": True}, {"reduce": False, "limit": 3}):
+                with django_assert_num_queries(statements):
+                    rows(stale=stale, **parameters)
+        with django_assert_num_queries(5):  # one more for the key's place among strings
+            rows(stale="ok", key=3)
+        assert sizes == before
+
+
+def test_large_indexes_are_built_in_batches(db, monkeypatch):
+    sizes = loads(monkeypatch)
+    monkeypatch.setattr(index, "BATCH", 7)
+    write({f"u{n:02}": {"n": n} for n in range(20)})
+    write({"u00": {"n": 100}, "u07": None})
+    put_view(BY_N)
+    assert ids() == [*(f"u{n:02}" for n in range(1, 20) if n != 7), "u00"]
+    assert sizes == [7, 7, 5]  # the last batch has the tombstone
+
+
+def test_long_documents_come_in_smaller_batches(db, monkeypatch):
+    sizes = loads(monkeypatch)
+    monkeypatch.setattr(index, "BATCH_LENGTH", 1000)
+    write({f"u{n}": {"n": n, "text": "x" * 500} for n in range(6)})
+    write({"u8": {"n": 8, "text": "x" * 5000}, "u9": {"n": 9}})
+    put_view(BY_N)
+    assert ids() == ["u0", "u1", "u2", "u3", "u4", "u5", "u8", "u9"]
+    assert sizes == [2, 2, 2, 1, 1]
+
+
+def test_a_view_shares_its_index_with_those_of_the_same_function(db, monkeypatch):
+    sizes = loads(monkeypatch)
+    write({"a": {"n": 1}})
+    put_design("d", v=BY_N, r=(BY_N, "_count"))
+    put_design("other", v=BY_N)
+    assert ids("d/v") == ids("other/v") == ["a"]
+    assert rows("d/r")[0].value == 1
+    assert sizes == [1]
+    assert (count("cbtools_views"), count("cbtools_view_rows")) == (1, 1)
+
+    request(ADMIN, "DELETE", "_design", "d")
+    assert ids("other/v") == ["a"]
+    assert sizes == [1]
+    request(ADMIN, "DELETE", "_design", "other")
+    assert (count("cbtools_views"), count("cbtools_view_rows")) == (0, 0)
+
+
+def test_an_index_goes_with_its_function(db, monkeypatch):
+    sizes = loads(monkeypatch)
+    write({"a": {"n": 1}, "b": {"n": 2}})
+    put_design("d", v=BY_N, stays=BY_N.replace("null", "0"))
+    assert ids("d/v") == ids("d/stays") == ["a", "b"]
+    assert sizes == [2, 2]
+    put_design("d", v=BY_N.replace("doc.n", "-doc.n"), stays=BY_N.replace("null", "0"))
+    assert (count("cbtools_views"), count("cbtools_view_rows")) == (1, 2)
+    assert ids("d/v") == ["b", "a"]
+    assert ids("d/stays") == ["a", "b"]
+    assert sizes == [2, 2, 2]
+    # What has not changed is not indexed again.
+    put_design("d", v=BY_N.replace("doc.n", "-doc.n"), stays=BY_N.replace("null", "0"))
+    assert ids("d/v") == ["b", "a"]
+    assert sizes == [2, 2, 2]
+
+
+def test_an_index_that_is_replaced_while_it_is_made(db, monkeypatch):
+    """Its number in the database may be another's by the time it is written."""
+    write({"a": {"n": 1}})
+    put_view(BY_N)
+    make = index._map
+    other = BY_N.replace("doc.n", "'other'")
+
+    def interrupted(*args):
+        monkeypatch.setattr(index, "_map", make)
+        mapped = make(*args)
+        put_view(other)
+        with transaction.get_connection().cursor() as cursor:
+            cursor.execute("DELETE FROM cbtools_views")
+            cursor.execute(
+                "INSERT INTO cbtools_views VALUES (1, 'test_documents', %s, 0, 0, 0)",
+                [index.signature(other)],
+            )
+        return mapped
+
+    monkeypatch.setattr(index, "_map", interrupted)
+    ids()
+    assert [row.key for row in rows()] == ["other"]
+
+
+def test_a_query_does_not_read_the_index_that_takes_the_place_of_its_own(db, monkeypatch):
+    write({"a": {"n": 1}})
+    put_view(BY_N)
+    ids()
+    update = index.Index.update
+
+    def interrupted(asked):
+        monkeypatch.setattr(index.Index, "update", update)
+        updated = update(asked)
+        put_view(BY_N.replace("doc.n", "'other'"))
+        assert [row.key for row in rows()] == ["other"]
+        return updated
+
+    monkeypatch.setattr(index.Index, "update", interrupted)
+    assert rows() == []
+
+
+def test_a_query_follows_its_index_to_another_place(db, monkeypatch):
+    write({"a": {"n": 1}})
+    put_view(BY_N)
+    ids()
+    update = index.Index.update
+
+    def interrupted(asked):
+        put_view(BY_N.replace("doc.n", "'other'"))
+        put_view(BY_N)
+        return update(asked)
+
+    monkeypatch.setattr(index.Index, "update", interrupted)
+    assert ids() == ["a"]
+
+
+def test_rolled_back_documents_are_not_in_the_index(db):
+    put_view(BY_N)
+    write({"a": {"n": 1}, "b": {"n": 2}})
+    assert ids() == ["a", "b"]
+    with suppress(ZeroDivisionError), transaction.atomic():
+        write({"a": {"n": 3}, "b": None, "c": {"n": 0}})
+        assert ids() == ["c", "a"]
+        raise ZeroDivisionError
+    assert ids() == ["a", "b"]
+    write({"d": {"n": 1.5}})
+    assert ids() == ["a", "d", "b"]

@@ -1,0 +1,64 @@
+"""A line that breaks all the time: nothing is lost, nothing is doubled, and no conflict is false.
+
+FAULTS_SEED repeats a run (as far as threads allow), FAULTS_WRITES and FAULTS_THREADS say how much.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import Counter
+
+import pytest
+
+from django_cbtools.sync_gateway import SyncGateway
+from tests.gateway.fuzz import store
+from tests.gateway.fuzz.process import ServerProcess
+from tests.sync_gateway.faults.chaos import WRITES, Chaos
+from tests.sync_gateway.faults.proxy import FINE, Proxy
+from tests.sync_gateway.faults.rival import Rival
+from tests.sync_gateway.faults.workload import Run
+
+pytestmark = pytest.mark.torture
+
+TORTURE = os.environ.get("TORTURE") == "1"
+WRITES_WANTED = int(os.environ.get("FAULTS_WRITES", "100000" if TORTURE else "10000"))
+THREADS = int(os.environ.get("FAULTS_THREADS", "8"))
+SEED = os.environ.get("FAULTS_SEED") or secrets.token_hex(4)
+#: Each of these is only reached where many requests fail.
+OPTIONS = {"timeout": 1, "retries": 20, "backoff": 0.005, "deadline": 600, "pool_size": THREADS}
+
+
+def test_no_write_is_lost_nor_doubled(tmp_path, settings):
+    print(f"FAULTS_SEED={SEED}")
+    file = tmp_path / "documents.sqlite3"
+    chaos = Chaos(SEED, rate=0.15, late=0.02)
+    with ServerProcess(file) as server:
+        rival = Rival(server.urls[1])
+        assert rival.ask("POST", "/_config", {"revs_limit": 10_000})[0] == 201
+        with Proxy(server.urls[0]) as proxy:
+            settings.SYNC_GATEWAY_URL = proxy.url
+            settings.SYNC_GATEWAY_ADMIN_URL = server.urls[1]
+            settings.SYNC_GATEWAY_OPTIONS = OPTIONS
+            settings.COUCHBASE_DATABASE = "plain"
+            SyncGateway.put_admin_user()
+            proxy.choose = chaos
+            run = Run(SEED, chaos, proxy, rival)
+            run.work(WRITES_WANTED, THREADS)
+            proxy.wait_until_idle()
+            run.check()
+            happened = Counter(
+                (fault.reaches, fault.answer, fault.reset) for _, fault in proxy.seen
+            )
+            writes, conflicts = run.ledger.counts
+            print(
+                f"{len(proxy.seen)} requests, {len(proxy.seen) - happened['all', 'all', False]} "
+                f"faults; {writes} writes were acknowledged, {conflicts} conflicts; {run.counts}"
+            )
+        assert server.stop() == 0
+        assert server.log() == ""
+    store.check(file)
+    # All that can go wrong did.
+    for fault in (*WRITES, FINE):
+        assert happened[fault.reaches, fault.answer, fault.reset], fault
+    assert happened["late", "nothing", False]

@@ -1,0 +1,53 @@
+"""`make test-live`, at a gateway that is less friendly than the embedded one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sync_gateway.unfriendly import ADMIN_LOGIN, Unfriendly
+
+ROOT = Path(__file__).parents[2]
+#: Enough to see that it works; `make torture` runs all.
+PART = ["-k", "bulk or users or collation or command or group_level or conflict"]
+
+
+def run(urls, bucket, *args):
+    user, password = ADMIN_LOGIN
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COUCHBASE_")}
+    env |= {
+        "DJANGO_SETTINGS_MODULE": "tests.live",
+        "SYNC_GATEWAY_URL": urls[0],
+        "SYNC_GATEWAY_ADMIN_URL": urls[1],
+        "SYNC_GATEWAY_BUCKET": bucket,
+        "SYNC_GATEWAY_ADMIN_USER": user,
+        "SYNC_GATEWAY_ADMIN_PASSWORD": password,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract", *args],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.torture
+def test_contract_at_an_unfriendly_gateway(http_gateway, settings):
+    gateway = Unfriendly(http_gateway.urls)
+    whole = os.environ.get("TORTURE") == "1"
+    done = run(gateway.urls, settings.SYNC_GATEWAY_BUCKET, *([] if whole else PART))
+    gateway.stop()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[live]" not in done.stdout, "nothing skips"
+    assert " skipped" not in done.stdout
+
+
+def test_other_buckets_are_left_alone(http_gateway):
+    done = run(http_gateway.urls, "production")
+    assert done.returncode != 0
+    assert "does not have 'test' in its name" in done.stdout + done.stderr
