@@ -1,8 +1,8 @@
-"""JSON as the gateway reads and writes it, and the revision digest taken over it.
+"""JSON as Sync Gateway reads and writes it, and revision ids, which are digests of it.
 
-The rule is in ``tests/gateway/transcripts/rev-digest-examples.json``: keys sorted at every level,
-the text
-of numbers exactly as sent, Go's escapes.
+A digest is taken over canonical JSON: keys are sorted at every level, numbers keep the text that
+was sent, and strings have Go's escapes. ``tests/gateway/transcripts/rev-digest-examples.json``
+holds examples from a real gateway.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-#: Special properties: they take no part in the digest and are not kept in the stored body.
+#: Special properties. They are left out of digests and of stored bodies.
 SPECIAL = frozenset(
     ("_attachments", "_cv", "_exp", "_id", "_purged", "_removed", "_rev", "_revisions", "_sync")
 )
-#: How deep a value may be nested. A real gateway goes to 10,000; Python and SQLite do not.
+#: How deep a value may be nested. A real gateway allows 10,000 levels, Python and SQLite fewer.
 MAX_DEPTH = 200
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(
@@ -32,7 +32,7 @@ _NEEDS_ESCAPE = re.compile("[<>&\u2028\u2029]")
 
 
 class Number(float):
-    """A JSON number whose text Python would write differently, such as ``1E+2`` or ``-0``."""
+    """A JSON number that keeps its text, as ``1E+2`` and ``-0``, which Python would change."""
 
     text: str
 
@@ -61,10 +61,10 @@ _ODD_INT = re.compile(r"-0(?![.\deE])|\d{4001}")
 
 
 def loads(text: str) -> tuple[Any, int]:
-    """The first JSON value of ``text``, and where it ends.
+    """Read the first JSON value of ``text``; return it, and the position where it ends.
 
-    Half of a surrogate pair becomes U+FFFD, as in Go. Raises ValueError (json.JSONDecodeError)
-    where there is no value, or where it is nested deeper than MAX_DEPTH.
+    A lone surrogate becomes U+FFFD, as in Go. Raises ValueError (json.JSONDecodeError) if there is
+    no value, or if it is nested deeper than MAX_DEPTH.
     """
     decoder = _careful if _ODD_INT.search(text) else _fast
     if _SURROGATE_ESCAPE.search(text):
@@ -119,27 +119,27 @@ def _encode_odd(value: Any) -> str:
 
 
 def dumps(value: Any) -> str:
-    """The canonical text of a value read by :func:`loads`."""
+    """Return the canonical JSON of a value that :func:`loads` has read."""
     return escaped(_encode_odd(value) if _has_odd_number(value) else _encode_plain(value))
 
 
 def escaped(text: str) -> str:
-    """A JSON text with the escapes that Go has for some characters."""
+    """Return JSON text with the escapes that Go uses: ``<``, ``>``, ``&``, U+2028 and U+2029."""
     return text.translate(_GO_ESCAPES) if _NEEDS_ESCAPE.search(text) else text
 
 
 def digest_body(body: Mapping[str, Any]) -> str:
-    """The text that a revision's digest is taken over: the body without special properties."""
+    """Return the text that goes into a revision's digest: the body without special properties."""
     return dumps({key: value for key, value in body.items() if key not in SPECIAL})
 
 
 def generation(rev: str) -> int:
-    """The number before the dash of a revision id; 0 for ''."""
+    """Return the number before the dash of a revision id; 0 for an empty one."""
     return int(rev.partition("-")[0]) if rev else 0
 
 
 def revision_id(parent: str, body_text: str) -> str:
-    """The id of the revision that ``body_text`` makes on top of ``parent`` ('' for the first)."""
+    """Return the id of a revision with ``body_text`` whose parent is ``parent`` ('' for none)."""
     digest = hashlib.md5(usedforsecurity=False)
     digest.update(bytes([len(parent) % 256]) + parent.encode())
     digest.update(body_text.encode())
