@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .errors import bad_request, forbidden
@@ -33,8 +33,12 @@ def earliest(*sets: Since) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who asks, and what is open to him: channels of a keyspace, his roles'
-    channels among them, with the sequence since when.
+    """Somebody who asks, and what is open to him in a collection.
+
+    ``channels`` are all channels that he may read, those of his roles among them, with the
+    sequence since when. ``own`` are those that are open to him without a role (None: all), and
+    ``by_role`` the channels of each of his roles, since the role has them. ``roles`` are the roles'
+    names, with the sequence since when he has them.
 
     ``name`` is None for an administrator and '' for GUEST; ``sequence`` is when the user himself
     was changed last.
@@ -45,10 +49,21 @@ class Reader:
     roles: Since = field(default_factory=dict)
     sequence: int = 0
     reload: Callable[[], Reader] | None = field(default=None, compare=False, repr=False)
+    own: Since | None = None
+    by_role: tuple[Since, ...] = ()
+    #: Whether a role that opens all channels opens the documents in no channel, too. As on a real
+    #: gateway, it does not in the default collection.
+    roles_open_all: bool = False
 
     @property
     def reads_all(self) -> bool:
+        """Whether all channels are open to him, by himself or by a role."""
         return STAR in self.channels
+
+    @property
+    def reads_all_himself(self) -> bool:
+        """Whether all channels are open to him without a role."""
+        return STAR in (self.channels if self.own is None else self.own)
 
     def visible(self, channels: Iterable[str]) -> list[str]:
         """The channels among ``channels`` that are open to this reader."""
@@ -56,8 +71,27 @@ class Reader:
             return list(channels)
         return [name for name in channels if name in self.channels]
 
-    def may_read(self, channels: Iterable[str]) -> bool:
+    def may_list(self, channels: Iterable[str]) -> bool:
+        """Whether a document in ``channels`` is on his lists: of ids, of changes, of views."""
         return self.reads_all or bool(self.visible(channels))
+
+    def may_read(self, channels: Collection[str]) -> bool:
+        """Whether he may read a document in ``channels``."""
+        if self.visible(channels):
+            return True
+        return not channels and (
+            self.reads_all_himself or (self.reads_all and self.roles_open_all)
+        )  # fmt: skip
+
+    def since(self, channel: str) -> int:
+        """Since when a channel is open to a reader who asks for it by name, 0 if it is not.
+
+        As on a real gateway, a role's channel counts since the role has it, whenever the reader
+        was given the role.
+        """
+        sets = (self.channels,) if self.own is None else (self.own, *self.by_role)
+        found = [names.get(channel) or names.get(STAR, 0) for names in sets]
+        return min(filter(None, found), default=0)
 
     def again(self) -> Reader:
         """The reader as he is now: what has been written may have opened channels to him, or
@@ -67,7 +101,7 @@ class Reader:
         """
         return self.reload() if self.reload else self
 
-    def check(self, channels: Iterable[str]) -> None:
+    def check(self, channels: Collection[str]) -> None:
         """Raise a 403 GatewayError where a document in ``channels`` is out of reach."""
         if not self.may_read(channels):
             raise forbidden()

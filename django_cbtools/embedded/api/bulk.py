@@ -70,7 +70,7 @@ def all_docs(call: Call) -> Answer:
             for document in documents.select(
                 call.database, start=_bound(call, "startkey"), end=_bound(call, "endkey")
             )
-            if reader.may_read(document.channels)
+            if reader.may_list(document.channels)
         )
     else:
         known = documents.find(call.database, keys) if keys else {}
@@ -197,7 +197,9 @@ def _bound(call: Call, name: str) -> str | None:
 def _row(call: Call, key: str, document: Document | None, *, by_key: bool) -> str:
     """A row of _all_docs as JSON."""
     reader = call.log_in()
-    if document is not None and not reader.may_read(document.channels):
+    # Who lists a document may not be let in to read it, see Reader.
+    reads = by_key or call.flag("include_docs")
+    if document is not None and reads and not reader.may_read(document.channels):
         return canonical.dumps({"key": key, "error": "forbidden", "status": 403})
     if document is None or document.deleted:
         status = 400 if key.startswith("_") or not key else 404

@@ -72,7 +72,7 @@ def _query_as_user(call: Call) -> Answer:
         "AND uid IN (SELECT value FROM json_each(%s))",
         [call.database.keyspace, sequence, json.dumps(sorted({row.id or "" for row in rows}))],
     )
-    visible = {uid for uid, channels in found if reader.may_read(json.loads(channels))}
+    visible = {uid for uid, channels in found if reader.may_list(json.loads(channels))}
     return _rows_answer(row for row in rows if row.id in visible)
 
 

@@ -126,12 +126,8 @@ class Feed:
         if STAR in self.wish.channels:
             channels = dict(reader.channels)
         else:
-            everything = reader.channels.get(STAR, 0)
-            channels = {
-                name: reader.channels.get(name, everything)
-                for name in self.wish.channels
-                if reader.may_read([name])
-            }
+            opened = {name: reader.since(name) for name in self.wish.channels}
+            channels = {name: since for name, since in opened.items() if since}
         return {name: since for name, since in channels.items() if since <= max(upto, 1)}
 
     def _changes(self, reader: Reader, upto: int) -> Iterator[Entry]:
@@ -196,9 +192,10 @@ class Feed:
         for document in sorted(listed, key=lambda document: document.sequence):
             left = [
                 name for name in reader.visible(document.removals)
-                if document.removals[name].end > since and not reader.reads_all
+                if document.removals[name].end > since and not reader.reads_all_himself
             ]  # fmt: skip
-            if document.sequence > since and (left or reader.may_read(document.channels)):
+            sees = left or reader.reads_all_himself or reader.visible(document.channels)
+            if document.sequence > since and sees:
                 deleted = document.deleted or any(document.removals[name].deleted for name in left)
                 yield Entry(
                     SequenceId(document.sequence), document.uid, document.rev, document.cv,

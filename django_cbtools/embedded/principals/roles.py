@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..access import Since
+from ..access import Since, earliest
 from ..database import Collection, Database
 from ..errors import bad_request, conflict, missing
 from . import grants, principals
@@ -56,22 +56,27 @@ def names(database: Database, *, deleted: bool) -> list[str]:
     return [role.name for role in _select(database, "deleted <= %s", [deleted])]
 
 
-def channels(database: Database, held: Since, place: Collection | None = None) -> dict[str, int]:
-    """What the roles that somebody has open to him in a collection, since he has them.
+def channels(database: Database, held: Since, place: Collection | None = None) -> dict[str, Since]:
+    """By role that somebody has, its channels in a collection, since the role has them.
 
-    ``held`` are the roles' names, with the sequence since when.
+    ``held`` are the roles' names. A role that is not there has no channels.
     """
     if not held:
         return {}
     marks = ", ".join(["%s"] * len(held))
     found = _select(database, f"deleted = 0 AND name IN ({marks})", list(held))
     granted = _granted(database, found)
-    opened: dict[str, int] = {}
-    for role in found:
-        for name, since in role.channels(database, granted[role.key], place).items():
-            since = max(since, held[role.name])
-            opened[name] = min(since, opened.get(name, since))
-    return opened
+    return {role.name: role.channels(database, granted[role.key], place) for role in found}
+
+
+def inherited(channels: Mapping[str, Since], held: Since) -> dict[str, int]:
+    """What roles open to somebody, since he has them; ``held`` says since when he does."""
+    return earliest(
+        *(
+            {name: max(since, held[role]) for name, since in opened.items()}
+            for role, opened in channels.items()
+        )
+    )
 
 
 def _granted(database: Database, found: list[Role]) -> Mapping[str, Granted]:

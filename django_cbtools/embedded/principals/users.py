@@ -53,9 +53,17 @@ def reader(database: Database, user: User) -> Reader:
     where he has roles."""
     granted = grants.of(database, [user.key])[user.key]
     held = earliest(user.admin_roles, granted.roles)
-    channels = earliest(user.channels(database, granted), roles.channels(database, held))
+    own = user.channels(database, granted)
+    by_role = roles.channels(database, held)
     return Reader(
-        user.key, channels, held, user.sequence, lambda: reader(database, _known(database, user))
+        user.key,
+        earliest(own, roles.inherited(by_role, held)),
+        held,
+        user.sequence,
+        lambda: reader(database, _known(database, user)),
+        own,
+        tuple(by_role.values()),
+        roles_open_all=database.collection != DEFAULT_COLLECTION,
     )
 
 
@@ -81,7 +89,8 @@ def shown(database: Database, user: User) -> dict[str, Any]:
         held = earliest(user.admin_roles, granted.roles)
         channels = {
             place: earliest(
-                user.channels(database, granted, place), roles.channels(database, held, place)
+                user.channels(database, granted, place),
+                roles.inherited(roles.channels(database, held, place), held),
             )
             for place in database.collections()
         }

@@ -63,20 +63,35 @@ class Model:
         by_role = (self.channels_of_role(role) for role in self.roles_of(name))
         return self.own_channels(name).union(*by_role)
 
-    def may_read(self, name: str, channels: Iterable[str]) -> bool:
+    def may_list(self, name: str, channels: Iterable[str]) -> bool:
+        """Whether a document in these channels is on the user's lists and feeds."""
         opened = self.open_to(name)
         return STAR in opened or not opened.isdisjoint(channels)
+
+    def may_read(self, name: str, channels: frozenset[str]) -> bool:
+        """Documents in no channel are open only to those who have all channels themselves."""
+        if not channels:
+            return STAR in self.own_channels(name)
+        return self.may_list(name, channels)
 
     def sees(self, name: str, uid: str) -> bool:
         return self.may_read(name, self.current(uid)[1].channels)
 
-    def visible(self, name: str) -> dict[str, Revision]:
-        """The documents that a user may read, at their current revisions."""
+    def listed(self, name: str) -> dict[str, Revision]:
+        """The documents that a user is told of, at their current revisions."""
         current = {uid: self.current(uid)[1] for uid in self.documents}
         return {
             uid: revision
             for uid, revision in sorted(current.items())
-            if not revision.deleted and self.may_read(name, revision.channels)
+            if not revision.deleted and self.may_list(name, revision.channels)
+        }
+
+    def visible(self, name: str) -> dict[str, Revision]:
+        """The documents that a user may read, at their current revisions."""
+        return {
+            uid: revision
+            for uid, revision in self.listed(name).items()
+            if self.may_read(name, revision.channels)
         }
 
     def visible_channels(self, name: str, revision: Revision) -> frozenset[str]:
@@ -85,4 +100,4 @@ class Model:
 
     def has_been_in_reach(self, name: str, uid: str) -> bool:
         """Whether the document is, or was, in a channel that is open to the user now."""
-        return any(self.may_read(name, it.channels) for it in self.documents[uid].values())
+        return any(self.may_list(name, it.channels) for it in self.documents[uid].values())

@@ -426,6 +426,33 @@ def test_grants_of_documents_and_roles(database):
     assert rows("alice", since=base + 2) == []
 
 
+def test_a_channel_of_a_role_that_is_asked_for_by_name(database):
+    """It is read from the beginning, as far as the role goes back, and nothing is left out."""
+    dead, left = put("dead", {"channels": ["a"]}), put("left", {"channels": ["a"]})
+    ask("PUT", "/_role/r", {"admin_channels": ["a"]})
+    delete("dead", dead)
+    put("left", {}, rev=left)
+    put("stays", {"channels": ["a"]})
+    before = database.sequence
+    allow(admin_roles=["r"])
+    told = database.sequence
+    named = {"filter": "sync_gateway/bychannel", "channels": "a"}
+    assert rows("alice", since=before) == [(f"{told}:{before}", "stays"), (told, "_user/alice")]
+    assert rows("alice", since=before, **named) == [(told, "_user/alice")]
+    entries = ask("GET", "/_changes", user="alice", **named)["results"]
+    assert [
+        (entry["id"], entry.get("removed"), entry.get("deleted", False)) for entry in entries
+    ] == [
+        ("dead", ["a"], True), ("left", ["a"], False), ("stays", None, False),
+        ("_user/alice", None, False),
+    ]  # fmt: skip
+    # A channel that the role is given later is opened with the role's own sequence.
+    ask("PUT", "/_role/r", {"admin_channels": ["a", "b"]})
+    assert rows("alice", since=told, filter="sync_gateway/bychannel", channels="b") == []
+    allow("*", name="bob")
+    assert rows("bob", since=told, **named)[-1][1] == "_user/bob"
+
+
 def test_guest(settings):
     ask("PUT", "/_user/GUEST", {"disabled": False, "admin_channels": ["a"]})
     put("a", {"channels": ["a"]})

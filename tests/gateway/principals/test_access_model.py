@@ -248,14 +248,19 @@ class Access(RuleBasedStateMachine):
                     self.ask(secrets, "GET", f"/{uid}", accept=accept, **query)
 
     def lists(self):
-        visible = self.model.visible(self.name)
+        listed, visible = self.model.listed(self.name), self.model.visible(self.name)
         secrets = [revision.text for revision in visible.values()]
         _, answer = self.ask(secrets, "GET", "/_all_docs", include_docs=True, channels=True)
-        assert [row["id"] for row in answer["rows"]] == list(visible)
+        assert [row["key"] for row in answer["rows"]] == list(listed)
         for row in answer["rows"]:
+            if row["key"] not in visible:
+                assert row == {"key": row["key"], "error": "forbidden", "status": 403}
+                continue
             shown = self.model.visible_channels(self.name, visible[row["id"]])
             assert set(row["value"].get("channels", ())) == shown
-        self.ask([], "GET", "/_all_docs", channels=True, revs=True, update_seq=True)
+        query = {"channels": True, "revs": True, "update_seq": True}
+        _, answer = self.ask([], "GET", "/_all_docs", **query)
+        assert [row["id"] for row in answer["rows"]] == list(listed)
         _, answer = self.ask(secrets, "POST", "/_all_docs", {"keys": UIDS}, include_docs=True)
         for uid, row in zip(UIDS, answer["rows"], strict=True):
             known = uid in self.model.documents
@@ -292,7 +297,7 @@ class Access(RuleBasedStateMachine):
         }
 
     def view(self):
-        visible = self.model.visible(self.name)
+        visible = self.model.listed(self.name)
         secrets = [revision.text for revision in visible.values()]
         for stale in ("ok", "false", "update_after"):
             _, answer = self.ask(secrets, "GET", "/_design/d/_view/by_text", stale=stale)
@@ -335,7 +340,8 @@ class Access(RuleBasedStateMachine):
             found |= {(uid, change["rev"]) for change in entry["changes"]}
             assert self.model.has_been_in_reach(self.name, uid)
             assert STAR in opened or opened.issuperset(entry.get("removed", ()))
-            assert uid in secrets or "removed" in entry or "deleted" in entry
+            listed = uid in self.model.listed(self.name)
+            assert listed or "removed" in entry or "deleted" in entry
         assert found >= {(uid, self.model.current(uid)[0]) for uid in secrets}
 
     def blind_writes(self):
