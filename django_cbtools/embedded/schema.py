@@ -34,6 +34,8 @@ TABLES = (
 # sync function made of the body, with the sequence since when; `removals` are the channels that the
 # document has left, `past` its earlier stays in channels to which it came back. `doc_type` and
 # `st_deleted` are what an application asks for in nearly every query.
+# memberships: which documents are in a channel (`live`: not deleted), and which have left it, at
+# which sequence. Triggers keep it: nothing else writes it, and it is in no backup.
 # revisions: bodies of leaves that do not win, and of revisions superseded lately.
 # grants: what sync functions open, to whom, and by which document.
 # attachments: whose they are; attachment_chunks: what they hold, once for each digest.
@@ -76,12 +78,25 @@ CREATE TABLE IF NOT EXISTS cbtools_documents (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS cbtools_documents_sequence
     ON cbtools_documents (keyspace, sequence);
-CREATE INDEX IF NOT EXISTS cbtools_documents_removals
-    ON cbtools_documents (keyspace, sequence) WHERE removals <> '{}';
+CREATE INDEX IF NOT EXISTS cbtools_documents_live
+    ON cbtools_documents (keyspace, uid) WHERE deleted = 0;
+CREATE INDEX IF NOT EXISTS cbtools_documents_live_sequence
+    ON cbtools_documents (keyspace, sequence) WHERE deleted = 0;
 CREATE INDEX IF NOT EXISTS cbtools_documents_doc_type
     ON cbtools_documents (keyspace, doc_type, st_deleted, uid, expires) WHERE deleted = 0;
 CREATE INDEX IF NOT EXISTS cbtools_documents_expires
     ON cbtools_documents (expires) WHERE expires IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS cbtools_memberships (
+    keyspace TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    live INTEGER NOT NULL,
+    uid TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (keyspace, channel, live, uid)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cbtools_memberships_sequence
+    ON cbtools_memberships (keyspace, channel, live, sequence);
 
 CREATE TABLE IF NOT EXISTS cbtools_revisions (
     keyspace TEXT NOT NULL,
@@ -205,7 +220,48 @@ CREATE TABLE IF NOT EXISTS cbtools_collation (
 );
 """
 
-_STATEMENTS = [statement.strip() for statement in _DDL.split(";") if statement.strip()]
+# In the first version's documents, channels are a list.
+_MEMBERS = """
+    SELECT {row}.keyspace,
+        CASE channel.type WHEN 'text' THEN channel.value ELSE channel.key END AS name,
+        {row}.deleted = 0, {row}.uid, {row}.sequence
+    FROM {source}json_each({row}.channels) AS channel WHERE name IS NOT NULL
+    UNION ALL
+    SELECT {row}.keyspace, removal.key, 0, {row}.uid, json_extract(removal.value, '$[1]')
+    FROM {source}json_each({row}.removals) AS removal WHERE {row}.removals <> '{{}}'"""
+_ENTER = "INSERT OR REPLACE INTO cbtools_memberships (keyspace, channel, live, uid, sequence)"
+_LEAVE = """DELETE FROM cbtools_memberships
+    WHERE keyspace = OLD.keyspace AND uid = OLD.uid AND live = (OLD.deleted = 0) AND channel IN
+    (SELECT CASE type WHEN 'text' THEN value ELSE key END FROM json_each(OLD.channels));
+    DELETE FROM cbtools_memberships
+    WHERE OLD.removals <> '{}' AND keyspace = OLD.keyspace AND uid = OLD.uid AND live = 0
+    AND channel IN (SELECT key FROM json_each(OLD.removals))"""
+_PLACES = "keyspace, uid, sequence, deleted, channels, removals"
+_TRIGGER = (
+    "CREATE TRIGGER IF NOT EXISTS cbtools_documents_{name} AFTER {event} ON cbtools_documents"
+)
+
+
+def _trigger(name: str, event: str, *actions: str) -> str:
+    body = "".join(f"\n    {action};" for action in actions)
+    return (
+        f"CREATE TRIGGER IF NOT EXISTS cbtools_documents_{name} "
+        f"AFTER {event} ON cbtools_documents BEGIN{body}\nEND"
+    )
+
+
+_NEW = _ENTER + _MEMBERS.format(row="NEW", source="")
+#: What the memberships are, as the documents say.
+MEMBERSHIPS = _MEMBERS.format(row="cbtools_documents", source="cbtools_documents, ")
+#: Indexes of earlier versions.
+_DROPPED = ("cbtools_documents_removals",)
+
+_STATEMENTS = [
+    *(statement.strip() for statement in _DDL.split(";") if statement.strip()),
+    _trigger("inserted", "INSERT", _NEW),
+    _trigger("updated", f"UPDATE OF {_PLACES}", _LEAVE, _NEW),
+    _trigger("deleted", "DELETE", _LEAVE),
+]
 
 
 def _columns(statement: str) -> tuple[str, dict[str, str]] | None:
@@ -237,8 +293,13 @@ def ensure(connection: sqlite3.Connection, timeout: float) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         _add_columns(connection)
+        is_filled = _has(connection, "cbtools_memberships")
+        for name in _DROPPED:
+            connection.execute(f"DROP INDEX IF EXISTS {name}")
         for statement in _STATEMENTS:
             connection.execute(statement)
+        if not is_filled:
+            connection.execute(_ENTER + MEMBERSHIPS)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -253,6 +314,11 @@ def _is_complete(connection: sqlite3.Connection) -> bool:
     if _MADE.issubset(made.values()):
         return True
     return _NAMES.issubset(made) and not any(missing for _, missing in _missing_columns(connection))
+
+
+def _has(connection: sqlite3.Connection, name: str) -> bool:
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [name])
+    return found.fetchone() is not None
 
 
 def _missing_columns(connection: sqlite3.Connection) -> Iterator[tuple[str, list[str]]]:

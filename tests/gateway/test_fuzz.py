@@ -107,6 +107,14 @@ def file(tmp_path):
         ("UPDATE cbtools_documents SET channels = '5'", "'5'"),
         ("UPDATE cbtools_databases SET sequence = 0", "sequence beyond the database's"),
         (
+            "INSERT INTO cbtools_memberships VALUES ('db', 'a', 1, 'd', 1)",
+            "membership without its document",
+        ),
+        (
+            "UPDATE cbtools_documents SET channels = '{\"a\": 1}'; DELETE FROM cbtools_memberships",
+            "membership that is missing",
+        ),
+        (
             "INSERT INTO cbtools_revisions (keyspace, uid, rev, deleted, body, channels, "
             f"superseded) VALUES ('db', 'd', '1-b', 0, '{{}}', '[]', {NEVER})",
             "keeps '1-b' for ever",
@@ -136,7 +144,7 @@ def file(tmp_path):
 )
 def test_defect_of_a_file_is_found(sql, found, file):
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(sql)
+        connection.executescript(sql)
     with pytest.raises(AssertionError, match=re.escape(found)):
         store.check(file)
 

@@ -219,6 +219,23 @@ def test_an_upgrade_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     assert columns(path) == before
 
 
+def test_what_is_in_channels_is_indexed(store):
+    index = "CREATE INDEX cbtools_documents_removals ON cbtools_documents (keyspace, sequence)"
+    with closing(sqlite3.connect(store)) as file:
+        file.execute(index)
+    connections["file"].ensure_connection()
+    with closing(sqlite3.connect(store)) as file:
+        found = file.execute("SELECT channel, live, uid, sequence FROM cbtools_memberships")
+        assert sorted(found) == [("a", 1, "one", 4), ("b", 1, "two", 5)]
+        names = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
+    assert "cbtools_documents_removals" not in names
+    # Documents that are written from now on are indexed as they are written.
+    assert ask("PUT", "/one", {"channels": ["b"], "_rev": ONE[0]})[0] == 201
+    with closing(sqlite3.connect(store)) as file:
+        found = file.execute("SELECT channel, live, uid FROM cbtools_memberships")
+        assert sorted(found) == [("a", 0, "one"), ("b", 1, "one"), ("b", 1, "two")]
+
+
 def test_documents_are_read(store):
     status, one = ask("GET", "/one", query="revs=true")
     assert (status, one) == (200, {

@@ -8,7 +8,7 @@ from typing import Any
 
 from django_cbtools import canonical
 
-from ..documents import documents, local, writes
+from ..documents import documents, listing, local, writes
 from ..documents.documents import Document
 from ..documents.writes import Edit, Saved
 from ..errors import GatewayError, bad_request
@@ -65,16 +65,17 @@ def all_docs(call: Call) -> Answer:
     most = int(limit[0]) if limit else 0
     keys = _asked_keys(call)
     if keys is None:
-        found: Iterable[tuple[str, Document | None]] = (
-            (document.uid, document)
-            for document in documents.select(
-                call.database, start=_bound(call, "startkey"), end=_bound(call, "endkey")
-            )
-            if reader.may_list(document.channels)
+        listed = listing.listed(
+            call.database,
+            reader,
+            _bound(call, "startkey"),
+            _bound(call, "endkey"),
+            limit=most,
+            bodies=call.flag("include_docs"),
         )
+        found: Iterable[tuple[str, Document | None]] = ((it.uid, it) for it in listed)
     else:
-        known = documents.find(call.database, keys) if keys else {}
-        found = ((key, known.get(key)) for key in keys)
+        found = listing.named(call.database, keys)
     rows = []
     for key, document in found:
         rows.append(_row(call, key, document, by_key=keys is not None))

@@ -27,8 +27,11 @@ DELETED, HIDDEN, BRANCHED = 1, 4, 16
 #: `superseded` of the body of a leaf: it is kept as long as it is one.
 NEVER = 1 << 62
 
-_COLUMNS = (
-    "uid, rev, cv, sequence, deleted, body, history, channels, removals, attachments, expires, past"
+#: Of the table of documents, called ``document``.
+COLUMNS = (
+    "document.uid, document.rev, document.cv, document.sequence, document.deleted, document.body, "
+    "document.history, document.channels, document.removals, document.attachments, "
+    "document.expires, document.past"
 )
 
 
@@ -208,10 +211,15 @@ def new_id() -> str:
 def read(database: Database, condition: str, params: Sequence[Any]) -> list[Document]:
     """Documents of the keyspace by a condition of SQL, tombstones included."""
     rows = database.rows(
-        f"SELECT {_COLUMNS} FROM cbtools_documents WHERE keyspace = %s AND {condition}",
+        f"SELECT {COLUMNS} FROM cbtools_documents AS document WHERE keyspace = %s AND {condition}",
         [database.keyspace, *params],
     )
-    return [Document(row[0], row[1], row[2], row[3], bool(row[4]), *row[5:]) for row in rows]
+    return [loaded(row) for row in rows]
+
+
+def loaded(row: Sequence[Any]) -> Document:
+    """The document in a row of COLUMNS."""
+    return Document(row[0], row[1], row[2], row[3], bool(row[4]), *row[5:])
 
 
 def find(database: Database, uids: Sequence[str]) -> dict[str, Document]:
@@ -221,16 +229,6 @@ def find(database: Database, uids: Sequence[str]) -> dict[str, Document]:
     else:
         found = read(database, "uid IN (SELECT value FROM json_each(%s))", [json.dumps(uids)])
     return {document.uid: document for document in found}
-
-
-def select(database: Database, *, start: str | None, end: str | None) -> list[Document]:
-    """Live documents in the order of their ids, from ``start`` to ``end``, both included."""
-    conditions, params = ["deleted = 0"], []
-    for operator, bound in ((">=", start), ("<=", end)):
-        if bound is not None:
-            conditions.append(f"uid {operator} %s")
-            params.append(bound)
-    return read(database, f"{' AND '.join(conditions)} ORDER BY uid", params)
 
 
 def current(database: Database, uid: str) -> Document:

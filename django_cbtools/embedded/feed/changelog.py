@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import heapq
 import json
-from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..access import STAR
 from ..database import Database
-from .sequences import LAST
+from ..documents import channelindex
+from ..documents.channelindex import BY_SEQUENCE, Range
+from ..documents.documents import Removal
+from .sequences import LAST, SequenceId
 
-#: How many changes a query reads at most.
-PAGE = 2000
+# A tree of revisions is written as a list of strings where it has one branch.
+_COLUMNS = (
+    "document.uid, document.rev, document.cv, document.deleted, "
+    "instr(substr(document.history, 2), '[') > 0, document.removals, document.sequence"
+)
 
 
 class Change(NamedTuple):
     """A revision of a document at its sequence.
 
-    ``removed`` are the channels (of those that were asked for) that it left with that.
-    ``branched``: the document has other leaves.
+    ``trigger`` is the sequence by which the reader was let in to what was there before, 0 where
+    he was in. ``removed`` are the channels (of those that were asked for) that the document left
+    with that. ``branched``: the document has other leaves.
     """
 
     sequence: int
@@ -29,16 +35,7 @@ class Change(NamedTuple):
     deleted: bool
     branched: bool
     removed: tuple[str, ...] = ()
-
-
-# A tree of revisions is written as a list of strings where it has one branch.
-_BRANCHED = "instr(substr(history, 2), '[') > 0"
-# In the first version's documents, channels are a list.
-_IN_CHANNELS = (
-    "AND EXISTS (SELECT 1 FROM json_each(channels) AS channel WHERE "
-    "CASE channel.type WHEN 'text' THEN channel.value ELSE channel.key END "
-    "IN (SELECT value FROM json_each(%s))) "
-)
+    trigger: int = 0
 
 
 def read(
@@ -52,94 +49,67 @@ def read(
 ) -> Iterator[Change]:
     """What has happened in channels from one sequence (excluded) to another, in order.
 
-    A document comes at its current sequence while it is in a channel, and where it left one.
     ``limit`` (0: none) is how many the caller will read at most; ``live``: he wants no tombstones,
-    and none that are gone. There are two queries for a page of changes; one if they are live, or
-    of all channels.
+    and none that are gone.
     """
-    after, upto = min(after, LAST), min(upto, LAST)
-    size = min(limit or PAGE, PAGE)
-    # No document is in a channel with a NUL, at which SQLite's JSON functions end a text.
-    channels = [name for name in channels if "\0" not in name]
-    names = sorted(set(channels) - {STAR})
-
-    def staying(after: int) -> list[Change]:
-        return _staying(database, channels, names, (after, upto, size), live)
-
-    def leaving(after: int) -> list[Change]:
-        return _leaving(database, names, (after, upto, size))
-
-    changes = _pages(staying, after, size)
-    if not names or live:
-        yield from changes
-        return
-    last = 0
-    for change in heapq.merge(changes, _pages(leaving, after, size), key=_sequence):
-        # One that left a channel and stays in another has been given already.
-        if change.sequence != last:
-            yield change
-        last = change.sequence
+    starts = dict.fromkeys(channels, SequenceId(after))
+    return follow(database, starts, upto, limit=limit, live=live)
 
 
-def _sequence(change: Change) -> int:
-    return change.sequence
-
-
-def _pages(query: Callable[[int], list[Change]], after: int, size: int) -> Iterator[Change]:
-    while changes := query(after):
-        yield from changes
-        if len(changes) < size:
-            return
-        after = changes[-1].sequence
-
-
-def _staying(
+def follow(
     database: Database,
-    channels: Collection[str],
-    names: Collection[str],
-    bounds: tuple[int, int, int],
-    live: bool,
-) -> list[Change]:
-    after, upto, size = bounds
-    reads_all = STAR in channels
-    rows = database.rows(
-        f"SELECT sequence, uid, rev, cv, deleted, {_BRANCHED}, removals FROM cbtools_documents "
-        "WHERE keyspace = %s AND sequence > %s AND sequence <= %s "
-        f"{'AND deleted = 0 ' if live else ''}{'' if reads_all else _IN_CHANNELS}"
-        "ORDER BY sequence LIMIT %s",
-        [database.keyspace, after, upto, *([] if reads_all else [json.dumps([*channels])]), size],
-    )
-    return [
-        Change(
-            sequence, uid, rev, cv, bool(deleted), bool(branched),
-            _removed(removals, names, sequence) if names and removals != "{}" else (),
-        )
-        for sequence, uid, rev, cv, deleted, branched, removals in rows
-    ]  # fmt: skip
+    starts: Mapping[str, SequenceId],
+    upto: int,
+    *,
+    limit: int = 0,
+    live: bool = False,
+) -> Iterator[Change]:
+    """The changes of channels in the order of a feed, each from its own place on.
 
-
-def _removed(removals: str, names: Collection[str], sequence: int) -> tuple[str, ...]:
-    return tuple(
-        name for name, (_, end, *_) in json.loads(removals).items()
-        if end == sequence and name in names
-    )  # fmt: skip
-
-
-def _leaving(
-    database: Database, names: Collection[str], bounds: tuple[int, int, int]
-) -> list[Change]:
-    after, upto, size = bounds
-    rows = database.rows(
-        "SELECT json_extract(removal.value, '$[1]') AS ended, uid, "
-        "json_extract(removal.value, '$[2]'), json_extract(removal.value, '$[3]'), "
-        f"json_extract(removal.value, '$[4]'), {_BRANCHED}, json_group_array(removal.key) "
-        "FROM cbtools_documents, json_each(removals) AS removal "
-        "WHERE keyspace = %s AND removals <> '{}' AND sequence > %s "
-        "AND removal.key IN (SELECT value FROM json_each(%s)) AND ended > %s AND ended <= %s "
-        "GROUP BY ended ORDER BY ended LIMIT %s",
-        [database.keyspace, after, json.dumps([*names]), after, upto, size],
-    )
-    return [
-        Change(sequence, uid, rev, cv, bool(deleted), bool(branched), tuple(json.loads(removed)))
-        for sequence, uid, rev, cv, deleted, branched, removed in rows
+    A document comes at its current sequence while it is in a channel, and where it left one. A
+    place with a trigger is in the midst of what was in the channel before it was opened.
+    """
+    upto = min(upto, LAST)
+    begins = {name: max(start.safe, start.trigger - 1) for name, start in starts.items()}
+    # No document is in a channel with a NUL, at which SQLite's JSON functions end a text.
+    ranges = [
+        part
+        for name, start in starts.items()
+        if "\0" not in name
+        for part in _ranges(name, start, begins[name], upto, live=live)
     ]
+    for part, row in channelindex.merge(database, BY_SEQUENCE, ranges, _COLUMNS, limit):
+        change = _change(row, part.trigger, begins)
+        if change is not None:
+            yield change
+
+
+def _ranges(name: str, start: SequenceId, begin: int, upto: int, *, live: bool) -> Iterator[Range]:
+    if begin > start.safe:
+        yield Range(name, True, start.safe, min(start.trigger - 1, upto), start.trigger)
+    if begin < upto:
+        if name == STAR:
+            yield Range(name, live or None, begin, upto)
+        else:
+            yield from (
+                Range(name, is_live, begin, upto)
+                for is_live in ((True,) if live else (True, False))
+            )
+
+
+def _change(row: Sequence[Any], trigger: int, begins: Mapping[str, int]) -> Change | None:
+    """What a row of the index says; None where the document has been written to meanwhile."""
+    sequence, uid, rev, cv, deleted, branched, removals, current = row
+    left = {}
+    if removals != "{}" and not trigger:
+        left = {
+            name: removal
+            for name, removal in ((name, Removal(*it)) for name, it in json.loads(removals).items())
+            if removal.end == sequence
+        }
+    if sequence != current and not trigger:
+        if not left:
+            return None
+        _, _, rev, cv, deleted = next(iter(left.values()))
+    removed = tuple(name for name in left if name != STAR and begins.get(name, sequence) < sequence)
+    return Change(sequence, uid, rev, cv, bool(deleted), bool(branched), removed, trigger)

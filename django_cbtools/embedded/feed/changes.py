@@ -9,7 +9,6 @@ gateway (13-changes.json).
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -155,34 +154,15 @@ class Feed:
 
     def _of_channels(self, starts: dict[str, SequenceId], upto: int) -> Iterator[Entry]:
         """The changes of channels, each from its own place on."""
-        earlier: dict[tuple[int, int], list[str]] = defaultdict(list)
-        ahead: dict[str, int] = {}
-        for name, start in starts.items():
-            ahead[name] = max(start.safe, start.trigger - 1)
-            if ahead[name] > start.safe:
-                earlier[start.trigger, start.safe].append(name)
-        places = sorted(set(ahead.values()))
-        for place, end in zip(places, [*places[1:], upto], strict=False):
-            for (trigger, after), names in sorted(earlier.items()):
-                if trigger - 1 == place:
-                    yield from self._before(names, after, trigger, upto)
-            names = [name for name in ahead if ahead[name] <= place]
-            for change in self._read(names, place, min(end, upto), live=self.wish.active_only):
-                yield Entry(
-                    SequenceId(change.sequence), change.uid, change.rev, change.cv,
-                    change.deleted, change.removed, change.branched,
-                )  # fmt: skip
-
-    def _before(self, names: list[str], after: int, trigger: int, upto: int) -> Iterator[Entry]:
-        """What was in channels when they were opened."""
-        for change in self._read(names, after, min(trigger - 1, upto), live=True):
-            seq = SequenceId(change.sequence, trigger)
-            yield Entry(seq, change.uid, change.rev, change.cv, branched=change.branched)
-
-    def _read(
-        self, names: list[str], after: int, upto: int, *, live: bool
-    ) -> Iterator[changelog.Change]:
-        return changelog.read(self.database, names, after, upto, limit=self.remaining, live=live)
+        wish = self.wish
+        changes = changelog.follow(
+            self.database, starts, upto, limit=self.remaining, live=wish.active_only
+        )
+        for change in changes:
+            yield Entry(
+                SequenceId(change.sequence, change.trigger), change.uid, change.rev, change.cv,
+                change.deleted, change.removed, change.branched,
+            )  # fmt: skip
 
     def _changes_of(self, reader: Reader, uids: Sequence[str]) -> Iterator[Entry]:
         """The changes of some documents, in whichever order and as often as they are named."""

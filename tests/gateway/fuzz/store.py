@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django_cbtools import canonical
+from django_cbtools.embedded import schema
 from django_cbtools.embedded.database import Database
 from django_cbtools.embedded.documents.attachments import VERSION
 from django_cbtools.embedded.documents.documents import NEVER
@@ -113,6 +114,15 @@ _QUERIES = {
     "revision without its document": (
         "SELECT keyspace, uid, rev FROM cbtools_revisions WHERE (keyspace, uid) NOT IN "
         "(SELECT keyspace, uid FROM cbtools_documents)"
+    ),
+    "membership that is missing": (
+        f"{schema.MEMBERSHIPS} EXCEPT "
+        "SELECT keyspace, channel, live, uid, sequence FROM cbtools_memberships"
+    ),
+    "membership without its document": (
+        "SELECT keyspace, channel, live, uid, sequence FROM cbtools_memberships EXCEPT SELECT "
+        f"keyspace, name, live, uid, sequence FROM (SELECT NULL AS keyspace, NULL AS name, "
+        f"NULL AS live, NULL AS uid, NULL AS sequence UNION ALL {schema.MEMBERSHIPS})"
     ),
     "attachment without its document": (
         "SELECT keyspace, uid, digest FROM cbtools_attachments WHERE (keyspace, uid) NOT IN "
