@@ -237,9 +237,6 @@ _LEAVE = """DELETE FROM cbtools_memberships
     WHERE OLD.removals <> '{}' AND keyspace = OLD.keyspace AND uid = OLD.uid AND live = 0
     AND channel IN (SELECT key FROM json_each(OLD.removals))"""
 _PLACES = "keyspace, uid, sequence, deleted, channels, removals"
-_TRIGGER = (
-    "CREATE TRIGGER IF NOT EXISTS cbtools_documents_{name} AFTER {event} ON cbtools_documents"
-)
 
 
 def _trigger(name: str, event: str, *actions: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from typing import Any
 
 from django_cbtools import canonical
 
 from .. import gojson
-from ..documents import documents
+from ..documents import documents, listing
 from ..documents.documents import Document
 from ..errors import bad_request
 from ..http.messages import ADMIN_PORT, Answer, Call, document_id
@@ -35,10 +36,9 @@ def revs_diff(call: Call) -> Answer:
         for uid, revs in asked.items()
         if revs is not None and (call.port == ADMIN_PORT or not uid.startswith("_design/"))
     }
-    found = documents.find(call.database, list(wanted)) if wanted else {}
     rows = {}
-    for uid, revs in wanted.items():
-        row = _difference(found.get(uid), revs)
+    for uid, document in listing.named(call.database, list(wanted)):
+        row = _difference(document, wanted[uid])
         if row:
             rows[uid] = row
     # The type is the real gateway's (09-revs.json).
@@ -53,20 +53,21 @@ def _no_string(items: Sequence[Any]) -> Any:
 def _difference(document: Document | None, revs: Sequence[str]) -> dict[str, list[str]]:
     if document is None:
         return {"missing": list(revs)}
-    tree = document.tree
+    tree, known = document.tree, set(revs)
     missing = [rev for rev in revs if rev not in tree]
-    possible: dict[str, None] = {}
-    for rev in missing:
-        number = canonical.generation(rev) if documents.REV.match(rev) else 0
-        for leaf in tree.leaves():
-            below = canonical.generation(leaf)
-            if number > 1 and leaf not in revs:
-                if number - _NEAR <= below < number:
-                    possible[leaf] = None
-                elif below == number and tree.parent(leaf):
-                    possible[tree.parent(leaf)] = None
     if not missing:
         return {}
+    numbers = sorted({canonical.generation(rev) for rev in missing if documents.REV.match(rev)})
+    possible: dict[str, None] = {}
+    for leaf in tree.leaves():
+        below = canonical.generation(leaf)
+        place = bisect(numbers, below)
+        if leaf in known:
+            continue
+        if place and numbers[place - 1] == below and tree.parent(leaf):
+            possible[tree.parent(leaf)] = None
+        if place < len(numbers) and numbers[place] <= below + _NEAR:
+            possible[leaf] = None
     return {"missing": missing, **({"possible_ancestors": list(possible)} if possible else {})}
 
 

@@ -156,7 +156,8 @@ class Document:
         them is in it, it has no more than ``limit``.
         """
         history = self.history
-        places = [history.index(rev) for rev in known if rev in history]
+        is_known = set(known).__contains__
+        places = [place for place, rev in enumerate(history) if is_known(rev)]
         return {
             "start": canonical.generation(self.rev),
             "ids": [
