@@ -82,10 +82,16 @@ def test_a_function_cannot_take_a_global_away_from_others(db):
     assert rows("d/bad") == []
     assert [row.value for row in rows("d/good")] == [3]
     assert [row.key for row in rows("d/good", reduce=False)] == [3]
-    with javascript.engine() as engine:
-        engine.call("compile", "thief", "function () { sum = 1; return 1; }")
-        engine.call("reduce", "thief", [], [], False)
-    assert [row.value for row in rows("d/good")] == [3]
+
+
+@pytest.mark.parametrize(
+    "left", ["sum = 0; emit = null; x = 1;", "Object.defineProperty(globalThis, 'x', {value: 1});"]
+)
+def test_what_a_function_leaves_is_gone_when_it_is_asked_again(db, left):
+    put_view(f"function (doc, meta) {{ emit(typeof x, sum([1])); {left} }}")
+    for n, uid in enumerate("ab", start=1):
+        write({uid: {}})
+        assert [(row.key, row.value) for row in rows()] == [("undefined", 1)] * n
 
 
 KEYS = [
@@ -384,9 +390,10 @@ EXITS = {
     "at its end": ("", 0),
     "by an exception": ("    raise SystemExit(3)", 3),
     "after a run was stopped": (
-        "    engine.call('compile', 'f', 'function () { for (;;); }')\n"
+        "with javascript.world(javascript.VIEW, 'f') as world:\n"
+        "    world.call('compile', 'function () { for (;;); }')\n"
         "    try:\n"
-        "        engine.call('reduce', 'f', [], [], False, time_limit=0.01)\n"
+        "        world.call('reduce', [], [], False, time_limit=0.01)\n"
         "    except javascript.JavaScriptTimeout:\n"
         "        pass",
         0,
@@ -407,9 +414,10 @@ import threading
 from django_cbtools.embedded import javascript
 
 def run():
-    with javascript.engine(javascript.SYNC) as engine:
+    with javascript.world(javascript.SYNC, "f") as world:
+        world.call("compile", "function () { for (var i = 0; i < 3000; i++); }")
         for _ in range(10):
-            engine.call("run", "function () { for (var i = 0; i < 3000; i++); }", {}, None, None)
+            world.call("run", {}, None, None)
 
 thread = threading.Thread(target=run)
 thread.start()

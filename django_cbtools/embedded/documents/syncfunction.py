@@ -45,10 +45,22 @@ def check(source: str) -> None:
     """Raise a 400 GatewayError for a text that is no function."""
     if source == DEFAULT_SYNC:
         return
-    with javascript.engine(javascript.SYNC) as engine:
-        problem = engine.call("check", source)
+    with javascript.world(javascript.SYNC, ("", source)) as world:
+        _prepare(world, source)
+
+
+def _prepare(world: javascript.Engine, source: str) -> None:
+    """Have a world know the function; raises a 400 GatewayError where it is none."""
+    if world.known:
+        return
+    try:
+        problem = world.call("compile", source, time_limit=javascript.TIME_LIMIT)
+    except javascript.JavaScriptError as error:
+        problem = error
     if problem is not None:
+        world.full = True
         raise bad_request(f"invalid javascript syntax: {problem}")
+    world.known["source"] = source
 
 
 def decide(
@@ -117,13 +129,12 @@ def _asked(
     call = ",".join(
         (
             '"run"',
-            json.dumps(source),
             _document(uid, rev, body),
             _old_document(uid, base),
             json.dumps(_user(author)),
         )
     )
-    said = _run(database, uid, f"[{call}]")
+    said = _run(database, source, uid, f"[{call}]", author.name)
     for level, line in said["lines"]:
         logger.log(logging.getLevelName(level.upper()), "Sync function, document %r: %r", uid, line)
     if said["error"] is not None:
@@ -140,16 +151,17 @@ def _asked(
     return Verdict(channels, opened, _expiry(said["expiry"]))
 
 
-def _run(database: Database, uid: str, call: str) -> dict[str, Any]:
-    # A run without a limit would hold the database's only writer for ever.
+def _run(database: Database, source: str, uid: str, call: str, user: str | None) -> dict[str, Any]:
     limit = database.option("javascript_timeout_secs") or javascript.TIME_LIMIT
+    key = (database.alias, database.keyspace, source)
     try:
         for _ in range(2):
-            with javascript.engine(javascript.SYNC) as engine:
-                said: dict[str, Any] = json.loads(engine.call_text(call, limit))
+            with javascript.world(javascript.SYNC, key, user) as world:
+                _prepare(world, source)
+                said: dict[str, Any] = json.loads(world.call_text(call, limit))
                 # What the run before has left there cannot be taken away.
-                engine.full = "stained" in said
-            if not engine.full:
+                world.full = "stained" in said
+            if "stained" not in said:
                 break
     except (javascript.JavaScriptTimeout, javascript.JavaScriptMemory) as error:
         logger.warning("The sync function was %s at document %r", error, uid)

@@ -1,6 +1,6 @@
 """Labels: what makes strings in view keys sort as Couchbase's collation wants it.
 
-The engine hands them out (see ``engine.js``); here they are kept. The engine remembers a store's
+The engine hands them out (see ``collation.js``); here they are kept. The engine remembers a store's
 labels. What it remembers is taken back where a transaction that kept some was rolled back, or
 where another process has given some out since. An id is never given to two labels, rolled back
 or not: while the store has the last one that the engine knows, it has all of them.
@@ -8,8 +8,10 @@ or not: while the store has the last one that the engine knows, it has all of th
 
 from __future__ import annotations
 
+import json
 import secrets
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 
@@ -55,44 +57,32 @@ def bounds(engine: javascript.Engine, database: Database, keys: list[Any]) -> li
     return sort_keys
 
 
-class Made(NamedTuple):
-    """What a map function made of documents, up to the one at ``end``.
-
-    ``rows`` has five items for each row, as in ``engine.js``; ``errors`` are [uid, message] where
-    it failed; ``stopped`` is why it did not get further.
-    """
-
-    end: int
-    rows: list[Any]
-    errors: list[list[str]]
-    stopped: Exception | None
-
-
 class Run:
-    """The labels that one batch of documents brings."""
+    """The labels that one batch of rows brings."""
 
-    def __init__(self, engine: javascript.Engine, database: Database) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._after = synchronise(engine, database)
+        self._after = 0
         self._labels: list[list[str]] = []
 
-    def map(self, engine: javascript.Engine, function: str, start: int) -> Made:
-        """Map the documents that the engine has loaded, from ``start`` on, as far as it gets.
-
-        Raises JavaScriptMemory, after which the engine is of no use.
-        """
-        store = _store(self._database)
-        stopped: Exception | None = None
-        try:
-            made = engine.call("map", function, store, start, time_limit=javascript.TIME_LIMIT)
-        except javascript.JavaScriptTimeout as error:
-            made = engine.call("stopped", store)
-            stopped = error
-        if made["labels"]:
-            self._labels += made["labels"]
-            # Until they are committed the engine knows more than the store holds.
-            engine.known[store] = self
-        return Made(made["end"], made["rows"], made["errors"], stopped)
+    def encode(self, keys: Sequence[str]) -> list[str]:
+        """The sort keys of rows' keys, which are JSON."""
+        if not keys:
+            return []
+        # Keys often come many times.
+        different = list(dict.fromkeys(keys))
+        store = json.dumps(_store(self._database))
+        with javascript.engine() as engine:
+            self._after = synchronise(engine, self._database)
+            answer = engine.call_text(f'["encode",{store},[{",".join(different)}]]')
+            sort_keys, self._labels = json.loads(answer)
+            if self._labels:
+                # Until they are committed the engine knows more than the store holds.
+                engine.known[_store(self._database)] = self
+        if len(different) == len(keys):
+            return list(sort_keys)
+        known = dict(zip(different, sort_keys, strict=True))
+        return [known[key] for key in keys]
 
     def keep(self) -> bool:
         """Keep the labels, inside the transaction that writes the rows.

@@ -8,10 +8,10 @@ from typing import Any
 
 from django_cbtools import canonical
 
-from .. import gojson, javascript
+from .. import gojson
 from ..database import Database
 from ..errors import bad_request, missing
-from .index import Index, compile_function, drop_unused
+from .index import Index, drop_unused, function_world
 
 BUILT_IN_REDUCES = ("_count", "_sum", "_stats")
 
@@ -59,7 +59,7 @@ def shown(design: Mapping[str, Any]) -> dict[str, Any]:
 
 def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
     """Replace a design document; raises a 400 GatewayError where it is malformed."""
-    _check(name, design)
+    _check(database, name, design)
     with database.atomic():
         database.execute(
             "INSERT INTO cbtools_designs VALUES (%s, %s, %s) "
@@ -103,7 +103,7 @@ def _drop_unused(database: Database) -> None:
     )
 
 
-def _check(name: str, design: Mapping[str, Any]) -> None:
+def _check(database: Database, name: str, design: Mapping[str, Any]) -> None:
     for key in design:
         if key not in ("language", "views", "options"):
             raise bad_request(
@@ -122,22 +122,23 @@ def _check(name: str, design: Mapping[str, Any]) -> None:
             "DesignDoc.options of type sgbucket.DesignDocOptions"
         )
     for view_name, functions in views.items():
-        _check_view(f"view {name}/{view_name}", functions)
+        _check_view(database, f"view {name}/{view_name}", functions)
 
 
-def _check_view(name: str, functions: Any) -> None:
+def _check_view(database: Database, name: str, functions: Any) -> None:
     if not isinstance(functions, dict) or not isinstance(functions.get("map"), str):
         raise bad_request(f"The {name} has no map function")
     reduce = functions.get("reduce") or ""
     if not isinstance(reduce, str):
         raise bad_request(f"The reduce function of {name} is no text")
-    with javascript.engine() as engine:
-        compile_function(engine, functions["map"], f"map function of {name}")
-        if reduce.strip().startswith("_"):
-            if reduce.strip() not in BUILT_IN_REDUCES:
-                raise bad_request(
-                    f"The reduce function of {name} is {reduce.strip()!r}; "
-                    f"the built-in ones are {', '.join(BUILT_IN_REDUCES)}"
-                )
-        elif reduce.strip():
-            compile_function(engine, reduce, f"reduce function of {name}")
+    with function_world(database, functions["map"], name):
+        pass
+    if reduce.strip().startswith("_"):
+        if reduce.strip() not in BUILT_IN_REDUCES:
+            raise bad_request(
+                f"The reduce function of {name} is {reduce.strip()!r}; "
+                f"the built-in ones are {', '.join(BUILT_IN_REDUCES)}"
+            )
+    elif reduce.strip():
+        with function_world(database, reduce.strip(), name, "reduce"):
+            pass

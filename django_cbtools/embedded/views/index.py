@@ -6,11 +6,12 @@ share it, and it is dropped when none holds it any more.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -40,25 +41,38 @@ class _Batch(NamedTuple):
 
 
 def signature(source: str) -> str:
-    """What a function's index, and its compiled form, are known by."""
+    """What a function's index is known by."""
     return hashlib.sha256(source.encode()).hexdigest()[:32]
 
 
-def compile_function(engine: javascript.Engine, source: str, name: str) -> str:
-    """Have the engine know a function; its signature.
+@contextlib.contextmanager
+def function_world(
+    database: Database, source: str, name: str, kind: str = "map"
+) -> Iterator[javascript.Engine]:
+    """The world of a map or reduce function, which knows the function.
 
     Raises a 400 GatewayError where it does not compile. ``name`` is for the message.
     """
-    key = signature(source)
-    if not engine.known.get(("function", key)):
-        try:
-            error = engine.call("compile", key, source, time_limit=javascript.TIME_LIMIT)
-        except javascript.JavaScriptError as stopped:
-            error = stopped
-        if error is not None:
-            raise GatewayError(400, f"The {name} does not compile: {error}")
-        engine.known["function", key] = True
-    return key
+    key = (kind, database.alias, database.keyspace, source)
+    while True:
+        with javascript.world(javascript.VIEW, key) as world:
+            if not world.known:
+                _compile(world, source, f"{kind} function of {name}")
+            world.full = not world.call("begin", kind == "map")
+            if not world.full:
+                yield world
+                return
+
+
+def _compile(world: javascript.Engine, source: str, name: str) -> None:
+    try:
+        error = world.call("compile", source, time_limit=javascript.TIME_LIMIT)
+    except javascript.JavaScriptError as stopped:
+        error = stopped
+    if error is not None:
+        world.full = True
+        raise GatewayError(400, f"The {name} does not compile: {error}")
+    world.known["source"] = source
 
 
 class Index:
@@ -102,14 +116,17 @@ class Index:
                 return view
             try:
                 mapped = _map(self, batch, MAX_STOPPED - stopped)
+                labels = collation.Run(self.database)
+                sort_keys = labels.encode(mapped.rows[2::4])
             except javascript.JavaScriptMemory as error:
                 # The engine is lost, and with it what this run has done.
                 if len(batch.uids) > 1:
                     size = max(1, len(batch.uids) // 10)
                     continue
                 _log_left_out(self.name, batch.uids[0], error)
-                mapped = _Mapped(count=1, stopped=1)
-            self._write(view, done, epoch, batch, mapped)
+                mapped, labels, sort_keys = _Mapped(1, stopped=1), collation.Run(self.database), []
+            if mapped.count:
+                self._write(view, done, epoch, batch, mapped, labels, sort_keys)
             size = min(size * 10, BATCH)
             stopped += mapped.stopped
             if stopped >= MAX_STOPPED:
@@ -144,13 +161,20 @@ class Index:
             f"[{uids},{revs},[{bodies}]]",
         )
 
-    def _write(self, view: int, done: int, epoch: int, batch: _Batch, mapped: _Mapped) -> None:
-        if not mapped.count:
-            return
+    def _write(
+        self,
+        view: int,
+        done: int,
+        epoch: int,
+        batch: _Batch,
+        mapped: _Mapped,
+        labels: collation.Run,
+        sort_keys: list[str],
+    ) -> None:
         database = self.database
         with database.atomic():
             # Another process may have brought the index here, or further, in the meantime.
-            if mapped.labels is not None and not mapped.labels.keep():
+            if not labels.keep():
                 return
             if not database.execute(
                 "UPDATE cbtools_views SET sequence = %s, updated = %s WHERE id = %s "
@@ -173,44 +197,48 @@ class Index:
                 )
             database.execute_many(
                 f"INSERT INTO cbtools_view_rows VALUES ({view:d}, %s, %s, %s, %s, %s)",
-                zip(*[iter(mapped.rows)] * 5, strict=True),
+                zip(sort_keys, *(mapped.rows[n::4] for n in range(4)), strict=True),
             )
 
 
 @dataclass
 class _Mapped:
-    """What a map function made of the first ``count`` documents of a batch: five items a row."""
+    """What a map function made of the first ``count`` documents of a batch.
+
+    There are four items for each row: uid, position, key and value, as ``functions.js`` says.
+    """
 
     count: int
     rows: list[Any] = field(default_factory=list)
-    labels: collation.Run | None = None
     stopped: int = 0
 
 
 def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
     """Map documents, up to the one whose stop was the last that is left."""
     live = batch.live
-    with javascript.engine() as engine:
-        function = compile_function(engine, index.source, f"map function of {index.name}")
-        labels = collation.Run(engine, index.database)
-        mapped = _Mapped(len(batch.uids), labels=labels)
-        engine.call_text(f'["load",{batch.documents}]')
+    mapped = _Mapped(len(batch.uids))
+    with function_world(index.database, index.source, index.name) as world:
+        world.call_text(f'["load",{batch.documents}]')
         at = 0
         while at < len(live):
             if mapped.stopped >= stops_left:
                 mapped.count = live[at]
                 break
-            made = labels.map(engine, function, at)
-            mapped.rows += made.rows
-            for uid, message in made.errors:
+            why: Exception | None = None
+            try:
+                made = world.call("map", at, time_limit=javascript.TIME_LIMIT)
+            except javascript.JavaScriptTimeout as error:
+                made, why = world.call("made"), error
+            mapped.rows += made["rows"]
+            for uid, message in made["errors"]:
                 _log_left_out(index.name, uid, message)
-            if made.stopped is not None and made.end == at:
+            if why is not None and made["end"] == at:
                 # Whoever is stopped at once has had all the time for itself.
-                _log_left_out(index.name, batch.uids[live[at]], made.stopped)
+                _log_left_out(index.name, batch.uids[live[at]], why)
                 mapped.stopped += 1
                 at += 1
             else:
-                at = made.end
+                at = made["end"]
     return mapped
 
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from .. import javascript
 from ..errors import GatewayError
 from .designs import BUILT_IN_REDUCES
-from .index import Index, compile_function
+from .index import Index, function_world
 
-# An item of a sort key (see engine.js): a number, a string, a constant, or a bracket.
+# An item of a sort key (see collation.js): a number, a string, a constant, or a bracket.
 _TOKEN = re.compile(r"4.{16}|5[^ ]* |.")
 
 #: How many rows a JavaScript reduce is given at once; their results are reduced again.
@@ -166,14 +166,13 @@ def _javascript(index: Index, reduce: str, found: Range, group: Grouping) -> Ite
         found.params,
     )
     name = f"reduce function of {index.name}"
-    with javascript.engine() as engine:
-        function = compile_function(engine, reduce, name)
+    with function_world(index.database, reduce, index.name, "reduce") as world:
 
         def call(keys: Sequence[str] | None, values: Sequence[str]) -> str:
             keys_text, again = ("null", "true") if keys is None else (_array(keys), "false")
-            text = f'["reduce","{function}",{keys_text},{_array(values)},{again}]'
+            text = f'["reduce",{keys_text},{_array(values)},{again}]'
             try:
-                return engine.call_text(text, javascript.TIME_LIMIT)
+                return world.call_text(text, javascript.TIME_LIMIT)
             except javascript.JavaScriptError as error:
                 raise GatewayError(500, f"Internal error: the {name} failed: {error}") from error
 

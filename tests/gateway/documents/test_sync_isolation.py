@@ -125,23 +125,6 @@ def test_what_a_real_gateway_does_not_have_either(expression):
     assert refused() == FAILED
 
 
-def test_contexts_of_views_and_of_sync_functions_are_two(monkeypatch):
-    """So a write does not wait while an index is made, and neither changes the other's globals."""
-    with (
-        javascript.engine() as views,
-        javascript.engine(javascript.SYNC) as sync,
-    ):
-        assert views is not sync
-        views.call("compile", "thief", "function () { Array.isArray = null; return 1; }")
-        views.call("reduce", "thief", [], [], False)
-    try:
-        create_database(function("channel(['a']);"))
-        assert ADMIN.put("/a", {})[0] == 201
-        assert channels_of("a") == ["a"]
-    finally:
-        javascript.close()
-
-
 # ------------------------------------------------------- time-outs and memory
 
 ENDLESS = {

@@ -8,7 +8,6 @@ import random
 import re
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -208,44 +207,11 @@ def test_labels_stay_short_where_texts_come_in_rising_order():
     """As dates do, one at a time, with other texts behind them."""
     with javascript.engine() as engine:
         engine.call("learn", "rising", [["z", "V"]], True)
-        engine.call("compile", "rising", BY_TEXT)
         longest = ""
         for number in range(2000):
-            engine.call("load", [["a"], ["1-a"], [{"text": f"{number:08}"}]])
-            ((_, label),) = engine.call("map", "rising", "rising", 0)["labels"]
+            _, ((_, label),) = engine.call("encode", "rising", [f"{number:08}"])
             longest = max(longest, label, key=len)
     assert len(longest) <= 10
-
-
-def test_labels_of_a_run_that_is_stopped_while_it_gives_them_out():
-    source = random.Random(3)
-    keys = ["".join(source.choices("abcdeé -", k=9)) for _ in range(20_000)]
-    halves = keys[:10_000], keys[10_000:]
-    stopped_in_the_end = 0
-    with javascript.engine() as engine:
-        engine.call("compile", "many", "function (doc, meta) { doc.keys.forEach(emit); }")
-        engine.call("load", [["a"], ["1-a"], [{"keys": halves[0]}]])
-        started = time.perf_counter()
-        engine.call("map", "many", "timed", 0)
-        whole = time.perf_counter() - started
-        for step in range(1, 16):
-            store = f"many {step}"
-            learned, rows = {}, []
-            for half in halves:
-                engine.call("load", [["a"], ["1-a"], [{"keys": half}]])
-                try:
-                    made = engine.call("map", "many", store, 0, time_limit=whole * step / 16)
-                except javascript.JavaScriptTimeout:
-                    made = engine.call("stopped", store)
-                    stopped_in_the_end += made["end"] == 1
-                learned.update(made["labels"])
-                rows += zip(made["rows"][::5], made["rows"][3::5], strict=True)
-            for sort_key, key in rows:
-                assert sort_key == f"5{learned[json.loads(key)]} "
-            places = ranks(learned)
-            by_place = dict(sorted((places[text], label) for text, label in learned.items()))
-            assert list(by_place.values()) == sorted(set(learned.values()))
-    assert stopped_in_the_end
 
 
 # ------------------------------------------------------------------- rollbacks

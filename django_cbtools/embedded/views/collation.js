@@ -1,17 +1,13 @@
-// What runs inside V8: map and reduce functions, and the order of their keys.
+// What runs inside V8 for the order of view keys. No function of anybody else's is in this context.
 //
-// Functions see the globals that Couchbase's view engine gives them (emit, sum, dateToArray,
-// decodeBase64, log). A key's sort key is a text that compares, code unit by code unit, as
-// Couchbase's collation compares the key: null < false < true < numbers < strings < arrays <
-// objects, strings in ICU's root order. ICU gives no sort keys to JavaScript, so every string that
-// was ever a key has a label, a fraction written in digits that sort as text, between the labels of
-// its neighbours.
-var cbtools = (function () {
+// A key's sort key is a text that compares, code unit by code unit, as Couchbase's collation
+// compares the key: null < false < true < numbers < strings < arrays < objects, strings in ICU's
+// root order.
+// ICU gives no sort keys to JavaScript, so every string that was ever a key has a label, a fraction
+// written in digits that sort as text, between the labels of its neighbours.
+(function () {
   "use strict";
   var compare = new Intl.Collator("en-US").compare; // English does not differ from the root order
-  var functions = new Map();
-  var uids = [], revs = [], bodies = [], progress = null;
-  var MAX_DEPTH = 100; // of a key
 
   // ---------------------------------------------------------------- labels
 
@@ -73,8 +69,9 @@ var cbtools = (function () {
     return { index: low, found: false };
   }
 
-  // Texts such as dates and counters come one after the other. Without knowing which have come last,
-  // halving the room between one and what is behind it all would make every sixth label longer.
+  // Texts such as dates and counters come one after the other. Without knowing which have come
+  // last, halving the room between one and what is behind it all would make every sixth label
+  // longer.
   function remember(words, pairs) {
     if (pairs.length) {
       words.recent = new Set(pairs.slice(-16).map(function (pair) { return pair[0]; }));
@@ -96,7 +93,8 @@ var cbtools = (function () {
       var groups = [];
       for (; i < texts.length && (next === undefined || compare(texts[i], next) < 0); i++) {
         var last = groups[groups.length - 1];
-        if (last && compare(last[0], texts[i]) === 0) last.push(texts[i]); else groups.push([texts[i]]);
+        if (last && compare(last[0], texts[i]) === 0) last.push(texts[i]);
+        else groups.push([texts[i]]);
       }
       var before = words.order[spot.index - 1];
       var labels = between(
@@ -197,149 +195,30 @@ var cbtools = (function () {
     });
   }
 
-  // -------------------------------------------------------------- functions
-
-  // What functions are given. It is set before every run: one that uses a variable called `sum`
-  // without declaring it would take `sum` away from all others.
-  var globals = {
-    sum: function (values) {
-      return values.reduce(function (total, value) { return total + value; }, 0);
-    },
-    dateToArray: function (date) {
-      date = new Date(date);
-      return isNaN(date) ? null : [
-        date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(),
-        date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()
-      ];
-    },
-    decodeBase64: function (text) {
-      var alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-      var bits = 0, count = 0, bytes = [];
-      for (var i = 0; i < text.length; i++) {
-        var digit = alphabet.indexOf(text[i]);
-        if (digit < 0) continue;
-        bits = (bits << 6) | digit;
-        count += 6;
-        if (count >= 8) bytes.push((bits >> (count -= 8)) & 255);
-      }
-      return bytes;
-    },
-    log: function () {}
-  };
-
-  function describe(error) {
-    try { return String(error); } catch (_) { return "it threw what cannot be shown as text"; }
-  }
-
-  function checkDepth(key, left) {
-    if (left === 0) throw new RangeError("the key is nested more than " + MAX_DEPTH + " deep");
-    for (var name in key) {
-      if (typeof key[name] === "object") checkDepth(key[name], left - 1);
-    }
-  }
-
-  function compile(name, source) {
-    functions.delete(name);
-    try {
-      var compiled = (0, eval)("(" + source + "\n)");
-      if (typeof compiled !== "function") return "it is not a function";
-      functions.set(name, compiled);
-      return null;
-    } catch (error) {
-      return describe(error);
-    }
-  }
-
-  // Documents to map: their uids, revisions and bodies.
-  function load(batch) {
-    uids = batch[0];
-    revs = batch[1];
-    bodies = batch[2];
-    progress = { at: 0, before: 0, rows: [], keys: [], errors: [], placed: null };
-  }
-
-  // Map the documents from index `start` on. What has been done is in `progress`, where it can be
-  // fetched even after the run has been stopped. `rows` has five items for each row: sort key, uid,
-  // position among the document's rows, key and value.
-  function map(name, store, start) {
-    var fn = functions.get(name);
-    progress = { at: start, before: 0, rows: [], keys: [], errors: [], placed: null };
-    var rows = progress.rows, keys = progress.keys, position;
-    Object.assign(globalThis, globals);
-    globalThis.emit = function (key, value) {
-      var keyText = JSON.stringify(key) || "null", valueText = JSON.stringify(value) || "null";
-      // A key is what JSON makes of it: NaN is null, and what the function goes on to do to an
-      // object does not matter.
-      if (typeof key !== "string") key = JSON.parse(keyText);
-      if (typeof key === "object") checkDepth(key, MAX_DEPTH);
-      keys.push(key);
-      rows.push(null, uids[progress.at], position++, keyText, valueText);
-    };
-    for (var i = start; i < uids.length; i++) {
-      progress.at = i;
-      progress.before = keys.length;
-      position = 0;
-      try {
-        fn(bodies[i], { id: uids[i], rev: { rev: revs[i] }, type: "json" });
-      } catch (error) {
-        forget();
-        progress.errors.push([uids[i], describe(error)]);
-      }
-    }
-    progress.at = uids.length;
-    return finish(store);
-  }
-
-  // Drop what the document has emitted that the run is at.
-  function forget() {
-    progress.keys.length = progress.before;
-    progress.rows.length = progress.before * 5;
-  }
-
-  // After a run was stopped: what it has made, without what the document emitted that it was at.
-  function stopped(store) {
-    if (progress.at < uids.length) forget();
-    return finish(store);
-  }
-
-  // What the last run has made: rows with their sort keys, labels that are new, and errors; `end` is
-  // the document that it came to. Where this is stopped in turn, it is done again: the labels that
-  // have been given out by then stay the same.
-  function finish(store) {
+  // Sort keys for the keys of rows, and the labels that these are the first to need.
+  function encodeAll(store, keys) {
     var words = dictionary(store), unknown = new Set();
-    if (!progress.placed) {
-      progress.keys.forEach(function (key) { collect(key, words.labels, unknown); });
-      progress.placed = place(words, Array.from(unknown));
-    }
-    var pairs = progress.placed.pairs;
-    pairs.forEach(function (pair) { words.labels.set(pair[0], pair[1]); });
-    words.order = progress.placed.order;
-    remember(words, pairs);
+    keys.forEach(function (key) { collect(key, words.labels, unknown); });
+    var placed = place(words, Array.from(unknown));
+    placed.pairs.forEach(function (pair) { words.labels.set(pair[0], pair[1]); });
+    words.order = placed.order;
+    remember(words, placed.pairs);
     function label(text) { return words.labels.get(text); }
-    progress.keys.forEach(function (key, n) { progress.rows[n * 5] = encode(key, label); });
-    return { end: progress.at, rows: progress.rows, labels: pairs, errors: progress.errors };
-  }
-
-  function reduce(name, keys, values, rereduce) {
-    Object.assign(globalThis, globals);
-    return functions.get(name)(keys, values, rereduce);
+    return [keys.map(function (key) { return encode(key, label); }), placed.pairs];
   }
 
   // ------------------------------------------------------- what Python calls
 
+  var calls = {
+    learn: learn,
+    bounds: bounds,
+    encode: encodeAll,
+    sort: function (texts) { return texts.sort(compare); }
+  };
+
   return function (text) {
-    var call = JSON.parse(text), args = call.slice(1);
-    var answer = {
-      compile: compile,
-      learn: learn,
-      bounds: bounds,
-      stopped: stopped,
-      map: map,
-      load: load,
-      reduce: reduce,
-      sort: function (texts) { return texts.sort(compare); }
-    }[call[0]].apply(null, args);
+    var call = JSON.parse(text);
+    var answer = calls[call[0]].apply(null, call.slice(1));
     return JSON.stringify(answer === undefined ? null : answer);
   };
-})();
-cbtools;
+})()

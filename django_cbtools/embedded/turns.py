@@ -1,0 +1,74 @@
+"""Places that threads take in turn, first come, first served: Python's locks promise no order."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Turns:
+    """A number of places, of which one user may have ``each`` at a time (None: all of them).
+
+    Whoever comes behind a user who has as many as he may is let past him.
+    """
+
+    def __init__(self, places: int = 1, each: int | None = None) -> None:
+        self._lock = threading.Lock()
+        self._free = places
+        self._each = each
+        self._held: Counter[str | None] = Counter()
+        self._waiting: deque[tuple[str | None, threading.Event]] = deque()
+
+    @contextmanager
+    def turn(self, user: str | None = None) -> Iterator[None]:
+        """Wait for a place, and have it. There is no limit for ``user`` None."""
+        self.enter(user)
+        try:
+            yield
+        finally:
+            self.leave(user)
+
+    def enter(self, user: str | None = None, timeout: float | None = None) -> bool:
+        """Wait for a place; False where none was free in so many seconds."""
+        admitted = threading.Event()
+        waiter = (user, admitted)
+        with self._lock:
+            self._waiting.append(waiter)
+            self._admit()
+        try:
+            admitted.wait(timeout)
+        except BaseException:
+            if not self._withdraw(waiter):
+                self.leave(user)
+            raise
+        return admitted.is_set() or not self._withdraw(waiter)
+
+    def leave(self, user: str | None = None) -> None:
+        """Give a place back to whoever is next."""
+        with self._lock:
+            self._free += 1
+            self._held[user] -= 1
+            self._admit()
+
+    def _admit(self) -> None:
+        passed: deque[tuple[str | None, threading.Event]] = deque()
+        while self._free and self._waiting:
+            waiter = self._waiting.popleft()
+            user, admitted = waiter
+            if self._each is not None and user is not None and self._held[user] >= self._each:
+                passed.append(waiter)
+                continue
+            self._free -= 1
+            self._held[user] += 1
+            admitted.set()
+        self._waiting.extendleft(reversed(passed))
+
+    def _withdraw(self, waiter: tuple[str | None, threading.Event]) -> bool:
+        """Stop waiting; False where the place has been given by now."""
+        with self._lock:
+            if waiter[1].is_set():
+                return False
+            self._waiting.remove(waiter)
+            return True

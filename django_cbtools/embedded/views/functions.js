@@ -1,0 +1,129 @@
+// What runs inside V8 for a map or reduce function: what it is given, and what it makes.
+//
+// It sees the globals that Couchbase's view engine gives such functions: the built-in objects of
+// ECMAScript, emit (map functions alone), sum, dateToArray and decodeBase64. A variable that it
+// assigns to without having declared it stays until the next batch of documents.
+({
+  globals: [
+    "BigInt", "Iterator", "Map", "Promise", "Proxy", "Reflect", "Set", "Symbol", "WeakMap",
+    "WeakSet", "eval", "globalThis"
+  ],
+  hasCode: true,
+  make: function (world) {
+    "use strict";
+    var MAX_DEPTH = 100; // of a key
+    var global = globalThis, evaluate = eval, assign = Object.assign;
+    var fn = null, uids = [], revs = [], bodies = [], progress = null;
+
+    // -------------------------------------------------- what functions are given
+
+    var helpers = {
+      sum: function (values) {
+        return values.reduce(function (total, value) { return total + value; }, 0);
+      },
+      dateToArray: function (date) {
+        date = new Date(date);
+        return isNaN(date) ? null : [
+          date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(),
+          date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()
+        ];
+      },
+      decodeBase64: function (text) {
+        var alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        var bits = 0, count = 0, bytes = [];
+        for (var i = 0; i < text.length; i++) {
+          var digit = alphabet.indexOf(text[i]);
+          if (digit < 0) continue;
+          bits = (bits << 6) | digit;
+          count += 6;
+          if (count >= 8) bytes.push((bits >> (count -= 8)) & 255);
+        }
+        return bytes;
+      },
+      log: function () {}
+    };
+
+    function emit(key, value) {
+      var keyText = JSON.stringify(key) || "null", valueText = JSON.stringify(value) || "null";
+      // What JSON makes of a key counts: toJSON may have made something else of it.
+      if (typeof key === "object") checkDepth(JSON.parse(keyText), MAX_DEPTH);
+      progress.rows.push(uids[progress.at], progress.position++, keyText, valueText);
+    }
+
+    // Give the function its globals as they are at the start of each batch of documents. False:
+    // what it has left there cannot be taken away.
+    function begin(isMap) {
+      if (!world.clean()) return false;
+      assign(global, helpers, isMap && { emit: emit });
+      return true;
+    }
+
+    // ------------------------------------------------------------------- runs
+
+    // None, or why the text is no function.
+    function compile(source) {
+      try {
+        fn = evaluate("(" + source + "\n)");
+        return typeof fn === "function" ? null : "it is not a function";
+      } catch (error) {
+        return world.describe(error);
+      }
+    }
+
+    function checkDepth(key, left) {
+      if (left === 0) throw new RangeError("the key is nested more than " + MAX_DEPTH + " deep");
+      for (var name in key) {
+        if (typeof key[name] === "object") checkDepth(key[name], left - 1);
+      }
+    }
+
+    // Documents to map: their uids, revisions and bodies.
+    function load(batch) {
+      uids = batch[0];
+      revs = batch[1];
+      bodies = batch[2];
+      progress = null;
+    }
+
+    // Map the documents from index `start` on. What has been done is in `progress`, where it can be
+    // fetched even after the run has been stopped: `rows` has four items for each row: uid,
+    // position among the document's rows, key and value.
+    function map(start) {
+      progress = { at: start, before: 0, position: 0, rows: [], errors: [] };
+      for (var i = start; i < uids.length; i++) {
+        progress.at = i;
+        progress.before = progress.rows.length;
+        progress.position = 0;
+        try {
+          fn(bodies[i], { id: uids[i], rev: { rev: revs[i] }, type: "json" });
+        } catch (error) {
+          progress.rows.length = progress.before;
+          progress.errors.push([uids[i], world.describe(error)]);
+        }
+      }
+      progress.at = uids.length;
+      return made();
+    }
+
+    // What the last run has made; `end` is the document that it came to. After a run was stopped,
+    // that is without what the document emitted that it was at.
+    function made() {
+      if (progress.at < uids.length) progress.rows.length = progress.before;
+      return { end: progress.at, rows: progress.rows, errors: progress.errors };
+    }
+
+    function reduce(keys, values, rereduce) { return fn(keys, values, rereduce); }
+
+    var calls = {
+      compile: compile, begin: begin, load: load, map: map, made: made, reduce: reduce
+    };
+
+    return {
+      given: [helpers, emit],
+      call: function (call) {
+        var answer = calls[call[0]].apply(null, call.slice(1));
+        return answer === undefined ? null : answer;
+      }
+    };
+  }
+})
