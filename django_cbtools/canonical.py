@@ -19,12 +19,10 @@ SPECIAL = frozenset(
 )
 #: How deep a value may be nested. A real gateway allows 10,000 levels, Python and SQLite fewer.
 MAX_DEPTH = 200
+#: Integers with more digits keep their text: to convert them takes time by the square of that.
+_MAX_DIGITS = 300
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _GO_ESCAPES = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 )
@@ -34,6 +32,7 @@ _NEEDS_ESCAPE = re.compile("[<>&\u2028\u2029]")
 class Number(float):
     """A JSON number that keeps its text, as ``1E+2`` and ``-0``, which Python would change."""
 
+    __slots__ = ("text",)
     text: str
 
     def __new__(cls, text: str) -> Number:
@@ -48,16 +47,14 @@ def _float(text: str) -> float:
 
 
 def _int(text: str) -> int | float:
-    return Number(text) if text == "-0" or len(text) > 4000 else int(text)
+    return Number(text) if text == "-0" or len(text) > _MAX_DIGITS else int(text)
 
 
 def _refuse_constant(text: str) -> Any:
     raise ValueError(f"invalid character {text[0]!r} looking for beginning of value")
 
 
-_fast = json.JSONDecoder(parse_float=_float, parse_constant=_refuse_constant)
-_careful = json.JSONDecoder(parse_float=_float, parse_int=_int, parse_constant=_refuse_constant)
-_ODD_INT = re.compile(r"-0(?![.\deE])|\d{4001}")
+_decoder = json.JSONDecoder(parse_float=_float, parse_int=_int, parse_constant=_refuse_constant)
 
 
 def loads(text: str) -> tuple[Any, int]:
@@ -66,17 +63,34 @@ def loads(text: str) -> tuple[Any, int]:
     A lone surrogate becomes U+FFFD, as in Go. Raises ValueError (json.JSONDecodeError) if there is
     no value, or if it is nested deeper than MAX_DEPTH.
     """
-    decoder = _careful if _ODD_INT.search(text) else _fast
-    if _SURROGATE_ESCAPE.search(text):
-        text = _ESCAPE.sub(lambda found: "\\ufffd" if found[1] else found[0], text)
     start = len(text) - len(text.lstrip(" \t\r\n"))
     try:
-        value, end = decoder.raw_decode(text, start)
+        value, end = _decoder.raw_decode(text, start)
     except RecursionError:
         raise ValueError("exceeded max depth") from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_too_deep(value):
         raise ValueError("exceeded max depth")
+    if _SURROGATE_ESCAPE.search(text):
+        value = _without_surrogates(value)
     return value, end
+
+
+def _without_surrogates(value: Any) -> Any:
+    """The value with U+FFFD for each half of a surrogate pair; containers are changed in place."""
+    if isinstance(value, str):
+        if not _SURROGATE.search(value):
+            return value
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            value[place] = _without_surrogates(item)
+    elif isinstance(value, dict):
+        for key in list(value):
+            item = _without_surrogates(value[key])
+            if _SURROGATE.search(key):
+                del value[key]
+            value[_without_surrogates(key)] = item
+    return value
 
 
 def _is_too_deep(value: Any) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from django_cbtools import canonical
@@ -17,6 +20,14 @@ _PLACES = {
     "Illegal trailing comma before end of array": "looking for beginning of value",
     "Expecting ':' delimiter": "after object key",
 }
+#: The most memory (bytes) that the values of a text may take.
+MAX_MEMORY = 128 * 1024 * 1024
+#: About how many bytes a value takes by the characters that are outside of strings; a string has
+#: two quotes.
+_COSTS = {"{": 200, "[": 90, ",": 80, ":": 80, '"': 40}
+#: A text is looked at in pieces of so many characters.
+_PIECE = 1 << 20
+_BRACKET = re.compile(r"[\[\]{}]")
 _KINDS = {dict: "object", list: "array", str: "string", bool: "bool", int: "number"}
 
 
@@ -25,11 +36,51 @@ def kind(value: Any) -> str:
     return _KINDS.get(type(value), "number")
 
 
+def width(text: str) -> int:
+    """How many bytes each character of a text takes: as many as the widest one needs."""
+    return max(1, sys.getsizeof(text) // (len(text) + 1)) if len(text) > 100 else 4
+
+
+def check_memory(text: str) -> None:
+    """Raise a 413 GatewayError for a JSON text whose values would take too much memory.
+
+    A few bytes of text can stand for a hundred times as much: ``{}`` is an object of its own.
+    """
+    if len(text) * _COSTS["{"] <= MAX_MEMORY:
+        return
+    widest = width(text)
+    if "\\u" in text:
+        widest = max(widest, 4 if re.search(r"\\u[dD]", text) else 2)
+    # In the text that is stored, and that a digest is taken over, these are six characters each.
+    escaped = sum(text.count(character) for character in "<>&")
+    size = (len(text) - 5 * text.count("\\u")) * widest + escaped * 5
+    for outside, quotes in _outside_of_strings(text):
+        size += sum(outside.count(character) * cost for character, cost in _COSTS.items())
+        size += quotes * _COSTS['"']
+        if size > MAX_MEMORY:
+            raise GatewayError(413, "Request body too large: send fewer values at once")
+
+
+def _outside_of_strings(text: str) -> Iterator[tuple[str, int]]:
+    """What is outside of the strings of a JSON text, piece by piece, and the number of quotes."""
+    start = in_string = 0
+    while start < len(text):
+        piece = text[start : start + _PIECE]
+        # An escape must not be cut in two.
+        if (len(piece) - len(piece.rstrip("\\"))) % 2:
+            piece = text[start : start + _PIECE + 1]
+        start += len(piece)
+        parts = piece.replace("\\\\", "").replace('\\"', "").split('"')
+        yield "".join(parts[in_string::2]), len(parts) - 1
+        in_string ^= (len(parts) - 1) % 2
+
+
 def decode(text: str) -> Any:
     """The first JSON value in a text, as Go's stream decoder reads it: what follows is ignored.
 
-    Raises a 400 GatewayError.
+    Raises a 400 GatewayError, or a 413 one as :func:`check_memory` does.
     """
+    check_memory(text)
     try:
         return canonical.loads(text)[0]
     except ValueError as error:
@@ -51,8 +102,9 @@ def decode_object(text: str, go_type: str = "db.Body") -> dict[str, Any]:
 def unmarshal(text: str) -> Any:
     """The JSON value that a text is, as Go's Unmarshal reads it: nothing may follow.
 
-    Raises a 400 GatewayError.
+    Raises a 400 GatewayError, or a 413 one as :func:`check_memory` does.
     """
+    check_memory(text)
     try:
         value, end = canonical.loads(text)
         if text[end:].strip():
@@ -88,15 +140,10 @@ def _quoted(character: str) -> str:
 def _after(text: str) -> str:
     """Whether the innermost open bracket of a JSON text that breaks off is an array's."""
     openers: list[str] = []
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            in_string = escaped or character != '"'
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            openers.append(character)
-        elif character in "]}":
-            openers.pop()
+    for outside, _ in _outside_of_strings(text):
+        for bracket in _BRACKET.findall(outside):
+            if bracket in "[{":
+                openers.append(bracket)
+            else:
+                openers.pop()
     return "after array element" if openers[-1:] == ["["] else "after object key:value pair"

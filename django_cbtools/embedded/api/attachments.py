@@ -14,6 +14,7 @@ from ..documents import attachments, documents
 from ..documents.documents import Document
 from ..documents.writes import Edit
 from ..errors import GatewayError, conflict, missing
+from ..http import limits
 from ..http.messages import ADMIN_PORT, Answer, Call, document_path, header_value
 from ..http.sniffing import sniff
 from . import edits, rendering
@@ -47,7 +48,7 @@ def put_attachment(call: Call) -> Answer:
     start = edits.occ(edits.asked_revision(call))
     meta = {"content_type": call.headers.get("content-type") or "application/octet-stream"}
     with contextlib.ExitStack() as files:
-        upload = edits.upload(call.pieces(), files)
+        upload = edits.upload(call.pieces(limits.STREAM), files)
         try:
             document = read(call, uid, start.rev or start.cv)
         except GatewayError as error:

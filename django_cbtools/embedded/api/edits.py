@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from django_cbtools import canonical
+
 from ..documents import attachments, documents
 from ..documents.attachments import CHUNK, Upload
 from ..documents.writes import Edit
@@ -68,6 +70,27 @@ def check_asked(body: Mapping[str, Any], asked: str) -> None:
         raise bad_request('Invalid version type for OCC value: ""')
 
 
+def check_size(body: Mapping[str, Any]) -> None:
+    """Raise a 413 GatewayError where strings and long numbers alone are larger than a document may be.
+
+    What is made of a body before its size is known exactly takes several times as much memory.
+    """
+    size = 0
+    waiting = [value for key, value in body.items() if key != "_attachments"]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, canonical.Number):
+            size += len(value.text)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    if size > documents.MAX_BYTES:
+        raise GatewayError(413, "Document too large!")
+
+
 def edit(
     uid: str, body: Mapping[str, Any], asked: str = "", uploads: Mapping[str, Upload] | None = None
 ) -> Edit:
@@ -75,6 +98,7 @@ def edit(
 
     What is no string says nothing.
     """
+    check_size(body)
     rev, cv = (value if isinstance(value, str) else "" for value in map(body.get, _OCC_KEYS))
     start = occ(asked)
     rev, cv = start.rev or rev, start.cv or cv
@@ -88,6 +112,7 @@ def creation(body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = Non
 
     Raises a 404 GatewayError for a body that starts from something, 400 for an impossible id.
     """
+    check_size(body)
     if any(body.get(key) is not None for key in _OCC_KEYS):
         raise missing("No previous revision to replace")
     given = body.get("_id")
@@ -99,6 +124,7 @@ def revision(
     uid: str, body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None
 ) -> Edit:
     """A replicator's write, which brings its own revision id; raises a 400 GatewayError."""
+    check_size(body)
     history: tuple[str, ...] = ()
     revisions, rev = body.get("_revisions"), body.get("_rev")
     if isinstance(revisions, dict):
@@ -149,6 +175,7 @@ def _multipart_body(call: Call, files: contextlib.ExitStack) -> Body:
     part = reader.next_part()
     if part is None:
         raise bad_request("The multipart body has no part")
+    part.max_text = call.max_text
     members = part.object()
     given = members.get("_attachments")
     following = {

@@ -24,7 +24,7 @@ from ..http.compression import compress
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call, header_value
 from ..javascript import JavaScriptError
 from ..options import RUNTIME
-from .routes import OFFLINE, OPEN, Route, find_routes
+from .routes import BODY_LIMITS, OFFLINE, OPEN, Route, find_routes
 
 #: Where no database says otherwise.
 _COOKIE = RUNTIME["session_cookie_name"]
@@ -80,6 +80,7 @@ def _respond(call: Call) -> Answer:
         clean = "/" + posixpath.normpath(call.path).lstrip("/")
         return Answer(301, headers={"Location": _location(call, clean)})
     call.names = route.names
+    call.max_text = BODY_LIMITS.get(route.handler, call.max_text)
     keyspace = call.names.get("keyspace")
     name = call.names.get("db") or keyspace
     if name is not None:

@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from ..documents.attachments import Piece
 from ..errors import bad_request
+from ..http import limits
 from ..http.messages import Message, header_value
 
-#: The longest boundary that is taken, and the longest headers of a part, in bytes.
+#: The longest boundary, Content-Type and headers of a part that are taken, in bytes.
 MAX_BOUNDARY = 200
+MAX_TYPE = 1024
 MAX_HEAD = 64 * 1024
 _MAX_PADDING = 64
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
@@ -43,9 +45,12 @@ class Reader:
     Raises a 400 GatewayError where it is not what its Content-Type says, or breaks off.
     """
 
+    #: The most bytes that all the parts may be.
+    limit = limits.STREAM
+
     def __init__(self, message: Message) -> None:
         self._delimiter = b"--" + _boundary(message.headers.get("content-type", ""))
-        self._pieces = message.pieces()
+        self._pieces = message.pieces(self.limit)
         # So that a delimiter can be at the very beginning.
         self._buffer = b"\r\n"
         self._newline = b""
@@ -116,8 +121,9 @@ class Reader:
 
 
 def _boundary(content_type: str) -> bytes:
+    # Python takes time by the square of a header's length to read its parameters.
     header = email.message.Message()
-    header["Content-Type"] = content_type
+    header["Content-Type"] = content_type if len(content_type) <= MAX_TYPE else ""
     boundary = (header.get_boundary() or "").encode("latin-1", "replace")
     if not 0 < len(boundary) <= MAX_BOUNDARY:
         raise bad_request("The multipart body's boundary is missing, or too long")

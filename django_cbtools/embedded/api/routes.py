@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..http import limits
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call
 from . import (
     attachments,
@@ -134,6 +135,19 @@ OFFLINE: frozenset[Handler] = frozenset((
 
 #: Who answers whoever asks on the public port: the rest asks for a login first.
 OPEN: frozenset[Handler] = frozenset((users.show_session, users.log_in))
+
+#: Whose requests may have a body that is larger than others' (see ``http/limits.py``).
+BODY_LIMITS: dict[Handler, int] = {
+    **dict.fromkeys((
+        documents.post_document, documents.put_document, bulk.bulk_docs, local.put_local,
+    ), limits.DOCUMENTS),
+    **dict.fromkeys((
+        bulk.bulk_get, bulk.all_docs, revisions.revs_diff, api_changes.changes,
+        inspect.purge_documents, databases.create, databases.put_config, databases.put_code,
+        users.post_user, users.put_user, users.post_role, users.put_role,
+        users.compact_access_history, views.put_design,
+    ), limits.LISTS),
+}  # fmt: skip
 
 #: The methods in the order in which an answer lists them.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")

@@ -21,7 +21,7 @@ _RANGES = {
 }  # fmt: skip
 _ZEROS = ("", False, 0)
 #: A string in backquotes, for functions of several lines.
-_BACKQUOTED = re.compile(r"`((?:[^`\\]|\\.)*)`", re.DOTALL)
+_BACKQUOTED = re.compile(r"`([^`\\]*(?:\\.[^`\\]*)*)(`|\\?\Z)", re.DOTALL)
 #: What has no place in an answer.
 REDACTED = "xxxxx"
 
@@ -32,12 +32,17 @@ def read(text: str) -> dict[str, Any]:
     A string may be in backquotes, and then go over several lines.
     """
     if "`" in text and not _is_json(text):
-        text = _BACKQUOTED.sub(lambda found: canonical.dumps(found[1].replace("\r", "")), text)
+        text = _BACKQUOTED.sub(_quoted, text)
     value = gojson.decode(text)
     if value is None:
         return {}
     config: dict[str, Any] = _typed(value, DATABASE, DATABASE.name, "")
     return config
+
+
+def _quoted(found: re.Match[str]) -> str:
+    """A string in backquotes as JSON; one that does not end stays as it is."""
+    return canonical.dumps(found[1].replace("\r", "")) if found[2] == "`" else found[0]
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

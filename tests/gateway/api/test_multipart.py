@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from django_cbtools.embedded.api.multipart import MAX_BOUNDARY, MAX_HEAD, Reader, Section, write
 from django_cbtools.embedded.errors import GatewayError
-from django_cbtools.embedded.http import messages as http
 from django_cbtools.embedded.http.messages import Call
 
 BOUNDARY = "Bound-0.9"
@@ -170,7 +169,7 @@ def test_packed_part_is_json_all_the_same():
 
 
 def test_body_that_is_too_large(monkeypatch):
-    monkeypatch.setattr(http, "MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr(Reader, "limit", 1000)
     with pytest.raises(GatewayError) as caught:
         _parts(_call(_written([({}, b"x" * 500), ({}, b"x" * 500)]), size=100))
     assert caught.value.status == 413

@@ -53,6 +53,10 @@ class ServerProcess:
         self._in.flush()
         return int(self._out.readline())
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def log(self) -> str:
         """What the server has written to standard error."""
         self._log.flush()
