@@ -15,14 +15,13 @@ from ..documents.documents import Document
 from ..documents.writes import Edit
 from ..errors import GatewayError, conflict, missing
 from ..http import limits
+from ..http.browsers import is_inert
 from ..http.messages import ADMIN_PORT, Answer, Call, document_path, header_value
 from ..http.sniffing import sniff
 from . import edits, rendering
 from .documents import read, save_one, written
 
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
-#: What ends a media type; browsers are not of one mind.
-_TYPE_END = re.compile(r"[;,(\s]")
 
 
 def get_attachment(call: Call) -> Answer:
@@ -141,7 +140,7 @@ def _number(digits: str) -> int:
 
 def _type_headers(call: Call, meta: dict[str, Any], content: attachments.Content) -> dict[str, str]:
     """How an attachment is to be read, and that browsers must not run it."""
-    headers = {"X-Content-Type-Options": "nosniff"}
+    headers: dict[str, str] = {}
     encoding = meta.get("encoding")
     content_type = header_value(meta.get("content_type", ""))
     if "content_type" in meta:
@@ -149,7 +148,7 @@ def _type_headers(call: Call, meta: dict[str, Any], content: attachments.Content
     elif content.length and not isinstance(encoding, str):
         headers["Content-Type"] = sniff(content.read(512))
     if call.port == ADMIN_PORT or (
-        _is_active(content_type) and not call.database.option("serve_insecure_attachment_types")
+        not is_inert(content_type) and not call.database.option("serve_insecure_attachment_types")
     ):
         headers["Content-Disposition"] = "attachment"
     if isinstance(encoding, str):
@@ -159,11 +158,3 @@ def _type_headers(call: Call, meta: dict[str, Any], content: attachments.Content
             headers["X-Content-Encoding"] = header_value(encoding)
             headers["Content-Type"] = "application/gzip"
     return headers
-
-
-def _is_active(content_type: str) -> bool:
-    """Whether a browser might show it as a part of the site, scripts and all."""
-    first, *others = _TYPE_END.split(content_type.lower())
-    return not first or any(
-        name == "text/html" or name.endswith("xml") for name in (first, *others)
-    )

@@ -71,7 +71,7 @@ def check_asked(body: Mapping[str, Any], asked: str) -> None:
 
 
 def check_size(body: Mapping[str, Any]) -> None:
-    """Raise a 413 GatewayError where strings and long numbers alone are larger than a document may be.
+    """Raise a 413 GatewayError where strings alone are larger than a document may be.
 
     What is made of a body before its size is known exactly takes several times as much memory.
     """

@@ -19,7 +19,7 @@ from ..databases import administration
 from ..databases.config_checks import is_name
 from ..documents import expiry
 from ..errors import GatewayError, bad_request, missing
-from ..http import cors
+from ..http import browsers, cors
 from ..http.compression import compress
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call, header_value
 from ..javascript import JavaScriptError
@@ -41,6 +41,7 @@ def respond(call: Call) -> Answer:
     answer.headers.update(call.answer_headers)
     if call.port == PUBLIC_PORT and "origin" in call.headers:
         answer.headers.update(cors.headers(cors.of(call.known), call.headers["origin"]))
+    browsers.protect(answer.headers, call.headers)
     # A revision or a content type can be anything that a client has thought of.
     for name, value in answer.headers.items():
         if not _SENDABLE.fullmatch(value):

@@ -123,7 +123,10 @@ TYPES = {
     "text/xml": True, "": True, "; charset=utf-8": True, "text/html\1": True,
     "image/png,text/html": True, "image/png, text/html": True, "text/html x": True,
     "text/html(": True, "text/plain;": False,
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": False,
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": True,
+    "text/xsl": True, "text/vtt": True, "multipart/x-mixed-replace; boundary=b": True,
+    "text/javascript": True, "unknown": True, "video/mp4; codecs=avc1": False,
+    "application/pdf": False,
 }  # fmt: skip
 
 
@@ -135,6 +138,7 @@ def test_active_content_is_for_download(content_type, is_active, client, bob):
     assert (answer.headers.get("Content-Disposition") == "attachment") == is_active
     assert answer.headers["Content-Type"] == content_type.strip(" \1")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert client.get("/doc/a").headers["Content-Disposition"] == "attachment"
 
 

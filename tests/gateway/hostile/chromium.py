@@ -1,0 +1,103 @@
+"""Chromium without a window, driven by its own protocol over a pipe."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+#: Seconds until a browser is taken to hang.
+PATIENCE = 60
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--remote-debugging-pipe",
+]  # fmt: skip
+#: The protocol's pipe is to be at the descriptors 3 and 4.
+_MOVE = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def find() -> str | None:
+    """The program, None where it is not installed."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+class Chromium:
+    """A running browser with one page."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        to_browser, self._out = os.pipe()
+        self._in, from_browser = os.pipe()
+        move = [sys.executable, "-c", _MOVE, str(to_browser), str(from_browser), program]
+        self._process = subprocess.Popen(
+            [*move, *FLAGS, f"--user-data-dir={folder}", "about:blank"],
+            pass_fds=(to_browser, from_browser), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(to_browser)
+        os.close(from_browser)
+        self._numbers = itertools.count(1)
+        self._rest = b""
+        self._events: deque[dict[str, Any]] = deque()
+        self._session = ""
+        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
+        attached = self._ask("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        self._ask("Page.enable")
+
+    def open(self, url: str) -> bool:
+        """Go to an address; False where the browser shows nothing of it, but saves it."""
+        self._events.clear()
+        if "errorText" in self._ask("Page.navigate", url=url):
+            return False
+        while not any(event["method"] == "Page.loadEventFired" for event in self._events):
+            self._events.append(self._receive())
+        return True
+
+    def evaluate(self, script: str) -> Any:
+        """What a script gives in the page."""
+        answer = self._ask("Runtime.evaluate", expression=script, returnByValue=True)
+        return answer["result"].get("value")
+
+    def close(self) -> None:
+        self._session = ""
+        self._ask("Browser.close")
+        self._process.wait(PATIENCE)
+        os.close(self._out)
+        os.close(self._in)
+
+    def _ask(self, method: str, **params: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("id") == number:
+                assert "result" in answer, answer
+                result: dict[str, Any] = answer["result"]
+                return result
+            self._events.append(answer)
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            data = os.read(self._in, 1 << 16)
+            assert data, "Chromium has ended"
+            self._rest += data
+        message, _, self._rest = self._rest.partition(b"\0")
+        found: dict[str, Any] = json.loads(message)
+        return found
