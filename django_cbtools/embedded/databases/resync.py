@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 from ..access import ADMIN
 from ..database import Collection, Database
@@ -20,8 +22,9 @@ from .jobs import COMPLETED, RUNNING, STOPPED, Job
 
 logger = logging.getLogger(__name__)
 
-#: How many documents are looked at in one transaction.
+#: How many documents are looked at for one transaction, and for how long (seconds) at most.
 BATCH = 100
+BATCH_TIME = 1.0
 _COUNTS: Mapping[str, Any] = {
     "resync_id": "", "docs_changed": 0, "docs_processed": 0, "docs_errored": 0, "docs_targeted": 0,
 }  # fmt: skip
@@ -91,33 +94,73 @@ def _count(database: Database) -> int:
     )
 
 
+class _Seen(NamedTuple):
+    """A document as it was read, and what the sync function says of it and of its other leaves."""
+
+    document: Document
+    verdict: syncfunction.Verdict
+    leaves: dict[str, list[str]]
+
+
 def _batch(database: Database, after: str, *, regenerate_sequences: bool) -> str | None:
-    """Look at the next documents by id; the last id, None where it is done or is to stop."""
+    """Look at the next documents by id; the last id, None where it is done or is to stop.
+
+    The sync function is asked before the transaction, as plans.py says.
+    """
+    found = documents.read(
+        database, "deleted = 0 AND uid > %s ORDER BY uid LIMIT %s", [after, BATCH]
+    )
+    seen = list(_look(database, found))
     with database.atomic():
         this = job(database)
         if this.status != RUNNING:
             return None
-        found = documents.read(
-            database, "deleted = 0 AND uid > %s ORDER BY uid LIMIT %s", [after, BATCH]
-        )
-        tickets = database.tickets(len(found)) if regenerate_sequences and found else []
+        now = documents.find(database, [document.uid for document, _, _ in seen])
+        done = list(takewhile(lambda one: now.get(one.document.uid) == one.document, seen))
+        tickets = database.tickets(len(done)) if regenerate_sequences and done else []
         changed = 0
-        for place, document in enumerate(found):
-            sequence = tickets[place].sequence if tickets else document.sequence
-            changed += _resync(database, document, sequence)
+        for place, one in enumerate(done):
+            sequence = tickets[place].sequence if tickets else one.document.sequence
+            changed += _resync(database, one, sequence)
         counted = this.members
         this.keep(
             docs_changed=counted["docs_changed"] + changed,
-            docs_processed=counted["docs_processed"] + len(found),
+            docs_processed=counted["docs_processed"] + len(done),
         )
-    return found[-1].uid if len(found) == BATCH else None
+    if len(done) == len(found) < BATCH:
+        return None
+    return done[-1].document.uid if done else after
 
 
-def _resync(database: Database, document: Document, sequence: int) -> bool:
+def _look(database: Database, found: Sequence[Document]) -> Iterator[_Seen]:
+    until = time.monotonic() + BATCH_TIME
+    for document in found:
+        leaves = {
+            rev: _verdict(database, document, leaf).channels
+            for rev, leaf in _other_leaves(database, document)
+        }
+        yield _Seen(document, _verdict(database, document, document), leaves)
+        if time.monotonic() > until:
+            return
+
+
+def _other_leaves(database: Database, document: Document) -> Iterator[tuple[str, Document]]:
+    for rev in document.tree.leaves()[1:]:
+        try:
+            yield rev, documents.revision_of(database, document, rev)
+        except GatewayError:
+            logger.warning("Document %r has no body at %r any more", document.uid, rev)
+
+
+def _resync(database: Database, seen: _Seen, sequence: int) -> bool:
     """Bring a document up to date with the sync function; whether that changed it."""
-    for leaf in document.tree.leaves()[1:]:
-        _resync_leaf(database, document, leaf)
-    channels, grants, expires = _verdict(database, document, document)
+    document, (channels, grants, expires), leaves = seen
+    for rev, names in leaves.items():
+        database.execute(
+            "UPDATE cbtools_revisions SET channels = %s "
+            "WHERE keyspace = %s AND uid = %s AND rev = %s",
+            [json.dumps(names, ensure_ascii=False), database.keyspace, document.uid, rev],
+        )
     new = memberships.update(replace(document, sequence=sequence), document, channels)
     if expires is not None:
         new = replace(new, expires=expiry.parse(expires))
@@ -130,19 +173,6 @@ def _resync(database: Database, document: Document, sequence: int) -> bool:
              database.keyspace, document.uid],
         )  # fmt: skip
     return syncfunction.store(database, document.uid, grants, sequence) or changed
-
-
-def _resync_leaf(database: Database, document: Document, rev: str) -> None:
-    try:
-        leaf = documents.revision_of(database, document, rev)
-    except GatewayError:
-        logger.warning("Document %r has no body at %r any more", document.uid, rev)
-        return
-    channels = _verdict(database, document, leaf).channels
-    database.execute(
-        "UPDATE cbtools_revisions SET channels = %s WHERE keyspace = %s AND uid = %s AND rev = %s",
-        [json.dumps(channels, ensure_ascii=False), database.keyspace, document.uid, rev],
-    )
 
 
 def _verdict(database: Database, document: Document, revision: Document) -> syncfunction.Verdict:

@@ -8,12 +8,22 @@ from typing import Any
 from ..database import Database
 from . import attachments
 
+#: How many documents are removed in one transaction.
+BATCH = 1000
+
 
 def purge(
     database: Database, uids: list[str], condition: str = "TRUE", params: Any = ()
 ) -> list[str]:
     """Remove documents with all that belongs to them, those for which a condition (still) holds;
     the ids of those that were there."""
+    gone = []
+    for start in range(0, len(uids), BATCH):
+        gone += _purge(database, uids[start : start + BATCH], condition, params)
+    return gone
+
+
+def _purge(database: Database, uids: list[str], condition: str, params: Any) -> list[str]:
     keyspace = database.keyspace
     with database.atomic():
         rows = database.rows(

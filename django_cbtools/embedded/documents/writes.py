@@ -1,237 +1,219 @@
-"""Writing documents: conflicts, revisions, channels, and what is kept of the old."""
+"""Writing documents: edits are planned, then a batch of plans is carried out in one transaction."""
 
 from __future__ import annotations
 
-import contextlib
 import json
+import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
-from django_cbtools import canonical
+from django.db import DatabaseError
 
 from ..access import Reader
 from ..database import Database, Ticket
 from ..errors import GatewayError
-from ..principals.grants import Grants
-from . import attachments, bodies, conflicts, documents, expiry, memberships, syncfunction
+from . import attachments, documents, plans, syncfunction
 from .documents import NEVER, Document
-from .revtree import RevisionTree
-from .syncfunction import Verdict
+from .plans import Edit, Plan, Saved, ancestor
 
+__all__ = ["Edit", "Saved", "ancestor", "save"]
 
-@dataclass(frozen=True)
-class Edit:
-    """A write that is asked for: a body, and the revision or version it starts from ('': none).
+logger = logging.getLogger(__name__)
 
-    A replicator's write names the revision itself: ``history`` is its id and those of the
-    revisions that it came from, newest first. ``uploads`` are attachments that came beside the
-    body, by name.
-    """
-
-    uid: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-    rev: str = ""
-    cv: str = ""
-    history: tuple[str, ...] = ()
-    uploads: Mapping[str, attachments.Upload] = field(default_factory=dict)
-
-
-class Saved(NamedTuple):
-    """What a write made; ``cv`` is '' where the revision had been known."""
-
-    uid: str
-    rev: str
-    cv: str
-    #: The document's current revision, which may be another.
-    winner: str
-
-
-@dataclass(frozen=True)
-class _Revision:
-    """A revision's own part of a document."""
-
-    rev: str
-    deleted: bool
-    body: str
-    attachments: str
-    expires: int | None
-
-
-@dataclass(frozen=True)
-class _Change:
-    """What a write leaves to store: the document as it is now, what it gives away, the bodies of
-    other revisions with the time until when they are kept, and attachments that are new."""
-
-    document: Document
-    saved: Saved
-    grants: Grants | None
-    kept: tuple[tuple[Any, ...], ...]
-    uploads: Sequence[attachments.Upload] = ()
+#: How many documents, and characters of them, are written in one transaction, and how long
+#: (seconds) it may go on before the next one.
+BATCH = 500
+BATCH_LENGTH = 16 * 1024 * 1024
+COMMIT_TIME = 0.5
+#: How long (seconds) the sync function and the rest of planning may take, for one request.
+PLANNING_TIME = 60.0
 
 
 def save(database: Database, edits: Sequence[Edit], author: Reader) -> list[Saved | GatewayError]:
     """Write documents in order, each by itself: for each, what was made or why it was refused.
 
-    All of them are in one transaction, so that an answer stands for what is on disk.
+    An answer stands for what is on disk. Where something stops the writing as a whole, it is
+    raised if nothing has been written yet; else it is the answer for all documents that remain.
     """
-    if not edits:
-        return []
-    results: list[Saved | GatewayError] = []
-    written: dict[str, Document] = {}
-    bereft: list[str] = []
-    with database.atomic():
-        known = documents.find(database, list({edit.uid for edit in edits}))
-        for edit, ticket in zip(edits, database.tickets(len(edits)), strict=True):
-            try:
-                change = _change(database, edit, known.get(edit.uid), ticket, author)
-            except GatewayError as error:
-                results.append(error)
-                continue
-            if isinstance(change, Saved):
-                results.append(change)
-                continue
-            if change.grants is not None and syncfunction.store(
-                database, edit.uid, change.grants, ticket.sequence
-            ):
-                # What he may do in the rest of the batch can depend on it.
-                author = author.again()
-            attachments.store(database, edit.uid, change.uploads)
-            if _keep(database, change.kept):
-                bereft.append(edit.uid)
-            known[edit.uid] = written[edit.uid] = change.document
-            results.append(change.saved)
-        _store(database, written.values())
-        if bereft:
-            attachments.collect(database, bereft)
-    return results
-
-
-def _change(
-    database: Database, edit: Edit, old: Document | None, ticket: Ticket, author: Reader
-) -> _Change | Saved:
-    expires = _expires(edit)
-    bodies.check_reserved(edit.body)
-    digested = canonical.digest_body(edit.body)
-    deleted = edit.body.get("_deleted") is True
-    if edit.history:
-        chain = edit.history
-        if old is not None and chain[0] in old.tree:
-            return Saved(edit.uid, chain[0], "", chain[0])
-        conflicts.check_pushed(old, chain, deleted=deleted)
-    else:
-        start = conflicts.start(old, edit.rev, edit.cv, deleted=deleted)
-        chain = (canonical.revision_id(start, digested), *([start] if start else []))
-        if old is not None and chain[0] in old.tree:
-            raise GatewayError(500, "Internal error: Failure adding Rev to RevTree")
-    tree = RevisionTree(dict(old.tree.nodes)) if old else RevisionTree()
-    tree.add(chain, deleted=deleted)
-    rev = chain[0]
-    base = ancestor(database, old, tree, rev)
-    held = attachments.resolve(edit.body.get("_attachments"), edit.uploads, rev, base)
-    bodies.check(edit.body)
-    verdict = syncfunction.decide(database, edit.uid, rev, edit.body, base, author)
-    new = _Revision(rev, deleted, bodies.stored(edit.body, digested), held.text, expires)
-    change = _placed(database, edit.uid, old, tree, new, verdict, ticket, author)
-    return replace(change, uploads=held.uploads)
-
-
-def _expires(edit: Edit) -> int | None:
-    """When the document ends, as the body says; raises a 400 GatewayError."""
+    writing = _Writing(database, edits, author)
     try:
-        return expiry.parse(edit.body.get("_exp"))
-    except GatewayError:
-        # As on a real gateway, what a replicator brings is passed over.
-        if edit.history:
+        while writing.waiting:
+            planned = writing.plan()
+            while planned:
+                planned = writing.write(planned)
+    except (GatewayError, DatabaseError) as error:
+        if not writing.has_written or database.connection.in_atomic_block:
+            raise
+        if isinstance(error, DatabaseError):
+            logger.exception("Of a batch, %s documents were not written", len(writing.waiting))
+            error = GatewayError(503, "The embedded gateway's database failed: try again")
+        writing.give_up(error)
+    return [writing.results[place] for place in range(len(edits))]
+
+
+#: What has become of an edit so far, by its place.
+_Planned = tuple[int, Plan | Saved | GatewayError]
+
+
+class _Writing:
+    """What there is to write: places in ``edits``, in order, and the results by place."""
+
+    def __init__(self, database: Database, edits: Sequence[Edit], author: Reader) -> None:
+        self.results: dict[int, Saved | GatewayError] = {}
+        self.waiting = deque(range(len(edits)))
+        self.has_written = False
+        self._database = database
+        self._edits = edits
+        self._author = author
+        self._most = BATCH
+        self._left = PLANNING_TIME
+
+    def plan(self) -> list[_Planned]:
+        """Plan the next edits, each of another document."""
+        places = self._next()
+        uids = [self._edits[place].uid for place in places]
+        known = documents.find(self._database, uids)
+        planned = []
+        started = time.monotonic()
+        for place in places:
+            edit = self._edits[place]
+            if time.monotonic() - started > self._left:
+                self.give_up(GatewayError(503, "The request took too long: send this again"))
+                break
+            self.waiting.popleft()
+            plan: Plan | Saved | GatewayError
+            try:
+                plan = plans.make(self._database, edit, known.get(edit.uid), self._author)
+            except GatewayError as error:
+                plan = error
+            planned.append((place, plan))
+        self._left -= time.monotonic() - started
+        return planned
+
+    def _next(self) -> list[int]:
+        places: dict[str, int] = {}
+        length = 0
+        for place in self.waiting:
+            edit = self._edits[place]
+            if edit.uid in places or len(places) >= self._most or length > BATCH_LENGTH:
+                break
+            places[edit.uid] = place
+            length += sum(len(value) for value in edit.body.values() if isinstance(value, str))
+        return list(places.values())
+
+    def write(self, planned: list[_Planned]) -> list[_Planned]:
+        """Carry plans out in one transaction; those that are left for the next one.
+
+        Where a document is not what it was when its plan was made, or the author's rights are
+        not, the plans from there on are dropped, to be made anew.
+        """
+        done: dict[int, Saved | GatewayError] = {}
+        wanted = [plan for _, plan in planned if isinstance(plan, Plan)]
+        if not wanted:
+            self.results |= cast("dict[int, Saved | GatewayError]", dict(planned))
+            return []
+        is_over = is_another = False
+        with self._database.atomic():
+            batch = _Batch(self._database, wanted)
+            started = time.monotonic()
+            for place, plan in planned:
+                result = batch.write(plan) if isinstance(plan, Plan) else plan
+                is_over = result is None
+                if result is not None:
+                    done[place] = result
+                is_another = batch.has_changed_grants and self._author.name is not None
+                if is_over or is_another or time.monotonic() - started > COMMIT_TIME:
+                    break
+            batch.store()
+        self.results |= done
+        self.has_written = self.has_written or bool(done)
+        left = planned[len(done) :]
+        if is_another:
+            # What he may do in the rest of the batch can depend on it.
+            self._author = self._author.again()
+        if is_over or is_another:
+            self.waiting.extendleft(place for place, _ in reversed(left))
+            left = []
+        # Where much has to be planned anew, less is planned ahead.
+        self._most = min(BATCH, max(2 * len(done), 1))
+        return left
+
+    def give_up(self, error: GatewayError) -> None:
+        """Give all that remains the same answer."""
+        for place in range(len(self._edits)):
+            self.results.setdefault(place, error)
+        self.waiting.clear()
+
+
+class _Batch:
+    """Plans that are carried out in one transaction, which has begun."""
+
+    def __init__(self, database: Database, planned: Sequence[Plan]) -> None:
+        self.has_changed_grants = False
+        self._database = database
+        self._known = documents.find(database, [plan.uid for plan in planned])
+        self._tickets = iter(database.tickets(len(planned)))
+        self._written: list[Document] = []
+        self._bereft: list[str] = []
+
+    def write(self, plan: Plan) -> Saved | None:
+        """Carry a plan out; None where its document is not what it was when the plan was made."""
+        database = self._database
+        if self._known.get(plan.uid) != plan.old:
             return None
-        raise
+        ticket = next(self._tickets)
+        document = plan.document(ticket)
+        if plan.grants is not None and syncfunction.store(
+            database, plan.uid, plan.grants, ticket.sequence
+        ):
+            self.has_changed_grants = True
+        attachments.store(database, plan.uid, plan.uploads)
+        if _keep(database, _kept(database, plan, ticket)):
+            self._bereft.append(plan.uid)
+        self._written.append(document)
+        return Saved(plan.uid, plan.new.rev, ticket.cv, plan.current.rev)
+
+    def store(self) -> None:
+        """Store the documents; the last thing to do."""
+        _store(self._database, self._written)
+        if self._bereft:
+            attachments.collect(self._database, self._bereft)
 
 
-def ancestor(
-    database: Database, old: Document | None, tree: RevisionTree, rev: str
-) -> Document | None:
-    """The nearest revision above one whose body is still there."""
-    if old is None:
-        return None
-    for ancestor in tree.history(rev)[1:]:
-        with contextlib.suppress(GatewayError):
-            return documents.revision_of(database, old, ancestor)
-    return None
-
-
-def _placed(
-    database: Database,
-    uid: str,
-    old: Document | None,
-    tree: RevisionTree,
-    new: _Revision,
-    verdict: Verdict,
-    ticket: Ticket,
-    author: Reader,
-) -> _Change:
-    """The document with a revision more: whichever wins is the current one."""
-    leaves = tree.leaves()
-    winner = leaves[0]
-    kept = []
-    current = new
-    if winner != new.rev and old is not None:
-        # The revision ends a branch, or adds to one, beside one that wins.
+def _kept(database: Database, plan: Plan, ticket: Ticket) -> list[tuple[Any, ...]]:
+    """Bodies of revisions that are not the current one, with the time when they were superseded."""
+    kept: list[tuple[Any, ...]] = []
+    if not plan.is_current:
+        new = plan.new
         kept.append(
-            (database.keyspace, uid, new.rev, new.deleted, new.body,
-             json.dumps(verdict.channels, ensure_ascii=False), NEVER, ticket.sequence,
+            (database.keyspace, plan.uid, new.rev, new.deleted, new.body,
+             json.dumps(plan.new_verdict.channels, ensure_ascii=False), NEVER, ticket.sequence,
              new.attachments)
         )  # fmt: skip
-        other = documents.revision_of(database, old, winner)
-        current = replace(
-            new, rev=other.rev, deleted=other.deleted, body=other.body,
-            attachments=other.attachments_text,
-        )  # fmt: skip
-        if winner != old.rev:
-            base = ancestor(database, old, tree, winner)
-            verdict = syncfunction.decide(database, uid, winner, other.members_sent(), base, author)
-    tree.prune(int(database.option("revs_limit")))
+    old = plan.old
     if old is not None:
         now = int(time.time())
-        if len(leaves) > 1:
-            _let_go(database, old, tree, now)
-        if old.rev != winner:
-            kept.append(_kept(database, old, NEVER if tree.is_leaf(old.rev) else now))
-    expires = new.expires if verdict.expiry is None else expiry.parse(verdict.expiry)
-    if current.deleted:
-        # Those who have the document are to be told.
-        expires = None
-    changes_channels = winner == new.rev or old is None or winner != old.rev
-    document = Document(
-        uid, winner, ticket.cv, ticket.sequence, current.deleted, current.body, tree.dumps(),
-        old.channels_text if old and not changes_channels else "{}",
-        old.removals_text if old else "{}", current.attachments, expires,
-        old.past_text if old else "[]",
-    )  # fmt: skip
-    if changes_channels:
-        document = memberships.update(document, old, verdict.channels)
-    saved = Saved(uid, new.rev, ticket.cv, winner)
-    # A new document has nothing to take back.
-    grants = verdict.grants if changes_channels and (old or any(verdict.grants)) else None
-    return _Change(document, saved, grants, tuple(kept))
+        if plan.gone:
+            _let_go(database, old, plan.gone, now)
+        if old.rev != plan.current.rev:
+            superseded = NEVER if plan.tree.is_leaf(old.rev) else now
+            kept.append(
+                (database.keyspace, old.uid, old.rev, old.deleted, old.body,
+                 json.dumps(list(old.channels), ensure_ascii=False), superseded, old.sequence,
+                 old.attachments_text)
+            )  # fmt: skip
+    return kept
 
 
-def _let_go(database: Database, old: Document, tree: RevisionTree, now: int) -> None:
+def _let_go(database: Database, old: Document, gone: Iterable[str], now: int) -> None:
     """Keep the bodies of leaves that are none any more only as long as others."""
-    gone = set(old.tree.leaves()).difference(tree.leaves())
     database.execute(
         "UPDATE cbtools_revisions SET superseded = %s WHERE keyspace = %s AND uid = %s "
         "AND rev IN (SELECT value FROM json_each(%s)) AND superseded = %s",
         [now, database.keyspace, old.uid, json.dumps([*gone]), NEVER],
     )
-
-
-def _kept(database: Database, old: Document, superseded: int) -> tuple[Any, ...]:
-    return (
-        database.keyspace, old.uid, old.rev, old.deleted, old.body,
-        json.dumps(list(old.channels), ensure_ascii=False), superseded, old.sequence,
-        old.attachments_text,
-    )  # fmt: skip
 
 
 def _keep(database: Database, kept: Sequence[tuple[Any, ...]]) -> bool:

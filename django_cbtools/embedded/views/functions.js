@@ -12,6 +12,8 @@
   make: function (world) {
     "use strict";
     var MAX_DEPTH = 100; // of a key
+    var MAX_EMITTED = 1024 * 1024; // characters, by one document, as on Couchbase Server
+    var MAX_ROWS = 20000; // in one run: the next run goes on from there
     var global = globalThis, evaluate = eval, assign = Object.assign;
     var fn = null, uids = [], revs = [], bodies = [], progress = null;
 
@@ -47,6 +49,8 @@
       var keyText = JSON.stringify(key) || "null", valueText = JSON.stringify(value) || "null";
       // What JSON makes of a key counts: toJSON may have made something else of it.
       if (typeof key === "object") checkDepth(JSON.parse(keyText), MAX_DEPTH);
+      progress.emitted += keyText.length + valueText.length;
+      if (progress.emitted > MAX_EMITTED) return;
       progress.rows.push(uids[progress.at], progress.position++, keyText, valueText);
     }
 
@@ -89,26 +93,29 @@
     // fetched even after the run has been stopped: `rows` has four items for each row: uid,
     // position among the document's rows, key and value.
     function map(start) {
-      progress = { at: start, before: 0, position: 0, rows: [], errors: [] };
-      for (var i = start; i < uids.length; i++) {
-        progress.at = i;
-        progress.before = progress.rows.length;
-        progress.position = 0;
+      progress = { at: start, before: 0, position: 0, emitted: 0, rows: [], errors: [] };
+      while (progress.at < uids.length && progress.rows.length < MAX_ROWS * 4) {
+        var i = progress.at;
+        progress.position = progress.emitted = 0;
         try {
           fn(bodies[i], { id: uids[i], rev: { rev: revs[i] }, type: "json" });
+          if (progress.emitted > MAX_EMITTED) {
+            throw new RangeError("it emits more than " + MAX_EMITTED + " characters");
+          }
         } catch (error) {
           progress.rows.length = progress.before;
           progress.errors.push([uids[i], world.describe(error)]);
         }
+        progress.before = progress.rows.length;
+        progress.at++;
       }
-      progress.at = uids.length;
       return made();
     }
 
     // What the last run has made; `end` is the document that it came to. After a run was stopped,
     // that is without what the document emitted that it was at.
     function made() {
-      if (progress.at < uids.length) progress.rows.length = progress.before;
+      progress.rows.length = progress.before;
       return { end: progress.at, rows: progress.rows, errors: progress.errors };
     }
 

@@ -22,9 +22,10 @@ from . import collation
 
 logger = logging.getLogger(__name__)
 
-#: How many documents, and characters of them, are mapped in one go and written in one transaction;
-#: a single document may be longer.
+#: How many documents, and characters of them, are mapped in one go, and how many rows of them are
+#: written in one transaction; a single document may have more.
 BATCH = 2000
+BATCH_ROWS = 20_000
 BATCH_LENGTH = 16 * 1024 * 1024
 #: How many documents' map functions are stopped in one update before it is given up.
 MAX_STOPPED = 5
@@ -239,6 +240,9 @@ def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
                 at += 1
             else:
                 at = made["end"]
+            if at < len(live) and len(mapped.rows) >= 4 * BATCH_ROWS:
+                mapped.count = live[at]
+                break
     return mapped
 
 

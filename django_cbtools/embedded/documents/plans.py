@@ -1,0 +1,191 @@
+"""What a write is going to do to a document, decided before the transaction that does it.
+
+The sync function may take seconds, and a transaction keeps all other writers waiting. So the
+function is asked first, about the document as it was read; the write follows only where the
+document still is what it was then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from django_cbtools import canonical
+
+from ..access import Reader
+from ..database import Database, Ticket
+from ..errors import GatewayError
+from ..principals.grants import Grants
+from . import attachments, bodies, conflicts, documents, expiry, memberships, syncfunction
+from .documents import Document
+from .revtree import RevisionTree
+from .syncfunction import Verdict
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A write that is asked for: a body, and the revision or version it starts from ('': none).
+
+    A replicator's write names the revision itself: ``history`` is its id and those of the
+    revisions that it came from, newest first. ``uploads`` are attachments that came beside the
+    body, by name.
+    """
+
+    uid: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+    rev: str = ""
+    cv: str = ""
+    history: tuple[str, ...] = ()
+    uploads: Mapping[str, attachments.Upload] = field(default_factory=dict)
+
+
+class Saved(NamedTuple):
+    """What a write made; ``cv`` is '' where the revision had been known."""
+
+    uid: str
+    rev: str
+    cv: str
+    #: The document's current revision, which may be another.
+    winner: str
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision's own part of a document."""
+
+    rev: str
+    deleted: bool
+    body: str
+    attachments: str
+    expires: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A new revision of a document that was ``old`` (None: there was none), and the one that is
+    current then, which may be another."""
+
+    uid: str
+    old: Document | None
+    new: Revision
+    current: Revision
+    tree: RevisionTree
+    #: Leaves of the old tree that are none any more, where the document is branched.
+    gone: frozenset[str]
+    #: What the sync function says of the new revision, and of the current one.
+    new_verdict: Verdict
+    verdict: Verdict
+    uploads: Sequence[attachments.Upload]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the new revision is the current one."""
+        return self.current.rev == self.new.rev
+
+    @property
+    def _changes_channels(self) -> bool:
+        return self.is_current or self.old is None or self.current.rev != self.old.rev
+
+    @property
+    def grants(self) -> Grants | None:
+        """What the document opens from now on; None: nothing changes."""
+        # A new document has nothing to take back.
+        if self._changes_channels and (self.old or any(self.verdict.grants)):
+            return self.verdict.grants
+        return None
+
+    def document(self, ticket: Ticket) -> Document:
+        """The document as it is to be stored."""
+        old, current = self.old, self.current
+        expires = self.new.expires
+        if self.verdict.expiry is not None:
+            expires = expiry.parse(self.verdict.expiry)
+        document = Document(
+            self.uid, current.rev, ticket.cv, ticket.sequence, current.deleted, current.body,
+            self.tree.dumps(),
+            old.channels_text if old and not self._changes_channels else "{}",
+            old.removals_text if old else "{}", current.attachments,
+            # Those who have a tombstone are to be told.
+            None if current.deleted else expires,
+            old.past_text if old else "[]",
+        )  # fmt: skip
+        if self._changes_channels:
+            document = memberships.update(document, old, self.verdict.channels)
+        return document
+
+
+def make(database: Database, edit: Edit, old: Document | None, author: Reader) -> Plan | Saved:
+    """Plan an edit of a document as it was read; Saved where its revision is known already.
+
+    Raises the GatewayError with which the edit is refused.
+    """
+    expires = _expires(edit)
+    bodies.check_reserved(edit.body)
+    digested = canonical.digest_body(edit.body)
+    deleted = edit.body.get("_deleted") is True
+    if edit.history:
+        chain = edit.history
+        if old is not None and chain[0] in old.tree:
+            return Saved(edit.uid, chain[0], "", chain[0])
+        conflicts.check_pushed(old, chain, deleted=deleted)
+    else:
+        start = conflicts.start(old, edit.rev, edit.cv, deleted=deleted)
+        chain = (canonical.revision_id(start, digested), *([start] if start else []))
+        if old is not None and chain[0] in old.tree:
+            raise GatewayError(500, "Internal error: Failure adding Rev to RevTree")
+    tree = RevisionTree(dict(old.tree.nodes)) if old else RevisionTree()
+    tree.add(chain, deleted=deleted)
+    rev = chain[0]
+    base = ancestor(database, old, tree, rev)
+    held = attachments.resolve(edit.body.get("_attachments"), edit.uploads, rev, base)
+    bodies.check(edit.body)
+    verdict = syncfunction.decide(database, edit.uid, rev, edit.body, base, author)
+    new = Revision(rev, deleted, bodies.stored(edit.body, digested), held.text, expires)
+    plan = Plan(edit.uid, old, new, new, tree, frozenset(), verdict, verdict, held.uploads)
+    leaves = tree.leaves()
+    if old is not None and leaves[0] != rev:
+        plan = _beside(database, plan, old, leaves[0], author)
+    tree.prune(int(database.option("revs_limit")))
+    if old is not None and len(leaves) > 1:
+        plan = replace(plan, gone=frozenset(old.tree.leaves()).difference(tree.leaves()))
+    return plan
+
+
+def _beside(database: Database, plan: Plan, old: Document, winner: str, author: Reader) -> Plan:
+    """The plan, where the new revision ends a branch, or adds to one, beside one that wins."""
+    other = documents.revision_of(database, old, winner)
+    verdict = plan.new_verdict
+    if winner != old.rev:
+        base = ancestor(database, old, plan.tree, winner)
+        sent = other.members_sent()
+        verdict = syncfunction.decide(database, plan.uid, winner, sent, base, author)
+    current = replace(
+        plan.new, rev=other.rev, deleted=other.deleted, body=other.body,
+        attachments=other.attachments_text,
+    )  # fmt: skip
+    return replace(plan, current=current, verdict=verdict)
+
+
+def _expires(edit: Edit) -> int | None:
+    """When the document ends, as the body says; raises a 400 GatewayError."""
+    try:
+        return expiry.parse(edit.body.get("_exp"))
+    except GatewayError:
+        # As on a real gateway, what a replicator brings is passed over.
+        if edit.history:
+            return None
+        raise
+
+
+def ancestor(
+    database: Database, old: Document | None, tree: RevisionTree, rev: str
+) -> Document | None:
+    """The nearest revision above one whose body is still there."""
+    if old is None:
+        return None
+    for ancestor in tree.history(rev)[1:]:
+        with contextlib.suppress(GatewayError):
+            return documents.revision_of(database, old, ancestor)
+    return None
