@@ -60,24 +60,22 @@ def shown(design: Mapping[str, Any]) -> dict[str, Any]:
 def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
     """Replace a design document; raises a 400 GatewayError where it is malformed."""
     _check(database, name, design)
-    with database.atomic():
-        database.execute(
-            "INSERT INTO cbtools_designs VALUES (%s, %s, %s) "
-            "ON CONFLICT (keyspace, name) DO UPDATE SET body = excluded.body",
-            [database.keyspace, name, canonical.dumps(design)],
-        )
-        _drop_unused(database)
+    database.execute(
+        "INSERT INTO cbtools_designs VALUES (%s, %s, %s) "
+        "ON CONFLICT (keyspace, name) DO UPDATE SET body = excluded.body",
+        [database.keyspace, name, canonical.dumps(design)],
+    )
+    _drop_unused(database)
 
 
 def delete(database: Database, name: str) -> None:
     """Remove a design document with its indexes; raises a 404 GatewayError for none."""
-    with database.atomic():
-        if not database.execute(
-            "DELETE FROM cbtools_designs WHERE keyspace = %s AND name = %s",
-            [database.keyspace, name],
-        ):
-            raise missing()
-        _drop_unused(database)
+    if not database.execute(
+        "DELETE FROM cbtools_designs WHERE keyspace = %s AND name = %s",
+        [database.keyspace, name],
+    ):
+        raise missing()
+    _drop_unused(database)
 
 
 def view(database: Database, design_name: str, view_name: str) -> tuple[Index, str | None]:

@@ -257,14 +257,23 @@ def _log_left_out(name: str, uid: str, why: object) -> None:
 
 
 def drop_unused(database: Database, sources: Iterable[str]) -> None:
-    """Drop the indexes of a keyspace whose functions are not among ``sources``."""
+    """Drop the indexes of a keyspace whose functions are not among ``sources``.
+
+    Their rows go in several transactions; what is left where that is interrupted goes the next
+    time.
+    """
     used = json.dumps([signature(source) for source in sources])
-    condition = "keyspace = %s AND signature NOT IN (SELECT value FROM json_each(%s))"
-    params = [database.keyspace, used]
-    with database.atomic():
-        database.execute(
-            "DELETE FROM cbtools_view_rows WHERE view IN "
-            f"(SELECT id FROM cbtools_views WHERE {condition})",
-            params,
-        )
-        database.execute(f"DELETE FROM cbtools_views WHERE {condition}", params)
+    # Whoever is bringing one of them up to date does not find it any more.
+    rows = database.rows(
+        "UPDATE cbtools_views SET signature = 'dropped ' || id WHERE keyspace = %s "
+        "AND signature NOT IN (SELECT value FROM json_each(%s)) RETURNING id",
+        [database.keyspace, used],
+    )
+    for (view,) in rows:
+        while database.execute(
+            "DELETE FROM cbtools_view_rows WHERE view = %s AND uid IN "
+            "(SELECT uid FROM cbtools_view_rows WHERE view = %s LIMIT %s)",
+            [view, view, BATCH_ROWS],
+        ):
+            pass
+        database.execute("DELETE FROM cbtools_views WHERE id = %s", [view])

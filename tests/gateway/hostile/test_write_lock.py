@@ -227,3 +227,27 @@ def test_purging_many_documents_takes_several_transactions(monkeypatch):
     # `_purge` itself, and expiry, which finds them at the next request.
     assert transactions(lambda: ADMIN.get("/")) == 3
     assert ADMIN.get("/d00001")[0] == 404
+
+
+def test_dropping_an_index_takes_several_transactions(monkeypatch):
+    from django_cbtools.embedded.views import index
+
+    write_documents({f"d{n}": {} for n in range(9)})
+    put_view("function (doc) { for (var i = 0; i < 100; i++) emit(i, null); }")
+    assert len(ids()) == 900
+    monkeypatch.setattr(index, "BATCH_ROWS", 200)
+    with CaptureQueriesContext(connection) as captured:
+        put_view("function (doc) {}")
+    deleted = [
+        query["sql"]
+        for query in captured.captured_queries
+        if query["sql"].startswith("DELETE FROM cbtools_view_rows")
+    ]
+    assert len(deleted) > 3
+    assert not any(query["sql"] == "BEGIN" for query in captured.captured_queries)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM cbtools_view_rows), signature FROM cbtools_views"
+        )
+        assert cursor.fetchall() == []
+    assert ids() == []
