@@ -11,8 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.sqlite3 import base
 
 from django_cbtools.embedded import schema
+from django_cbtools.embedded.turns import Turns
 
-from . import functions
+from . import functions, writers
 from .creation import DatabaseCreation
 from .operations import DatabaseOperations
 
@@ -27,10 +28,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
     display_name = "SQLite with documents"
     ops_class = DatabaseOperations
     creation_class = DatabaseCreation
+    #: Where this connection has its turn to write.
+    _turns: Turns | None = None
+
+    @property
+    def timeout(self) -> float:
+        """How long (seconds) a writer waits for another one."""
+        timeout: float = self.settings_dict["OPTIONS"].get("timeout", TIMEOUT)
+        return timeout
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
-        params.setdefault("timeout", TIMEOUT)
+        params["timeout"] = self.timeout
         # A transaction that begins by reading cannot wait for another writer once it comes to
         # write: SQLite would have to show it two states of the file.
         if "transaction_mode" not in self.settings_dict["OPTIONS"]:
@@ -57,6 +66,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
         ((_, _, self._path), *_) = connection.execute("PRAGMA database_list")
         self._file = _identity(self._path)
         return connection
+
+    def set_autocommit(
+        self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False
+    ) -> None:
+        """As Django's, which begins and ends the outermost transactions here: each has its turn."""
+        self._leave()
+        if force_begin_transaction_with_broken_autocommit and not autocommit:
+            self._turns = writers.enter(self)
+        try:
+            super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
+        except BaseException:
+            self._leave()
+            raise
+
+    def close(self) -> None:
+        super().close()
+        if self.connection is None or self.closed_in_transaction:
+            self._leave()
+
+    def _leave(self) -> None:
+        turns, self._turns = self._turns, None
+        if turns is not None:
+            writers.leave(turns)
 
     def create_cursor(self, name: str | None = None) -> Any:
         connection: Any = self.connection

@@ -1,0 +1,46 @@
+"""The writers of a process, who have their turns, first come, first served, at each SQLite file.
+
+SQLite lets one transaction write at a time. Whoever finds it busy sleeps and tries again, so that
+some wait for very long where there are many. Processes among each other still do.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from django.db import connections
+
+from django_cbtools.embedded.turns import Turns
+
+if TYPE_CHECKING:
+    from .base import DatabaseWrapper
+
+_files: dict[str, Turns] = {}
+_real_path = lru_cache(maxsize=64)(os.path.realpath)
+
+
+def enter(connection: DatabaseWrapper) -> Turns | None:
+    """Wait for a turn to write, for as long as SQLite would; None: write without one.
+
+    A thread that is inside another transaction does not wait, for whoever has the turn may be
+    waiting for that transaction; nor does one for a file that is its own.
+    """
+    if connection.is_in_memory_db() or any(
+        other.in_atomic_block for other in connections.all(initialized_only=True)
+    ):
+        return None
+    path = _real_path(str(connection.settings_dict["NAME"]))
+    turns = _files.setdefault(path, Turns())
+    return turns if turns.enter(timeout=connection.timeout) else None
+
+
+def leave(turns: Turns) -> None:
+    # Those of a parent process are no concern of a child, and their locks may be locked for ever.
+    if any(known is turns for known in _files.values()):
+        turns.leave()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_files.clear)
