@@ -44,7 +44,6 @@ def test_document_and_meta(db):
 
 def test_globals_of_couchbase(db):
     source = """function (doc, meta) {
-      log("seen", doc);
       emit("sum", [sum([]), sum([1, 2.5, -1])]);
       emit("dateToArray", [dateToArray("2014-01-09T08:07:06.5Z"), dateToArray(0),
                            dateToArray("2014-01-09T08:07:06-05:00"), dateToArray("no date")]);
@@ -56,6 +55,45 @@ def test_globals_of_couchbase(db):
             [2014, 1, 9, 8, 7, 6], [1970, 1, 1, 0, 0, 0], [2014, 1, 9, 13, 7, 6], None,
         ],
         "decodeBase64": [[67, 111, 117, 99, 104], [255, 239], [65, 66, 67]],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["dateToArray()", "dateToArray(undefined)", "dateToArray(null)", "decodeBase64('NQ=')",
+     "decodeBase64({})", "decodeBase64()", "decodeBase64(null)", "log('x')", "sum()", "sum(null)",
+     "console.log(1)", "setTimeout(emit, 1)", "reduce", "meta.xattrs.x"],
+)  # fmt: skip
+def test_what_fails_on_couchbase_fails(db, caplog, expression):
+    """And the document is left out."""
+    assert mapped(f"function (doc, meta) {{ emit(1, {expression}); }}") == []
+    assert "document 'a', which is left out" in caplog.text
+
+
+ODD = [
+    ("sum('12')", "012"), ("sum({})", 0), ("sum(1)", 0), ("sum(['a', 1])", "0a1"),
+    ("sum([[1], null])", "01null"), ("sum({length: 1, 0: 2})", 2),
+    ("dateToArray(false)", [1970, 1, 1, 0, 0, 0]),
+    ("dateToArray('')", None), ("dateToArray({})", None),
+    ("dateToArray(new Date(0))", [1970, 1, 1, 0, 0, 0]),
+    ("dateToArray(['2014'])", [2014, 1, 1, 0, 0, 0]), ("decodeBase64('')", []),
+    ("decodeBase64('====')", [255, 255, 255]), ("decodeBase64('N===')", []),
+    ("decodeBase64('AA==AAAA')", [255, 255, 255]), ("decodeBase64('Nä==')", [255]),
+    ("decodeBase64('N Q=')", [255, 244]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "value"), ODD)
+def test_odd_values_are_what_couchbase_makes_of_them(db, expression, value):
+    assert mapped(f"function (doc, meta) {{ emit(1, {expression}); }}") == [(1, value)]
+
+
+def test_meta_says_when_a_document_ends(db):
+    write({"a": {"_exp": 4_000_000_000}, "b": {}, "c": {"_exp": "2090-01-01T00:00:00Z"}})
+    put_view("function (doc, meta) { emit([meta.expiration, meta.flags, meta.type], null); }")
+    assert {row.id: row.key for row in rows()} == {
+        "a": [4_000_000_000, 1 << 25, "json"], "b": [0, 1 << 25, "json"],
+        "c": [3_786_912_000, 1 << 25, "json"],
     }  # fmt: skip
 
 
@@ -75,7 +113,7 @@ def test_a_function_cannot_take_a_global_away_from_others(db):
         "d",
         bad="function (doc, meta) { sum = 0; log = 0; emit = null; JSON.x = 1; }",
         good=(
-            "function (doc, meta) { log(1); emit(sum(doc.n), 3); }",
+            "function (doc, meta) { emit(sum(doc.n), 3); }",
             "function (keys, values) { return sum(values); }",
         ),
     )

@@ -15,34 +15,50 @@
     var MAX_EMITTED = 1024 * 1024; // characters, by one document, as on Couchbase Server
     var MAX_ROWS = 20000; // in one run: the next run goes on from there
     var global = globalThis, evaluate = eval, assign = Object.assign;
-    var fn = null, uids = [], revs = [], bodies = [], progress = null;
+    var JSON_FLAGS = 0x2000000; // what a gateway marks its documents with in Couchbase Server
+    var fn = null, uids = [], revs = [], expirations = [], bodies = [], progress = null;
 
     // -------------------------------------------------- what functions are given
 
+    var DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    // They do what Couchbase Server's do, at odd values too, and fail where those fail.
     var helpers = {
       sum: function (values) {
-        return values.reduce(function (total, value) { return total + value; }, 0);
+        var total = 0;
+        for (var i = 0; i < values.length; i++) total += values[i];
+        return total;
       },
-      dateToArray: function (date) {
-        date = new Date(date);
-        return isNaN(date) ? null : [
+      dateToArray: function (value) {
+        var date = value.getUTCDate ? value : new Date(value);
+        if (!isFinite(date.valueOf())) return null;
+        return [
           date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(),
           date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()
         ];
       },
       decodeBase64: function (text) {
-        var alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        var bits = 0, count = 0, bytes = [];
-        for (var i = 0; i < text.length; i++) {
-          var digit = alphabet.indexOf(text[i]);
-          if (digit < 0) continue;
-          bits = (bits << 6) | digit;
-          count += 6;
-          if (count >= 8) bytes.push((bits >> (count -= 8)) & 255);
+        if (typeof text !== "string") throw new TypeError("decodeBase64 wants a string");
+        if (text.length % 4) throw new TypeError("the length of base64 is a multiple of 4");
+        var first = text.indexOf("="), padding = first > 0 ? text.length - first : 0;
+        var end = padding ? text.length - 4 : text.length, bytes = [];
+        // What is no digit is -1, all bits of which are set.
+        function bits(at) {
+          return DIGITS.indexOf(text[at]) << 18 | DIGITS.indexOf(text[at + 1]) << 12 |
+            DIGITS.indexOf(text[at + 2]) << 6 | DIGITS.indexOf(text[at + 3]);
+        }
+        for (var at = 0; at < end; at += 4) {
+          var four = bits(at);
+          bytes.push(four >> 16 & 255, four >> 8 & 255, four & 255);
+        }
+        if (padding === 1 || padding === 2) {
+          var high = DIGITS.indexOf(text[at]) << 12 | DIGITS.indexOf(text[at + 1]) << 6;
+          if (padding === 1) high |= DIGITS.indexOf(text[at + 2]);
+          bytes.push(high >> 10 & 255);
+          if (padding === 1) bytes.push(high >> 2 & 255);
         }
         return bytes;
-      },
-      log: function () {}
+      }
     };
 
     function emit(key, value) {
@@ -81,11 +97,12 @@
       }
     }
 
-    // Documents to map: their uids, revisions and bodies.
+    // Documents to map: their uids, revisions, ends (seconds since 1970, 0: none) and bodies.
     function load(batch) {
       uids = batch[0];
       revs = batch[1];
-      bodies = batch[2];
+      expirations = batch[2];
+      bodies = batch[3];
       progress = null;
     }
 
@@ -98,7 +115,10 @@
         var i = progress.at;
         progress.position = progress.emitted = 0;
         try {
-          fn(bodies[i], { id: uids[i], rev: { rev: revs[i] }, type: "json" });
+          fn(bodies[i], {
+            id: uids[i], rev: { rev: revs[i] }, expiration: expirations[i], flags: JSON_FLAGS,
+            type: "json"
+          });
           if (progress.emitted > MAX_EMITTED) {
             throw new RangeError("it emits more than " + MAX_EMITTED + " characters");
           }

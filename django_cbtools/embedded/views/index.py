@@ -142,24 +142,25 @@ class Index:
         rows, length = [], 0
         with self.database.connection.cursor() as cursor:
             cursor.execute(
-                "SELECT sequence, uid, rev, deleted, body FROM cbtools_documents "
+                "SELECT sequence, uid, rev, deleted, expires, body FROM cbtools_documents "
                 "WHERE keyspace = %s AND sequence > %s ORDER BY sequence LIMIT %s",
                 [self.database.keyspace, done, size],
             )
             for row in cursor:
                 rows.append(row)
-                length += len(row[4])
+                length += len(row[5])
                 if length > BATCH_LENGTH:
                     break
         live = [place for place, row in enumerate(rows) if not row[3]]
         uids = json.dumps([rows[place][1] for place in live])
         revs = json.dumps([rows[place][2] for place in live])
-        bodies = ",".join([rows[place][4] for place in live])
+        ends = json.dumps([rows[place][4] or 0 for place in live])
+        bodies = ",".join([rows[place][5] for place in live])
         return _Batch(
             [row[0] for row in rows],
             [row[1] for row in rows],
             live,
-            f"[{uids},{revs},[{bodies}]]",
+            f"[{uids},{revs},{ends},[{bodies}]]",
         )
 
     def _write(

@@ -293,7 +293,7 @@ def test_random_programs_leave_no_mark():
                 # A program may have left what cannot be taken away, or does not end.
                 while programs and world.call("begin", True):
                     batch, programs = programs[:50], programs[50:]
-                    world.call("load", [batch, batch, [{"program": text} for text in batch]])
+                    world.call("load", [batch, batch, batch, [{"program": text} for text in batch]])
                     try:
                         world.call("map", 0, time_limit=javascript.TIME_LIMIT)
                     except javascript.JavaScriptTimeout:
@@ -302,7 +302,7 @@ def test_random_programs_leave_no_mark():
                         break
                     for place in (world, other):
                         place.call("begin", True)
-                        place.call("load", [["look"], ["1-a"], [{}]])
+                        place.call("load", [["look"], ["1-a"], [0], [{}]])
                         made = place.call("map", 0)
                         assert made["errors"] == []
                         found = json.loads(made["rows"][2])
