@@ -162,6 +162,7 @@ CREATE TABLE IF NOT EXISTS cbtools_users (
     sequence INTEGER NOT NULL,
     stamp TEXT NOT NULL,
     collections TEXT NOT NULL DEFAULT '{}',
+    role_history TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (database, name)
 ) WITHOUT ROWID;
 
@@ -172,6 +173,7 @@ CREATE TABLE IF NOT EXISTS cbtools_roles (
     collections TEXT NOT NULL DEFAULT '{}',
     sequence INTEGER NOT NULL,
     deleted INTEGER NOT NULL DEFAULT 0,
+    channel_history TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (database, name)
 ) WITHOUT ROWID;
 

@@ -76,6 +76,8 @@ def read(call: Call) -> Options:
             all_leaves=asked.get("style") == "all_docs" and not by_version,
             by_version=by_version,
             include_docs=asked.get("include_docs") is True,
+            # A real gateway passes it over where it is posted.
+            revocations=call.method == "GET" and call.flag("revocations"),
         ),
     )
 

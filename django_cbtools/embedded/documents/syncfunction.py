@@ -18,7 +18,7 @@ from ..access import STAR, Reader, check_channel
 from ..database import DEFAULT, Database
 from ..errors import GatewayError, bad_request, forbidden
 from ..options import DEFAULT_SYNC
-from ..principals import grants, users
+from ..principals import grants, roles, users
 from ..principals.grants import ROLE_PREFIX, Grants
 from ..principals.principals import is_name
 from . import expiry
@@ -92,7 +92,9 @@ def decide(
 def store(database: Database, uid: str, opened: Grants, sequence: int) -> bool:
     """Keep what a document opens, in place of what it did; whether that changes anything."""
     change = grants.store(database, uid, opened, sequence)
-    users.remember(database, change)
+    if change.closed:
+        users.remember(database, change, sequence)
+        roles.remember(database, change, sequence)
     return any(change)
 
 

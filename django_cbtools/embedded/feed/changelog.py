@@ -14,7 +14,7 @@ from ..documents.documents import Removal
 from .sequences import LAST, SequenceId
 
 # A tree of revisions is written as a list of strings where it has one branch.
-_COLUMNS = (
+COLUMNS = (
     "document.uid, document.rev, document.cv, document.deleted, "
     "instr(substr(document.history, 2), '[') > 0, document.removals, document.sequence"
 )
@@ -36,6 +36,7 @@ class Change(NamedTuple):
     branched: bool
     removed: tuple[str, ...] = ()
     trigger: int = 0
+    revoked: bool = False
 
 
 def read(
@@ -78,10 +79,17 @@ def follow(
         if "\0" not in name
         for part in _ranges(name, start, begins[name], upto, live=live)
     ]
-    for part, row in channelindex.merge(database, BY_SEQUENCE, ranges, _COLUMNS, limit):
-        change = _change(row, part.trigger, begins)
-        if change is not None:
-            yield change
+    for part, row in channelindex.merge(database, BY_SEQUENCE, ranges, COLUMNS, limit):
+        if part.trigger:
+            # What was there before comes as it is, without what it has left since.
+            sequence, uid, rev, cv, deleted, branched, *_ = row
+            yield Change(
+                sequence, uid, rev, cv, bool(deleted), bool(branched), (), part.trigger
+            )  # fmt: skip
+            continue
+        found = change(row, begins)
+        if found is not None:
+            yield found
 
 
 def _ranges(name: str, start: SequenceId, begin: int, upto: int, *, live: bool) -> Iterator[Range]:
@@ -91,25 +99,22 @@ def _ranges(name: str, start: SequenceId, begin: int, upto: int, *, live: bool) 
         if name == STAR:
             yield Range(name, live or None, begin, upto)
         else:
-            yield from (
-                Range(name, is_live, begin, upto)
-                for is_live in ((True,) if live else (True, False))
-            )
+            yield Range(name, True, begin, upto)
+            if not live:
+                yield Range(name, False, begin, upto)
 
 
-def _change(row: Sequence[Any], trigger: int, begins: Mapping[str, int]) -> Change | None:
-    """What a row of the index says; None where the document has been written to meanwhile."""
+def change(row: Sequence[Any], begins: Mapping[str, int]) -> Change | None:
+    """What a row of COLUMNS says to a reader who has channels since ``begins`` says; None where
+    the document has been written to meanwhile."""
     sequence, uid, rev, cv, deleted, branched, removals, current = row
-    left = {}
-    if removals != "{}" and not trigger:
-        left = {
-            name: removal
-            for name, removal in ((name, Removal(*it)) for name, it in json.loads(removals).items())
-            if removal.end == sequence
-        }
-    if sequence != current and not trigger:
+    left: dict[str, Removal] = {}
+    if removals != "{}":
+        found = ((name, Removal(*it)) for name, it in json.loads(removals).items())
+        left = {name: removal for name, removal in found if removal.end == sequence}
+    if sequence != current:
         if not left:
             return None
         _, _, rev, cv, deleted = next(iter(left.values()))
     removed = tuple(name for name in left if name != STAR and begins.get(name, sequence) < sequence)
-    return Change(sequence, uid, rev, cv, bool(deleted), bool(branched), removed, trigger)
+    return Change(sequence, uid, rev, cv, bool(deleted), bool(branched), removed)

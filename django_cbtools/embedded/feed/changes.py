@@ -22,7 +22,7 @@ from ..documents import documents
 from ..documents.documents import Document
 from ..errors import GatewayError
 from ..principals import users
-from . import changelog
+from . import changelog, revocations
 from .sequences import START, SequenceId
 
 #: How many documents are read at once to be shown with their changes.
@@ -34,7 +34,8 @@ class Wish:
     """What a client wants to see of a feed.
 
     ``channels`` (STAR: all) are those that he asks for; ``all_leaves``: of documents in conflict,
-    all revisions that no other follows; ``by_version``: versions instead of revisions.
+    all revisions that no other follows; ``by_version``: versions instead of revisions;
+    ``revocations``: what is in channels that have been closed to him.
     """
 
     since: SequenceId = START
@@ -45,6 +46,7 @@ class Wish:
     all_leaves: bool = False
     by_version: bool = False
     include_docs: bool = False
+    revocations: bool = False
 
 
 class Entry(NamedTuple):
@@ -59,6 +61,7 @@ class Entry(NamedTuple):
     branched: bool = False
     leaves: Sequence[str] = ()
     document: str = ""
+    revoked: bool = False
 
     def text(self, *, by_version: bool) -> str:
         """The line as JSON."""
@@ -70,8 +73,16 @@ class Entry(NamedTuple):
             ',"deleted":true' if self.deleted else "",
             f',"removed":{dumps(sorted(self.removed))}' if self.removed else "",
             f',"doc":{self.document}' if self.document else "",
-            ',"changes":[', ",".join(revs), "]}",
+            ',"changes":[', ",".join(revs), "]",
+            ',"revoked":true}' if self.revoked else "}",
         ))  # fmt: skip
+
+
+def _entry(change: changelog.Change) -> Entry:
+    return Entry(
+        SequenceId(change.sequence, change.trigger), change.uid, change.rev, change.cv,
+        change.deleted, change.removed, change.branched, revoked=change.revoked,
+    )  # fmt: skip
 
 
 class Feed:
@@ -136,10 +147,14 @@ class Feed:
         found = self._of_channels(
             {name: self._start(added, name in new) for name, added in channels.items()}, upto
         )
-        if not self._since.before(reader.sequence) or reader.sequence > upto:
-            return found
-        himself = Entry(SequenceId(reader.sequence), f"_user/{reader.name or users.GUEST}")
-        return heapq.merge(found, [himself], key=lambda entry: entry.seq.order)
+        feeds: list[Iterable[Entry]] = [found]
+        if self._since.before(reader.sequence) and reader.sequence <= upto:
+            name = reader.name or users.GUEST
+            feeds.append([Entry(SequenceId(reader.sequence), f"_user/{name}")])
+        if self.wish.revocations and not self.wish.active_only:
+            revoked = revocations.read(self.database, reader, self._since, upto)
+            feeds.append(map(_entry, revoked))
+        return heapq.merge(*feeds, key=lambda entry: entry.seq.order)
 
     def _start(self, added: int, is_new: bool) -> SequenceId:
         """Where to begin with a channel that has been open since a sequence."""
@@ -158,11 +173,7 @@ class Feed:
         changes = changelog.follow(
             self.database, starts, upto, limit=self.remaining, live=wish.active_only
         )
-        for change in changes:
-            yield Entry(
-                SequenceId(change.sequence, change.trigger), change.uid, change.rev, change.cv,
-                change.deleted, change.removed, change.branched,
-            )  # fmt: skip
+        return map(_entry, changes)
 
     def _changes_of(self, reader: Reader, uids: Sequence[str]) -> Iterator[Entry]:
         """The changes of some documents, in whichever order and as often as they are named."""

@@ -27,10 +27,19 @@ class Grants(NamedTuple):
 
 class Change(NamedTuple):
     """What a document opens that it did not before, and the other way round: users or roles,
-    whether a channel or a role is opened to them, and its name."""
+    whether a channel or a role is opened to them, and its name. What is closed comes with the
+    sequence since when it was open."""
 
     opened: set[tuple[str, str, str]]
-    closed: set[tuple[str, str, str]]
+    closed: Mapping[tuple[str, str, str], int]
+
+    def taken(self, kind: str) -> dict[str, dict[str, int]]:
+        """What is closed of a kind, by user or role."""
+        taken: dict[str, dict[str, int]] = {}
+        for (principal, of, name), since in sorted(self.closed.items()):
+            if of == kind:
+                taken.setdefault(principal, {})[name] = since
+        return taken
 
 
 @dataclass(frozen=True)
@@ -81,10 +90,13 @@ def store(database: Database, uid: str, grants: Grants, sequence: int) -> Change
         for name in names
     }
     rows = database.rows(
-        "SELECT principal, kind, name FROM cbtools_grants WHERE keyspace = %s AND uid = %s",
+        "SELECT principal, kind, name, sequence FROM cbtools_grants "
+        "WHERE keyspace = %s AND uid = %s",
         [database.keyspace, uid],
     )
-    change = Change(wanted.difference(rows), set(rows) - wanted)
+    known = {(principal, kind, name): since for principal, kind, name, since in rows}
+    closed = {row: since for row, since in known.items() if row not in wanted}
+    change = Change(wanted - known.keys(), closed)
     if change.closed:
         database.execute_many(
             "DELETE FROM cbtools_grants WHERE database = %s AND principal = %s AND kind = %s "

@@ -7,13 +7,17 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import gojson
 from ..access import PUBLIC, Since, check_channel, earliest
 from ..database import DEFAULT, Collection, Database
 from ..errors import GatewayError, bad_request, missing
+from . import history
 from .grants import Granted
+from .history import History
+
+Self = TypeVar("Self", bound="Principal")
 
 #: The collection whose channels are members of a user's or role's configuration themselves.
 DEFAULT_COLLECTION = Collection(DEFAULT, DEFAULT)
@@ -40,12 +44,14 @@ Config = Mapping[str, Any]
 class Principal:
     """A user or a role: the channels that an administrator has opened to it, by collection.
 
-    ``sequence`` is when it was changed last, 0 where it is not stored.
+    ``sequence`` is when it was changed last, 0 where it is not stored. ``history`` are channels
+    that have been open to it before.
     """
 
     name: str
     admin_channels: Mapping[Collection, Since] = field(default_factory=dict)
     sequence: int = 0
+    history: Mapping[Collection, History] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -61,6 +67,15 @@ class Principal:
         return earliest(
             {PUBLIC: 1}, self.admin_channels.get(place, {}), granted.channels.get(keyspace, {})
         )
+
+    def losing(self: Self, database: Database, place: Collection, gone: Since, end: int) -> Self:
+        """The same with channels in its history that it has lost; ``gone`` says since when it had
+        them."""
+        if not gone:
+            return self
+        window = int(database.option("client_partition_window_secs"))
+        past = history.ended(self.history.get(place, {}), gone, end, window)
+        return dataclasses.replace(self, history={**self.history, place: past})
 
     def shown(self, channels: Mapping[Collection, Iterable[str]]) -> dict[str, Any]:
         """The channels as the admin API shows them, by ``channels`` all that are open to it;
@@ -136,6 +151,25 @@ def dump_channels(channels: Mapping[Collection, Since]) -> tuple[str, str]:
     """The other way round."""
     others = {".".join(place): names for place, names in channels.items()}
     return json.dumps(others.pop(".".join(DEFAULT_COLLECTION), {})), json.dumps(others)
+
+
+def lost(before: Since, after: Since) -> dict[str, int]:
+    """What was there and is no more, and since when it was."""
+    return {name: since for name, since in before.items() if name not in after}
+
+
+def load_history(text: str) -> dict[Collection, History]:
+    """Past channels, by collection, as they are stored."""
+    stored = json.loads(text)
+    if isinstance(stored, list):
+        # The first version knew the default collection only.
+        stored = {".".join(DEFAULT_COLLECTION): stored}
+    return {Collection(*place.split(".")): history.load(it) for place, it in stored.items()}
+
+
+def dump_history(histories: Mapping[Collection, History]) -> str:
+    """The other way round."""
+    return json.dumps({".".join(place): history.dump(it) for place, it in histories.items()})
 
 
 # ------------------------------------------------------------- configurations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,10 +10,10 @@ from ..access import Since, earliest
 from ..database import Collection, Database
 from ..errors import bad_request, conflict, missing
 from . import grants, principals
-from .grants import Granted
-from .principals import Config, Principal
+from .grants import Change, Granted
+from .principals import DEFAULT_COLLECTION, Config, Principal
 
-_COLUMNS = "name, admin_channels, collections, sequence, deleted"
+_COLUMNS = "name, admin_channels, collections, sequence, channel_history, deleted"
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,14 @@ def _select(database: Database, condition: str, params: list[Any]) -> list[Role]
         [database.name, *params],
     )
     return [
-        Role(name, principals.load_channels(channels, others), sequence, bool(deleted))
-        for name, channels, others, sequence, deleted in rows
+        Role(
+            name,
+            principals.load_channels(channels, others),
+            sequence,
+            principals.load_history(past),
+            bool(deleted),
+        )
+        for name, channels, others, sequence, past, deleted in rows
     ]
 
 
@@ -51,6 +57,18 @@ def _find(database: Database, name: str) -> Role | None:
     return found[0] if found else None
 
 
+def _made(database: Database, name: str) -> Role:
+    """A new role, with the history of a deleted one of the same name."""
+    found = _select(database, "name = %s", [name])
+    return Role(name, history=found[0].history) if found else Role(name)
+
+
+def having(database: Database, names: Iterable[str]) -> list[Role]:
+    """The roles of some names, deleted ones among them."""
+    wanted = sorted(names)
+    return _select(database, f"name IN ({', '.join(['%s'] * len(wanted))})", wanted)
+
+
 def names(database: Database, *, deleted: bool) -> list[str]:
     """The names of all roles, those of deleted ones too if they are wanted."""
     return [role.name for role in _select(database, "deleted <= %s", [deleted])]
@@ -63,8 +81,7 @@ def channels(database: Database, held: Since, place: Collection | None = None) -
     """
     if not held:
         return {}
-    marks = ", ".join(["%s"] * len(held))
-    found = _select(database, f"deleted = 0 AND name IN ({marks})", list(held))
+    found = [role for role in having(database, held) if not role.deleted]
     granted = _granted(database, found)
     return {role.name: role.channels(database, granted[role.key], place) for role in found}
 
@@ -100,7 +117,7 @@ def create(database: Database, config: Config) -> None:
     with database.atomic():
         if _find(database, name) is not None:
             raise conflict("Already exists")
-        _write(database, Role(name), config)
+        _write(database, _made(database, name), config)
 
 
 def put(database: Database, name: str, config: Config) -> bool:
@@ -109,24 +126,37 @@ def put(database: Database, name: str, config: Config) -> bool:
     principals.check_name(name)
     with database.atomic():
         role = _find(database, name)
-        _write(database, role or Role(name), config)
+        _write(database, role or _made(database, name), config)
     return role is None
 
 
 def _write(database: Database, role: Role, config: Config) -> None:
+    granted = grants.of(database, [role.key])[role.key]
     given = config.get("all_channels")
-    if given:
-        granted = grants.of(database, [role.key])[role.key]
-        if set(given) != role.channels(database, granted, principals.DEFAULT_COLLECTION).keys():
-            raise bad_request("all_channels is read-only")
+    if given and set(given) != role.channels(database, granted, DEFAULT_COLLECTION).keys():
+        raise bad_request("all_channels is read-only")
     reopened = role.reopened(database, config)
     if role.sequence and not reopened:
         return
     sequence = database.tickets(1)[0].sequence
-    _store(
-        database,
-        replace(role, admin_channels=role.opened(reopened, sequence), sequence=sequence),
-    )
+    after = replace(role, admin_channels=role.opened(reopened, sequence), sequence=sequence)
+    for place in reopened:
+        before = role.channels(database, granted, place)
+        gone = principals.lost(before, after.channels(database, granted, place))
+        after = after.losing(database, place, gone, sequence)
+    _store(database, after)
+
+
+def remember(database: Database, change: Change, sequence: int) -> None:
+    """Remember the channels of the database's collection that a change of what documents open
+    closes to roles."""
+    for key, channels in change.taken(grants.CHANNEL).items():
+        role = _find(database, key.removeprefix(grants.ROLE_PREFIX))
+        if key.startswith(grants.ROLE_PREFIX) and role is not None:
+            granted = grants.of(database, [key])[key]
+            gone = principals.lost(channels, role.channels(database, granted))
+            if gone:
+                _store(database, role.losing(database, database.collection, gone, sequence))
 
 
 def delete(database: Database, name: str, *, purge: bool) -> None:
@@ -141,15 +171,19 @@ def delete(database: Database, name: str, *, purge: bool) -> None:
                 [database.name, name],
             )
         else:
+            granted = _granted(database, [role])[role.key]
+            for place in database.collections():
+                gone = role.channels(database, granted, place)
+                role = role.losing(database, place, gone, sequence)
             _store(database, replace(role, deleted=True, sequence=sequence))
 
 
 def _store(database: Database, role: Role) -> None:
     database.execute(
         "INSERT OR REPLACE INTO cbtools_roles (database, name, admin_channels, collections, "
-        "sequence, deleted) VALUES (%s, %s, %s, %s, %s, %s)",
+        "sequence, channel_history, deleted) VALUES (%s, %s, %s, %s, %s, %s, %s)",
         [
             database.name, role.name, *principals.dump_channels(role.admin_channels),
-            role.sequence, role.deleted,
+            role.sequence, principals.dump_history(role.history), role.deleted,
         ],
     )  # fmt: skip

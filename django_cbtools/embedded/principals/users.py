@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,19 +15,22 @@ from ..database import Collection, Database
 from ..errors import GatewayError, bad_request, conflict, missing
 from . import grants, passwords, principals, roles
 from .grants import Change
+from .history import History, ended
+from .history import dump as dump_past
+from .history import load as load_past
 from .principals import DEFAULT_COLLECTION, Config, Principal
 
 GUEST = "GUEST"
 _EMAIL = re.compile("[^@]+@[^@]+", re.DOTALL)
 _COLUMNS = (
     "name, password, email, disabled, admin_channels, collections, channel_history, admin_roles, "
-    "sequence, stamp"
+    "sequence, stamp, role_history"
 )
 
 
 @dataclass(frozen=True)
 class User(Principal):
-    """A user; ``history`` are channels that have been open to him before.
+    """A user; ``past_roles`` are those that he has had before.
 
     ``stamp`` is in his sessions: they end when it changes, as it does with the password.
     """
@@ -36,8 +39,8 @@ class User(Principal):
     email: str = ""
     disabled: bool = False
     admin_roles: Since = field(default_factory=dict)
-    history: Mapping[Collection, tuple[str, ...]] = field(default_factory=dict)
     stamp: str = ""
+    past_roles: History = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -117,17 +120,16 @@ def _select(database: Database, condition: str, params: list[Any]) -> list[User]
 
 def _loaded(
     name: str, password: str, email: str, disabled: int, channels: str, others: str, history: str,
-    admin_roles: str, sequence: int, stamp: str,
+    admin_roles: str, sequence: int, stamp: str, past_roles: str,
 ) -> User:  # fmt: skip
-    places, held = json.loads(history), json.loads(admin_roles)
-    if isinstance(places, list):
-        # As the first version wrote them: channels of the default collection, and roles without
-        # the sequence since when.
-        places, held = {".".join(DEFAULT_COLLECTION): places}, dict.fromkeys(held, 1)
+    held = json.loads(admin_roles)
+    if isinstance(held, list):
+        # The first version did not know since when.
+        held = dict.fromkeys(held, 1)
     return User(
-        name, principals.load_channels(channels, others), sequence, password, email,
-        bool(disabled), held,
-        {Collection(*place.split(".")): tuple(names) for place, names in places.items()}, stamp,
+        name, principals.load_channels(channels, others), sequence,
+        principals.load_history(history), password, email, bool(disabled), held, stamp,
+        load_past(json.loads(past_roles)),
     )  # fmt: skip
 
 
@@ -201,17 +203,29 @@ def delete(database: Database, name: str) -> None:
         )
 
 
-def remember(database: Database, change: Change) -> None:
-    """Remember the channels of the database's collection that are closed to users by a change."""
-    closed = [row for row in change.closed if row[1] == grants.CHANNEL]
-    for key in sorted({principal for principal, _, _ in closed}):
+def remember(database: Database, change: Change, sequence: int) -> None:
+    """Remember what a change of what documents open closes to users: channels of the database's
+    collection, and roles."""
+    channels, held = change.taken(grants.CHANNEL), change.taken(grants.ROLE)
+    for key in sorted(channels.keys() | held.keys()):
         user = find(database, key or GUEST)
-        if user is not None and user.sequence:
-            granted = grants.of(database, [key])[key]
-            gone = {name for principal, _, name in closed if principal == key}
-            gone -= user.channels(database, granted).keys()
-            if gone:
-                _store(database, _remembering(user, database.collection, gone))
+        if user is None or not user.sequence:
+            continue
+        granted = grants.of(database, [key])[key]
+        now = user.channels(database, granted)
+        gone = principals.lost(channels.get(key, {}), now)
+        after = user.losing(database, database.collection, gone, sequence)
+        now = earliest(user.admin_roles, granted.roles)
+        after = _losing_roles(database, after, principals.lost(held.get(key, {}), now), sequence)
+        if after != user:
+            _store(database, after)
+
+
+def _losing_roles(database: Database, user: User, gone: Since, end: int) -> User:
+    if not gone:
+        return user
+    window = int(database.option("client_partition_window_secs"))
+    return replace(user, past_roles=ended(user.past_roles, gone, end, window))
 
 
 def compact(
@@ -223,14 +237,14 @@ def compact(
     """
     with database.atomic():
         user = get(database, name)
-        known = {place: user.history.get(place, ()) for place in wanted}
+        known = {place: user.history.get(place, {}) for place in wanted}
         gone = {
             place: [channel for channel in channels if channel in known[place]]
             for place, channels in wanted.items()
         }
         history = {
-            place: tuple(channel for channel in channels if channel not in gone.get(place, []))
-            for place, channels in user.history.items()
+            place: {name: past for name, past in pasts.items() if name not in gone.get(place, [])}
+            for place, pasts in user.history.items()
         }
         # GUEST may not be stored at all.
         if any(gone.values()):
@@ -268,9 +282,10 @@ def _write(database: Database, user: User, config: Config) -> None:
     after = replace(user, sequence=sequence, **changes)
     for place in reopened:
         before = user.channels(database, granted, place)
-        gone = before.keys() - after.channels(database, granted, place).keys()
-        after = _remembering(after, place, gone)
-    _store(database, after)
+        gone = principals.lost(before, after.channels(database, granted, place))
+        after = after.losing(database, place, gone, sequence)
+    gone = principals.lost(held, earliest(after.admin_roles, granted.roles))
+    _store(database, _losing_roles(database, after, gone, sequence))
 
 
 def _credentials(database: Database, user: User, config: Config, is_new: bool) -> dict[str, Any]:
@@ -294,20 +309,15 @@ def _credentials(database: Database, user: User, config: Config, is_new: bool) -
     return changes
 
 
-def _remembering(user: User, place: Collection, gone: Iterable[str]) -> User:
-    channels = tuple(dict.fromkeys((*user.history.get(place, ()), *sorted(gone))))
-    return replace(user, history={**user.history, place: channels}) if channels else user
-
-
 def _store(database: Database, user: User) -> None:
-    history = {".".join(place): channels for place, channels in user.history.items()}
     database.execute(
         "INSERT OR REPLACE INTO cbtools_users (database, name, password, email, disabled, "
-        "admin_channels, collections, channel_history, admin_roles, sequence, stamp) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "admin_channels, collections, channel_history, admin_roles, sequence, stamp, role_history) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             database.name, user.name, user.password, user.email, user.disabled,
-            *principals.dump_channels(user.admin_channels), json.dumps(history),
-            json.dumps(user.admin_roles), user.sequence, user.stamp,
+            *principals.dump_channels(user.admin_channels),
+            principals.dump_history(user.history), json.dumps(user.admin_roles), user.sequence,
+            user.stamp, json.dumps(dump_past(user.past_roles)),
         ],
     )  # fmt: skip

@@ -182,7 +182,7 @@ def test_many_users() -> None:
                     "(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s) "
                     "INSERT INTO cbtools_users SELECT database, 'u' || n, password, email, "
                     "disabled, admin_channels, channel_history, admin_roles, sequence, stamp, "
-                    "collections FROM cbtools_users, numbers WHERE name = 'alice'",
+                    "collections, role_history FROM cbtools_users, numbers WHERE name = 'alice'",
                     [count],
                 )
             with steps() as taken:
@@ -222,7 +222,7 @@ def test_memberships_are_what_documents_say() -> None:
         rev = {"_rev": ADMIN.put("/doc", {**body, **rev})[1]["rev"]}
         check()
     sequence = ADMIN.get("/")[1]["update_seq"]
-    ADMIN.ask("POST", "/doc/_channel_history", {"seq": sequence - 2})
+    assert ADMIN.ask("POST", "/_channel_history/doc/compact", {"seq": sequence - 2})[0] == 200
     check()
     ADMIN.put("/other", {"channels": ["a"]})
     ADMIN.put("/_config/sync", "function (doc) { channel('z'); }")

@@ -1,0 +1,124 @@
+"""What has been closed to a user: the channels that he had at some place in a feed and has no more.
+
+He may have had a channel by himself, by what documents opened to him, or by a role. It is closed
+when he loses it, when the role loses it, when he loses the role, and when the role is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..access import Reader, Since
+from ..database import Database
+from . import grants, roles, users
+from .history import History, Period
+
+#: The end of what has not ended.
+_NEVER = 1 << 63
+
+
+@dataclass(frozen=True)
+class RoleAccess:
+    """A role that a user has, since when (None: he has had it before, ``past`` says when), and
+    the channels that it has and has had."""
+
+    held: int | None
+    past: tuple[Period, ...]
+    is_deleted: bool
+    channels: Since
+    history: History
+
+    def periods(self) -> Iterator[Period]:
+        """When he had it, and has it. As on a real gateway, nothing is known of one that he still
+        has and that is deleted."""
+        yield from self.past
+        if self.held is not None and not self.is_deleted:
+            yield Period(self.held, _NEVER)
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a user has and had, in a collection."""
+
+    open_now: Since
+    own: Since
+    history: History
+    roles: Mapping[str, RoleAccess]
+
+    def closed(self, since: int, trigger: int) -> dict[str, int]:
+        """The channels that have been closed since a sequence, and at which one at last.
+
+        ``trigger`` is a sequence of which the reader may not have been told all, 0 where there is
+        none.
+        """
+        found: dict[str, int] = {}
+
+        def is_new(end: int) -> bool:
+            return end > since or end == trigger
+
+        def close(name: str, end: int) -> None:
+            if name not in self.open_now:
+                found[name] = max(end, found.get(name, 0))
+
+        for role in self.roles.values():
+            ends = [period.end for period in role.past]
+            if role.held is not None:
+                for name, end in _ended(role.history, is_new):
+                    close(name, end)
+            elif any(map(is_new, ends)):
+                for name in () if role.is_deleted else role.channels:
+                    close(name, ends[-1])
+                for name, past in role.history.items():
+                    if any(is_new(period.end) for period in past.periods):
+                        # He had lost the role by then, or the role the channel before.
+                        close(name, min(past.end, ends[-1]))
+        for name, end in _ended(self.history, is_new):
+            close(name, end)
+        return found
+
+    def periods(self, channel: str) -> Iterator[Period]:
+        """When a channel was open to him."""
+        if channel in self.history:
+            yield from self.history[channel].periods
+        if channel in self.own:
+            yield Period(self.own[channel], _NEVER)
+        for role in self.roles.values():
+            of_role = list(role.history[channel].periods) if channel in role.history else []
+            if channel in role.channels and not role.is_deleted:
+                of_role.append(Period(role.channels[channel], _NEVER))
+            for held in role.periods():
+                for had in of_role:
+                    both = Period(max(held.start, had.start), min(held.end, had.end))
+                    if both.start < both.end:
+                        yield both
+
+
+def _ended(history: History, is_new: Callable[[int], bool]) -> Iterator[tuple[str, int]]:
+    for name, past in history.items():
+        if any(is_new(period.end) for period in past.periods):
+            yield name, past.end
+
+
+def access(database: Database, reader: Reader) -> Access | None:
+    """What a reader has and had in the database's collection; None where he is no user."""
+    user = None if reader.own is None else users.find(database, reader.name or users.GUEST)
+    if user is None or reader.own is None:
+        return None
+    known = roles.having(database, {*reader.roles, *user.past_roles})
+    granted = grants.of(database, [role.key for role in known]) if known else {}
+    return Access(
+        reader.channels,
+        reader.own,
+        user.history.get(database.collection, {}),
+        {
+            role.name: RoleAccess(
+                reader.roles.get(role.name),
+                user.past_roles[role.name].periods if role.name in user.past_roles else (),
+                role.deleted,
+                role.channels(database, granted[role.key]),
+                role.history.get(database.collection, {}),
+            )
+            for role in known
+        },
+    )
