@@ -61,7 +61,10 @@ def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert held == package
     assert held > {
         "django_cbtools/py.typed",
-        "django_cbtools/embedded/views/engine.js",
+        "django_cbtools/embedded/views/functions.js",
+        "django_cbtools/embedded/views/collation.js",
+        "django_cbtools/embedded/world.js",
+        "django_cbtools/embedded/documents/underscore-min.js",
         "django_cbtools/static/django_cbtools/sync_gateway_fetch.js",
         "django_cbtools/couchbase_views/by_channel.js",
         "django_cbtools/couchbase_views/by_type.js",

@@ -74,8 +74,9 @@
   function freeze(roots) {
     var seen = new Names(), waiting = roots.slice();
     var overridden = new Names([
-      Object.prototype, Error.prototype, EvalError.prototype, RangeError.prototype,
-      ReferenceError.prototype, SyntaxError.prototype, TypeError.prototype, URIError.prototype
+      Object.prototype, Function.prototype, Error.prototype, EvalError.prototype,
+      RangeError.prototype, ReferenceError.prototype, SyntaxError.prototype,
+      TypeError.prototype, URIError.prototype
     ]);
     while (waiting.length) {
       var object = waiting.pop();

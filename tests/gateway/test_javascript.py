@@ -453,7 +453,7 @@ from django_cbtools.embedded import javascript
 
 def run():
     with javascript.world(javascript.SYNC, "f") as world:
-        world.call("compile", "function () { for (var i = 0; i < 3000; i++); }")
+        world.call("compile", "function () { for (var i = 0; i < 3000; i++); }", None)
         for _ in range(10):
             world.call("run", {}, None, None)
 

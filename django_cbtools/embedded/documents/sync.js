@@ -11,10 +11,10 @@
     "use strict";
     var PARAMETERS = [
       "channel", "access", "role", "reject", "expiry", "requireUser", "requireRole",
-      "requireAccess", "requireAdmin", "log", "console"
+      "requireAccess", "requireAdmin", "log", "console", "_"
     ];
     var MAX_LINES = 100, MAX_LINE = 1000;
-    var factory = null;
+    var factory = null, makeUnderscore = null;
 
     // -------------------------------------------------------------- functions
 
@@ -27,9 +27,11 @@
       return world.Function.apply(null, PARAMETERS.concat("return (" + source + "\n);"));
     }
 
-    // None, or why the text is no function.
-    function prepare(source) {
+    // None, or why the text is no function. `underscore` is the library's text (null: the function
+    // does not use it).
+    function prepare(source, underscore) {
       try {
+        if (underscore !== null) makeUnderscore = world.Function(underscore + "\nreturn this._;");
         factory = compile(source);
         var made = factory.apply(null, PARAMETERS.map(function () { return world.noCode; }));
         if (typeof made === "function") return null;
@@ -126,7 +128,9 @@
           );
         },
         log: logger("info"),
-        console: { log: logger("info"), error: logger("error") }
+        console: { log: logger("info"), error: logger("error") },
+        // It counts (uniqueId) and can be added to (mixin): each run has one of its own.
+        _: makeUnderscore === null ? undefined : makeUnderscore.call({})
       };
 
       try {
@@ -149,7 +153,8 @@
     return {
       given: [],
       call: function (call) {
-        return call[0] === "compile" ? prepare(call[1]) : run(call[1], call[2], call[3]);
+        if (call[0] === "compile") return prepare(call[1], call[2]);
+        return run(call[1], call[2], call[3]);
       }
     };
   }

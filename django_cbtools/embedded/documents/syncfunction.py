@@ -8,7 +8,9 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from django_cbtools import canonical
@@ -30,6 +32,15 @@ logger = logging.getLogger(__name__)
 #: that do not fit.
 _MAX_SAFE = (1 << 53) - 1
 _MAY_NOT_FIT = re.compile(r"\d{16}|Infinity")
+
+
+#: Where a function may be using Underscore, which not every one has to load.
+_NAMES_UNDERSCORE = re.compile(r"(?<![\w$.])_(?![\w$])", re.ASCII)
+
+
+@cache
+def _underscore() -> str:
+    return (Path(__file__).parent / "underscore-min.js").read_text(encoding="utf-8")
 
 
 class Verdict(NamedTuple):
@@ -54,7 +65,8 @@ def _prepare(world: javascript.Engine, source: str) -> None:
     if world.known:
         return
     try:
-        problem = world.call("compile", source, time_limit=javascript.TIME_LIMIT)
+        library = _underscore() if _NAMES_UNDERSCORE.search(source) else None
+        problem = world.call("compile", source, library, time_limit=javascript.TIME_LIMIT)
     except javascript.JavaScriptError as error:
         problem = error
     if problem is not None:
