@@ -98,8 +98,10 @@ def open_database(alias: str, name: str) -> Database | None:
     database = Database.find(alias, name)
     if database is None or database.state == ONLINE:
         return database
-    due = _wake(database).members.get("at")
-    if due is not None and due <= time.time():
+    members = _wake(database).members
+    due = members.get("at")
+    # It is due, too, where the clock has been set back behind the time when it was put off.
+    if due is not None and not members.get("beat", 0) <= time.time() < due:
         with database.atomic():
             if _wake(database).members.get("at") == due:
                 set_offline(database, False)

@@ -81,5 +81,6 @@ class Job:
 
 
 def is_alive(members: Mapping[str, Any]) -> bool:
-    """Whether a job that says it is running has said so lately."""
-    return bool(time.time() - members.get("beat", 0) < SILENCE)
+    """Whether a job that says it is running has said so lately, by a clock that may have been set
+    back since."""
+    return bool(abs(time.time() - members.get("beat", 0)) < SILENCE)

@@ -78,7 +78,8 @@ def _number(name: str, text: str) -> int:
 def run(index: Index, reduce: str | None, query: ViewQuery) -> list[Row]:
     """The rows that a query asks for."""
     view, _, updated, _ = index.state()
-    is_old = time.time() - updated > AUTO_UPDATE_SECONDS
+    # They are old, too, where the clock has been set back since.
+    is_old = not 0 <= time.time() - updated <= AUTO_UPDATE_SECONDS
     if query.stale == "false" or not updated or (query.stale == "ok" and is_old):
         view = index.update()
     rows = list(_rows(index, view, reduce if query.reduce else None, query))

@@ -476,6 +476,25 @@ def test_online_after_a_delay():
     assert config_of("db")[0]["offline"] is False
 
 
+def test_online_after_a_delay_where_the_clock_has_been_set_back(monkeypatch):
+    make("db", offline=True)
+    ask("POST", "/db/_online", {"delay": 60})
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 3600)
+    assert ask("GET", "/db/")[1]["state"] == "Online"
+
+
+def test_a_job_whose_process_died_where_the_clock_has_been_set_back(monkeypatch):
+    from django_cbtools.embedded.databases import resync
+
+    make("db", offline=True)
+    with Database.open("default", "db").atomic():
+        resync.job(Database.open("default", "db")).begin()
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 3600)
+    assert ask("GET", "/db/_resync")[1]["status"] == "stopped"
+
+
 @pytest.mark.parametrize("delay", ["soon", 1.5, 10**30, []])
 def test_a_delay_that_is_none(delay):
     make("db", offline=True)

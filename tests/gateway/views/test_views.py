@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -214,6 +215,17 @@ def test_stale_ok_sees_it_when_the_index_is_old(db, monkeypatch):
     assert ids(stale="ok") == ["a"]
     assert ids(stale="ok") == ["a"]
     monkeypatch.setattr(viewquery, "AUTO_UPDATE_SECONDS", 0.0)
+    assert ids(stale="ok") == ["a", "b"]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_stale_ok_sees_it_where_the_clock_has_been_set(db, monkeypatch, hours):
+    put_view(BY_N)
+    write({"a": {"n": 1}})
+    assert ids(stale="ok") == ["a"]
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + hours * 3600)
+    write({"b": {"n": 2}})
     assert ids(stale="ok") == ["a", "b"]
 
 
