@@ -71,14 +71,17 @@ class _Writing:
         self._left = PLANNING_TIME
 
     def plan(self) -> list[_Planned]:
-        """Plan the next edits, each of another document."""
+        """Plan the next edits, up to the second one of a document that changes."""
         places = self._next()
-        uids = [self._edits[place].uid for place in places]
-        known = documents.find(self._database, uids)
-        planned = []
+        uids = {self._edits[place].uid for place in places}
+        known = documents.find(self._database, list(uids))
+        changing = set()
+        planned: list[_Planned] = []
         started = time.monotonic()
         for place in places:
             edit = self._edits[place]
+            if edit.uid in changing:
+                break
             if time.monotonic() - started > self._left:
                 self.give_up(GatewayError(503, "The request took too long: send this again"))
                 break
@@ -88,20 +91,22 @@ class _Writing:
                 plan = plans.make(self._database, edit, known.get(edit.uid), self._author)
             except GatewayError as error:
                 plan = error
+            if isinstance(plan, Plan):
+                changing.add(edit.uid)
             planned.append((place, plan))
         self._left -= time.monotonic() - started
         return planned
 
     def _next(self) -> list[int]:
-        places: dict[str, int] = {}
+        places: list[int] = []
         length = 0
         for place in self.waiting:
-            edit = self._edits[place]
-            if edit.uid in places or len(places) >= self._most or length > BATCH_LENGTH:
+            if len(places) >= self._most or length > BATCH_LENGTH:
                 break
-            places[edit.uid] = place
-            length += sum(len(value) for value in edit.body.values() if isinstance(value, str))
-        return list(places.values())
+            places.append(place)
+            body = self._edits[place].body
+            length += sum(len(value) for value in body.values() if isinstance(value, str))
+        return places
 
     def write(self, planned: list[_Planned]) -> list[_Planned]:
         """Carry plans out in one transaction; those that are left for the next one.

@@ -13,7 +13,7 @@
     "use strict";
     var MAX_DEPTH = 100; // of a key
     var MAX_EMITTED = 1024 * 1024; // characters, by one document, as on Couchbase Server
-    var MAX_ROWS = 20000; // in one run: the next run goes on from there
+    var MAX_ROWS = 5000; // in one run: the next run goes on from there
     var global = globalThis, evaluate = eval, assign = Object.assign;
     var JSON_FLAGS = 0x2000000; // what a gateway marks its documents with in Couchbase Server
     var fn = null, uids = [], revs = [], expirations = [], bodies = [], progress = null;

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 #: How many documents, and characters of them, are mapped in one go, and how many rows of them are
 #: written in one transaction; a single document may have more.
 BATCH = 2000
-BATCH_ROWS = 20_000
+BATCH_ROWS = 5000
 BATCH_LENGTH = 16 * 1024 * 1024
 #: How many documents' map functions are stopped in one update before it is given up.
 MAX_STOPPED = 5

@@ -213,9 +213,9 @@ def test_a_document_that_emits_too_much_is_left_out(caplog):
 
 def test_rows_are_written_in_several_transactions():
     write_documents({f"d{n}": {} for n in range(9)})
-    put_view("function (doc) { for (var i = 0; i < 5000; i++) emit(i, null); }")
+    put_view("function (doc) { for (var i = 0; i < 2000; i++) emit(i, null); }")
     assert transactions(lambda: ids(limit=1)) == 3
-    assert len(ids()) == 45_000
+    assert len(ids()) == 18_000
 
 
 def test_purging_many_documents_takes_several_transactions(monkeypatch):
