@@ -17,11 +17,11 @@ from django_cbtools import conf
 from ..database import ONLINE, Collection, Database, under_maintenance
 from ..databases import administration
 from ..databases.config_checks import is_name
-from ..documents import expiry
+from ..documents import endings
 from ..errors import GatewayError, bad_request, missing
 from ..http import browsers, cors
 from ..http.compression import compress
-from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call, header_value
+from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call, document_id, header_value
 from ..javascript import JavaScriptError
 from ..options import RUNTIME
 from .routes import BODY_LIMITS, OFFLINE, OPEN, Route, find_routes
@@ -93,7 +93,9 @@ def _respond(call: Call) -> Answer:
             raise under_maintenance(call.database.state)
         if keyspace is not None:
             call.database = _at(call.database, collection, keyspace)
-        expiry.end_documents(call.database)
+        if call.database.has_expired:
+            uid = document_id(call.names["doc"]) if "doc" in call.names else None
+            endings.end_documents(call.database, first=uid)
     return route.handler(call)
 
 

@@ -1,4 +1,4 @@
-"""When documents come to their end: `_exp`, and what is done with those whose time is over."""
+"""When documents expire: what `_exp` says, and how it is shown."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 
 from django_cbtools import canonical
 
-from ..database import Database
 from ..errors import GatewayError, bad_request
-from .purge import purge
 
 #: Up to here (seconds) a number is a time to live, beyond it a time since 1970; memcached's rule.
 MAX_TTL = 30 * 24 * 60 * 60
@@ -71,16 +69,3 @@ def _invalid(why: str) -> GatewayError:
 def shown(expires: int) -> str:
     """As a date, in the form that answers have."""
     return datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def end_documents(database: Database) -> None:
-    """Remove the documents whose time is over, without a trace, as Couchbase Server does."""
-    if database.has_expired:
-        now = int(time.time())
-        # The plus keeps SQLite from taking an index of all of the keyspace's documents.
-        rows = database.rows(
-            "SELECT uid FROM cbtools_documents WHERE +keyspace = %s AND expires <= %s",
-            [database.keyspace, now],
-        )
-        if rows:
-            purge(database, [uid for (uid,) in rows], "expires <= %s", [now])

@@ -41,15 +41,20 @@ def _purge(database: Database, uids: list[str], condition: str, params: Any) -> 
                 "AND uid IN (SELECT value FROM json_each(%s))",
                 those,
             )
-        database.execute(
-            "DELETE FROM cbtools_view_rows WHERE view IN "
-            "(SELECT id FROM cbtools_views WHERE keyspace = %s) "
-            "AND uid IN (SELECT value FROM json_each(%s))",
-            those,
-        )
+        forget_rows(database, gone)
         # An index that is being brought up to date has read them, and must not write them again.
         database.execute(
             "UPDATE cbtools_views SET epoch = epoch + 1 WHERE keyspace = %s", [keyspace]
         )
         attachments.collect(database, gone)
     return gone
+
+
+def forget_rows(database: Database, uids: list[str]) -> None:
+    """Remove what views have emitted for documents."""
+    database.execute(
+        "DELETE FROM cbtools_view_rows WHERE view IN "
+        "(SELECT id FROM cbtools_views WHERE keyspace = %s) "
+        "AND uid IN (SELECT value FROM json_each(%s))",
+        [database.keyspace, json.dumps(uids)],
+    )

@@ -1,4 +1,4 @@
-"""Documents come to their end: `_exp`, and what is left of those whose time is over: nothing."""
+"""Documents expire: `_exp`, and what is left of those whose time is over: a tombstone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from django_cbtools.embedded.documents import expiry
+from django_cbtools import canonical
+from django_cbtools.embedded.documents import endings, expiry
 from tests.gateway.access.client import ADMIN, add_user, create_database
 from tests.testapp.models import CBArticle
 
@@ -48,6 +49,12 @@ def let_end(*uids):
                 [int(time.time()), uid],
             )
             assert cursor.rowcount
+
+
+def tombstones():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM cbtools_documents WHERE deleted = 1")
+        return cursor.fetchone()[0]
 
 
 def rows(table):
@@ -227,7 +234,7 @@ def multipart(path, body=None, **query):
 
 
 READ = {
-    "document": lambda rev: ADMIN.get("/doc") == (404, {"error": "not_found", "reason": "missing"}),
+    "document": lambda rev: ADMIN.get("/doc") == (404, {"error": "not_found", "reason": "deleted"}),
     "revision": lambda rev: ADMIN.get("/doc", rev=rev)[0] == 404,
     "attachment": lambda rev: ADMIN.send("GET", "/doc/file").status == 404,
     "open revisions": lambda rev: b'"missing"' in multipart("/doc", open_revs=[rev]),
@@ -237,19 +244,22 @@ READ = {
     ),
     "bulk": lambda rev: b'"not_found"' in multipart("/_bulk_get", {"docs": [{"id": "doc"}]}),
     "changes": lambda rev: [
-        row["id"] for row in ADMIN.get("/_changes", include_docs=True)[1]["results"]
-    ] == ["stays"],
+        (row["id"], row.get("deleted"), row["doc"].get("n"))
+        for row in ADMIN.get("/_changes", include_docs=True)[1]["results"]
+    ] == [("stays", None, 2), ("doc", True, None)],
     "view": lambda rev: [
         row["key"] for row in ADMIN.get("/_design/d/_view/by_n")[1]["rows"]
     ] == [2],
-    "differences": lambda rev: ADMIN.ask("POST", "/_revs_diff", {"doc": [rev]})[1] != {},
-    "tree": lambda rev: ADMIN.get("/_revtree/doc")[0] == 404,
-    "metadata": lambda rev: ADMIN.get("/_raw/doc")[0] == 404,
+    "differences": lambda rev: ADMIN.ask("POST", "/_revs_diff", {"doc": [rev]})[1] == {},
+    "tree": lambda rev: b"Tombstone" in ADMIN.send("GET", "/_revtree/doc").body,
+    "metadata": lambda rev: ADMIN.get("/_raw/doc")[1]["_xattrs"]["_sync"]["flags"] == 1,
     "channel": lambda rev: b"<td>doc</td>" not in ADMIN.send("GET", "/_dumpchannel/a").body,
     "deletion": lambda rev: ADMIN.ask("DELETE", "/doc", rev=rev)[0] == 409,
     "update": lambda rev: ADMIN.put("/doc", {"_rev": rev})[0] == 409,
-    "creation": lambda rev: put("doc", n=3)["rev"].startswith("1-"),
-    "purge": lambda rev: ADMIN.ask("POST", "/_purge", {"doc": ["*"]})[1] == {"purged": {}},
+    "creation": lambda rev: put("doc", n=3)["rev"].startswith("3-"),
+    "purge": lambda rev: ADMIN.ask("POST", "/_purge", {"doc": ["*"]})[1] == (
+        {"purged": {"doc": ["*"]}}
+    ),
 }  # fmt: skip
 
 
@@ -262,15 +272,31 @@ def test_nobody_finds_it_any_more(route, ended):
 def test_users_do_not_find_it_either(ended):
     alice = add_user("alice", admin_channels=["a"])
     let_end("stays")
-    found = [row["id"] for row in alice.get("/_changes")[1]["results"]]
-    assert found == ["_user/alice"]
+    found = [(row["id"], row.get("removed")) for row in alice.get("/_changes")[1]["results"]]
+    assert found == [("_user/alice", None), ("stays", ["a"])]
+    assert alice.get("/_all_docs")[1]["rows"] == []
+    assert alice.get("/doc")[0] == 403
+
+
+def test_users_are_told_that_it_is_gone():
+    alice = add_user("alice", admin_channels=["a"])
+    rev = put("doc", channels=["a"], _exp=FAR)["rev"]
+    since = ADMIN.get("/")[1]["update_seq"]
+    let_end("doc")
+    (row,) = alice.get("/_changes", since=str(since))[1]["results"]
+    # As a real gateway names it: a revision of an empty body.
+    assert row == {
+        "seq": since + 1, "id": "doc", "deleted": True, "removed": ["a"],
+        "changes": [{"rev": canonical.revision_id(rev, "{}")}],
+    }  # fmt: skip
+    assert "_exp" not in ADMIN.get("/doc", rev=row["changes"][0]["rev"], show_exp=True)[1]
 
 
 def test_nothing_is_left_of_it(ended):
     put("doc2", opens=1)
     assert ADMIN.get("/doc")[0] == 404
     assert (rows("attachments"), rows("attachment_chunks"), rows("view_rows")) == (0, 0, 1)
-    assert rows("documents") == 2
+    assert (rows("documents"), rows("revisions")) == (3, 0)
 
 
 def test_what_it_opened_is_closed():
@@ -288,7 +314,36 @@ def test_its_successor_has_no_end():
     let_end("doc")
     put("doc", n=2)
     assert exp("doc") is None
-    assert ADMIN.get("/doc", revs="true")[1]["_revisions"]["start"] == 1
+    assert ADMIN.get("/doc", revs="true")[1]["_revisions"]["start"] == 3
+
+
+def test_one_whose_deletion_is_refused_is_purged(caplog):
+    create_database("function (doc) { if (doc._deleted) throw({forbidden: 'never'}); }")
+    put("doc", _exp=FAR)
+    let_end("doc")
+    assert ADMIN.get("/doc") == (404, {"error": "not_found", "reason": "missing"})
+    assert "'doc' has expired, and is purged" in caplog.text
+    assert rows("documents") == 0
+
+
+def test_very_many_are_ended_little_by_little(monkeypatch):
+    monkeypatch.setattr(endings, "BATCH", 2)
+    monkeypatch.setattr(endings, "BATCHES", 2)
+    uids = [f"doc{number}" for number in range(7)]
+    for uid in uids:
+        put(uid, _exp=FAR)
+    let_end(*uids)
+
+    def alive():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM cbtools_documents WHERE deleted = 0")
+            return cursor.fetchone()[0]
+
+    # Which one is asked for is over at any rate.
+    assert ADMIN.get("/doc6")[0] == 404
+    assert alive() == 2
+    assert ADMIN.get("/_all_docs")[1]["rows"] == []
+    assert alive() == 0
 
 
 # ------------------------------------------------------------- what that costs
@@ -301,7 +356,7 @@ def statements(path="/stays"):
 
 
 def test_only_what_is_over_is_written(ended):
-    assert any(sql.startswith("DELETE") for sql in statements())
+    assert any(sql.startswith("UPDATE") for sql in statements())
     # The question itself goes with another.
     assert all(sql.startswith("SELECT") for sql in statements())
     assert len(statements()) == 2
@@ -313,9 +368,9 @@ def test_what_is_over_elsewhere_is_not_this_ones_business():
     put("stays")
     let_end("doc")
     assert all(sql.startswith("SELECT") for sql in statements())
-    assert rows("documents") == 2
+    assert tombstones() == 0
     assert ADMIN.ask("GET", "other/doc")[0] == 404
-    assert rows("documents") == 1
+    assert tombstones() == 1
 
 
 def test_collections_lose_theirs():
@@ -325,40 +380,46 @@ def test_collections_lose_theirs():
         assert ADMIN.put(f"other.s.{name}/doc", {"_exp": FAR})[0] == 201
     let_end("doc")
     assert ADMIN.ask("GET", "other.s.one/doc")[0] == 404
-    assert rows("documents") == 1
+    assert tombstones() == 1
     assert ADMIN.ask("GET", "other.s.two/doc")[0] == 404
 
 
 def test_the_questions_are_answered_by_an_index(ended):
     asked = [sql for sql in statements() if sql.startswith("SELECT") and "expires <=" in sql]
-    assert len(asked) == 2
+    assert len(asked) == 3
     for sql in asked:
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
             plan = " ".join(row[3] for row in cursor.fetchall())
-        assert "cbtools_documents_expires (expires<?)" in plan
+        index = (
+            "(keyspace=? AND uid=?)"
+            if "'stays'" in sql
+            else "cbtools_documents_expires (expires<?)"
+        )
+        assert index in plan
 
 
 def test_one_that_was_given_more_time_meanwhile_stays(ended, monkeypatch):
-    purge = expiry.purge
+    save = endings.writes.save
 
-    def purge_later(database, uids, *condition):
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE cbtools_documents SET expires = NULL WHERE uid = 'doc'")
-        return purge(database, uids, *condition)
+    def save_later(database, edits, author):
+        monkeypatch.undo()
+        edit = endings.Edit("doc", {"n": 3, "_exp": FAR}, ended)
+        assert save(database, [edit], author)[0].rev.startswith("2-")
+        return save(database, edits, author)
 
-    monkeypatch.setattr(expiry, "purge", purge_later)
-    assert ADMIN.get("/doc")[1]["n"] == 1
+    monkeypatch.setattr(endings.writes, "save", save_later)
+    assert ADMIN.get("/doc")[1]["n"] == 3
+    assert exp("doc") == FAR
 
 
 def test_a_transaction_that_is_rolled_back_takes_it_along(ended):
     """As in Django's TestCase: what ended in a test is there for the next one, and ends again."""
-    before = rows("documents")
     with transaction.atomic():
         assert ADMIN.get("/doc")[0] == 404
-        assert rows("documents") == before - 1
+        assert tombstones() == 1
         transaction.set_rollback(True)
-    assert rows("documents") == before
+    assert tombstones() == 0
     assert ADMIN.get("/doc")[0] == 404
 
 

@@ -223,10 +223,22 @@ def test_purging_many_documents_takes_several_transactions(monkeypatch):
 
     monkeypatch.setattr(purge, "BATCH", 10)
     create_database()
+    ADMIN.ask("POST", "/_bulk_docs", bulk(30))
+    uids = [row["id"] for row in ADMIN.get("/_all_docs")[1]["rows"]]
+    body = {uid: ["*"] for uid in uids}
+    assert transactions(lambda: ADMIN.ask("POST", "/_purge", body)) == 3
+    assert ADMIN.get(f"/{uids[0]}")[0] == 404
+
+
+def test_ending_many_documents_takes_several_transactions(monkeypatch):
+    from django_cbtools.embedded.documents import endings
+
+    monkeypatch.setattr(endings, "BATCH", 10)
+    create_database()
     ADMIN.ask("POST", "/_bulk_docs", bulk(30, _exp=1_700_000_000))
-    # `_purge` itself, and expiry, which finds them at the next request.
-    assert transactions(lambda: ADMIN.get("/")) == 3
-    assert ADMIN.get("/d00001")[0] == 404
+    # Expired documents are ended at the next request, and then what is left of them is removed.
+    assert transactions(lambda: ADMIN.get("/")) == 6
+    assert ADMIN.get("/_all_docs")[1]["rows"] == []
 
 
 def test_dropping_an_index_takes_several_transactions(monkeypatch):
