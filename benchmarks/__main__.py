@@ -1,4 +1,5 @@
-"""Airports: loading, views, queries by key, the ORM; the gateway over HTTP; the import."""
+"""Airports: loading, views, queries by key, the ORM; cost against size; the gateway over HTTP; the
+import."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Any
 
 from .client import client
 from .gateway import gateway
+from .growth import growth
 from .orm import orm
 from .timing import report, timed
 
@@ -31,6 +33,7 @@ def main() -> None:
         data = load_data()
         airports(data)
         orm()
+        growth()
     gateway(data)
     client()
     imports()
