@@ -204,15 +204,23 @@ class Database:
         """What follows state, bucket and configuration in a row of the database's; raises a
         GatewayError where it no longer is what it was when it was opened, or has no longer the
         collection."""
-        # One of the same name may have taken its place. A first version's has no bucket.
-        if row is None or row[1] not in (self.bucket, ""):
+        if row is None:
             raise missing(f'no such database "{self.name}"')
-        if row[0] != self.state:
-            raise under_maintenance(row[0])
-        now = replace(self, config=_parsed(row[2]))
+        # A first version's has no bucket.
+        now = replace(self, state=row[0], bucket=row[1] or self.bucket, config=_parsed(row[2]))
+        self.check_open(now)
+        return row[3:]
+
+    def check_open(self, now: Database) -> None:
+        """Raise a GatewayError where the database, as it is ``now``, is no longer what it was when
+        it was opened, or has no longer the collection."""
+        # One of the same name may have taken its place.
+        if now.bucket != self.bucket:
+            raise missing(f'no such database "{self.name}"')
+        if now.state != self.state:
+            raise under_maintenance(now.state)
         if self.collection in set(self.collections()).difference(now.collections()):
             raise missing(f"keyspace {self.keyspace} not found")
-        return row[3:]
 
 
 def under_maintenance(state: str) -> GatewayError:

@@ -91,7 +91,9 @@ class InProcessAdapter(BaseAdapter):
         response.status_code = answer.status
         response.reason = answer.phrase
         response.headers.update(answer.sent_headers(request.method or "GET"))
-        response.raw = io.BytesIO(answer.body) if answer.stream is None else _Stream(answer.stream)
+        response.raw = (
+            io.BytesIO(answer.body) if answer.stream is None else _Stream(answer.chunks())
+        )
         if "Content-Encoding" in answer.headers:
             # It unpacks the body, as it does over HTTP.
             response.raw = HTTPResponse(response.raw, answer.headers, preload_content=False)

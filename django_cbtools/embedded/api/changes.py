@@ -1,23 +1,38 @@
-"""REST: the change feed."""
+"""REST: the change feed.
+
+A feed that waits for changes yields a pause to whoever sends it, and so holds no thread. It is read
+again only once something has been written that concerns its reader.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from enum import Enum
+from typing import TypeAlias
 
-from ..errors import GatewayError
+from django.core.exceptions import ImproperlyConfigured
+
+from django_cbtools import conf
+
+from ..access import STAR
+from ..errors import GatewayError, not_implemented
 from ..feed.changes import Entry, Feed
-from ..feed.waiting import Writes
+from ..feed.waiting import Interest, Pause
 from ..http.messages import Answer, Call
+from ..http.streams import Stream, Waiting, blocking
+from ..principals import sessions, users
 from . import feed_options
-from .feed_options import CONTINUOUS, NORMAL
+from .feed_options import CONTINUOUS, LONGPOLL, NORMAL
 
 #: How many characters are gathered before they are sent.
 _PIECE = 1 << 18
 _NO_CACHE = "private, max-age=0, no-cache, no-store"
+
+#: What the parts of a feed hand on: text, '' where the client should get what there is, and waits.
+_Texts: TypeAlias = Generator["str | Waiting", None, None]
 
 
 class _Sign(Enum):
@@ -28,43 +43,63 @@ class _Sign(Enum):
 
 
 def changes(call: Call) -> Answer:
-    writes = Writes(call.database)
     upto = call.database.sequence
     # After that, see Feed.read().
     call.log_in()
     options = feed_options.read(call)
-    follower = _Follower(call, options, writes, upto)
     headers = {"Content-Type": "application/json", "Cache-Control": _NO_CACHE}
     if options.feed == CONTINUOUS:
+        if not call.can_follow:
+            raise not_implemented(_NO_THREADS)
         headers["Content-Type"] = "application/octet-stream"
-        return Answer(200, headers=headers, stream=_packed(follower.lines()))
-    pieces = _packed(follower.results())
+        return Answer(200, headers=headers, stream=_packed(_Follower(call, options, upto).lines()))
+    pieces = _packed(_Follower(call, options, upto).results())
     if options.feed != NORMAL:
         return Answer(200, headers=headers, stream=pieces)
-    first, second = next(pieces), next(pieces, b"")
+    # It does not wait.
+    sent = blocking(pieces)
+    first, second = next(sent), next(sent, b"")
     if not second:
         return Answer(200, first, headers)
-    return Answer(200, headers=headers, stream=_chained(first, second, rest=pieces))
+    return Answer(200, headers=headers, stream=_chained(first, second, rest=sent))
+
+
+_NO_THREADS = (
+    "feed=continuous under a server that answers one request at a time: ask for feed=longpoll, or "
+    "serve the site with threads (gunicorn --threads) or by ASGI"
+)
+
+
+def _longest_wait(call: Call) -> float:
+    """How long (seconds) a feed may wait, whatever its client asks for."""
+    limit = conf.get("SYNC_GATEWAY_OPTIONS").get("longpoll_timeout")
+    if limit is None:
+        return call.longest_wait
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
+        raise ImproperlyConfigured(
+            f"SYNC_GATEWAY_OPTIONS['longpoll_timeout'] cannot be {limit!r}: it is a number of "
+            "seconds."
+        )
+    return float(limit)
 
 
 class _Follower:
     """A client on his way through a feed."""
 
-    def __init__(
-        self, call: Call, options: feed_options.Options, writes: Writes, upto: int
-    ) -> None:
+    def __init__(self, call: Call, options: feed_options.Options, upto: int) -> None:
         self.call = call
         self.options = options
-        self.writes = writes
         self.upto = upto
         self.reader = call.log_in()
         self.feed = Feed(call.database, options.wish)
+        self.user = call.identify() if call.trusted is None else None
+        self.session = self._session()
+        #: When the feed ends, whether or not there is anything to send.
+        self.end = _after(_longest_wait(call)) if options.feed == LONGPOLL else math.inf
+        self.is_over = False
 
-    def results(self) -> Iterator[str]:
-        """The feed as one JSON object: all that there is, or as soon as there is anything.
-
-        '' is where the client should get what there is.
-        """
+    def results(self) -> _Texts:
+        """The feed as one JSON object: all that there is, or as soon as there is anything."""
         by_version = self.options.wish.by_version
         yield '{"results":[\r\n'
         if self.options.feed != NORMAL:
@@ -73,7 +108,9 @@ class _Follower:
         # Where the user is gone, or the database closed: he is told so when he asks again.
         with suppress(GatewayError):
             for entry in self._entries():
-                if isinstance(entry, Entry):
+                if isinstance(entry, Waiting):
+                    yield entry
+                elif isinstance(entry, Entry):
                     yield f"{comma}{entry.text(by_version=by_version)}\n"
                     comma = ","
                 elif entry is _Sign.HEARTBEAT:
@@ -83,12 +120,14 @@ class _Follower:
                     break
         yield f'],\n"last_seq":"{self.feed.last}"}}\n'
 
-    def lines(self) -> Iterator[str]:
-        """The feed as lines of JSON, '' as above, for as long as the client stays."""
+    def lines(self) -> _Texts:
+        """The feed as lines of JSON, for as long as the client stays."""
         by_version = self.options.wish.by_version
         try:
             for entry in self._entries():
-                if isinstance(entry, Entry):
+                if isinstance(entry, Waiting):
+                    yield entry
+                elif isinstance(entry, Entry):
                     yield entry.text(by_version=by_version) + "\n"
                 else:
                     yield "\n"
@@ -96,7 +135,7 @@ class _Follower:
         except GatewayError as error:
             yield Answer.of_error(error).body.decode()
 
-    def _entries(self) -> Iterator[Entry | _Sign]:
+    def _entries(self) -> Generator[Entry | _Sign | Waiting, None, None]:
         """The feed until it is full, or nothing has happened for too long."""
         heartbeat = self.options.heartbeat
         until = _after(heartbeat or self.options.timeout)
@@ -114,8 +153,8 @@ class _Follower:
                     yield _Sign.CAUGHT_UP
                 until = until if heartbeat else _after(self.options.timeout)
             is_first = False
-            while not self._has_more(until):
-                if not heartbeat or self.call.is_gone():
+            while not (yield from self._has_more(until)):
+                if not heartbeat or self.is_over:
                     return
                 yield _Sign.HEARTBEAT
                 until = _after(heartbeat)
@@ -125,18 +164,56 @@ class _Follower:
         is_continuous = self.options.feed == CONTINUOUS
         return is_continuous and self.feed.was_written_to(self.reader, self.upto)
 
-    def _has_more(self, until: float) -> bool:
+    def _has_more(self, until: float) -> Generator[Waiting, None, bool]:
         """Wait for a write that can concern the client; False where there is none in time.
 
         Raises a GatewayError where he may read no more, or the database is closed.
         """
-        while self.writes.wait(until, self.call.is_gone):
-            before = self.upto, self.reader
-            self.upto = self.call.database.sequence
-            self.reader = self.reader.again()
-            if (self.upto, self.reader) != before:
+        while not self.is_over:
+            pause = Pause(self.call.alias, self._interest(), self.upto, min(until, self.end))
+            yield pause
+            if self._moved():
                 return True
+            now = time.monotonic()
+            self.is_over = pause.is_over or now >= self.end
+            if now >= until:
+                break
         return False
+
+    def _moved(self) -> bool:
+        """Whether there may be anything new for the client."""
+        before = self.upto, self.reader
+        self.upto = self.call.database.sequence
+        self.reader = self.reader.again()
+        if self.session and not self._is_valid(self.session):
+            raise GatewayError(401, "Session Invalid")
+        return (self.upto, self.reader) != before
+
+    def _session(self) -> str | None:
+        """The session that the feed ends with: not one that is good for this request alone."""
+        if self.user is None or self.user.name == users.GUEST or self.call.credentials():
+            return None
+        session = self.call.session_id
+        return session if session and self._is_valid(session) else None
+
+    def _is_valid(self, session: str) -> bool:
+        """Whether a session is there, and was begun with the user's password as it is now."""
+        try:
+            sessions.user_of(self.call.database, session)
+        except GatewayError:
+            return False
+        return True
+
+    def _interest(self) -> Interest:
+        reader, database, asked = self.reader, self.call.database, self.options.wish.channels
+        return Interest(
+            database,
+            frozenset(reader.channels if STAR in asked else asked),
+            self.user.name if self.user and self.user.sequence else None,
+            reader.name,
+            frozenset(reader.roles),
+            self.session,
+        )
 
 
 def _after(seconds: float) -> float:
@@ -144,20 +221,24 @@ def _after(seconds: float) -> float:
     return time.monotonic() + seconds if seconds else math.inf
 
 
-def _packed(texts: Iterable[str]) -> Generator[bytes, None, None]:
-    """Texts in larger pieces; '' ends one."""
+def _packed(texts: Iterable[str | Waiting]) -> Stream:
+    """Texts in larger pieces; '' ends one, and so does a wait."""
     gathered: list[str] = []
     size = 0
     for text in texts:
-        gathered.append(text)
-        size += len(text)
-        if size >= _PIECE or (size and not text):
+        is_wait = isinstance(text, Waiting)
+        if not isinstance(text, Waiting):
+            gathered.append(text)
+            size += len(text)
+        if size >= _PIECE or (size and (is_wait or not text)):
             yield "".join(gathered).encode()
             gathered, size = [], 0
+        if isinstance(text, Waiting):
+            yield text
     if size:
         yield "".join(gathered).encode()
 
 
-def _chained(*pieces: bytes, rest: Iterable[bytes]) -> Generator[bytes, None, None]:
+def _chained(*pieces: bytes, rest: Iterable[bytes]) -> Stream:
     yield from pieces
     yield from rest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from ..database import Collection, Database
 from ..errors import GatewayError, bad_request, missing, phrase
 from ..principals import sessions, users
 from . import limits
+from .streams import Stream, blocking
 
 #: The most that is read of a request's body, unpacked.
 MAX_BODY_BYTES = limits.STREAM
@@ -47,7 +49,7 @@ class Answer:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     listed: bool = False
-    stream: Generator[bytes, None, None] | None = None
+    stream: Stream | None = None
     length: int | None = None
 
     def content_length(self) -> int | None:
@@ -61,11 +63,12 @@ class Answer:
             return self.headers
         return {**self.headers, "Content-Length": str(length)}
 
-    def chunks(self) -> Iterable[bytes]:
-        """The body, piece by piece."""
+    def chunks(self) -> Generator[bytes, None, None]:
+        """The body, piece by piece; the thread waits where the stream does."""
         if self.stream is not None:
-            return self.stream
-        return [self.body] if self.body else []
+            yield from blocking(self.stream)
+        elif self.body:
+            yield self.body
 
     @property
     def phrase(self) -> str:
@@ -155,9 +158,10 @@ class Call(Message):
     ``path`` is as it was sent, escapes and all, from the gateway's root on; ``mount`` is what
     stood before it; where the server has unescaped it, ``is_raw`` is false, and a slash may have
     been escaped or not. ``trusted`` is the user that a caller in this process speaks for: he needs
-    no password, and reads all channels unless he is known to the gateway. ``is_gone`` says whether
-    nobody waits for the answer any more: the client has gone, or the server is being stopped.
-    Handlers and streams that wait ask it several times a second.
+    no password, and reads all channels unless he is known to the gateway.
+
+    ``longest_wait`` is how long (seconds) the server can let a feed wait. ``can_follow`` says
+    whether it can serve others while it sends a feed that has no end.
     """
 
     port: str
@@ -170,7 +174,8 @@ class Call(Message):
     trusted: str | None = None
     mount: str = ""
     is_raw: bool = True
-    is_gone: Callable[[], bool] = lambda: False
+    longest_wait: float = math.inf
+    can_follow: bool = True
     database: Database = field(init=False)
     #: The same, once the client may know of it.
     known: Database | None = None
@@ -276,9 +281,12 @@ class Call(Message):
             self.answer_headers["Set-Cookie"] = session.cookie(self.database, self.mount)
         return user
 
-    def identify(self) -> None:
-        """See who asks; raises a 401 GatewayError where he may not."""
-        _ = self._user
+    def identify(self) -> users.User | None:
+        """Who asks, None: an administrator, or somebody whom only the caller knows.
+
+        Raises a 401 GatewayError where he may not.
+        """
+        return self._user
 
     def log_in(self) -> Reader:
         """Who asks, GUEST where he may, and what is open to him in the database's collection.

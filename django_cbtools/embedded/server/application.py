@@ -1,79 +1,116 @@
-"""A port of the gateway as a WSGI application."""
+"""A port of the gateway as an ASGI application."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.signals import request_finished, request_started
-from django.db import connections
 
 from django_cbtools import conf
 
 from ..api.gateway import respond
-from ..errors import GatewayError, bad_request
+from ..errors import GatewayError
 from ..http.messages import Answer, Call
+from . import framing
+from .pieces import Ending, Pieces
+from .pools import Pools, check_connection
 from .request_body import Body
 
 logger = logging.getLogger(__name__)
 
-#: In a WSGI environment: what says whether the client has gone.
-IS_GONE = "django_cbtools.is_gone"
+#: In a scope's state: what says that the answer should come to an end.
+ENDING = "django_cbtools.ending"
+_CLOSE = {"Connection": "close"}
 
 
 class Application:
-    """A port of the gateway as a WSGI application; ``alias`` as in DATABASES."""
+    """A port of the gateway; ``alias`` as in DATABASES."""
 
-    def __init__(self, port: str, alias: str | None = None) -> None:
+    def __init__(self, port: str, alias: str | None, pools: Pools) -> None:
         self.port = port
         self.alias = alias
+        self.pools = pools
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
-        call = self._call(environ)
-        # Django's connections follow these signals: they close what is broken or too old.
-        request_started.send(sender=self.__class__, environ=environ)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
-            answer = self._answer(call)
-            headers = answer.sent_headers(call.method)
-            start_response(f"{answer.status} {answer.phrase}", list(headers.items()))
-            yield from answer.chunks()
-        finally:
-            # It is never too old: to open it takes longer than most requests.
-            connections[call.alias].close_at = None
-            request_finished.send(sender=self.__class__)
+            framing.check(scope)
+            body = Body(receive)
+            call = self._call(scope, body)
+        except GatewayError as error:
+            error.headers = {**(error.headers or {}), **_CLOSE}
+            await _send(Answer.of_error(error), scope["method"], send)
+            return
+        has_body = "content-length" in call.headers or "transfer-encoding" in call.headers
+        # One that the client sends only if it is wanted is not asked for before it is.
+        body.is_complete = not has_body
+        if has_body and "expect" not in call.headers:
+            try:
+                await body.begin()
+            except ConnectionError:
+                return
+        loop = asyncio.get_running_loop()
+        pool = self.pools.of(call.method) if body.is_complete else self.pools.uploads
+        answer = await loop.run_in_executor(pool, self._answer, call)
+        if answer.stream is None:
+            await _send(answer, call.method, send)
+        else:
+            ending = scope["state"][ENDING]
+            pieces = Pieces(answer.stream, self.pools.streams, call.alias, ending)
+            try:
+                await _send_pieces(answer, pieces, ending, call.method, send)
+            finally:
+                await loop.run_in_executor(self.pools.streams, self._finish, pieces)
 
     def _answer(self, call: Call) -> Answer:
+        """The answer, on a thread."""
+        check_connection(call.alias)
+        request_started.send(sender=self.__class__)
         try:
-            return respond(call)
+            answer = respond(call)
         except Exception:
             logger.exception("The embedded gateway failed: %s %r", call.method, call.path)
             answer = Answer.of_error(GatewayError(500, "Internal error: look at the server's log"))
-            return answer.without_body() if call.method == "HEAD" else answer
+            answer = answer.without_body() if call.method == "HEAD" else answer
+        check_connection(call.alias)
+        if answer.stream is None:
+            request_finished.send(sender=self.__class__)
+        return answer
 
-    def _call(self, environ: dict[str, Any]) -> Call:
-        headers = {
-            name[5:].replace("_", "-").lower(): value
-            for name, value in environ.items()
-            if name.startswith("HTTP_")
-        }
-        headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    def _finish(self, pieces: Pieces) -> None:
+        pieces.close()
+        request_finished.send(sender=self.__class__)
+
+    def _call(self, scope: Any, body: Body) -> Call:
         return Call(
             port=self.port,
             alias=self.alias or conf.document_alias(),
-            method=environ["REQUEST_METHOD"],
-            path=environ["REQUEST_URI"].partition("?")[0],
-            query_string=environ["QUERY_STRING"],
-            headers=headers,
-            read=lambda limit: _read(environ["wsgi.input"], limit),
-            is_gone=environ[IS_GONE],
+            method=scope["method"],
+            path=framing.path(scope),
+            query_string=scope["query_string"].decode("latin-1"),
+            headers=framing.as_dict(scope["headers"]),
+            read=body.read,
         )
 
 
-def _read(body: Body, limit: int) -> bytes:
-    try:
-        return body.read(limit)
-    except TimeoutError:
-        raise GatewayError(408, "The request's body did not arrive") from None
-    except (OSError, ValueError) as error:
-        raise bad_request(f"The request's body cannot be read: {error}") from None
+async def _send(answer: Answer, method: str, send: Any) -> None:
+    await send(_start(answer, method))
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _send_pieces(
+    answer: Answer, pieces: Pieces, ending: Ending, method: str, send: Any
+) -> None:
+    await send(_start(answer, method))
+    async for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+def _start(answer: Answer, method: str) -> dict[str, Any]:
+    headers = [
+        (name.encode("latin-1"), value.strip().encode("latin-1"))
+        for name, value in answer.sent_headers(method).items()
+    ]
+    return {"type": "http.response.start", "status": answer.status, "headers": headers}

@@ -1,13 +1,25 @@
-"""The gateway over HTTP: its two ports, each with a threaded server."""
+"""The gateway over HTTP: its two ports, served by uvicorn in a thread of their own."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT
 from .application import Application
+from .pools import Pools
+
+#: The longest head of a request, in bytes, as on a real gateway.
+MAX_HEAD_BYTES = 1024 * 1024
+#: How many connections may wait to be accepted.
+BACKLOG = 2048
+#: How long (seconds) a connection is kept for a client's next request, and how long who is being
+#: answered has when the server is stopped.
+KEEP_ALIVE, GRACE = 60, 10
 
 
 class Server:
@@ -15,41 +27,77 @@ class Server:
 
     def __init__(self, host: str, port: int, admin_port: int, alias: str | None = None) -> None:
         try:
-            from .wsgi_server import WSGIServer
+            from . import protocol
         except ImportError as error:
             raise ImproperlyConfigured(
-                "Serving the embedded gateway needs cheroot: "
+                "Serving the embedded gateway needs uvicorn: "
                 "pip install 'django-cbtools[embedded]'."
             ) from error
-        self._servers = [
-            WSGIServer(host, number, Application(name, alias))
-            for name, number in ((PUBLIC_PORT, port), (ADMIN_PORT, admin_port))
-        ]
-        self._threads: list[threading.Thread] = []
+        self._protocol = protocol
+        self._host = host
+        self._ports = {PUBLIC_PORT: port, ADMIN_PORT: admin_port}
+        self._alias = alias
+        self._sockets: list[socket.socket] = []
+        self._servers: list[Any] = []
+        self._thread: threading.Thread | None = None
+        self._pools = Pools()
 
     @property
     def urls(self) -> tuple[str, str]:
         """The addresses of the public and the admin port; known once the server is started."""
-        public, admin = (f"http://{s.bind_addr[0]}:{s.bind_addr[1]}" for s in self._servers)
+        public, admin = (_url(sock) for sock in self._sockets)
         return public, admin
 
     def start(self) -> None:
         """Listen; OSError where a port is taken."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
-            for server in self._servers:
-                server.prepare()
+            for port in self._ports.values():
+                address = (self._host, port)
+                self._sockets.append(
+                    socket.create_server(address, family=family, backlog=BACKLOG)
+                )  # fmt: skip
         except OSError:
             self.stop()
             raise
-        for server in self._servers:
-            thread = threading.Thread(target=server.serve, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._servers = [self._server(port) for port in self._ports]
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), name="gateway-server", daemon=True
+        )
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop listening, and answer who is being served; feeds that wait end at once."""
-        stops = [threading.Thread(target=server.stop) for server in self._servers]
-        for thread in stops:
-            thread.start()
-        for thread in stops + self._threads:
-            thread.join()
+        for server in self._servers:
+            server.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+        for sock in self._sockets:
+            sock.close()
+        self._pools.close()
+
+    async def _serve(self) -> None:
+        await asyncio.gather(
+            *(
+                server.serve(sockets=[sock])
+                for server, sock in zip(self._servers, self._sockets, strict=True)
+            )
+        )
+
+    def _server(self, port: str) -> Any:
+        import uvicorn
+
+        config = uvicorn.Config(
+            Application(port, self._alias, self._pools),
+            http=self._protocol.Protocol, ws="none", lifespan="off", interface="asgi3",
+            workers=1, log_config=None, log_level="error", access_log=False,
+            proxy_headers=False, server_header=False, backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=GRACE,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        )  # fmt: skip
+        return self._protocol.PortServer(config)
+
+
+def _url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

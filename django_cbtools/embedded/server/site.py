@@ -1,16 +1,20 @@
-"""The gateway as a Django view, for a URLconf."""
+"""The gateway as a Django view, for a URLconf: under WSGI and under ASGI."""
 
 from __future__ import annotations
 
-import re
+import asyncio
+import math
 from collections.abc import Callable, Container
 from typing import Any
 from urllib.parse import quote, unquote
 
+from asgiref.sync import SyncToAsync, sync_to_async
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, re_path
+from django.urls import ResolverMatch, URLPattern
+from django.urls.resolvers import RegexPattern
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 
@@ -18,11 +22,14 @@ from django_cbtools import conf
 
 from ..api.gateway import respond
 from ..errors import bad_request
-from ..http.messages import Call
+from ..http.messages import Answer, Call
+from .pieces import Pieces
+from .pools import check_connection, shared
 
 #: Where WSGI servers put the path as the client sent it (PATH_INFO has lost escaped slashes).
 _RAW_PATHS = ("RAW_URI", "REQUEST_URI", "UNENCODED_URL")
-_SLASH = re.compile("%2f", re.IGNORECASE)
+#: How long (seconds) a feed waits under a server that answers one request at a time.
+_LONGEST_WAIT = 20.0
 
 
 class _Everything(Container[Any]):
@@ -32,24 +39,72 @@ class _Everything(Container[Any]):
 
 def urlpatterns(port: str) -> list[URLPattern]:
     """The URL patterns of one of the gateway's ports."""
-    return [re_path(r"^(?P<path>.*)\Z", _view(port))]
+    return [_Pattern(port)]
 
 
-def _view(port: str) -> Callable[..., HttpResponseBase]:
-    @csrf_exempt
-    def gateway(request: HttpRequest, path: str) -> HttpResponseBase:
-        return _respond(port, request, path)
+class _Pattern(URLPattern):
+    """Leads to a view that is asynchronous under ASGI, where a feed that waits holds no thread."""
 
+    def __init__(self, port: str) -> None:
+        def gateway(request: HttpRequest, path: str) -> HttpResponseBase:
+            call = _call(port, request, path)
+            answer = respond(call)
+            return _response(answer, None if answer.stream is None else answer.chunks())
+
+        async def asynchronous(request: HttpRequest, path: str) -> HttpResponseBase:
+            call = _call(port, request, path)
+            answer = await _on_thread(call)
+            if answer.stream is None:
+                return _response(answer, None)
+            return _response(answer, Pieces(answer.stream, shared().streams, call.alias))
+
+        self._asynchronous = _as_view(asynchronous)
+        super().__init__(RegexPattern(r"^(?P<path>.*)\Z"), _as_view(gateway))
+
+    def resolve(self, path: str) -> ResolverMatch | None:
+        found = super().resolve(path)
+        if found is not None and _is_in_loop():
+            found.func = self._asynchronous
+        return found
+
+
+def _as_view(view: Callable[..., Any]) -> Callable[..., Any]:
+    view = csrf_exempt(view)
     # The gateway has its own users, and its own transactions: one that a long poll held open
     # would keep everybody else from writing.
-    gateway.login_required = False  # type: ignore[attr-defined]
-    gateway._non_atomic_requests = _Everything()  # type: ignore[attr-defined]
-    return gateway
+    view.login_required = False  # type: ignore[attr-defined]
+    view._non_atomic_requests = _Everything()  # type: ignore[attr-defined]
+    return view
 
 
-def _respond(port: str, request: HttpRequest, path: str) -> HttpResponseBase:
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def _on_thread(call: Call) -> Answer:
+    if SyncToAsync.thread_sensitive_context.get(None) is None:
+        # A test of Django's: its transaction is its own thread's.
+        return await sync_to_async(respond)(call)
+    pool = shared().of(call.method)
+    return await asyncio.get_running_loop().run_in_executor(pool, _respond, call)
+
+
+def _respond(call: Call) -> Answer:
+    check_connection(call.alias)
+    try:
+        return respond(call)
+    finally:
+        check_connection(call.alias)
+
+
+def _call(port: str, request: HttpRequest, path: str) -> Call:
     mount, raw_path, is_raw = _split(request, path)
-    call = Call(
+    has_threads = request.META.get("wsgi.multithread", True)
+    return Call(
         port=port,
         alias=conf.document_alias(),
         method=request.method or "GET",
@@ -59,14 +114,18 @@ def _respond(port: str, request: HttpRequest, path: str) -> HttpResponseBase:
         read=_Body(request).read,
         mount=mount,
         is_raw=is_raw,
+        longest_wait=math.inf if has_threads else _LONGEST_WAIT,
+        can_follow=has_threads,
     )
-    answer = respond(call)
-    response_class = HttpResponse if answer.stream is None else StreamingHttpResponse
+
+
+def _response(answer: Answer, stream: Any) -> HttpResponseBase:
+    response_class: Any = HttpResponse if stream is None else StreamingHttpResponse
     response: HttpResponseBase = response_class(
-        answer.body if answer.stream is None else answer.stream,
+        answer.body if stream is None else stream,
         status=answer.status, reason=answer.phrase, headers=answer.headers,
     )  # fmt: skip
-    if answer.stream is not None and answer.length is not None:
+    if stream is not None and answer.length is not None:
         response["Content-Length"] = str(answer.length)
     if "Content-Type" not in answer.headers:
         del response["Content-Type"]
@@ -96,12 +155,28 @@ class _Body:
 def _split(request: HttpRequest, path: str) -> tuple[str, str, bool]:
     """What the gateway is mounted at, and the rest of the path; whether that is as it was sent."""
     mount = request.path[: len(request.path) - len(path)].rstrip("/")
-    for name in _RAW_PATHS:
-        segments = request.META.get(name, "").partition("?")[0].split("/")
-        # Proxies and WSGI servers take prefixes away, or put them in front: what counts is that
-        # it is the same path. (Cheroot leaves escaped slashes as they are.)
-        for start in range(1, len(segments)):
-            raw = "/".join(segments[start:])
-            if path in (unquote(raw), "%2F".join(map(unquote, _SLASH.split(raw)))):
-                return mount, "/" + raw, True
+    if isinstance(request, ASGIRequest):
+        sent = [request.scope.get("raw_path", b"").decode("latin-1")]
+    else:
+        sent = [request.META.get(name, "") for name in _RAW_PATHS]
+    for target in sent:
+        raw = _end(target.partition("?")[0], path)
+        if raw is not None:
+            return mount, "/" + raw, True
     return mount, "/" + quote(path), False
+
+
+def _end(target: str, path: str) -> str | None:
+    """The end of a path as it was sent that is the same as ``path``, None where none is.
+
+    Proxies and servers take prefixes away, or put them in front.
+    """
+    segments = target.split("/")
+    missing = len(path)
+    for start in range(len(segments) - 1, 0, -1):
+        missing -= len(unquote(segments[start]))
+        if missing <= 0:
+            raw = "/".join(segments[start:])
+            return raw if unquote(raw) == path else None
+        missing -= 1
+    return None

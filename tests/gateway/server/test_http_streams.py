@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import os
 import queue
 import signal
@@ -27,8 +28,8 @@ from django.urls import include, path
 
 from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.http.messages import Answer
-from django_cbtools.embedded.server import application as embedded_server
-from django_cbtools.embedded.server import site, threads
+from django_cbtools.embedded.http.streams import Waiting
+from django_cbtools.embedded.server import application, site
 from django_cbtools.embedded.server.server import Server
 
 ROOT = Path(__file__).parents[3]
@@ -38,6 +39,36 @@ MANY = 60
 urlpatterns = [path("sync/", include("django_cbtools.embedded.urls.public"))]
 
 
+class Pieces(queue.SimpleQueue):
+    """What a stream is to send next; None ends it, an exception breaks it."""
+
+    def __init__(self):
+        self.turns = []
+
+    def put(self, piece):
+        super().put(piece)
+        for turn in list(self.turns):
+            turn.wake()
+
+
+class Turn(Waiting):
+    """A stream's wait for its next piece."""
+
+    until = math.inf
+
+    def __init__(self, pieces):
+        self._pieces = pieces
+
+    def begin(self, wake):
+        self.wake = wake
+        self._pieces.turns.append(self)
+        if not self._pieces.empty():
+            wake()
+
+    def end(self):
+        self._pieces.turns.remove(self)
+
+
 class Handlers:
     """What answers the paths that begin with /try/."""
 
@@ -45,9 +76,7 @@ class Handlers:
         self._respond = respond
         #: What has happened, in order.
         self.events = queue.SimpleQueue()
-        #: What a stream is to send next; None ends it, an exception breaks it.
-        self.pieces = queue.SimpleQueue()
-        self.opened = threading.Event()
+        self.pieces = Pieces()
         self.length = None
 
     def respond(self, call):
@@ -57,27 +86,20 @@ class Handlers:
         answer = getattr(self, name)(call)
         return answer.without_body() if call.method == "HEAD" else answer
 
-    def wait(self, call):
-        """Wait as a long poll does."""
-        self.events.put("waits")
-        while not self.opened.wait(0.02):
-            if call.is_gone():
-                self.events.put("gone")
-                break
-        return Answer(200, b"done")
-
     def stream(self, call):
-        return Answer(200, stream=self._pieces(call), length=self.length)
+        return Answer(200, stream=self._pieces(), length=self.length)
 
-    def _pieces(self, call):
+    def _pieces(self):
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         try:
             while True:
                 try:
-                    piece = self.pieces.get(timeout=0.02)
+                    piece = self.pieces.get_nowait()
                 except queue.Empty:
-                    if call.is_gone():
+                    turn = Turn(self.pieces)
+                    yield turn
+                    if turn.is_over:
                         return
                     continue
                 if piece is None:
@@ -101,8 +123,8 @@ class Handlers:
 
 @pytest.fixture
 def handlers(monkeypatch, transactional_db):
-    handlers = Handlers(embedded_server.respond)
-    monkeypatch.setattr(embedded_server, "respond", handlers.respond)
+    handlers = Handlers(application.respond)
+    monkeypatch.setattr(application, "respond", handlers.respond)
     monkeypatch.setattr(site, "respond", handlers.respond)
     return handlers
 
@@ -146,7 +168,6 @@ def _put(uid):
     return _request(f"PUT {DB}/{uid}", "Content-Length: 2", body=b"{}")
 
 
-WAIT = _request("GET /try/wait")
 STREAM = _request("GET /try/stream")
 
 
@@ -184,24 +205,30 @@ def _others():
 _OTHERS = []
 
 
-def _served_by(name="gateway-admin"):
+def _threads():
     running = [thread for thread in threading.enumerate() if thread not in _OTHERS]
-    return [thread for thread in running if thread.name == name]
+    # The one that watches the file belongs to the process.
+    return [
+        thread
+        for thread in running
+        if thread.name.startswith("gateway-") and "watcher" not in thread.name
+    ]
 
 
 # -------------------------------------------------------------------- threads
 
 
-def test_those_who_wait_keep_nobody_else_waiting(handlers, connect, address):
-    waiting = [connect(WAIT) for _ in range(MANY)]
-    for _ in waiting:
-        assert handlers.events.get() == "waits"
-    assert len(_served_by()) >= MANY
+def test_those_who_wait_hold_no_thread(handlers, connect, address):
+    waiting = [connect(STREAM) for _ in range(MANY)]
+    while len(handlers.pieces.turns) < MANY:
+        time.sleep(0.01)
     for number in range(20):
         assert _ask(address, "PUT", f"{DB}/d{number}", "{}")[0] == 201
-    handlers.opened.set()
+    assert len(_threads()) < MANY / 2
+    for _ in waiting:
+        handlers.pieces.put(None)
     for sock in waiting:
-        assert _until(sock, b"done").startswith(b"HTTP/1.1 200 ")
+        assert _until(sock, b"0\r\n\r\n")
 
 
 def test_feeds_keep_nobody_else_waiting(connect, address):
@@ -224,51 +251,6 @@ def test_those_who_are_slow_keep_nobody_else_waiting(connect, address):
     for sock, (request, length) in zip(sockets, slow, strict=True):
         sock.sendall(request[-length - 1 :])
         assert _until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
-
-
-def test_there_is_an_end_to_threads(handlers, connect, address, monkeypatch):
-    monkeypatch.setattr(threads, "MAX_THREADS", 3)
-    monkeypatch.setattr(threads, "MAX_WAITING", 2)
-    served = [connect(WAIT) for _ in range(3)]
-    for _ in served:
-        assert handlers.events.get() == "waits"
-    # They are accepted one after the other: the last one finds two that wait for a thread.
-    more = [connect(WAIT) for _ in range(2)]
-    refused = connect(WAIT)
-    assert _until(refused, b"\r\n\r\n").startswith(b"HTTP/1.1 503 ")
-    assert len(_served_by()) == 3
-    handlers.opened.set()
-    for sock in served + more:
-        assert _until(sock, b"done").startswith(b"HTTP/1.1 200 ")
-    assert _ask(address, "PUT", f"{DB}/d", "{}")[0] == 201
-
-
-def test_threads_end_when_they_have_nothing_to_do(handlers, connect, address, monkeypatch):
-    monkeypatch.setattr(threads, "IDLE", 0.01)
-    for _ in range(3):
-        waiting = [connect(WAIT) for _ in range(5)]
-        for _ in waiting:
-            assert handlers.events.get() == "waits"
-        handlers.opened.set()
-        for sock in waiting:
-            _until(sock, b"done")
-        handlers.opened.clear()
-        for thread in _served_by():
-            thread.join()
-    assert _ask(address, "PUT", f"{DB}/d", "{}")[0] == 201
-
-
-def test_thread_survives_what_cheroot_does_not(address, monkeypatch, caplog):
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            "django_cbtools.embedded.server.wsgi_server.Connection.communicate",
-            lambda _: 1 / 0,
-        )
-        with pytest.raises(ConnectionError):
-            _ask(address, "PUT", f"{DB}/d", "{}")
-    assert _ask(address, "PUT", f"{DB}/d", "{}")[0] == 201
-    while "ZeroDivisionError" not in caplog.text:
-        time.sleep(0.01)
 
 
 def test_handler_that_fails(handlers, address, caplog):
@@ -315,15 +297,17 @@ def test_connection_to_the_database_is_kept(handlers, address):
 # ----------------------------------------------------------- clients that leave
 
 
-@pytest.mark.parametrize(
-    ("request_", "events"),
-    [(WAIT, ["waits", "gone"]), (STREAM, ["closed"])],
-    ids=["wait", "stream"],
-)
-def test_client_that_goes_away(request_, events, handlers, connect, address):
-    connect(request_).close()
-    assert [handlers.events.get() for _ in events] == events
+def test_client_that_goes_away(handlers, connect, address):
+    for _ in range(3):
+        connect(STREAM).close()
+        assert handlers.events.get() == "closed"
     assert _ask(address, "PUT", f"{DB}/d", "{}")[0] == 201
+
+
+def test_client_that_has_sent_all_is_answered(connect):
+    sock = connect(_put("d"))
+    sock.shutdown(socket.SHUT_WR)
+    assert _rest(sock).startswith(b"HTTP/1.1 201 ")
 
 
 def test_stream_is_closed_where_nobody_reads_it(handlers, connect):
@@ -397,7 +381,7 @@ def test_request_is_finished_when_its_stream_is(handlers, connect):
     def finished(**kwargs):
         handlers.events.put("finished")
 
-    request_finished.connect(finished, sender=embedded_server.Application)
+    request_finished.connect(finished, sender=application.Application)
     try:
         sock = connect(STREAM)
         handlers.pieces.put(b"first")
@@ -406,7 +390,7 @@ def test_request_is_finished_when_its_stream_is(handlers, connect):
         handlers.pieces.put(None)
         assert [handlers.events.get() for _ in range(2)] == ["closed", "finished"]
     finally:
-        request_finished.disconnect(finished, sender=embedded_server.Application)
+        request_finished.disconnect(finished, sender=application.Application)
 
 
 # ---------------------------------------------------------------------- bodies
@@ -423,14 +407,11 @@ def test_body_is_read_bit_by_bit(connect):
     assert _until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
 
 
-def test_body_in_chunks_leaves_nothing_behind(connect, monkeypatch):
+def test_body_in_chunks_leaves_nothing_behind(connect):
     """Its end is no beginning of a request that somebody waits for."""
-    monkeypatch.setattr(threads, "IDLE", 0.01)
     body = b"2\r\n{}\r\n0\r\nTrailer: x\r\n\r\n"
     sock = connect(_request(f"PUT {DB}/d", "Transfer-Encoding: chunked", body=body))
     _until(sock, b"}")
-    for thread in _served_by():
-        thread.join()
     sock.sendall(_put("e"))
     assert _until(sock, b"}").startswith(b"HTTP/1.1 201 ")
 
@@ -466,18 +447,16 @@ def test_client_that_wants_to_be_told_to_go_on(connect):
 
 
 def test_server_stops_while_clients_wait(server, handlers, connect):
-    waiting = [connect(WAIT) for _ in range(3)]
-    for _ in waiting:
-        assert handlers.events.get() == "waits"
+    feed = connect(_request(f"GET {DB}/_changes?feed=longpoll"))
+    _until(feed, b'{"results":[\r\n')
     stream = connect(STREAM)
     handlers.pieces.put(b"first")
     _until(stream, b"first\r\n")
     for start in (b"", b"PUT /", _put("d")[:-1]):
         connect(start)
     server.stop()
-    assert not _served_by()
-    for sock in waiting:
-        assert _rest(sock).endswith(b"done")
+    assert not _threads()
+    assert _rest(feed).endswith(b'"last_seq":"0"}\n\r\n0\r\n\r\n')
     assert _rest(stream) == b"0\r\n\r\n"
 
 

@@ -9,12 +9,15 @@ import re
 import subprocess
 import sys
 import threading
+import time
+from contextlib import ExitStack, suppress
 from http.cookies import SimpleCookie
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
-from cheroot import wsgi
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connection, connections
@@ -258,6 +261,7 @@ def test_odd_paths(path, client):
 # -------------------------------------------------------------------- servers
 
 SITE = """
+import os
 from django.conf import settings
 settings.configure(
     SECRET_KEY="tests", ROOT_URLCONF="tests.gateway.server.test_mounted", ALLOWED_HOSTS=["*"],
@@ -265,55 +269,69 @@ settings.configure(
     DATABASES={"default": {"ENGINE": "django_cbtools.backends.embedded", "NAME": "site.sqlite3",
                              "ATOMIC_REQUESTS": True}},
     SYNC_GATEWAY_BUCKET="test_documents",
+    SYNC_GATEWAY_OPTIONS={"longpoll_timeout": float(os.environ.get("LONGPOLL_TIMEOUT", 100))},
 )
+from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 application = get_wsgi_application()
+asgi = get_asgi_application()
 from django_cbtools.sync_gateway import SyncGateway
 SyncGateway.put_user("alice", password="alice's", admin_channels=["a"])
 """
 
 
 @pytest.fixture
-def gunicorn(tmp_path):
-    """The address of a site behind a proxy that leaves the prefix /app in the path."""
+def serve(tmp_path):
+    """What starts a server of the site in a process of its own, and says its address."""
     (tmp_path / "site_for_tests.py").write_text(SITE)
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3])]),
-        "SCRIPT_NAME": "/app",
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[3])])
     }
     environment.pop("DJANGO_SETTINGS_MODULE", None)
-    command = ["gunicorn", "--bind", "127.0.0.1:0", "--workers", "2", "site_for_tests"]
-    with subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
-    ) as server:  # fmt: skip
-        lines = []
-        for line in server.stderr:
-            lines.append(line)
-            found = re.search(r"Listening at: (http://\S+)", line)
-            if found:
-                break
-        else:
-            pytest.fail("".join(lines))
-        log = threading.Thread(target=server.stderr.read)
-        log.start()
-        yield found[1] + "/app"
-        server.terminate()
-        server.wait()
-        log.join()
+    with ExitStack() as stack:
+
+        def start(*command, **more):
+            server = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", *command],
+                    cwd=tmp_path, env=environment | more, stderr=subprocess.PIPE, text=True,
+                )
+            )  # fmt: skip
+            stack.callback(server.kill)
+            lines = []
+            for line in server.stderr:
+                lines.append(line)
+                found = re.search(r"(?:Listening at:|running on) (http://\S+)", line)
+                if found:
+                    break
+            else:
+                pytest.fail("".join(lines))
+            log = threading.Thread(target=lambda: lines.extend(server.stderr))
+            log.start()
+
+            def stop():
+                server.terminate()
+                server.wait()
+                log.join()
+                assert "Traceback" not in "".join(lines), "".join(lines)
+
+            stack.callback(stop)
+            return found[1]
+
+        yield start
 
 
 @pytest.fixture
-def cheroot(mounted, transactional_db, alice):
-    """The address of this site, under the prefix /app."""
-    application = wsgi.PathInfoDispatcher({"/app": WSGIHandler()})
-    server = wsgi.Server(("127.0.0.1", 0), application, numthreads=2)
-    server.prepare()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    yield f"http://127.0.0.1:{server.bind_addr[1]}/app"
-    server.stop()
-    thread.join()
+def gunicorn(serve):
+    """The address of a site behind a proxy that leaves the prefix /app in the path."""
+    command = ("gunicorn", "--bind", "127.0.0.1:0", "--workers", "2", "site_for_tests")
+    return serve(*command, SCRIPT_NAME="/app") + "/app"
+
+
+@pytest.fixture
+def uvicorn(serve):
+    """The address of the site under ASGI."""
+    return serve("uvicorn", "--port", "0", "site_for_tests:asgi")
 
 
 @pytest.fixture
@@ -329,12 +347,10 @@ def runserver(mounted, transactional_db, alice):
     thread.join()
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["gunicorn", pytest.param("cheroot", marks=pytest.mark.django_db(transaction=True))],
-)
+@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
 def test_server_that_gives_the_raw_path(name, request):
-    address = request.getfixturevalue(name) + DB
+    site = request.getfixturevalue(name)
+    address, prefix = site + DB, urlsplit(site).path
     with requests.Session() as session:
         session.auth = ("alice", "alice's")
         for uid in IDS:
@@ -347,12 +363,12 @@ def test_server_that_gives_the_raw_path(name, request):
         assert sorted(row["id"] for row in rows) == sorted(IDS)
 
         answer = session.get(address, allow_redirects=False)
-        assert answer.headers["Location"] == f"/app{DB}/"
+        assert answer.headers["Location"] == f"{prefix}{DB}/"
         login = {"name": "alice", "password": "alice's"}
         session.auth = None
         assert session.post(f"{address}/_session", json=login).status_code == 200
         (cookie,) = session.cookies
-        assert cookie.path == f"/app{DB}"
+        assert cookie.path == f"{prefix}{DB}"
         assert session.get(f"{address}/plain").status_code == 200
         assert session.get(f"{address}/_user/alice").status_code == 404
         large = {"channels": ["a"], "text": "x" * 3_000_000}
@@ -371,3 +387,83 @@ def test_server_that_gives_no_raw_path(runserver):
             else:
                 assert (answer.status_code, answer.json()["id"]) == (201, uid)
         assert session.get(f"{address}/plain").status_code == 200
+
+
+# ---------------------------------------------------------------------- feeds
+
+
+def _process(server):
+    """The threads and files of the process that listens at an address."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    port = f":{urlsplit(server).port:04X}"
+    inode = next(f[9] for f in map(str.split, lines) if f[1].endswith(port) and f[3] == "0A")
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        with suppress(OSError):
+            if f"socket:[{inode}]" in map(os.readlink, folder.iterdir()):
+                return folder, folder.parent / "task"
+    raise AssertionError("nobody listens")
+
+
+def _counted(server):
+    return [len(list(folder.iterdir())) for folder in _process(server)]
+
+
+def _follow(server, kind, **query):
+    asked = requests.get(
+        f"{server}{DB}/_changes", {"feed": kind, "timeout": 0, **query}, auth=("alice", "alice's"),
+        stream=True,
+    )  # fmt: skip
+    return asked
+
+
+def test_feeds_under_asgi_hold_nothing(uvicorn):
+    """Neither while they wait nor when their clients have left."""
+    _follow(uvicorn, "normal").close()
+    before = _counted(uvicorn)
+    feeds = [_follow(uvicorn, kind, since=1) for kind in ("continuous", "longpoll") * 20]
+    files, threads = _counted(uvicorn)
+    assert files < before[0] + 40 + 20  # each has its socket; the pool's threads have a few more
+    assert threads < before[1] + 20
+    answer = requests.put(f"{uvicorn}{DB}/x", json={"channels": ["a"]}, auth=("alice", "alice's"))
+    assert answer.status_code == 201
+    for feed in feeds:
+        assert b'"id":"x"' in next(line for line in feed.iter_lines() if b'"id"' in line)
+        feed.close()
+    for _ in range(3):
+        for feed in [_follow(uvicorn, "continuous", since=9) for _ in range(20)]:
+            feed.close()
+    while _counted(uvicorn)[0] > before[0] + 20:
+        time.sleep(0.05)
+    assert _counted(uvicorn)[1] < before[1] + 20
+
+
+def test_feeds_under_a_server_without_threads(serve):
+    """A long poll answers before the server takes its worker for hung; others have their turn."""
+    server = serve(
+        "gunicorn", "--bind", "127.0.0.1:0", "--workers", "2", "site_for_tests",
+        LONGPOLL_TIMEOUT="0.5",
+    )  # fmt: skip
+    answer = _follow(server, "continuous")
+    assert (answer.status_code, answer.json()["error"]) == (501, "Not Implemented")
+    assert "gunicorn --threads" in answer.json()["reason"]
+    for heartbeat in (0, 30_000):
+        polls = [_follow(server, "longpoll", since=1, heartbeat=heartbeat) for _ in range(4)]
+        assert [poll.json() for poll in polls] == [{"results": [], "last_seq": "1"}] * 4
+    assert requests.get(f"{server}/sync/").status_code == 200
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "20", [5]])
+def test_longpoll_timeout_is_checked(value, client, settings):
+    settings.SYNC_GATEWAY_OPTIONS = {"longpoll_timeout": value}
+    with pytest.raises(ImproperlyConfigured, match="longpoll_timeout"):
+        client.get(f"{DB}/_changes?feed=longpoll", headers=LOGIN)
+
+
+def test_long_paths_are_compared_in_one_pass(client, monkeypatch):
+    """4,000 slashes: each segment is unescaped a few times, not once for each other one."""
+    unescaped = []
+    monkeypatch.setattr(site, "unquote", lambda text: unescaped.append(len(text)) or unquote(text))
+    path = "/a" * 4000
+    answer = client.get(f"{DB}{path}", RAW_URI=f"/elsewhere{DB}{path}", headers=LOGIN)
+    assert answer.status_code == 404
+    assert sum(unescaped) < 10 * len(path)

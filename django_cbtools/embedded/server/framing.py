@@ -1,0 +1,66 @@
+"""What a request's head must be, beyond what h11 asks, as a real gateway has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import GatewayError, bad_request
+from ..http.messages import MAX_BODY_BYTES
+
+_VERSION = re.compile(r"1\.[0-9]")
+_HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,.:;=\[\]_~-]*")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+def check(scope: dict[str, Any]) -> None:
+    """Raise a GatewayError for a head that is malformed, or that is read in more than one way.
+
+    The connection is closed after it: where the next request begins is not certain.
+    """
+    if not _VERSION.fullmatch(scope["http_version"]):
+        raise GatewayError(505, "unsupported protocol version")
+    headers: Headers = scope["headers"]
+    names = [name for name, _ in headers]
+    if b"transfer-encoding" in names and (
+        b"content-length" in names or scope["http_version"] == "1.0"
+    ):
+        raise bad_request("Transfer-Encoding beside Content-Length, or in HTTP/1.0")
+    for name, value in headers:
+        if _CONTROL.search(value):
+            raise bad_request("invalid header value")
+        if name == b"host" and not _HOST.fullmatch(value):
+            raise bad_request("malformed Host header")
+        if name == b"expect" and value and b"100-continue" not in value.lower():
+            raise GatewayError(417, "")
+        if name == b"content-length" and int(value) > MAX_BODY_BYTES:
+            raise GatewayError(413, "Request body too large")
+
+
+def path(scope: dict[str, Any]) -> str:
+    """The path as it was sent, escapes and all; raises a 400 GatewayError for none.
+
+    Of an absolute URI, it is what comes after the host.
+    """
+    target: str = scope["raw_path"].decode("latin-1")
+    if target.startswith("/") or target == "*":
+        return target
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None and scope["method"] != "CONNECT":
+        raise bad_request("invalid request target")
+    return target[absolute.end() :] or "/" if absolute else "/"
+
+
+def as_dict(headers: Headers) -> dict[str, str]:
+    """Headers by their names in lower case; those that come more than once are joined."""
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name in joined:
+            value = f"{joined[name]}{'; ' if name == 'cookie' else ','}{value}"
+        joined[name] = value
+    return joined

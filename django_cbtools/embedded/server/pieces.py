@@ -1,0 +1,99 @@
+"""An answer's stream for an asynchronous server: one that waits holds no thread."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+
+from ..http.streams import Stream, Waiting
+from .pools import check_connection
+
+
+class Ending:
+    """Whether an answer should come to an end: its client has left, or the server is stopped.
+
+    ``is_lost``: nothing can be sent any more.
+    """
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self.is_lost = False
+        self.callback: Callable[[], None] | None = None
+
+    def set(self) -> None:
+        self.is_set = True
+        if self.callback is not None:
+            self.callback()
+
+
+class Pieces:
+    """The pieces of a stream, which is read on the threads of a pool."""
+
+    def __init__(
+        self, stream: Stream, pool: Executor, alias: str, ending: Ending | None = None
+    ) -> None:
+        self._stream = stream
+        self._pool = pool
+        self._alias = alias
+        self._ending = ending or Ending()
+        # A piece may still be on its way when the client leaves.
+        self._lock = threading.Lock()
+
+    def __aiter__(self) -> Pieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        while not self._ending.is_lost:
+            piece = await loop.run_in_executor(self._pool, self._next)
+            if piece is None:
+                break
+            if isinstance(piece, bytes):
+                return piece
+            await self._wait(piece)
+            piece.is_over = self._ending.is_set
+        raise StopAsyncIteration
+
+    def _next(self) -> bytes | Waiting | None:
+        with self._lock:
+            check_connection(self._alias)
+            try:
+                return next(self._stream, None)
+            finally:
+                check_connection(self._alias)
+
+    def close(self) -> None:
+        """Have the stream give back what it holds."""
+        with self._lock:
+            self._stream.close()
+
+    async def _wait(self, waiting: Waiting) -> None:
+        loop = asyncio.get_running_loop()
+        woken = loop.create_future()
+
+        def finish() -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(finish)
+
+        if self._ending.is_set:
+            return
+        self._ending.callback = finish
+        seconds = waiting.until - time.monotonic()
+        timer = loop.call_later(max(0.0, seconds), finish) if seconds < math.inf else None
+        waiting.begin(wake)
+        try:
+            await woken
+        finally:
+            waiting.end()
+            self._ending.callback = None
+            if timer is not None:
+                timer.cancel()

@@ -1,0 +1,90 @@
+"""The threads on which requests are answered: SQLite and V8 are asked on threads, not in a loop."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import close_old_connections, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+#: How many threads there are for requests that read, for those that write (SQLite has one writer at
+#: a time: more would wait for each other), for those whose body is still on its way, and for the
+#: pieces of answers that are sent as they come.
+READERS, WRITERS, UPLOADS, STREAMS = 16, 8, 32, 2
+
+
+class Pool(ThreadPoolExecutor):
+    """Threads, made when they are needed, that keep their connections to databases."""
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(size, f"gateway-{name}", self._begin)
+        self._wrappers: list[BaseDatabaseWrapper] = []
+
+    def close(self) -> None:
+        """Let the threads finish their work, and close their connections."""
+        self.shutdown()
+        for wrapper in self._wrappers:
+            wrapper.close()
+        self._wrappers.clear()
+
+    def _begin(self) -> None:
+        for alias in connections:
+            # Another thread closes it, see above.
+            connections[alias].inc_thread_sharing()
+            self._wrappers.append(connections[alias])
+
+
+class Pools:
+    """A pool for each kind of work, so that none keeps another waiting."""
+
+    def __init__(self) -> None:
+        self._reads = Pool("reader", READERS)
+        self._writes = Pool("writer", WRITERS)
+        self.uploads = Pool("upload", UPLOADS)
+        self.streams = Pool("stream", STREAMS)
+
+    def of(self, method: str) -> Pool:
+        """The pool for a request whose body is there."""
+        return self._reads if method in ("GET", "HEAD", "OPTIONS") else self._writes
+
+    def close(self) -> None:
+        for pool in (self._reads, self._writes, self.uploads, self.streams):
+            pool.close()
+
+
+def check_connection(alias: str) -> None:
+    """Close this thread's connections that are broken; the documents' is never too old."""
+    # To open it takes longer than most requests.
+    connections[alias].close_at = None
+    close_old_connections()
+
+
+_shared: Pools | None = None
+_lock = threading.Lock()
+
+
+def shared() -> Pools:
+    """The pools of this process, for the gateway in a site."""
+    global _shared
+    with _lock:
+        if _shared is None:
+            _shared = Pools()
+        return _shared
+
+
+def _forget() -> None:
+    """In a forked child: the threads are the parent's."""
+    global _shared, _lock
+    _shared, _lock = None, threading.Lock()
+
+
+@atexit.register
+def close() -> None:
+    if _shared is not None:
+        _shared.close()
+
+
+os.register_at_fork(after_in_child=_forget)

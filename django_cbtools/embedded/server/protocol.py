@@ -1,0 +1,147 @@
+"""uvicorn's side of a connection, with what it leaves out: limits on how long a client may take."""
+
+from __future__ import annotations
+
+import http
+import socket
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import Server
+
+from .application import ENDING
+from .pieces import Ending
+
+#: How long (seconds) a client may take for a request's head, and for its body, in which a second
+#: more is given for so many bytes.
+HEAD, BODY, RATE = 20.0, 30.0, 1000
+#: How many connections a port has at once.
+MAX_CONNECTIONS = 10_000
+
+
+class Protocol(H11Protocol):
+    """A connection to a client."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ending = Ending()
+        self.app_state = {**self.app_state, ENDING: self._ending}
+        self._has_left = False
+        self._received = 0
+        #: The request that the client has begun to send (None: his first), and since when.
+        self._owed: tuple[RequestResponseCycle | None, bool, float, int] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        # asyncio leaves it out where a socket does not name its protocol.
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._refuse(503)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        super().data_received(data)
+
+    def handle_events(self) -> None:
+        if not self.transport.is_closing():
+            super().handle_events()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more; he is answered all the same, but does not wait for changes."""
+        self._has_left = True
+        if not self._is_answering():
+            return False
+        if self.cycle.more_body:
+            self._refuse(400)
+            return False
+        self._ending.set()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._ending.is_lost = True
+        self._ending.set()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._has_left and not self._is_answering():
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        self._ending.set()
+        if not self._is_answering():
+            super().shutdown()
+        elif self.cycle.more_body:
+            self._refuse(503)
+        elif self.flow.write_paused:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what h11 has just refused."""
+        self._refuse(getattr(sys.exc_info()[1], "error_status_hint", 400))
+
+    def check(self, now: float) -> None:
+        """Refuse a client who takes too long; asked about once a second."""
+        is_answering = self._is_answering()
+        if is_answering:
+            is_owed = (
+                self.cycle.more_body
+                and not self.flow.read_paused
+                and not self.cycle.waiting_for_100_continue
+            )
+        else:
+            # uvicorn itself limits the time between two requests.
+            is_owed = (
+                self.cycle is None
+                or bool(self.conn.trailing_data[0])
+                or self.conn.their_state is h11.SEND_BODY
+            )
+        if not is_owed:
+            self._owed = None
+            return
+        if self._owed is None or self._owed[:2] != (self.cycle, is_answering):
+            self._owed = self.cycle, is_answering, now, self._received
+        *_, since, received = self._owed
+        limit = BODY + (self._received - received) / RATE if is_answering else HEAD
+        if now - since > limit:
+            if self._received:
+                self._refuse(408)
+            else:
+                self.transport.close()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _refuse(self, status: int) -> None:
+        """Answer a request that cannot be read, if it is not being answered, and close."""
+        if self._is_answering():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            text = f"{status} {http.HTTPStatus(status).phrase}".encode()
+            headers = [("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close"),
+                       ("Content-Length", str(len(text)))]  # fmt: skip
+            answer = h11.Response(status_code=status, headers=headers, reason=text[4:])
+            with suppress(h11.LocalProtocolError):  # the answer to HEAD has no body
+                for event in (answer, h11.Data(data=text), h11.EndOfMessage()):
+                    self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+class PortServer(Server):
+    """A port's server; it looks after its connections."""
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            now = time.monotonic()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Protocol):
+                    connection.check(now)
+        return await super().on_tick(counter)

@@ -1,0 +1,294 @@
+"""What clients can do to a server by their connections alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+import time
+from contextlib import ExitStack, suppress
+from urllib.parse import urlsplit
+
+import pytest
+
+from django_cbtools.embedded.feed import waiting
+from django_cbtools.embedded.http import messages
+from django_cbtools.embedded.server import protocol
+from django_cbtools.embedded.server.server import Server
+from django_cbtools.sync_gateway import SyncGateway
+
+DB = "/test_documents"
+PUT = f"PUT {DB}/x HTTP/1.1\r\n"
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Server("127.0.0.1", 0, 0, alias="default")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def connect(server, transactional_db):
+    """Sockets to the admin port, with something sent."""
+    parts = urlsplit(server.urls[1])
+    with ExitStack() as stack:
+
+        def connect(data=b""):
+            sock = socket.create_connection((parts.hostname, parts.port))
+            stack.enter_context(sock)
+            sock.settimeout(60)
+            sock.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
+            return sock
+
+        yield connect
+
+
+def _head(*lines):
+    return "\r\n".join([*lines, "", ""])
+
+
+GET = _head(f"GET {DB}/ HTTP/1.1", "Host: x")
+FEED = _head(f"GET {DB}/_changes?feed=continuous&timeout=0 HTTP/1.1", "Host: x")
+LONGPOLL = _head(f"GET {DB}/_changes?feed=longpoll&timeout=0 HTTP/1.1", "Host: x")
+
+
+def _until(sock, end):
+    data = b""
+    while end not in data:
+        received = sock.recv(65536)
+        assert received, data
+        data += received
+    return data
+
+
+def _rest(sock):
+    data = b""
+    while received := sock.recv(65536):
+        data += received
+    return data
+
+
+def _is_answered(connect):
+    return _until(connect(GET), b"}").startswith(b"HTTP/1.1 200 ")
+
+
+def _files():
+    return len(os.listdir("/proc/self/fd"))
+
+
+# -------------------------------------------------------------------- framing
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        (PUT + "Host: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n"),
+        (PUT + "Host: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
+        (PUT + "Host: x\r\nTransfer-Encoding : chunked\r\n"),
+        (f"PUT {DB}/x HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"),
+        PUT + "Content-Length: 2\r\n",
+        (PUT + "Host: x\r\nHost: y\r\nContent-Length: 2\r\n"),
+        *(
+            f"{PUT}Host: {host}\r\nContent-Length: 2\r\n"
+            for host in ("a b", "a/b", "a@b", "{", "é")
+        ),
+        *(
+            f"{PUT}Host: x\r\nContent-Length: 2\r\n{header}\r\n"
+            for header in (": y", "a b: y", "a : y", "a", "é: y", "a: y\0", "a: y\rz", "a: y\x01",
+                           "a: y\x7f", "a: y\x0b")
+        ),
+        "PUT test_documents/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n",
+        f"P@T {DB}/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n",
+    ],
+    ids=lambda head: repr(head.partition("\r\n")[2])[:60],
+)  # fmt: skip
+def test_head_that_can_be_read_in_two_ways(head, connect):
+    """It is refused, and what comes after it is no request."""
+    sock = connect(f"{head}\r\n2\r\n{{}}\r\n0\r\n\r\n{GET}")
+    answer = _rest(sock)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert "id" not in SyncGateway.all_docs(["x"])["rows"][0]
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (PUT + "Host: x\r\nExpect: bogus\r\nContent-Length: 2\r\n", 417),
+        (PUT + "Host: x\r\nTransfer-Encoding: gzip\r\n", 501),
+        (PUT + "Host: x\r\nContent-Length: 999999999999\r\n", 413),
+        (f"GET {DB}/ HTTP/2.0\r\nHost: x\r\n", 505),
+    ],
+)
+def test_head_that_asks_for_too_much(head, status, connect):
+    assert _rest(connect(head + "\r\n{}")).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (f"GET http://elsewhere{DB}/", 200),
+        ("GET http://elsewhere", 200),
+        (f"HEAD {DB}/", 200),
+        (f"BREW {DB}/", 405),
+        (f"get {DB}/", 405),
+        ("CONNECT elsewhere:80", 405),
+        (f"CONNECT {DB}/", 405),
+    ],
+)
+def test_connection_stays_open(line, status, connect):
+    sock = connect(_head(f"{line} HTTP/1.1", "Host: x") + GET)
+    answer = _until(sock, b'"db_name"')
+    while answer.count(b"HTTP/1.1 ") < 2:
+        answer += sock.recv(65536)
+    statuses = re.findall(rb"HTTP/1\.1 (\d+) ", answer)
+    assert statuses == [str(status).encode(), b"200"]
+
+
+@pytest.mark.parametrize("chunk", ["zz", "-2", "", "2 2", "0x2", "2_0"])
+def test_chunk_without_a_size(chunk, connect):
+    sock = connect(
+        f"{PUT}Host: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}\r\n{{}}\r\n0\r\n\r\n"
+    )
+    assert _rest(sock).startswith(b"HTTP/1.1 400 ")
+
+
+def test_head_without_an_end(connect):
+    sock = connect(f"GET {DB}/ HTTP/1.1\r\nHost: x\r\n")
+    with pytest.raises(OSError, match=r"[Rr]eset|[Pp]ipe"):
+        sock.sendall((b"a: " + b"x" * 65536 + b"\r\n") * 1000)
+    assert _is_answered(connect)
+
+
+# ----------------------------------------------------------------- time limits
+
+
+def test_silent_connections_keep_nobody_waiting(connect):
+    silent = [connect() for _ in range(300)]
+    silent += [connect(GET[:10]) for _ in range(100)]
+    silent += [connect(f"{PUT}Host: x\r\nContent-Length: 2\r\n\r\n{{") for _ in range(100)]
+    assert _is_answered(connect)
+    assert len(silent) == 500
+
+
+def test_who_takes_too_long_is_refused(connect, monkeypatch):
+    monkeypatch.setattr(protocol, "HEAD", 0.0)
+    monkeypatch.setattr(protocol, "BODY", 0.0)
+    monkeypatch.setattr(protocol, "RATE", float("inf"))
+    late = {
+        "": b"",
+        "GET / HT": b"HTTP/1.1 408 ",
+        f"{PUT}Host: x\r\nContent-Length: 2\r\n\r\n{{": b"HTTP/1.1 408 ",
+        f"{PUT}Host: x\r\nContent-Length: 200000\r\n\r\n{'x' * 100_000}": b"HTTP/1.1 408 ",
+        GET + "GET": b"HTTP/1.1 200 ",
+    }
+    sockets = [connect(sent) for sent in late]
+    for sock, answer in zip(sockets, late.values(), strict=True):
+        assert _rest(sock).startswith(answer)
+
+
+def test_head_that_comes_byte_by_byte(connect, monkeypatch):
+    """What comes does not give a client more time."""
+    monkeypatch.setattr(protocol, "HEAD", 0.5)
+    sock = connect()
+    with suppress(ConnectionError):
+        for byte in f"GET {DB}/ HTTP/1.1\r\n".encode() + b"a: b\r\n" * 1000:
+            sock.sendall(bytes([byte]))
+            time.sleep(0.02)
+        pytest.fail("the server has waited for all of it")
+
+
+def test_number_of_connections(connect, monkeypatch):
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 20)
+    open_ = [connect(FEED) for _ in range(20)]
+    for sock in open_:
+        _until(sock, b"\n\r\n")
+    assert _rest(connect()).startswith(b"HTTP/1.1 503 ")
+    open_.pop().close()
+    while not _until(connect(GET), b"\r\n\r\n").startswith(b"HTTP/1.1 200 "):
+        time.sleep(0.05)
+
+
+# ---------------------------------------------------------------------- feeds
+
+
+def test_feeds_that_wait_hold_no_thread(connect):
+    feeds = [connect(FEED) for _ in range(100)] + [connect(LONGPOLL) for _ in range(100)]
+    for sock in feeds:
+        _until(sock, b"\n\r\n")
+    assert _is_answered(connect)
+    mine = [thread for thread in threading.enumerate() if thread.name.startswith("gateway-")]
+    assert len(mine) < 60
+    SyncGateway.save_json("woken", {"channels": ["a"]})
+    for sock in feeds:
+        _until(sock, b'"id":"woken"')
+
+
+def test_feeds_that_are_left_hold_nothing(connect):
+    _until(connect(FEED), b"\n\r\n")
+    files, threads = _files(), threading.active_count()
+    for _ in range(5):
+        left = [connect(FEED) for _ in range(20)] + [connect(LONGPOLL) for _ in range(20)]
+        for sock in left:
+            _until(sock, b"\n\r\n")
+        for sock in left:
+            sock.close()
+    while _files() > files + 20:
+        time.sleep(0.02)
+    assert threading.active_count() < threads + 20
+    assert _is_answered(connect)
+
+
+def test_feeds_are_not_read_for_what_does_not_concern_them(connect, server, monkeypatch):
+    """A write wakes those whose channels it is in; all others cost nothing."""
+    SyncGateway.put_user("GUEST", disabled=False, admin_channels=["quiet"])
+    read = []
+    follow = waiting.Pause.end
+    monkeypatch.setattr(waiting.Pause, "end", lambda self: read.append(self) or follow(self))
+    parts = urlsplit(server.urls[0])
+    with ExitStack() as stack:
+        feeds = []
+        for _ in range(20):
+            sock = stack.enter_context(socket.create_connection((parts.hostname, parts.port)))
+            sock.sendall(FEED.encode())
+            _until(sock, b"\n\r\n")
+            feeds.append(sock)
+        loud = connect(FEED)
+        _until(loud, b"\n\r\n")
+        SyncGateway.save_json("first", {"channels": ["loud"]})
+        _until(loud, b'"id":"first"')
+        read.clear()
+        for number in range(10):
+            SyncGateway.save_json(f"loud{number}", {"channels": ["loud"]})
+            _until(loud, f'"id":"loud{number}"'.encode())
+        assert len(read) < 20
+        SyncGateway.save_json("quiet", {"channels": ["quiet"]})
+        for sock in feeds:
+            _until(sock, b'"id":"quiet"')
+
+
+# -------------------------------------------------------------------- memory
+
+
+def test_large_bodies_are_not_kept_in_memory(connect, monkeypatch):
+    """A body is taken as fast as it is read: what is sent ahead of it waits with its sender."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def pieces(self):
+        entered.set()
+        go_on.wait()
+        yield b"x"
+
+    monkeypatch.setattr(messages.Message, "pieces", pieces)
+    sock = connect(f"{PUT}Host: x\r\nContent-Length: {200 * 1024 * 1024}\r\n\r\n")
+    sock.settimeout(1)
+    sent = 0
+    with suppress(TimeoutError):
+        while sent < 100 * 1024 * 1024:
+            sent += sock.send(b"x" * 65536)
+    assert entered.is_set()
+    assert sent < 30 * 1024 * 1024  # what the sockets' buffers take
+    go_on.set()
