@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from asgiref.sync import SyncToAsync, sync_to_async
 from django.core.handlers.asgi import ASGIRequest
+from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
@@ -23,6 +24,7 @@ from django_cbtools import conf
 from ..api.gateway import respond
 from ..errors import bad_request
 from ..http.messages import Answer, Call
+from ..http.streams import Waiting
 from .pieces import Pieces
 from .pools import check_connection, shared
 
@@ -56,7 +58,7 @@ class _Pattern(URLPattern):
             answer = await _on_thread(call)
             if answer.stream is None:
                 return _response(answer, None)
-            return _response(answer, Pieces(answer.stream, shared().streams, call.alias))
+            return _response(answer, _Pieces(answer.stream, shared().streams, call.alias))
 
         self._asynchronous = _as_view(asynchronous)
         super().__init__(RegexPattern(r"^(?P<path>.*)\Z"), _as_view(gateway))
@@ -66,6 +68,19 @@ class _Pattern(URLPattern):
         if found is not None and _is_in_loop():
             found.func = self._asynchronous
         return found
+
+
+class _Pieces(Pieces):
+    async def _wait(self, waiting: Waiting) -> None:
+        # asgiref keeps a thread for each request for as long as it is answered. This one has
+        # nothing to do until the feed ends, when there will be another.
+        context = SyncToAsync.thread_sensitive_context.get(None)
+        if context is not None:
+            executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+            if executor is not None:
+                executor.submit(connections.close_all)
+                executor.shutdown(wait=False)
+        await super()._wait(waiting)
 
 
 def _as_view(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -331,7 +331,8 @@ def gunicorn(serve):
 @pytest.fixture
 def uvicorn(serve):
     """The address of the site under ASGI."""
-    return serve("uvicorn", "--port", "0", "site_for_tests:asgi")
+    options = ("--port", "0", "--timeout-graceful-shutdown", "1")
+    return serve("uvicorn", *options, "site_for_tests:asgi")
 
 
 @pytest.fixture
@@ -447,8 +448,8 @@ def test_feeds_under_a_server_without_threads(serve):
     assert (answer.status_code, answer.json()["error"]) == (501, "Not Implemented")
     assert "gunicorn --threads" in answer.json()["reason"]
     for heartbeat in (0, 30_000):
-        polls = [_follow(server, "longpoll", since=1, heartbeat=heartbeat) for _ in range(4)]
-        assert [poll.json() for poll in polls] == [{"results": [], "last_seq": "1"}] * 4
+        polls = [_follow(server, "longpoll", since=9, heartbeat=heartbeat) for _ in range(4)]
+        assert [poll.json() for poll in polls] == [{"results": [], "last_seq": "9"}] * 4
     assert requests.get(f"{server}/sync/").status_code == 200
 
 
