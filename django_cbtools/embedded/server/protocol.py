@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import socket
 import sys
 import time
@@ -10,9 +9,11 @@ from contextlib import suppress
 from typing import Any
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol, RequestResponseCycle
 from uvicorn.server import Server
 
+from ..errors import GatewayError, phrase
+from ..http.messages import Answer
 from .application import ENDING
 from .pieces import Ending
 
@@ -21,6 +22,9 @@ from .pieces import Ending
 HEAD, BODY, RATE = 20.0, 30.0, 1000
 #: How many connections a port has at once.
 MAX_CONNECTIONS = 10_000
+
+# An application cannot tell uvicorn the reason phrase of its answer.
+STATUS_PHRASES.update({status: phrase(status).encode() for status in range(100, 1000)})
 
 
 class Protocol(H11Protocol):
@@ -41,7 +45,7 @@ class Protocol(H11Protocol):
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > MAX_CONNECTIONS:
-            self._refuse(503)
+            self._refuse(503, "Too many connections")
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
@@ -57,7 +61,7 @@ class Protocol(H11Protocol):
         if not self._is_answering():
             return False
         if self.cycle.more_body:
-            self._refuse(400)
+            self._refuse(400, "The request's body cannot be read: it stops half way")
             return False
         self._ending.set()
         return True
@@ -77,7 +81,7 @@ class Protocol(H11Protocol):
         if not self._is_answering():
             super().shutdown()
         elif self.cycle.more_body:
-            self._refuse(503)
+            self._refuse(503, "The gateway is being stopped")
         elif self.flow.write_paused:
             self.transport.abort()
         else:
@@ -85,7 +89,10 @@ class Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what h11 has just refused."""
-        self._refuse(getattr(sys.exc_info()[1], "error_status_hint", 400))
+        error = sys.exc_info()[1]
+        part = "body" if self._is_answering() else "head"
+        reason = f"The request's {part} cannot be read: {error or msg}"
+        self._refuse(getattr(error, "error_status_hint", 400), reason)
 
     def check(self, now: float) -> None:
         """Refuse a client who takes too long; asked about once a second."""
@@ -112,25 +119,26 @@ class Protocol(H11Protocol):
         limit = BODY + (self._received - received) / RATE if is_answering else HEAD
         if now - since > limit:
             if self._received:
-                self._refuse(408)
+                self._refuse(408, "The request did not arrive in time")
             else:
                 self.transport.close()
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _refuse(self, status: int) -> None:
+    def _refuse(self, status: int, reason: str) -> None:
         """Answer a request that cannot be read, if it is not being answered, and close."""
         if self._is_answering():
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            text = f"{status} {http.HTTPStatus(status).phrase}".encode()
-            headers = [("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close"),
-                       ("Content-Length", str(len(text)))]  # fmt: skip
-            answer = h11.Response(status_code=status, headers=headers, reason=text[4:])
+            error = Answer.of_error(GatewayError(status, reason))
+            headers = {**error.sent_headers("GET"), "Connection": "close"}
+            answer = h11.Response(
+                status_code=status, headers=list(headers.items()), reason=error.phrase
+            )
             with suppress(h11.LocalProtocolError):  # the answer to HEAD has no body
-                for event in (answer, h11.Data(data=text), h11.EndOfMessage()):
+                for event in (answer, h11.Data(data=error.body), h11.EndOfMessage()):
                     self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 

@@ -277,7 +277,7 @@ def test_large_bodies_are_not_kept_in_memory(connect, monkeypatch):
     """A body is taken as fast as it is read: what is sent ahead of it waits with its sender."""
     entered, go_on = threading.Event(), threading.Event()
 
-    def pieces(self):
+    def pieces(self, *limits):
         entered.set()
         go_on.wait()
         yield b"x"
