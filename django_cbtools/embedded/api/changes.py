@@ -205,10 +205,12 @@ class _Follower:
         return True
 
     def _interest(self) -> Interest:
-        reader, database, asked = self.reader, self.call.database, self.options.wish.channels
+        reader, wish = self.reader, self.options.wish
+        channels = reader.channels if STAR in wish.channels else wish.channels
         return Interest(
-            database,
-            frozenset(reader.channels if STAR in asked else asked),
+            self.call.database,
+            # Any document may have closed a channel.
+            frozenset((STAR,) if wish.revocations else channels),
             self.user.name if self.user and self.user.sequence else None,
             reader.name,
             frozenset(reader.roles),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -9,6 +10,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_cbtools import conf
 from django_cbtools.embedded.server.server import Server
+
+
+def allow_files() -> None:
+    """Let the process have as many files open as it may: each connection is one."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Not all systems take "unlimited" for this one.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Command(BaseCommand):
@@ -28,6 +41,7 @@ class Command(BaseCommand):
                 f"There is no embedded gateway to serve: the ENGINE of DATABASES"
                 f"[{conf.document_alias()!r}] is not {conf.EMBEDDED_ENGINE!r}."
             )
+        allow_files()
         server = Server(options["host"], options["port"], options["admin_port"])
         try:
             server.start()
