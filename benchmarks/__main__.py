@@ -1,5 +1,5 @@
-"""Airports: loading, views, queries by key, the ORM; cost against size; the gateway over HTTP; the
-import."""
+"""Airports: loading, views, queries by key, the ORM; cost against size; the gateway over HTTP; feeds
+that wait; the import."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from .client import client
+from .feeds import feeds
 from .gateway import gateway
 from .growth import growth
 from .orm import orm
@@ -35,6 +36,7 @@ def main() -> None:
         orm()
         growth()
     gateway(data)
+    feeds()
     client()
     imports()
 

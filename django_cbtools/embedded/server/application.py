@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 from django.core.signals import request_finished, request_started
@@ -15,7 +15,7 @@ from ..errors import GatewayError
 from ..http.messages import Answer, Call
 from . import framing
 from .pieces import Ending, Pieces
-from .pools import Pools, check_connection
+from .pools import Pools, keep_connection, run
 from .request_body import Body
 
 logger = logging.getLogger(__name__)
@@ -50,22 +50,21 @@ class Application:
                 await body.begin()
             except ConnectionError:
                 return
-        loop = asyncio.get_running_loop()
         pool = self.pools.of(call.method) if body.is_complete else self.pools.uploads
-        answer = await loop.run_in_executor(pool, self._answer, call)
+        answer = await run(pool, call.alias, partial(self._answer, call))
         if answer.stream is None:
             await _send(answer, call.method, send)
         else:
             ending = scope["state"][ENDING]
-            pieces = Pieces(answer.stream, self.pools.streams, call.alias, ending)
+            on_thread = partial(run, self.pools.streams, call.alias)
+            pieces = Pieces(answer.stream, on_thread, ending)
             try:
                 await _send_pieces(answer, pieces, ending, call.method, send)
             finally:
-                await loop.run_in_executor(self.pools.streams, self._finish, pieces)
+                await on_thread(partial(self._finish, pieces, call.alias))
 
     def _answer(self, call: Call) -> Answer:
         """The answer, on a thread."""
-        check_connection(call.alias)
         request_started.send(sender=self.__class__)
         try:
             answer = respond(call)
@@ -73,13 +72,16 @@ class Application:
             logger.exception("The embedded gateway failed: %s %r", call.method, call.path)
             answer = Answer.of_error(GatewayError(500, "Internal error: look at the server's log"))
             answer = answer.without_body() if call.method == "HEAD" else answer
-        check_connection(call.alias)
         if answer.stream is None:
-            request_finished.send(sender=self.__class__)
+            self._finished(call.alias)
         return answer
 
-    def _finish(self, pieces: Pieces) -> None:
+    def _finish(self, pieces: Pieces, alias: str) -> None:
         pieces.close()
+        self._finished(alias)
+
+    def _finished(self, alias: str) -> None:
+        keep_connection(alias)
         request_finished.send(sender=self.__class__)
 
     def _call(self, scope: Any, body: Body) -> Call:

@@ -6,12 +6,11 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 from ..http.streams import Stream, Waiting
-from .pools import check_connection
 
 
 class Ending:
@@ -32,14 +31,16 @@ class Ending:
 
 
 class Pieces:
-    """The pieces of a stream, which is read on the threads of a pool."""
+    """The pieces of a stream; ``run`` runs what reads it on a thread."""
 
     def __init__(
-        self, stream: Stream, pool: Executor, alias: str, ending: Ending | None = None
+        self,
+        stream: Stream,
+        run: Callable[[Callable[[], Any]], Awaitable[Any]],
+        ending: Ending | None = None,
     ) -> None:
         self._stream = stream
-        self._pool = pool
-        self._alias = alias
+        self._run = run
         self._ending = ending or Ending()
         # A piece may still be on its way when the client leaves.
         self._lock = threading.Lock()
@@ -48,9 +49,8 @@ class Pieces:
         return self
 
     async def __anext__(self) -> bytes:
-        loop = asyncio.get_running_loop()
         while not self._ending.is_lost:
-            piece = await loop.run_in_executor(self._pool, self._next)
+            piece = await self._run(self._next)
             if piece is None:
                 break
             if isinstance(piece, bytes):
@@ -61,11 +61,7 @@ class Pieces:
 
     def _next(self) -> bytes | Waiting | None:
         with self._lock:
-            check_connection(self._alias)
-            try:
-                return next(self._stream, None)
-            finally:
-                check_connection(self._alias)
+            return next(self._stream, None)
 
     def close(self) -> None:
         """Have the stream give back what it holds."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -55,11 +58,25 @@ class Pools:
             pool.close()
 
 
-def check_connection(alias: str) -> None:
-    """Close this thread's connections that are broken; the documents' is never too old."""
-    # To open it takes longer than most requests.
-    connections[alias].close_at = None
+async def run(pool: Pool, alias: str, work: Callable[[], Any]) -> Any:
+    """What ``work`` returns, which is done on a thread of a pool."""
+    return await asyncio.get_running_loop().run_in_executor(pool, _checked, alias, work)
+
+
+def _checked(alias: str, work: Callable[[], Any]) -> Any:
+    """Do the work on connections that are in order."""
     close_old_connections()
+    try:
+        return work()
+    finally:
+        keep_connection(alias)
+        close_old_connections()
+
+
+def keep_connection(alias: str) -> None:
+    """Never take this thread's connection for too old: to open it takes longer than most
+    requests."""
+    connections[alias].close_at = None
 
 
 _shared: Pools | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Container
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -26,7 +27,7 @@ from ..errors import bad_request
 from ..http.messages import Answer, Call
 from ..http.streams import Waiting
 from .pieces import Pieces
-from .pools import check_connection, shared
+from .pools import Pool, run, shared
 
 #: Where WSGI servers put the path as the client sent it (PATH_INFO has lost escaped slashes).
 _RAW_PATHS = ("RAW_URI", "REQUEST_URI", "UNENCODED_URL")
@@ -55,10 +56,11 @@ class _Pattern(URLPattern):
 
         async def asynchronous(request: HttpRequest, path: str) -> HttpResponseBase:
             call = _call(port, request, path)
-            answer = await _on_thread(call)
+            answer = await _run(shared().of(call.method), call.alias, partial(respond, call))
             if answer.stream is None:
                 return _response(answer, None)
-            return _response(answer, _Pieces(answer.stream, shared().streams, call.alias))
+            on_thread = partial(_run, shared().streams, call.alias)
+            return _response(answer, _Pieces(answer.stream, on_thread))
 
         self._asynchronous = _as_view(asynchronous)
         super().__init__(RegexPattern(r"^(?P<path>.*)\Z"), _as_view(gateway))
@@ -100,20 +102,11 @@ def _is_in_loop() -> bool:
     return True
 
 
-async def _on_thread(call: Call) -> Answer:
+async def _run(pool: Pool, alias: str, work: Callable[[], Any]) -> Any:
     if SyncToAsync.thread_sensitive_context.get(None) is None:
         # A test of Django's: its transaction is its own thread's.
-        return await sync_to_async(respond)(call)
-    pool = shared().of(call.method)
-    return await asyncio.get_running_loop().run_in_executor(pool, _respond, call)
-
-
-def _respond(call: Call) -> Answer:
-    check_connection(call.alias)
-    try:
-        return respond(call)
-    finally:
-        check_connection(call.alias)
+        return await sync_to_async(work)()
+    return await run(pool, alias, work)
 
 
 def _call(port: str, request: HttpRequest, path: str) -> Call:

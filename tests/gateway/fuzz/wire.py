@@ -36,6 +36,13 @@ class Request:
     route: str = ""
 
     @property
+    def sent_method(self) -> str:
+        """The method, as the server reads it."""
+        if self.framing == "raw":
+            return self.body.partition(b" ")[0].decode("latin-1")
+        return self.method
+
+    @property
     def is_broken(self) -> bool:
         """Whether the server may take it for anything, or just close the connection."""
         return self.framing not in ("length", "chunked")
@@ -166,7 +173,8 @@ class Client:
         if request.leaves:
             self.close()
             return Reply(0, [], b"")
-        answer = HTTPResponse(_Stream(self._file), method=request.method)  # type: ignore[arg-type]
+        method = request.sent_method
+        answer = HTTPResponse(_Stream(self._file), method=method)  # type: ignore[arg-type]
         answer.begin()
         body = b""
         while chunk := answer.read1(65536):

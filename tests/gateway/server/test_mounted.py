@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
+from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
@@ -468,3 +469,19 @@ def test_long_paths_are_compared_in_one_pass(client, monkeypatch):
     answer = client.get(f"{DB}{path}", RAW_URI=f"/elsewhere{DB}{path}", headers=LOGIN)
     assert answer.status_code == 404
     assert sum(unescaped) < 10 * len(path)
+
+
+def test_djangos_asynchronous_client(mounted, db, alice, async_client):
+    """A test's transaction is its thread's: the gateway answers on it."""
+
+    async def ask():
+        put = await async_client.put(
+            f"{DB}/x", '{"channels": ["a"]}', content_type="application/json", headers=LOGIN
+        )
+        feed = await async_client.get(f"{DB}/_changes?feed=longpoll", headers=LOGIN)
+        assert feed.status_code == 200, feed.content
+        return put.status_code, b"".join([piece async for piece in feed])
+
+    status, changes = async_to_sync(ask)()
+    assert status == 201
+    assert [row["id"] for row in json.loads(changes)["results"]] == ["_user/alice", "x"]
