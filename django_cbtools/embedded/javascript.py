@@ -121,6 +121,8 @@ class _Pool:
 
     def __init__(self) -> None:
         self.changes = threading.Condition()
+        #: V8 ends the process where two threads make its first isolates at once.
+        self.making = threading.Lock()
         self.every: set[Engine] = set()
         #: Those that nobody is using, last used last, by what they are for.
         self.idle: list[tuple[Hashable, Engine]] = []
@@ -143,7 +145,8 @@ class _Pool:
             place = next((n for n, (of, _) in enumerate(self.idle) if of == key), None)
             engine = None if place is None else self.idle.pop(place)[1]
         if engine is None:
-            engine = Engine(script)
+            with self.making:
+                engine = Engine(script)
             with self.changes:
                 self.every.add(engine)
         try:

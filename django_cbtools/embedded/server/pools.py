@@ -104,4 +104,5 @@ def close() -> None:
         _shared.close()
 
 
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
