@@ -1,5 +1,5 @@
-"""Airports: loading, views, queries by key, the ORM; cost against size; the gateway over HTTP; feeds
-that wait; the import."""
+"""Airports: loading, views, queries by key, the ORM; cost against size; the gateway over HTTP;
+feeds that wait; the import."""
 
 from __future__ import annotations
 
