@@ -1,4 +1,4 @@
-"""Who may read what: channels of documents, channels of users."""
+"""Access control: which channels a reader has, and which documents he may read and list."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 
 from .errors import bad_request, forbidden
 
-#: Every user's channel, and the one that holds all others.
+#: The channel that every user has, and the one that stands for all channels.
 PUBLIC = "!"
 STAR = "*"
-#: Names, and the sequence since when they hold.
+#: Names of channels or roles, each with the sequence at which it was granted.
 Since = Mapping[str, int]
 
 
 def check_channel(name: str) -> str:
-    """The name, if it can be a channel's; raises a 400 GatewayError otherwise."""
-    # SQLite's JSON functions, which select by channels, end a text at its first NUL.
+    """Return the name; raise a 400 GatewayError if no channel can have it."""
+    # SQLite's JSON functions cut a string at its first NUL.
     if not name or "," in name or "\0" in name:
         raise bad_request(f'Illegal channel name "{name}"')
     return name
 
 
 def earliest(*sets: Since) -> dict[str, int]:
-    """All names, each since it first holds."""
+    """Merge sets of names. Each name keeps its earliest sequence."""
     names: dict[str, int] = {}
     for since in sets:
         for name, sequence in since.items():
@@ -33,15 +33,15 @@ def earliest(*sets: Since) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who asks, and what is open to him in a collection.
+    """Whoever sends a request, and what he may read in one collection.
 
-    ``channels`` are all channels that he may read, those of his roles among them, with the
-    sequence since when. ``own`` are those that are open to him without a role (None: all), and
-    ``by_role`` the channels of each of his roles, since the role has them. ``roles`` are the roles'
-    names, with the sequence since when he has them.
+    ``channels`` are all his channels, those of his roles included. ``own`` are the channels that
+    he has without a role (None: all of them). ``by_role`` are the channels of each of his roles;
+    their sequences say when the role got them. ``roles`` are the names of his roles; their
+    sequences say when he got them.
 
-    ``name`` is None for an administrator and '' for GUEST; ``sequence`` is when the user himself
-    was changed last.
+    ``name`` is None for an administrator and '' for GUEST. ``sequence`` is the sequence of the
+    last change to the user himself.
     """
 
     name: str | None
@@ -51,28 +51,28 @@ class Reader:
     reload: Callable[[], Reader] | None = field(default=None, compare=False, repr=False)
     own: Since | None = None
     by_role: tuple[Since, ...] = ()
-    #: Whether a role that opens all channels opens the documents in no channel, too. As on a real
-    #: gateway, it does not in the default collection.
+    #: Whether a role with all channels also lets him read documents that are in no channel. Like a
+    #: real gateway, the default collection does not allow it; named collections do.
     roles_open_all: bool = False
 
     @property
     def reads_all(self) -> bool:
-        """Whether all channels are open to him, by himself or by a role."""
+        """Whether he has all channels, directly or through a role."""
         return STAR in self.channels
 
     @property
     def reads_all_himself(self) -> bool:
-        """Whether all channels are open to him without a role."""
+        """Whether he has all channels without any role."""
         return STAR in (self.channels if self.own is None else self.own)
 
     def visible(self, channels: Iterable[str]) -> list[str]:
-        """The channels among ``channels`` that are open to this reader."""
+        """Return those of ``channels`` that the reader has."""
         if self.reads_all:
             return list(channels)
         return [name for name in channels if name in self.channels]
 
     def may_list(self, channels: Iterable[str]) -> bool:
-        """Whether a document in ``channels`` is on his lists: of ids, of changes, of views."""
+        """Whether a document in ``channels`` appears in his lists, feeds and view results."""
         return self.reads_all or bool(self.visible(channels))
 
     def may_read(self, channels: Collection[str]) -> bool:
@@ -84,28 +84,28 @@ class Reader:
         )  # fmt: skip
 
     def since(self, channel: str) -> int:
-        """Since when a channel is open to a reader who asks for it by name, 0 if it is not.
+        """Return the sequence at which he got a channel that he asks for by name, 0 if he lacks it.
 
-        As on a real gateway, a role's channel counts since the role has it, whenever the reader
-        was given the role.
+        Like a real gateway, this takes the sequence at which a role got the channel, even if the
+        reader got the role later.
         """
         sets = (self.channels,) if self.own is None else (self.own, *self.by_role)
         found = [names.get(channel) or names.get(STAR, 0) for names in sets]
         return min(filter(None, found), default=0)
 
     def again(self) -> Reader:
-        """The reader as he is now: what has been written may have opened channels to him, or
-        closed them. Two that are equal may do the same.
+        """Load the reader again. Writes may have granted him channels, or revoked them.
 
-        Raises a 401 GatewayError where there is no such user any more.
+        Two readers that compare equal have the same access. Raises a 401 GatewayError if the user
+        no longer exists or is disabled.
         """
         return self.reload() if self.reload else self
 
     def check(self, channels: Collection[str]) -> None:
-        """Raise a 403 GatewayError where a document in ``channels`` is out of reach."""
+        """Raise a 403 GatewayError if he may not read a document in ``channels``."""
         if not self.may_read(channels):
             raise forbidden()
 
 
-#: Whoever uses the admin API.
+#: The user of the admin API.
 ADMIN = Reader(None, {STAR: 1})

@@ -1,4 +1,4 @@
-"""One of the gateway's databases, kept in SQLite through Django's connection."""
+"""A database of the gateway, and how to run SQL on the SQLite file that holds it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from .errors import GatewayError, missing
 from .options import RUNTIME
 
-#: A version counts nanoseconds; its low 16 bits are left to a counter.
+#: A version is a time in nanoseconds. Its low 16 bits are a counter.
 _TICK = 1 << 16
 
-#: What a database can be doing.
+#: The states of a database.
 ONLINE = "Online"
 OFFLINE = "Offline"
 RESYNCING = "Resyncing"
@@ -26,7 +26,7 @@ DEFAULT = "_default"
 
 
 class Ticket(NamedTuple):
-    """What the database gives a write: its place in the order of all writes."""
+    """The numbers that a write gets: its sequence and its version."""
 
     sequence: int
     version: int
@@ -39,7 +39,7 @@ class Ticket(NamedTuple):
 
 
 class Collection(NamedTuple):
-    """A place for documents in a database, as its configuration names it."""
+    """The scope and name of a collection, as the configuration names them."""
 
     scope: str = DEFAULT
     name: str = DEFAULT
@@ -49,8 +49,8 @@ class Collection(NamedTuple):
 class Database:
     """A database of the gateway, in the SQLite file of a Django alias.
 
-    ``keyspace`` is where its documents are: its bucket for the default collection, and
-    ``bucket.scope.collection`` for another. ``config`` is what an administrator has configured.
+    ``keyspace`` names the place of its documents: the bucket for the default collection, and
+    ``bucket.scope.collection`` for others. ``config`` is the administrator's configuration.
     """
 
     alias: str
@@ -59,12 +59,12 @@ class Database:
     state: str
     config: Mapping[str, Any]
     collection: Collection = field(default_factory=Collection)
-    #: Whether there were documents whose time was over when it was opened.
+    #: Whether the file held expired documents when the database was opened.
     has_expired: bool = field(default=False, compare=False)
 
     @classmethod
     def find(cls, alias: str, name: str) -> Database | None:
-        """The database called ``name``, None where there is none."""
+        """Return the database called ``name``, or None."""
         with connections[alias].cursor() as cursor:
             cursor.execute(
                 "SELECT bucket, state, config, EXISTS "
@@ -82,7 +82,7 @@ class Database:
 
     @classmethod
     def open(cls, alias: str, name: str) -> Database:
-        """The database called ``name``; raises a 404 GatewayError where there is none."""
+        """Return the database called ``name``; raise a 404 GatewayError if it does not exist."""
         database = cls.find(alias, name)
         if database is None:
             raise missing(f'no such database "{name}"')
@@ -100,7 +100,7 @@ class Database:
         return connection
 
     def option(self, name: str) -> Any:
-        """What the configuration says of something, or the default; a dot leads into an object."""
+        """Return an option of the configuration, or its default. Dots separate nested names."""
         found: Any = self.config
         default: Any = RUNTIME
         for key in name.split("."):
@@ -109,7 +109,7 @@ class Database:
         return default if found is None else found
 
     def collections(self) -> list[Collection]:
-        """All collections: those that the configuration names, or the default one."""
+        """Return the collections that the configuration names, or just the default collection."""
         scopes = self.config.get("scopes")
         if not scopes:
             return [Collection()]
@@ -118,11 +118,11 @@ class Database:
         ]
 
     def all(self) -> list[Database]:
-        """The database at each of its collections."""
+        """Return the database once for each of its collections."""
         return [replace(self, collection=collection) for collection in self.collections()]
 
     def code(self, kind: str) -> str | None:
-        """The ``sync`` function or ``import_filter`` of the collection, None: the default one."""
+        """Return the collection's ``sync`` function or ``import_filter``, None for the default."""
         config: Any = self.config
         if "scopes" in config:
             scope = config["scopes"].get(self.collection.scope, {})
@@ -131,11 +131,11 @@ class Database:
         return source
 
     def atomic(self) -> transaction.Atomic:
-        """A transaction that writes: all of it happens, or nothing."""
+        """Return a context manager for a write transaction."""
         return transaction.atomic(using=self.alias)
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
-        """Run a statement; the number of rows that it changed."""
+        """Run a statement, and return the number of rows that it changed."""
         with self.connection.cursor() as cursor:
             cursor.execute(sql, params)
             return int(cursor.rowcount)
@@ -156,15 +156,14 @@ class Database:
             return row
 
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        """The only column of the first row, None where there is no row."""
+        """Return the first column of the first row, or None if there is no row."""
         row = self.row(sql, params)
         return row[0] if row else None
 
     @property
     def sequence(self) -> int:
-        """The number of the last write; raises a GatewayError once the database is closed.
-
-        Whoever waits for something to happen asks this, and so is told when nothing will.
+        """The last sequence. Raises a GatewayError once the database is offline or deleted, so that
+        feeds which wait for a write end.
         """
         row = self.row(
             "SELECT state, bucket, config, sequence FROM cbtools_databases WHERE name = %s",
@@ -173,7 +172,7 @@ class Database:
         return int(self._still_open(row)[0])
 
     def status(self) -> tuple[int, int]:
-        """The number of the last write, and since when (microseconds) it has been as it is."""
+        """Return the last sequence, and when the database was last started (in microseconds)."""
         row = self.row(
             "SELECT sequence, max(started, created) FROM cbtools_databases WHERE name = %s",
             [self.name],
@@ -183,9 +182,9 @@ class Database:
         return row[0], row[1]
 
     def tickets(self, count: int) -> list[Ticket]:
-        """Sequence numbers and versions for ``count`` writes, in order; inside :meth:`atomic`.
+        """Allocate sequences and versions for ``count`` writes, in order, inside :meth:`atomic`.
 
-        Those that are not used leave gaps, as on a real gateway. Raises a GatewayError where the
+        Unused ones leave gaps, as on a real gateway. Raises a GatewayError where the
         database has been taken offline since it was opened, or is gone.
         """
         row = self.row(
@@ -201,12 +200,12 @@ class Database:
         ]
 
     def _still_open(self, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
-        """What follows state, bucket and configuration in a row of the database's; raises a
+        """Return what follows state, bucket and configuration in a row of the database; raise a
         GatewayError where it no longer is what it was when it was opened, or has no longer the
         collection."""
         if row is None:
             raise missing(f'no such database "{self.name}"')
-        # A first version's has no bucket.
+        # The first version stored no bucket.
         now = replace(self, state=row[0], bucket=row[1] or self.bucket, config=_parsed(row[2]))
         self.check_open(now)
         return row[3:]
@@ -214,7 +213,7 @@ class Database:
     def check_open(self, now: Database) -> None:
         """Raise a GatewayError where the database, as it is ``now``, is no longer what it was when
         it was opened, or has no longer the collection."""
-        # One of the same name may have taken its place.
+        # It may have been deleted, and another one created under the same name.
         if now.bucket != self.bucket:
             raise missing(f'no such database "{self.name}"')
         if now.state != self.state:
@@ -224,7 +223,7 @@ class Database:
 
 
 def under_maintenance(state: str) -> GatewayError:
-    """What a database that is not online answers."""
+    """Return the error with which a database that is not online answers."""
     if state == OFFLINE:
         return GatewayError(503, "DB is currently under maintenance")
     return GatewayError(503, f"DB is {state} - try again later")

@@ -1,7 +1,7 @@
-"""The embedded gateway's tables.
+"""The embedded gateway's tables: their definitions, and how they are created and upgraded.
 
-They are no Django models, since what they hold is the gateway's business; like Django's own
-migration recorder, they are made where they are missing.
+They are not Django models, as only the gateway uses them. Like the table of Django's migration
+recorder, they are created when they are missing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 
-#: In an order in which they can be emptied.
+#: In an order in which they can be emptied. Triggers empty cbtools_memberships.
 TABLES = (
     "cbtools_attachment_chunks",
     "cbtools_attachments",
@@ -29,18 +29,21 @@ TABLES = (
     "cbtools_databases",
 )
 
-# databases: `config` is what an administrator has configured, `bucket` where the documents are.
-# documents: the winning revision of each. `history` is the revision tree; `channels` is what the
-# sync function made of the body, with the sequence since when; `removals` are the channels that the
-# document has left, `past` its earlier stays in channels to which it came back. `doc_type` and
-# `st_deleted` are what an application asks for in nearly every query.
-# memberships: which documents are in a channel (`live`: not deleted), and which have left it, at
-# which sequence. Triggers keep it: nothing else writes it, and it is in no backup.
-# revisions: bodies of leaves that do not win, and of revisions superseded lately.
-# grants: what sync functions open, to whom, and by which document.
-# attachments: whose they are; attachment_chunks: what they hold, once for each digest.
-# views: a query that is being answered knows its index by `id`, which must not become another's.
-# view_rows: `sort_key` compares as text the way Couchbase's collation compares the key.
+# databases: `config` is the administrator's configuration, `bucket` is where the documents are.
+# documents: the winning revision of each document. `history` is its revision tree. `channels` are
+# the channels that the sync function assigned, with the sequences at which it entered them;
+# `removals` are the channels that it has left, `past` earlier stays in channels to which it came
+# back. `doc_type` and `st_deleted` are columns because nearly every query of an application uses
+# them.
+# memberships: an index of documents by channel. `live`: the document is in the channel and not
+# deleted; otherwise it is a tombstone, or has left the channel at `sequence`. Triggers on documents
+# maintain it; nothing else writes it.
+# revisions: bodies of leaves that do not win, and of recently superseded revisions.
+# grants: what sync functions grant, to whom, and by which document.
+# attachments: which document has which attachment. attachment_chunks: their content, once for each
+# digest.
+# views: a running query refers to its index by `id`, which is never reused.
+# view_rows: `sort_key` sorts as text in the order of Couchbase's collation.
 _DDL = """
 CREATE TABLE IF NOT EXISTS cbtools_databases (
     name TEXT PRIMARY KEY,
@@ -222,7 +225,7 @@ CREATE TABLE IF NOT EXISTS cbtools_collation (
 );
 """
 
-# In the first version's documents, channels are a list.
+# The first version wrote channels as a list.
 _MEMBERS = """
     SELECT {row}.keyspace,
         CASE channel.type WHEN 'text' THEN channel.value ELSE channel.key END AS name,
@@ -250,9 +253,9 @@ def _trigger(name: str, event: str, *actions: str) -> str:
 
 
 _NEW = _ENTER + _MEMBERS.format(row="NEW", source="")
-#: What the memberships are, as the documents say.
+#: A query for the rows that cbtools_memberships should have.
 MEMBERSHIPS = _MEMBERS.format(row="cbtools_documents", source="cbtools_documents, ")
-#: Indexes of earlier versions.
+#: Indexes of earlier versions that are no longer used.
 _DROPPED = ("cbtools_documents_removals",)
 
 _STATEMENTS = [
@@ -264,7 +267,7 @@ _STATEMENTS = [
 
 
 def _columns(statement: str) -> tuple[str, dict[str, str]] | None:
-    """The table that a statement makes, and how each of its plain columns is defined."""
+    """Return the table that a statement creates, and the definition of each plain column."""
     head, _, body = statement.partition("(\n")
     if not head.startswith("CREATE TABLE"):
         return None
@@ -273,18 +276,18 @@ def _columns(statement: str) -> tuple[str, dict[str, str]] | None:
     return head.split()[5], {name: rest for name, rest in columns if " AS (" not in rest}
 
 
-#: The statements as SQLite keeps them.
+#: The statements in the form in which SQLite stores them.
 _MADE = {statement.replace(" IF NOT EXISTS", "", 1) for statement in _STATEMENTS}
-#: Of tables and indexes.
+#: The names of tables, indexes and triggers.
 _NAMES = {statement.partition(" EXISTS ")[2].split()[0] for statement in _STATEMENTS}
 _COLUMNS = dict(filter(None, map(_columns, _STATEMENTS)))
 
 
 def ensure(connection: sqlite3.Connection, timeout: float) -> None:
-    """Make the tables in a SQLite database that does not have them, and put it in WAL mode.
+    """Create or upgrade the tables of a SQLite database, and put it in WAL mode.
 
-    Raises sqlite3.Error where the file is no database or cannot be written. ``timeout`` (seconds)
-    is how long to wait for another process that is doing the same.
+    Raises sqlite3.Error if the file is no database or cannot be written. ``timeout`` (seconds) is
+    how long to wait for another process that does the same.
     """
     if _is_complete(connection):
         return
@@ -321,7 +324,7 @@ def _has(connection: sqlite3.Connection, name: str) -> bool:
 
 
 def _missing_columns(connection: sqlite3.Connection) -> Iterator[tuple[str, list[str]]]:
-    """For each table, the columns that it does not have."""
+    """Yield each table with the columns that it lacks."""
     rows = connection.execute(
         "SELECT tables.name, columns.name FROM sqlite_master AS tables, "
         "pragma_table_info(tables.name) AS columns "
@@ -333,7 +336,7 @@ def _missing_columns(connection: sqlite3.Connection) -> Iterator[tuple[str, list
 
 
 def _add_columns(connection: sqlite3.Connection) -> None:
-    """Bring tables that an earlier version has made up to date."""
+    """Add the columns that tables of an earlier version lack."""
     for table, missing in list(_missing_columns(connection)):
         if len(missing) < len(_COLUMNS[table]):
             for column in missing:
@@ -343,7 +346,7 @@ def _add_columns(connection: sqlite3.Connection) -> None:
 
 
 def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
-    # SQLite does not wait for its busy timeout when two processes change the mode at once.
+    # SQLite ignores its busy timeout when two processes change the mode at the same time.
     deadline = time.monotonic() + timeout
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Documents and their revisions, as they are read."""
+"""Reading documents and their revisions from the database."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ..errors import GatewayError, bad_request, missing
 from .revtree import RevisionTree
 
 MAX_ID_BYTES = 250
-#: The most that a body may be, as on Couchbase Server.
+#: The largest body, as on Couchbase Server.
 MAX_BYTES = 20 * 1024 * 1024
 REV = re.compile(r"[1-9][0-9]{0,17}-.+", re.DOTALL)
-#: What is said of a document in its metadata.
+#: Flags in a document's metadata.
 DELETED, HIDDEN, BRANCHED = 1, 4, 16
-#: `superseded` of the body of a leaf: it is kept as long as it is one.
+#: The value of `superseded` for the body of a leaf, which is kept as long as it is a leaf.
 NEVER = 1 << 62
 
-#: Of the table of documents, called ``document``.
+#: The columns of a Document. The table must be called ``document`` in the query.
 COLUMNS = (
     "document.uid, document.rev, document.cv, document.sequence, document.deleted, document.body, "
     "document.history, document.channels, document.removals, document.attachments, "
@@ -36,8 +36,8 @@ COLUMNS = (
 
 
 class Removal(NamedTuple):
-    """How a document left a channel: it was there from one sequence to another, when ``rev``
-    took it out, a tombstone or not."""
+    """How a document left a channel: it entered at ``start``, and revision ``rev`` took it out
+    at ``end``. ``deleted``: that revision is a tombstone."""
 
     start: int
     end: int
@@ -47,8 +47,8 @@ class Removal(NamedTuple):
 
 
 class Stay(NamedTuple):
-    """How long a document was in a channel, to which it came back: the sequences from one to
-    another. ``compacted``: several times in one."""
+    """An earlier stay in a channel to which the document came back later: from sequence ``start``
+    to ``end``. ``compacted``: several stays merged into one."""
 
     name: str
     start: int
@@ -76,7 +76,7 @@ class Document:
     #: Seconds since 1970.
     expires: int | None = None
     past_text: str = "[]"
-    #: Out of the reader's sight: what is shown says no more than that.
+    #: The reader may not see this revision: it is shown as a stub without its body.
     removed: bool = False
 
     @cached_property
@@ -85,31 +85,31 @@ class Document:
 
     @cached_property
     def channels(self) -> dict[str, int]:
-        """The channels it is in, and since which sequence."""
+        """The channels that the document is in, each with the sequence at which it entered."""
         channels = json.loads(self.channels_text)
-        # A list is what the first version wrote.
+        # The first version wrote a list.
         return dict.fromkeys(channels, 0) if isinstance(channels, list) else channels
 
     @cached_property
     def removals(self) -> dict[str, Removal]:
-        """The channels that it has left."""
+        """The channels that the document has left."""
         return {name: Removal(*r) for name, r in json.loads(self.removals_text).items()}
 
     @cached_property
     def past(self) -> list[Stay]:
-        """How long it was in channels to which it came back."""
+        """Earlier stays in channels to which the document came back."""
         return [Stay(*stay) for stay in json.loads(self.past_text)]
 
     @cached_property
     def attachments(self) -> dict[str, dict[str, Any]]:
-        """By name, what is known of each attachment."""
+        """The metadata of each attachment, by name."""
         text = self.attachments_text
         attachments: dict[str, dict[str, Any]] = {} if text == "{}" else canonical.loads(text)[0]
         return attachments
 
     @property
     def history(self) -> tuple[str, ...]:
-        """The revision and those that it came from, newest first."""
+        """The revision and its ancestors, newest first."""
         return self.tree.history(self.rev)
 
     def members(self) -> dict[str, Any]:
@@ -124,8 +124,8 @@ class Document:
         return members
 
     def text(self, members: dict[str, Any] | None = None) -> str:
-        """The document's JSON, with special properties (None: :meth:`members` and the stubs of
-        its attachments)."""
+        """Return the document as JSON, with special properties. None: those of :meth:`members`,
+        and the stubs of the attachments."""
         if members is None:
             members = self.members()
             if self.attachments_text != "{}":
@@ -134,14 +134,14 @@ class Document:
         return text + ("}" if self.body == "{}" else "," + self.body[1:])
 
     def stubs(self) -> dict[str, dict[str, Any]]:
-        """Its attachments, without what they hold."""
+        """Return the attachments as stubs, without their content."""
         return {
             name: {key: value for key, value in meta.items() if key != "ver"}
             for name, meta in self.attachments.items()
         }
 
     def members_sent(self) -> dict[str, Any]:
-        """The body as it could have been sent, without what it starts from."""
+        """Return the body as a client would send it, without ``_id`` and ``_rev``."""
         members: dict[str, Any] = canonical.loads(self.body)[0]
         if self.deleted:
             members["_deleted"] = True
@@ -150,7 +150,7 @@ class Document:
         return members
 
     def revisions(self, limit: int | None = None, known: Sequence[str] = ()) -> dict[str, Any]:
-        """The history as replicators want it: ``{"start": 3, "ids": [...]}``.
+        """Return the history as replicators expect it: ``{"start": 3, "ids": [...]}``.
 
         It ends with the newest of the revisions that are ``known`` to the client; where none of
         them is in it, it has no more than ``limit``.
@@ -166,7 +166,7 @@ class Document:
         }
 
     def shown_to(self, reader: Reader, *, asked: bool) -> Document:
-        """What a reader may see of it; ``asked``: he has asked for this very revision.
+        """Return what a reader may see. ``asked``: he asked for this very revision.
 
         Out of his channels he is told only that it is gone, so that his replicator can follow
         (24-channel-access.json); raises a 403 GatewayError where he has asked for the current
@@ -182,7 +182,7 @@ class Document:
 
 
 def row_of(document: Document) -> tuple[Any, ...]:
-    """A document as it is stored, in the order of the columns."""
+    """Return the document as a row for the database."""
     return (
         document.uid, document.rev, document.cv, document.sequence, document.deleted,
         document.body, document.tree_text, document.channels_text, document.removals_text,
@@ -191,15 +191,15 @@ def row_of(document: Document) -> tuple[Any, ...]:
 
 
 def check_id(uid: str) -> str:
-    """The id, if it can be a document's; raises a 400 GatewayError otherwise."""
-    # SQLite's JSON functions, which carry ids, end a text at its first NUL.
+    """Return the id; raise a 400 GatewayError if no document can have it."""
+    # SQLite's JSON functions cut a string at its first NUL.
     if not uid or uid.startswith("_") or "\0" in uid or len(uid.encode()) > MAX_ID_BYTES:
         raise bad_request("Invalid doc ID")
     return uid
 
 
 def check_size(text: str) -> str:
-    """The JSON of a body, if it is not too large; raises a 413 GatewayError otherwise."""
+    """Return a body's JSON; raise a 413 GatewayError if it is too large."""
     if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
         raise GatewayError(413, "Document too large!")
     return text
@@ -210,7 +210,7 @@ def new_id() -> str:
 
 
 def read(database: Database, condition: str, params: Sequence[Any]) -> list[Document]:
-    """Documents of the keyspace by a condition of SQL, tombstones included."""
+    """Return the documents for which an SQL condition holds, tombstones included."""
     rows = database.rows(
         f"SELECT {COLUMNS} FROM cbtools_documents AS document WHERE keyspace = %s AND {condition}",
         [database.keyspace, *params],
@@ -219,12 +219,12 @@ def read(database: Database, condition: str, params: Sequence[Any]) -> list[Docu
 
 
 def loaded(row: Sequence[Any]) -> Document:
-    """The document in a row of COLUMNS."""
+    """Make a document from a row of COLUMNS."""
     return Document(row[0], row[1], row[2], row[3], bool(row[4]), *row[5:])
 
 
 def find(database: Database, uids: Sequence[str]) -> dict[str, Document]:
-    """The current revisions of documents, tombstones included, in one query."""
+    """Return documents by id at their current revisions, tombstones included, in one query."""
     if len(uids) == 1:
         found = read(database, "uid = %s", uids)
     else:
@@ -233,7 +233,8 @@ def find(database: Database, uids: Sequence[str]) -> dict[str, Document]:
 
 
 def current(database: Database, uid: str) -> Document:
-    """The current revision, a tombstone maybe; raises a 404 GatewayError where there is none."""
+    """Return a document at its current revision, which may be a tombstone; raise a 404
+    GatewayError if there is no such document."""
     document = find(database, [uid]).get(uid)
     if document is None:
         raise missing()
@@ -241,12 +242,12 @@ def current(database: Database, uid: str) -> Document:
 
 
 def revision(database: Database, uid: str, rev: str) -> Document:
-    """A revision by its id or version; raises a 404 GatewayError where it is not kept."""
+    """Return a revision by its id or version; raise a 404 GatewayError if it is not kept."""
     return revision_of(database, current(database, uid), rev)
 
 
 def revision_of(database: Database, document: Document, rev: str) -> Document:
-    """A revision of a document; raises a 404 GatewayError where its body is not kept."""
+    """Return a revision of a document; raise a 404 GatewayError if its body is not kept."""
     if rev in (document.rev, document.cv):
         return document
     if rev not in document.tree:
@@ -265,5 +266,5 @@ def revision_of(database: Database, document: Document, rev: str) -> Document:
 
 
 def oldest_kept(database: Database) -> int:
-    """Revisions superseded before then (seconds since 1970) have lost their bodies."""
+    """Return the time (seconds since 1970) before which bodies of old revisions have expired."""
     return int(time.time()) - int(database.option("old_rev_expiry_seconds"))

@@ -1,4 +1,4 @@
-"""Which channels a document is in, and was in."""
+"""Recording which channels a document is in, and which it has left."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..database import Database
 from . import documents
 from .documents import Document, Removal, Stay
 
-#: How many earlier stays in one channel are told apart.
+#: How many earlier stays in one channel are kept. Older ones are merged.
 MAX_STAYS = 5
 
 
 def update(document: Document, old: Document | None, names: Iterable[str]) -> Document:
-    """The document with the channels that the sync function has put it in."""
+    """Return the document with the channels that the sync function assigned to it."""
     before = old.channels if old else {}
     now = {name: before.get(name, document.sequence) for name in names}
     removals = dict(old.removals) if old else {}
@@ -48,7 +48,7 @@ def _remember(past: list[Stay], stay: Stay) -> list[Stay]:
 
 
 def left(document: Document) -> dict[str, list[int]]:
-    """The channels that a document has left, and at which sequences, the last one first."""
+    """Return the channels that a document has left, and at which sequences, latest first."""
     ends: dict[str, set[int]] = {}
     for name, removal in document.removals.items():
         ends.setdefault(name, set()).add(removal.end)
@@ -58,9 +58,9 @@ def left(document: Document) -> dict[str, list[int]]:
 
 
 def forget(database: Database, uid: str, upto: int) -> list[str]:
-    """Forget what a document has left up to a sequence: from which channels.
+    """Forget which channels a document left up to a sequence, and return their names.
 
-    Raises a 404 GatewayError where there is no such document.
+    Raises a 404 GatewayError if there is no such document.
     """
     with database.atomic():
         document = documents.current(database, uid)

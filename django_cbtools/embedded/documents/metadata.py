@@ -1,4 +1,4 @@
-"""The metadata that a real gateway keeps beside a document, as far as they are known here."""
+"""The metadata that a real gateway keeps beside a document, for ``_raw`` and similar requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .documents import BRANCHED, DELETED, HIDDEN, Document, Stay
 
 
 def of(database: Database, document: Document) -> dict[str, Any]:
-    """A document's metadata: one query for its revisions, one for what it opens."""
+    """Return a document's metadata. Takes one query for its revisions and one for its grants."""
     version, source = _version(document.cv)
     checksum = "0x00000000" if document.deleted else f"0x{_crc32c(document.body.encode()):08x}"
     recent = [*_kept_sequences(database, document), document.sequence][-20:]
@@ -70,8 +70,8 @@ def of(database: Database, document: Document) -> dict[str, Any]:
 
 
 def redact(metadata: dict[str, Any], salt: str) -> None:
-    """Put digests in the place of names; raises a 500 GatewayError, as a real gateway does, for
-    a document without attachments."""
+    """Replace names by digests. Like a real gateway, raises a 500 GatewayError for a document
+    without attachments."""
 
     def hidden(names: Mapping[str, Any]) -> dict[str, Any]:
         return {_digest(salt, name): value for name, value in names.items()}
@@ -106,13 +106,14 @@ def _flags(document: Document) -> int:
 
 
 def _stay(stay: Stay) -> dict[str, Any]:
-    """As a real gateway has it."""
+    """Return an earlier stay in a channel in a real gateway's form."""
     shown = {"name": stay.name, "start": stay.start, "end": stay.end}
     return {**shown, "compacted": True} if stay.compacted else shown
 
 
 def _version(cv: str) -> tuple[str, str]:
-    """A version's number as Couchbase Server writes it, the lowest byte first, and its source."""
+    """Split a version into its number, as Couchbase Server writes it (lowest byte first), and its
+    source."""
     number, _, source = cv.partition("@")
     return f"0x{bytes.fromhex(number)[::-1].hex()}", source
 
@@ -127,7 +128,7 @@ def _time(cv: str) -> str:
 
 
 def _kept_sequences(database: Database, document: Document) -> list[int]:
-    """The sequences of earlier revisions, as far as they are kept."""
+    """Return the sequences of earlier revisions whose bodies are kept."""
     rows = database.rows(
         "SELECT sequence FROM cbtools_revisions "
         "WHERE keyspace = %s AND uid = %s AND superseded >= %s ORDER BY sequence",
@@ -179,7 +180,7 @@ _CRC32C = _crc32c_table()
 
 
 def _crc32c(data: bytes) -> int:
-    """The Castagnoli checksum, which Couchbase Server keeps of a document's body."""
+    """Return the CRC-32C (Castagnoli) checksum, which Couchbase Server keeps of a body."""
     checksum = 0xFFFFFFFF
     for byte in data:
         checksum = checksum >> 8 ^ _CRC32C[(checksum ^ byte) & 0xFF]

@@ -1,4 +1,4 @@
-"""Removing documents without a trace."""
+"""Purging documents: removing them with everything that belongs to them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ BATCH = 1000
 def purge(
     database: Database, uids: list[str], condition: str = "TRUE", params: Any = ()
 ) -> list[str]:
-    """Remove documents with all that belongs to them, those for which a condition (still) holds;
-    the ids of those that were there."""
+    """Purge those documents for which an SQL condition still holds, and return their ids."""
     gone = []
     for start in range(0, len(uids), BATCH):
         gone += _purge(database, uids[start : start + BATCH], condition, params)
@@ -42,7 +41,8 @@ def _purge(database: Database, uids: list[str], condition: str, params: Any) -> 
                 those,
             )
         forget_rows(database, gone)
-        # An index that is being brought up to date has read them, and must not write them again.
+        # A view index that is being updated may have read the documents, and must not write their
+        # rows again.
         database.execute(
             "UPDATE cbtools_views SET epoch = epoch + 1 WHERE keyspace = %s", [keyspace]
         )
@@ -51,7 +51,7 @@ def _purge(database: Database, uids: list[str], condition: str, params: Any) -> 
 
 
 def forget_rows(database: Database, uids: list[str]) -> None:
-    """Remove what views have emitted for documents."""
+    """Remove the rows that views have emitted for documents."""
     database.execute(
         "DELETE FROM cbtools_view_rows WHERE view IN "
         "(SELECT id FROM cbtools_views WHERE keyspace = %s) "

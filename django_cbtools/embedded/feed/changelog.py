@@ -1,4 +1,4 @@
-"""What has changed in channels, by sequence: documents as they are, and when they left."""
+"""Reading the changes of channels from the index, in the order of their sequences."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ COLUMNS = (
 
 
 class Change(NamedTuple):
-    """A revision of a document at its sequence.
+    """A document as it was written at a sequence.
 
-    ``trigger`` is the sequence by which the reader was let in to what was there before, 0 where
-    he was in. ``removed`` are the channels (of those that were asked for) that the document left
-    with that. ``branched``: the document has other leaves.
+    ``branched``: it has several leaf revisions. ``removed`` are the channels that it left at this
+    sequence. ``trigger`` is the sequence that granted its channel to the reader after that, or 0.
+    ``revoked``: the trigger is the sequence at which the reader lost the channel.
     """
 
     sequence: int
@@ -48,10 +48,10 @@ def read(
     limit: int = 0,
     live: bool = False,
 ) -> Iterator[Change]:
-    """What has happened in channels from one sequence (excluded) to another, in order.
+    """Yield the changes of channels from one sequence (excluded) to another, in order.
 
-    ``limit`` (0: none) is how many the caller will read at most; ``live``: he wants no tombstones,
-    and none that are gone.
+    ``limit`` is the most that the caller reads (0: no limit). ``live`` leaves out tombstones and
+    documents that left a channel.
     """
     starts = dict.fromkeys(channels, SequenceId(after))
     return follow(database, starts, upto, limit=limit, live=live)
@@ -65,14 +65,14 @@ def follow(
     limit: int = 0,
     live: bool = False,
 ) -> Iterator[Change]:
-    """The changes of channels in the order of a feed, each from its own place on.
+    """Yield the changes of channels in the feed's order, each channel from its own position.
 
-    A document comes at its current sequence while it is in a channel, and where it left one. A
-    place with a trigger is in the midst of what was in the channel before it was opened.
+    A document comes at its current sequence if it is in a channel, and at each sequence at which it
+    left one. A position with a trigger is in the middle of a channel's backfill.
     """
     upto = min(upto, LAST)
     begins = {name: max(start.safe, start.trigger - 1) for name, start in starts.items()}
-    # No document is in a channel with a NUL, at which SQLite's JSON functions end a text.
+    # No channel of a document has a NUL in its name, where SQLite's JSON functions cut a string.
     ranges = [
         part
         for name, start in starts.items()
@@ -81,7 +81,7 @@ def follow(
     ]
     for part, row in channelindex.merge(database, BY_SEQUENCE, ranges, COLUMNS, limit):
         if part.trigger:
-            # What was there before comes as it is, without what it has left since.
+            # A backfill does not say which channels a document has left.
             sequence, uid, rev, cv, deleted, branched, *_ = row
             yield Change(
                 sequence, uid, rev, cv, bool(deleted), bool(branched), (), part.trigger
@@ -105,8 +105,10 @@ def _ranges(name: str, start: SequenceId, begin: int, upto: int, *, live: bool) 
 
 
 def change(row: Sequence[Any], begins: Mapping[str, int]) -> Change | None:
-    """What a row of COLUMNS says to a reader who has channels since ``begins`` says; None where
-    the document has been written to meanwhile."""
+    """Make a change from a row of COLUMNS; None if the document was written in the meantime.
+
+    ``begins`` says from which sequence on the feed follows each channel.
+    """
     sequence, uid, rev, cv, deleted, branched, removals, current = row
     left: dict[str, Removal] = {}
     if removals != "{}":

@@ -1,9 +1,9 @@
-"""The change feed: what a reader has to know of, in the order in which he can ask for the rest.
+"""The change feed: the documents that a reader may read, in the order in which they were written.
 
-He gets documents of channels that are open to him at their sequences, and those that leave his
-channels. Where a channel has been opened to him after the place that he asks for, what was in it
-before comes with the sequence that opened it in front: ``5:3``. The rules are those of a real
-gateway (13-changes.json).
+A feed contains the documents of the reader's channels, and documents that leave these channels.
+When a channel is granted after the position that the client asks for, the documents that were in
+it before come first, with the sequence of the grant in front: ``5:3``. The rules are a real
+gateway's (13-changes.json).
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from django_cbtools.canonical import dumps
 
 from ..access import STAR, Reader
 from ..database import Database
-from ..documents import documents
+from ..documents import documents, listing
 from ..documents.documents import Document
 from ..errors import GatewayError
 from ..principals import users
 from . import changelog, revocations
 from .sequences import START, SequenceId
 
-#: How many documents are read at once to be shown with their changes.
+#: How many documents are read at a time for ``include_docs``.
 _BATCH = 50
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a client wants to see of a feed.
+    """What a client asks of a feed.
 
-    ``channels`` (STAR: all) are those that he asks for; ``all_leaves``: of documents in conflict,
-    all revisions that no other follows; ``by_version``: versions instead of revisions;
-    ``revocations``: what is in channels that have been closed to him.
+    ``channels``: only these (STAR: all that the reader has). ``uids``: only these documents.
+    ``all_leaves``: all leaf revisions of documents in conflict. ``by_version``: versions instead of
+    revision ids. ``revocations``: also the documents of channels that the reader has lost.
     """
 
     since: SequenceId = START
@@ -50,7 +50,7 @@ class Wish:
 
 
 class Entry(NamedTuple):
-    """A line of the feed; ``leaves`` are other revisions, ``document`` is JSON."""
+    """An entry of the feed. ``leaves`` are further revision ids; ``document`` is JSON."""
 
     seq: SequenceId
     uid: str
@@ -64,7 +64,7 @@ class Entry(NamedTuple):
     revoked: bool = False
 
     def text(self, *, by_version: bool) -> str:
-        """The line as JSON."""
+        """Return the entry as JSON."""
         revs = [f'{{"rev":{dumps(rev)}}}' for rev in (self.rev, *self.leaves) if rev]
         if by_version and self.cv:
             revs = [f'{{"cv":{dumps(self.cv)}}}']
@@ -86,9 +86,9 @@ def _entry(change: changelog.Change) -> Entry:
 
 
 class Feed:
-    """A client's way through the changes of a database.
+    """A feed that a client follows.
 
-    Each :meth:`read` goes on where the one before ended. ``last`` is where the client is then.
+    Each :meth:`read` goes on where the previous one ended. ``last`` is the client's position.
     """
 
     def __init__(self, database: Database, wish: Wish) -> None:
@@ -101,14 +101,14 @@ class Feed:
 
     @property
     def is_full(self) -> bool:
-        """Whether the client has got as many entries as he wanted."""
+        """Whether the client has received as many entries as its limit allows."""
         return self.wish.limit > 0 and not self.remaining
 
     def read(self, reader: Reader, upto: int) -> Iterator[Entry]:
-        """What is new for the reader, up to a sequence.
+        """Yield what is new for the reader, up to a sequence.
 
-        He must have been read after ``upto`` was the database's last one: a channel that had been
-        opened by then, and that he did not know of, would be skipped for ever.
+        Load the reader after reading the sequence ``upto`` from the database, not before: a channel
+        that was granted in between would be skipped for ever.
         """
         found: Iterable[Entry]
         if self.wish.uids is None:
@@ -126,13 +126,13 @@ class Feed:
             self._since = SequenceId(upto)
 
     def was_written_to(self, reader: Reader, upto: int) -> bool:
-        """Whether anything has happened in the feed's channels since its reader was changed."""
+        """Whether a document in the feed's channels was written after the user's last change."""
         channels = self._open_to(reader, upto)
         found = changelog.read(self.database, list(channels), reader.sequence, upto, limit=1)
         return any(found)
 
     def _open_to(self, reader: Reader, upto: int) -> dict[str, int]:
-        """The channels that the feed follows, with the sequence since when."""
+        """Return the channels that the feed follows, each with the sequence of its grant."""
         if STAR in self.wish.channels:
             channels = dict(reader.channels)
         else:
@@ -157,18 +157,19 @@ class Feed:
         return heapq.merge(*feeds, key=lambda entry: entry.seq.order)
 
     def _start(self, added: int, is_new: bool) -> SequenceId:
-        """Where to begin with a channel that has been open since a sequence."""
+        """Return the position at which to start reading a channel that was granted at ``added``."""
         since = self._since
         is_later = added > 1 and since.before(added) and since.trigger < added
         if is_new or is_later:
             return SequenceId(0, added)
         if since.trigger > added:
-            # What another channel held comes first: this one had been read up to there.
+            # The client is in the middle of another channel's backfill, and has read this channel
+            # up to the sequence that triggered it.
             return SequenceId(since.trigger - 1, 0, since.low)
         return since
 
     def _of_channels(self, starts: dict[str, SequenceId], upto: int) -> Iterator[Entry]:
-        """The changes of channels, each from its own place on."""
+        """Yield the changes of channels, each channel from its own position."""
         wish = self.wish
         changes = changelog.follow(
             self.database, starts, upto, limit=self.remaining, live=wish.active_only
@@ -176,25 +177,28 @@ class Feed:
         return map(_entry, changes)
 
     def _changes_of(self, reader: Reader, uids: Sequence[str]) -> Iterator[Entry]:
-        """The changes of some documents, in whichever order and as often as they are named."""
+        """Yield the changes of documents that are asked for by id."""
         since = self._since.number
-        found = documents.find(self.database, list(set(uids)))
-        listed = (found[uid] for uid in uids if uid in found)
-        for document in sorted(listed, key=lambda document: document.sequence):
+        entries = []
+        for _, document in listing.named(self.database, uids):
+            if document is None or document.sequence <= since:
+                continue
             left = [
                 name for name in reader.visible(document.removals)
                 if document.removals[name].end > since and not reader.reads_all_himself
             ]  # fmt: skip
-            sees = left or reader.reads_all_himself or reader.visible(document.channels)
-            if document.sequence > since and sees:
+            if left or reader.reads_all_himself or reader.visible(document.channels):
                 deleted = document.deleted or any(document.removals[name].deleted for name in left)
-                yield Entry(
-                    SequenceId(document.sequence), document.uid, document.rev, document.cv,
-                    deleted, left, len(document.tree.leaves()) > 1,
+                entries.append(
+                    Entry(
+                        SequenceId(document.sequence), document.uid, document.rev, document.cv,
+                        deleted, left, len(document.tree.leaves()) > 1,
+                    )
                 )  # fmt: skip
+        yield from sorted(entries, key=lambda entry: entry.seq.order)
 
     def _complete(self, reader: Reader, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """The entries with what they say of their documents."""
+        """Add the document bodies and the other leaves that the client asked for."""
         wish = self.wish
         if not wish.include_docs and not wish.all_leaves:
             yield from entries

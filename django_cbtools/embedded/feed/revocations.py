@@ -1,4 +1,4 @@
-"""Documents that a reader has lost, since their channels have been closed to him."""
+"""Reading the documents of channels that a user has lost, for ``revocations=true``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _COLUMNS = f"{changelog.COLUMNS}, document.channels, document.past"
 
 
 def read(database: Database, reader: Reader, since: SequenceId, upto: int) -> Iterator[Change]:
-    """What the reader may have got of channels that have been closed to him since a place in the
-    feed, in the feed's order.
+    """Yield the documents that a client may hold although the user has lost their channels since a
+    position in the feed.
 
-    Where the place is in the midst of such documents, only the others come. A document that he
-    has reached by then in no way, or that he reaches in another way, is left out.
+    They come in the feed's order. If the position is in the middle of a revocation, the rest of it
+    comes. Documents that the user could not read before, or can still read, are left out.
     """
     access = revocation.access(database, reader)
     if access is None:
@@ -56,15 +56,15 @@ def _start(since: SequenceId, end: int) -> int:
 
 
 def _told(since: SequenceId, end: int) -> int:
-    """Up to which sequence the reader has been told what was closed to him."""
+    """Return the sequence up to which the client knows of revocations."""
     if not since.trigger:
         return since.safe
     return since.trigger - 1 if since.trigger == end else since.trigger
 
 
 def _was_reached(access: Access, document: Document, channel: str, since: int) -> bool:
-    """Whether the document was in the channel while that was open to him, which ended after a
-    sequence."""
+    """Whether the document was in the channel at a time when the user had the channel, and he lost
+    it after ``since``."""
     stays = [
         *((name, start, LAST) for name, start in document.channels.items()),
         *((name, left.start, left.end) for name, left in document.removals.items()),

@@ -1,9 +1,9 @@
-"""Sequence ids: where a reader of a change feed is.
+"""Sequence ids: positions in a change feed.
 
-A plain one is a number. Documents that were there before their channel was opened to the reader
-come as ``5:3``: number 3, which he gets because of what happened at number 5. A real gateway that
-has not seen all numbers yet puts the last one before the gap in front: ``2::5``, ``2:5:3``. The
-embedded one sees all of them, but it understands what clients have from a real one.
+A plain one is a number. ``5:3`` is a document that was written at sequence 3, and that the reader
+gets (or loses) because of what happened at sequence 5. A real gateway that has not seen all
+sequences yet puts the last one before the gap in front: ``2::5``, ``2:5:3``. The embedded gateway
+sees all of them, but understands the ids that clients have from a real one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..errors import bad_request
 
-#: What SQLite can count.
+#: SQLite's largest integer.
 LAST = (1 << 63) - 1
 _NUMBER = r"([0-9]{1,20})"
 _FORMS = re.compile(rf"(?:(?:{_NUMBER}:)?{_NUMBER}?:)?{_NUMBER}")
@@ -22,7 +22,11 @@ _MOST = (1 << 64) - 1
 
 
 class SequenceId(NamedTuple):
-    """A place in a feed: its number, by which one it was triggered, and the last before a gap."""
+    """A position in a feed.
+
+    ``trigger`` is the sequence that granted or revoked the channel, 0 for a plain position.
+    ``low`` is the last sequence before a gap, 0 if there is no gap.
+    """
 
     number: int = 0
     trigger: int = 0
@@ -30,7 +34,7 @@ class SequenceId(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> SequenceId:
-        """The id that a text stands for, '' being the start; raises a 400 GatewayError."""
+        """Parse a sequence id; '' is the start. Raises a 400 GatewayError if the text is no id."""
         if not text:
             return cls()
         found = _FORMS.fullmatch(text)
@@ -49,25 +53,25 @@ class SequenceId(NamedTuple):
 
     @property
     def json(self) -> str:
-        """How it stands in a feed: a number as such, another form as a string."""
+        """The id as JSON: a number if it is plain, else a string."""
         return f'"{self}"' if self.trigger or self.low else str(self.number)
 
     @property
     def safe(self) -> int:
-        """The number up to which its owner has everything."""
+        """The sequence up to which the client has seen everything."""
         return self.low if 0 < self.low < self.number else self.number
 
     @property
     def order(self) -> tuple[int, bool, int]:
-        """What ids are compared by: what a number has triggered comes just before it."""
+        """The sort key: what a sequence triggered comes just before that sequence."""
         return self.trigger or self.number, not self.trigger, self.number
 
     def before(self, number: int) -> bool:
-        """Whether it comes before a plain number."""
+        """Whether the position comes before a plain sequence."""
         if self.low:
             return self.low < number
         return self.trigger <= number if self.trigger else self.number < number
 
 
-#: Where nobody has read anything yet.
+#: The beginning of a feed.
 START = SequenceId()

@@ -1,6 +1,6 @@
-"""What documents open: channels to users and roles, roles to users.
+"""Grants by documents: channels for users and roles, and roles for users.
 
-The users and roles are as a sync function names them: "alice", "role:editors", '' for GUEST.
+Users and roles are called as in a sync function: "alice", "role:editors", '' for GUEST.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ ROLE = "role"
 
 
 class Grants(NamedTuple):
-    """What a document opens, by user or role."""
+    """What a document grants: channels and roles, by user or role."""
 
     channels: Mapping[str, list[str]] = {}
     roles: Mapping[str, list[str]] = {}
 
 
 class Change(NamedTuple):
-    """What a document opens that it did not before, and the other way round: users or roles,
-    whether a channel or a role is opened to them, and its name. What is closed comes with the
-    sequence since when it was open."""
+    """How a document's grants have changed: the new ones, and the revoked ones with the sequences
+    at which they were granted.
+
+    A grant is a user or role, a kind (channel or role), and a name.
+    """
 
     opened: set[tuple[str, str, str]]
     closed: Mapping[tuple[str, str, str], int]
 
     def taken(self, kind: str) -> dict[str, dict[str, int]]:
-        """What is closed of a kind, by user or role."""
+        """Return the revoked grants of a kind, by user or role."""
         taken: dict[str, dict[str, int]] = {}
         for (principal, of, name), since in sorted(self.closed.items()):
             if of == kind:
@@ -44,14 +46,14 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Granted:
-    """What all documents together open to a user or role: channels, by keyspace, and roles."""
+    """What all documents together grant a user or role: channels, by keyspace, and roles."""
 
     channels: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     roles: dict[str, int] = field(default_factory=dict)
 
 
 def of(database: Database, principals: Sequence[str]) -> Mapping[str, Granted]:
-    """What is granted to each, in one query."""
+    """Return the grants of each user or role, in one query."""
     rows = database.rows(
         "SELECT principal, kind, keyspace, name, min(sequence) FROM cbtools_grants "
         f"WHERE database = %s AND principal IN ({', '.join(['%s'] * len(principals))}) "
@@ -69,7 +71,7 @@ def of(database: Database, principals: Sequence[str]) -> Mapping[str, Granted]:
 
 
 def by_document(database: Database, uid: str) -> list[tuple[str, str, str, int]]:
-    """What a document opens: user or role, kind, name, and since when."""
+    """Return a document's grants: user or role, kind, name, and sequence."""
     rows = database.rows(
         "SELECT principal, kind, name, sequence FROM cbtools_grants "
         "WHERE keyspace = %s AND uid = %s ORDER BY 1, 2, 3",
@@ -79,10 +81,7 @@ def by_document(database: Database, uid: str) -> list[tuple[str, str, str, int]]
 
 
 def store(database: Database, uid: str, grants: Grants, sequence: int) -> Change:
-    """Keep what a document opens, in place of what it did.
-
-    What it goes on to open keeps its sequence.
-    """
+    """Replace a document's grants. Grants that remain keep their sequence."""
     wanted = {
         (principal, kind, name)
         for kind, by_principal in ((CHANNEL, grants.channels), (ROLE, grants.roles))

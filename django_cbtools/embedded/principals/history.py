@@ -1,4 +1,4 @@
-"""What users and roles had and have no more: past channels and roles, and when they had them."""
+"""The history of users and roles: channels and roles that they lost, and when they had them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from typing import Any, NamedTuple
 
 from ..access import Since
 
-#: How many periods of one channel or role are told apart.
+#: How many periods are kept for one channel or role. Older ones are merged.
 MAX_PERIODS = 10
 
 
 class Period(NamedTuple):
-    """The sequences from which and until which something was there."""
+    """A span of sequences during which a channel or role was granted."""
 
     start: int
     end: int
 
 
 class Past(NamedTuple):
-    """When a channel or a role was there, oldest period first; ``updated`` (seconds since 1970) is
-    when it was taken away last. A store of an earlier version knows no periods."""
+    """The periods during which a channel or role was granted, oldest first.
+
+    ``updated`` is when it was revoked last, in seconds since 1970. Entries that an earlier version
+    wrote have no periods.
+    """
 
     updated: int
     periods: tuple[Period, ...] = ()
@@ -35,9 +38,10 @@ History = Mapping[str, Past]
 
 
 def ended(history: History, gone: Since, end: int, window: int) -> dict[str, Past]:
-    """The history when names are gone that were there since ``gone`` says, until ``end``.
+    """Return the history with names that were revoked at ``end``. ``gone`` says at which sequence
+    each was granted.
 
-    What is older than ``window`` (seconds) is forgotten.
+    Entries older than ``window`` seconds are dropped.
     """
     now = int(time.time())
     after = {name: past for name, past in history.items() if past.updated > now - window}
@@ -52,7 +56,7 @@ def ended(history: History, gone: Since, end: int, window: int) -> dict[str, Pas
 
 
 def load(stored: Mapping[str, list[Any]] | Iterable[str]) -> dict[str, Past]:
-    """The history that :func:`dump` has written; earlier versions wrote a list of names."""
+    """Parse what :func:`dump` wrote. Earlier versions wrote a list of names."""
     if not isinstance(stored, Mapping):
         return {name: Past(int(time.time())) for name in stored}
     return {
@@ -62,5 +66,5 @@ def load(stored: Mapping[str, list[Any]] | Iterable[str]) -> dict[str, Past]:
 
 
 def dump(history: History) -> dict[str, list[Any]]:
-    """The other way round: members of JSON."""
+    """Return the history as a value for JSON."""
     return {name: [past.updated, *past.periods] for name, past in history.items()}

@@ -1,4 +1,4 @@
-"""What users and roles have in common: names, and the channels that an administrator opens."""
+"""What users and roles have in common: names, admin channels, configurations, history."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Principal:
-    """A user or a role: the channels that an administrator has opened to it, by collection.
+    """A user or a role. ``admin_channels`` are the channels that an administrator granted, by
+    collection.
 
-    ``sequence`` is when it was changed last, 0 where it is not stored. ``history`` are channels
-    that have been open to it before.
+    ``sequence`` is the sequence of the last change, 0 if it is not stored. ``history`` are the
+    channels that it had before.
     """
 
     name: str
@@ -55,13 +56,13 @@ class Principal:
 
     @property
     def key(self) -> str:
-        """What sync functions call it."""
+        """The name in sync functions."""
         raise NotImplementedError
 
     def channels(
         self, database: Database, granted: Granted, place: Collection | None = None
     ) -> dict[str, int]:
-        """All its own channels in a collection (None: the database's), since when."""
+        """Return all its own channels in a collection (None: the database's)."""
         place = place or database.collection
         keyspace = dataclasses.replace(database, collection=place).keyspace
         return earliest(
@@ -69,8 +70,8 @@ class Principal:
         )
 
     def losing(self: Self, database: Database, place: Collection, gone: Since, end: int) -> Self:
-        """The same with channels in its history that it has lost; ``gone`` says since when it had
-        them."""
+        """Return a copy whose history contains the channels that it lost at ``end``. ``gone`` says
+        at which sequence it got each."""
         if not gone:
             return self
         window = int(database.option("client_partition_window_secs"))
@@ -78,8 +79,8 @@ class Principal:
         return dataclasses.replace(self, history={**self.history, place: past})
 
     def shown(self, channels: Mapping[Collection, Iterable[str]]) -> dict[str, Any]:
-        """The channels as the admin API shows them, by ``channels`` all that are open to it;
-        empty lists are left out."""
+        """Return the channels as the admin API shows them. ``channels`` are all its channels, by
+        collection. Empty lists are left out."""
         answer: dict[str, Any] = {"name": self.name}
         scopes: dict[str, dict[str, Any]] = {}
         for place in {DEFAULT_COLLECTION: None, **dict.fromkeys(channels)}:
@@ -95,9 +96,9 @@ class Principal:
         return {**answer, "collection_access": scopes} if scopes else answer
 
     def reopened(self, database: Database, config: Config) -> dict[Collection, list[str]]:
-        """The collections whose channels a configuration changes, and the channels they get.
+        """Return the collections whose channels a configuration changes, and their new channels.
 
-        Raises a 404 GatewayError for an unknown collection, a 400 one for what is read-only.
+        Raises a 404 GatewayError for an unknown collection, a 400 one for a read-only member.
         """
         wanted: dict[Collection, list[str]] = {}
         if config.get("admin_channels") is not None:
@@ -123,8 +124,8 @@ class Principal:
     def opened(
         self, reopened: Mapping[Collection, list[str]], sequence: int
     ) -> dict[Collection, Since]:
-        """Its admin channels with the changes of :meth:`reopened`; those that stay keep their
-        sequence."""
+        """Return its admin channels with the changes of :meth:`reopened`. Channels that remain
+        keep their sequence."""
         return {
             **self.admin_channels,
             **{
@@ -135,12 +136,12 @@ class Principal:
 
 
 def at(names: Iterable[str], before: Since, sequence: int) -> dict[str, int]:
-    """Names since ``sequence``, or since when they were there before."""
+    """Return names with their sequence from before, or ``sequence`` if they are new."""
     return {name: before.get(name, sequence) for name in names}
 
 
 def load_channels(default: str, others: str) -> dict[Collection, Since]:
-    """Admin channels as they are stored: those of the default collection, and of all others."""
+    """Parse stored admin channels: those of the default collection, and those of all others."""
     channels: dict[Collection, Since] = {DEFAULT_COLLECTION: json.loads(default)}
     for place, names in json.loads(others).items():
         channels[Collection(*place.split("."))] = names
@@ -148,18 +149,18 @@ def load_channels(default: str, others: str) -> dict[Collection, Since]:
 
 
 def dump_channels(channels: Mapping[Collection, Since]) -> tuple[str, str]:
-    """The other way round."""
+    """Return them in the form in which they are stored."""
     others = {".".join(place): names for place, names in channels.items()}
     return json.dumps(others.pop(".".join(DEFAULT_COLLECTION), {})), json.dumps(others)
 
 
 def lost(before: Since, after: Since) -> dict[str, int]:
-    """What was there and is no more, and since when it was."""
+    """Return the names that are gone, with their sequences."""
     return {name: since for name, since in before.items() if name not in after}
 
 
 def load_history(text: str) -> dict[Collection, History]:
-    """Past channels, by collection, as they are stored."""
+    """Parse stored past channels, by collection."""
     stored = json.loads(text)
     if isinstance(stored, list):
         # The first version knew the default collection only.
@@ -168,7 +169,7 @@ def load_history(text: str) -> dict[Collection, History]:
 
 
 def dump_history(histories: Mapping[Collection, History]) -> str:
-    """The other way round."""
+    """Return them in the form in which they are stored."""
     return json.dumps({".".join(place): history.dump(it) for place, it in histories.items()})
 
 
@@ -176,7 +177,7 @@ def dump_history(histories: Mapping[Collection, History]) -> str:
 
 
 def read_config(text: str) -> dict[str, Any]:
-    """The configuration in a request's body; raises a 400 GatewayError where it is none."""
+    """Parse a configuration; raise a 400 GatewayError if the text is none."""
     config = gojson.unmarshal(text)
     if config is None:
         return {}
@@ -189,8 +190,8 @@ def read_config(text: str) -> dict[str, Any]:
 
 
 def checked(config: Config, name: str) -> Config:
-    """The configuration of somebody called ``name``; raises a 400 GatewayError where a member is
-    of another type, or the name is not his."""
+    """Check the configuration of a user or role called ``name``. Raises a 400 GatewayError if a
+    member has the wrong type, or the configuration names another one."""
     for key, go_type in _TYPES.items():
         wrong = _misfit(config.get(key), go_type)
         if wrong is not None:
@@ -206,7 +207,7 @@ def checked(config: Config, name: str) -> Config:
 
 
 def _misfit(value: Any, go_type: str) -> Any:
-    """The value, or what is in it, that has another type; None where all is well."""
+    """Return the value of the wrong type, which may be inside ``value``; None if there is none."""
     if value is None:
         return None
     if go_type == "[]string":
@@ -233,7 +234,7 @@ def _mismatch(value: Any, struct: str, key: str, go_type: str) -> GatewayError:
 
 
 def check_name(name: str) -> str:
-    """The name, if it can be a user's or role's; raises a 400 GatewayError otherwise."""
+    """Return the name; raise a 400 GatewayError if no user or role can have it."""
     faults = _faults(name)
     if faults:
         raise bad_request(f"invalid name: {'; '.join(faults)}")
@@ -241,7 +242,7 @@ def check_name(name: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Whether a name can be a user's or role's ('' is GUEST's)."""
+    """Whether a user or role can have a name ('' is GUEST's)."""
     return not (name and _faults(name))
 
 

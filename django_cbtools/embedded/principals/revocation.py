@@ -1,7 +1,7 @@
-"""What has been closed to a user: the channels that he had at some place in a feed and has no more.
+"""Revocation: which channels a user has lost since some position in a feed.
 
-He may have had a channel by himself, by what documents opened to him, or by a role. It is closed
-when he loses it, when the role loses it, when he loses the role, and when the role is deleted.
+A user has a channel directly, by a document's grant, or through a role. He loses it when it is
+revoked from him or from the role, when he loses the role, and when the role is deleted.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from ..database import Database
 from . import grants, roles, users
 from .history import History, Period
 
-#: The end of what has not ended.
+#: The end of a period that has not ended.
 _NEVER = 1 << 63
 
 
 @dataclass(frozen=True)
 class RoleAccess:
-    """A role that a user has, since when (None: he has had it before, ``past`` says when), and
-    the channels that it has and has had."""
+    """A role that a user has or had, and the role's current and past channels.
+
+    ``held`` is the sequence at which he got the role, None if he no longer has it. ``past`` are
+    the periods during which he had it before.
+    """
 
     held: int | None
     past: tuple[Period, ...]
@@ -30,8 +33,8 @@ class RoleAccess:
     history: History
 
     def periods(self) -> Iterator[Period]:
-        """When he had it, and has it. As on a real gateway, nothing is known of one that he still
-        has and that is deleted."""
+        """Yield the periods during which he had the role. Like a real gateway, this leaves out a
+        deleted role that he still has."""
         yield from self.past
         if self.held is not None and not self.is_deleted:
             yield Period(self.held, _NEVER)
@@ -39,7 +42,7 @@ class RoleAccess:
 
 @dataclass(frozen=True)
 class Access:
-    """What a user has and had, in a collection."""
+    """What a user has and had in a collection."""
 
     open_now: Since
     own: Since
@@ -47,10 +50,9 @@ class Access:
     roles: Mapping[str, RoleAccess]
 
     def closed(self, since: int, trigger: int) -> dict[str, int]:
-        """The channels that have been closed since a sequence, and at which one at last.
+        """Return the channels that he has lost since a sequence, and when he lost them last.
 
-        ``trigger`` is a sequence of which the reader may not have been told all, 0 where there is
-        none.
+        ``trigger`` is the sequence of a revocation that the client may have received in part, or 0.
         """
         found: dict[str, int] = {}
 
@@ -71,14 +73,14 @@ class Access:
                     close(name, ends[-1])
                 for name, past in role.history.items():
                     if any(is_new(period.end) for period in past.periods):
-                        # He had lost the role by then, or the role the channel before.
+                        # The earlier of the two: he lost the role, or the role lost the channel.
                         close(name, min(past.end, ends[-1]))
         for name, end in _ended(self.history, is_new):
             close(name, end)
         return found
 
     def periods(self, channel: str) -> Iterator[Period]:
-        """When a channel was open to him."""
+        """Yield the periods during which he had a channel."""
         if channel in self.history:
             yield from self.history[channel].periods
         if channel in self.own:
@@ -101,7 +103,7 @@ def _ended(history: History, is_new: Callable[[int], bool]) -> Iterator[tuple[st
 
 
 def access(database: Database, reader: Reader) -> Access | None:
-    """What a reader has and had in the database's collection; None where he is no user."""
+    """Return what a reader has and had in the database's collection, None if he is no user."""
     user = None if reader.own is None else users.find(database, reader.name or users.GUEST)
     if user is None or reader.own is None:
         return None

@@ -1,4 +1,4 @@
-"""The gateway's roles: channels that users have in common."""
+"""The gateway's roles: sets of channels that users share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = "name, admin_channels, collections, sequence, channel_history, delete
 
 @dataclass(frozen=True)
 class Role(Principal):
-    """A role; one that is ``deleted`` opens nothing, and its name is free."""
+    """A role. One that is ``deleted`` grants nothing, and its name can be used again."""
 
     deleted: bool = False
 
@@ -45,7 +45,7 @@ def _select(database: Database, condition: str, params: list[Any]) -> list[Role]
 
 
 def get(database: Database, name: str) -> Role:
-    """A role by name; raises a 404 GatewayError where there is none."""
+    """Return a role by name; raise a 404 GatewayError if it does not exist."""
     role = _find(database, name)
     if role is None:
         raise missing()
@@ -58,26 +58,27 @@ def _find(database: Database, name: str) -> Role | None:
 
 
 def _made(database: Database, name: str) -> Role:
-    """A new role, with the history of a deleted one of the same name."""
+    """Return a new role, with the history of a deleted role of the same name."""
     found = _select(database, "name = %s", [name])
     return Role(name, history=found[0].history) if found else Role(name)
 
 
 def having(database: Database, names: Iterable[str]) -> list[Role]:
-    """The roles of some names, deleted ones among them."""
+    """Return roles by their names, deleted ones included."""
     wanted = sorted(names)
     return _select(database, f"name IN ({', '.join(['%s'] * len(wanted))})", wanted)
 
 
 def names(database: Database, *, deleted: bool) -> list[str]:
-    """The names of all roles, those of deleted ones too if they are wanted."""
+    """Return the names of all roles, including deleted ones if ``deleted`` is true."""
     return [role.name for role in _select(database, "deleted <= %s", [deleted])]
 
 
 def channels(database: Database, held: Since, place: Collection | None = None) -> dict[str, Since]:
-    """By role that somebody has, its channels in a collection, since the role has them.
+    """Return the channels of roles in a collection, by role, with the sequences at which the role
+    got them.
 
-    ``held`` are the roles' names. A role that is not there has no channels.
+    ``held`` are the roles' names. Roles that do not exist are left out.
     """
     if not held:
         return {}
@@ -87,7 +88,8 @@ def channels(database: Database, held: Since, place: Collection | None = None) -
 
 
 def inherited(channels: Mapping[str, Since], held: Since) -> dict[str, int]:
-    """What roles open to somebody, since he has them; ``held`` says since when he does."""
+    """Return the channels that a user has through roles. ``held`` says when he got each role; he
+    has none of its channels earlier."""
     return earliest(
         *(
             {name: max(since, held[role]) for name, since in opened.items()}
@@ -101,7 +103,7 @@ def _granted(database: Database, found: list[Role]) -> Mapping[str, Granted]:
 
 
 def shown(database: Database, name: str) -> dict[str, Any]:
-    """A role as the admin API shows it; raises a 404 GatewayError where there is none."""
+    """Return a role as the admin API shows it; raise a 404 GatewayError if it does not exist."""
     role = get(database, name)
     granted = _granted(database, [role])[role.key]
     return role.shown(
@@ -110,7 +112,7 @@ def shown(database: Database, name: str) -> dict[str, Any]:
 
 
 def create(database: Database, config: Config) -> None:
-    """Make a role; raises a 409 GatewayError where there is one of that name."""
+    """Create a role; raise a 409 GatewayError if the name is taken."""
     if config.get("name") is None:
         raise bad_request("Missing name property")
     name = principals.check_name(principals.checked(config, config["name"])["name"])
@@ -121,7 +123,7 @@ def create(database: Database, config: Config) -> None:
 
 
 def put(database: Database, name: str, config: Config) -> bool:
-    """Make a role, or change what ``config`` names; whether it is new."""
+    """Create or update a role, and return whether it is new."""
     principals.checked(config, name)
     principals.check_name(name)
     with database.atomic():
@@ -148,8 +150,8 @@ def _write(database: Database, role: Role, config: Config) -> None:
 
 
 def remember(database: Database, change: Change, sequence: int) -> None:
-    """Remember the channels of the database's collection that a change of what documents open
-    closes to roles."""
+    """Record in the history of roles the channels that a change of grants revokes. They are
+    channels of the database's collection."""
     for key, channels in change.taken(grants.CHANNEL).items():
         role = _find(database, key.removeprefix(grants.ROLE_PREFIX))
         if key.startswith(grants.ROLE_PREFIX) and role is not None:
@@ -160,8 +162,8 @@ def remember(database: Database, change: Change, sequence: int) -> None:
 
 
 def delete(database: Database, name: str, *, purge: bool) -> None:
-    """Remove a role, with its name if it is to be purged; raises a 404 GatewayError where there
-    is none."""
+    """Delete a role. ``purge``: forget its history too. Raises a 404 GatewayError if it does not
+    exist."""
     with database.atomic():
         role = get(database, name)
         sequence = database.tickets(1)[0].sequence

@@ -1,4 +1,4 @@
-"""The gateway's users: their passwords, and what an administrator opens to them."""
+"""The gateway's users: their passwords, channels and roles."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class User(Principal):
-    """A user; ``past_roles`` are those that he has had before.
+    """A user. ``past_roles`` are roles that he had before.
 
     ``stamp`` is in his sessions: they end when it changes, as it does with the password.
     """
@@ -78,13 +78,13 @@ def _known(database: Database, user: User) -> User:
 
 
 def own_channels(database: Database, user: User) -> dict[str, int]:
-    """His channels in the default collection, without those of his roles."""
+    """Return his channels in the default collection, without those of his roles."""
     granted = grants.of(database, [user.key])[user.key]
     return user.channels(database, granted, DEFAULT_COLLECTION)
 
 
 def shown(database: Database, user: User) -> dict[str, Any]:
-    """The user as the admin API shows him: empty lists are left out."""
+    """Return the user as the admin API shows him. Empty lists are left out."""
     channels: dict[Collection, Since] = {}
     held: Since = {}
     if user.sequence:
@@ -103,7 +103,7 @@ def shown(database: Database, user: User) -> dict[str, Any]:
 
 
 def find(database: Database, name: str) -> User | None:
-    """A user by name; GUEST is there, disabled, before anybody configures him."""
+    """Return a user by name, or None. GUEST always exists; he is disabled by default."""
     found = _select(database, "AND name = %s", [name])
     if found:
         return found[0]
@@ -134,7 +134,7 @@ def _loaded(
 
 
 def get(database: Database, name: str) -> User:
-    """A user by name; raises a 404 GatewayError where there is none."""
+    """Return a user by name; raise a 404 GatewayError if he does not exist."""
     user = find(database, name)
     if user is None:
         raise missing()
@@ -142,7 +142,7 @@ def get(database: Database, name: str) -> User:
 
 
 def names(database: Database) -> list[str]:
-    """The names of all users but GUEST."""
+    """Return the names of all users except GUEST."""
     rows = database.rows(
         "SELECT name FROM cbtools_users WHERE database = %s AND name <> %s ORDER BY name",
         [database.name, GUEST],
@@ -151,12 +151,12 @@ def names(database: Database) -> list[str]:
 
 
 def everybody(database: Database, limit: int | None) -> list[User]:
-    """All users but GUEST, up to a number of them, by their names."""
+    """Return all users except GUEST in the order of their names, at most ``limit``."""
     return _select(database, "AND name <> %s ORDER BY name LIMIT %s", [GUEST, limit or sys.maxsize])
 
 
 def authenticate(database: Database, name: str, password: str) -> User | None:
-    """The user, where the password is his and he is not disabled."""
+    """Return the user if the password is right and he is not disabled, else None."""
     user = find(database, name) if name != GUEST else None
     if user is None:
         passwords.encode(password)  # as slow as for a user who is there
@@ -165,7 +165,7 @@ def authenticate(database: Database, name: str, password: str) -> User | None:
 
 
 def create(database: Database, config: Config) -> None:
-    """Make a user; raises a 409 GatewayError where there is one of that name."""
+    """Create a user; raise a 409 GatewayError if the name is taken."""
     if config.get("name") is None:
         raise bad_request("Missing name property")
     name = principals.checked(config, config["name"])["name"] or GUEST
@@ -177,7 +177,7 @@ def create(database: Database, config: Config) -> None:
 
 
 def put(database: Database, name: str, config: Config) -> bool:
-    """Make a user, or change what ``config`` names; whether he is new."""
+    """Create or update a user, and return whether he is new."""
     principals.checked(config, name)
     with database.atomic():
         user = find(database, name)
@@ -189,7 +189,7 @@ def put(database: Database, name: str, config: Config) -> bool:
 
 
 def delete(database: Database, name: str) -> None:
-    """Remove a user and his sessions; raises a 404 GatewayError where there is none."""
+    """Delete a user and his sessions; raise a 404 GatewayError if he does not exist."""
     if name == GUEST:
         raise GatewayError(405, "The GUEST user cannot be deleted. Only disabled via an update.")
     with database.atomic():
@@ -204,7 +204,7 @@ def delete(database: Database, name: str) -> None:
 
 
 def remember(database: Database, change: Change, sequence: int) -> None:
-    """Remember what a change of what documents open closes to users: channels of the database's
+    """Record in the history of users what a change of grants revokes: channels of the database's
     collection, and roles."""
     channels, held = change.taken(grants.CHANNEL), change.taken(grants.ROLE)
     for key in sorted(channels.keys() | held.keys()):
@@ -231,9 +231,9 @@ def _losing_roles(database: Database, user: User, gone: Since, end: int) -> User
 def compact(
     database: Database, name: str, wanted: Mapping[Collection, list[str]]
 ) -> dict[Collection, list[str]]:
-    """Forget channels of a user's history, by collection: those that were in it.
+    """Remove channels from a user's history, and return those that were in it, by collection.
 
-    Raises a 404 GatewayError where there is no such user.
+    Raises a 404 GatewayError if the user does not exist.
     """
     with database.atomic():
         user = get(database, name)
@@ -289,7 +289,7 @@ def _write(database: Database, user: User, config: Config) -> None:
 
 
 def _credentials(database: Database, user: User, config: Config, is_new: bool) -> dict[str, Any]:
-    """What a configuration changes of a user but his channels and roles."""
+    """Return what a configuration changes of a user, except his channels and roles."""
     changes: dict[str, Any] = {}
     password = config.get("password")
     if password is not None or is_new:
