@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
+
+_every: WeakSet[Turns] = WeakSet()
 
 
 class Turns:
@@ -15,9 +19,14 @@ class Turns:
     """
 
     def __init__(self, places: int = 1, each: int | None = None) -> None:
-        self._lock = threading.Lock()
-        self._free = places
+        self._places = places
         self._each = each
+        self._begin()
+        _every.add(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._free = self._places
         self._held: Counter[str | None] = Counter()
         self._waiting: deque[tuple[str | None, threading.Event]] = deque()
 
@@ -48,7 +57,8 @@ class Turns:
     def leave(self, user: str | None = None) -> None:
         """Give a place back to whoever is next."""
         with self._lock:
-            self._free += 1
+            # In a forked child all places are free, the one that is given back among them.
+            self._free = min(self._free + 1, self._places)
             self._held[user] -= 1
             self._admit()
 
@@ -72,3 +82,13 @@ class Turns:
                 return False
             self._waiting.remove(waiter)
             return True
+
+
+def _begin_anew() -> None:
+    """In a forked child: the threads of its parent are not there."""
+    for turns in _every:
+        turns._begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

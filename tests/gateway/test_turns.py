@@ -8,6 +8,7 @@ import time
 import pytest
 
 from django_cbtools.embedded.turns import Turns
+from tests.programs import run
 
 
 def wait_for(condition):
@@ -90,3 +91,22 @@ def test_an_exception_gives_the_place_back():
     with pytest.raises(KeyError), turns.turn():
         raise KeyError
     assert turns.enter(timeout=0)
+
+
+FORK = """
+import os
+from django_cbtools.embedded.turns import Turns
+
+turns = Turns()
+turns.enter()
+turns._lock.acquire()  # as another thread may have done
+if not os.fork():
+    turns.leave()
+    assert turns.enter(timeout=0) and not turns.enter(timeout=0)
+    os._exit(0)
+assert os.wait()[1] == 0
+"""
+
+
+def test_a_child_does_not_wait_for_threads_of_its_parent():
+    run("-c", FORK)

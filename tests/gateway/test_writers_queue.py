@@ -10,7 +10,6 @@ from django.db import OperationalError, connection, connections, transaction
 
 from django_cbtools.backends.embedded import writers
 from tests.gateway.test_turns import wait_for
-from tests.programs import run
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "plain"])
 
@@ -124,26 +123,6 @@ def test_whoever_has_waited_for_long_enough_goes_on_without(turns, monkeypatch):
             assert connection._turns is None
     finally:
         turns.leave()
-
-
-FORK = """
-import os
-from django_cbtools.backends.embedded import writers
-from django_cbtools.embedded.turns import Turns
-
-turns = writers._files["x"] = Turns()
-turns.enter()
-turns._lock.acquire()  # as another thread may have done
-if not os.fork():
-    writers.leave(turns)
-    assert writers._files == {}
-    os._exit(0)
-assert os.wait()[1] == 0
-"""
-
-
-def test_a_child_does_not_wait_for_threads_of_its_parent():
-    run("-c", FORK)
 
 
 def test_two_names_of_one_file_have_one_queue(tmp_path, turns):

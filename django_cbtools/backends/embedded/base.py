@@ -88,7 +88,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _leave(self) -> None:
         turns, self._turns = self._turns, None
         if turns is not None:
-            writers.leave(turns)
+            turns.leave()
 
     def create_cursor(self, name: str | None = None) -> Any:
         connection: Any = self.connection

@@ -34,13 +34,3 @@ def enter(connection: DatabaseWrapper) -> Turns | None:
     path = _real_path(str(connection.settings_dict["NAME"]))
     turns = _files.setdefault(path, Turns())
     return turns if turns.enter(timeout=connection.timeout) else None
-
-
-def leave(turns: Turns) -> None:
-    # Those of a parent process are no concern of a child, and their locks may be locked for ever.
-    if any(known is turns for known in _files.values()):
-        turns.leave()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_files.clear)

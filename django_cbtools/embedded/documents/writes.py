@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from ..access import Reader
 from ..database import Database, Ticket
 from ..errors import GatewayError
+from ..turns import Turns
 from . import attachments, documents, plans, syncfunction
 from .documents import NEVER, Document
 from .plans import Edit, Plan, Saved, ancestor
@@ -27,8 +28,14 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 BATCH_LENGTH = 16 * 1024 * 1024
 COMMIT_TIME = 0.5
-#: How long (seconds) the sync function and the rest of planning may take, for one request.
+#: How long (seconds) the sync function and the rest of planning may take, for one request and for
+#: one transaction of it.
 PLANNING_TIME = 60.0
+ROUND_TIME = 0.5
+#: More edits than these are planned in turns, so that requests of few are not kept waiting by
+#: threads that are all busy: a few at a time, of which one may be a user's.
+FEW = 20
+_many = Turns(places=2, each=1)
 
 
 def save(database: Database, edits: Sequence[Edit], author: Reader) -> list[Saved | GatewayError]:
@@ -73,6 +80,12 @@ class _Writing:
     def plan(self) -> list[_Planned]:
         """Plan the next edits, up to the second one of a document that changes."""
         places = self._next()
+        if len(places) <= FEW:
+            return self._plan(places)
+        with _many.turn(self._author.name):
+            return self._plan(places)
+
+    def _plan(self, places: list[int]) -> list[_Planned]:
         uids = {self._edits[place].uid for place in places}
         known = documents.find(self._database, list(uids))
         changing = set()
@@ -94,6 +107,8 @@ class _Writing:
             if isinstance(plan, Plan):
                 changing.add(edit.uid)
             planned.append((place, plan))
+            if time.monotonic() - started > ROUND_TIME:
+                break
         self._left -= time.monotonic() - started
         return planned
 

@@ -18,8 +18,9 @@ pytestmark = pytest.mark.torture
 
 #: How long (seconds) the polite user works, alone and beside the other.
 DURATION = 1.5
-#: How much less he may get done then, on a busy machine with few cores.
-ROOM = 40
+#: How much less he may get done then, on a busy machine with few cores, and how much longer one
+#: of his requests may take than the longest did.
+ROOM = 200
 SYNC = """function (doc) {
   if (doc.slow) for (var end = Date.now() + doc.slow; Date.now() < end; );
   channel("all");
@@ -114,6 +115,8 @@ def test_a_polite_user_beside_a_hostile_one(tmp_path, attack, who):
                     attack(user, number)
             except (OSError, http.client.HTTPException):
                 pass  # the server is gone
+            finally:
+                user.close()
 
         threads = [threading.Thread(target=attacks, args=[n], daemon=True) for n in range(4)]
         for thread in threads:
@@ -122,5 +125,7 @@ def test_a_polite_user_beside_a_hostile_one(tmp_path, attack, who):
         beside, worst = polite(server, DURATION)
         print(f"alone {alone} ({worst_alone:.3f} s), beside {beside} ({worst:.3f} s)")
         server.kill()
+        for thread in threads:
+            thread.join()
     assert beside * ROOM > alone
-    assert worst < DURATION * ROOM / 10
+    assert worst < ROOM * max(worst_alone, DURATION / alone)
