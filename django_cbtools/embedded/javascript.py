@@ -42,8 +42,11 @@ MEMORY_LIMIT = 256 * 1024 * 1024
 #: may be one user's: he cannot keep all others waiting.
 WORLDS = 4
 WORLDS_OF_USER = 2
-#: How many worlds are kept that nobody is using; making one takes 10 ms.
+#: How many worlds are kept that nobody is using (making one takes 10 ms), and how many of them may
+#: have garbage in them of more than so many characters.
 MAX_IDLE = 24
+MAX_UNTIDY = 2
+UNTIDY = 1_000_000
 #: Where the processor has memory protection keys, V8 lets only threads that are younger than itself
 #: touch its code: another thread that closes a context, or makes one, ends the whole process.
 _FLAGS = ("--no-memory-protection-keys",)
@@ -79,6 +82,8 @@ class Engine:
         init_mini_racer(flags=(*DEFAULT_V8_FLAGS, *_FLAGS), ignore_duplicate_init=True)
         self.known: dict[Any, Any] = {}
         self.full = False
+        #: How many characters it has been given since it was tidied up.
+        self.taken = 0
         self._context: MiniRacer = MiniRacer()
         self._context.set_hard_memory_limit(MEMORY_LIMIT)
         source = _text(script) if script == COLLATION else f"({_text(_WORLD)})({_text(script)})"
@@ -88,6 +93,7 @@ class Engine:
         """As :meth:`call`, with the JSON made by the caller, and the answer as JSON."""
         from py_mini_racer import JSEvalException, JSOOMException, JSTimeoutException
 
+        self.taken += len(text)
         try:
             answer: str = self._function(text, timeout_sec=time_limit)
         except JSTimeoutException as error:
@@ -106,6 +112,11 @@ class Engine:
         """Call one of the script's functions with values that JSON can carry."""
         text = json.dumps([name, *args], separators=(",", ":"), allow_nan=False)
         return json.loads(self.call_text(text, time_limit))
+
+    def tidy(self) -> None:
+        """Give back the memory that only garbage takes."""
+        self._context.low_memory_notification()
+        self.taken = 0
 
     def close(self) -> None:
         self._context.close()
@@ -163,6 +174,9 @@ class _Pool:
                 for place in worlds[: max(0, len(worlds) - MAX_IDLE)]:
                     self.idle.remove(place)
                     over.append(place[1])
+                untidy = [other for _, other in self.idle if other.taken > UNTIDY]
+                for other in untidy[: max(0, len(untidy) - MAX_UNTIDY)]:
+                    other.tidy()
         for engine in over:
             engine.close()
         with self.changes:
