@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 #: How many documents, and characters of them, are written in one transaction, and how long
 #: (seconds) it may go on before the next one.
-BATCH = 500
+BATCH = 1000
 BATCH_LENGTH = 16 * 1024 * 1024
 COMMIT_TIME = 0.5
 #: How long (seconds) the sync function and the rest of planning may take, for one request and for
