@@ -13,9 +13,10 @@ _every: WeakSet[Turns] = WeakSet()
 
 
 class Turns:
-    """A number of places, of which one user may have ``each`` at a time (None: all of them).
+    """Places for threads, given in the order in which they come.
 
-    Whoever comes behind a user who has as many as he may is let past him.
+    One user may have ``each`` of them at a time (None: all). A user who has that many is passed
+    over until he gives one back.
     """
 
     def __init__(self, places: int = 1, each: int | None = None) -> None:
@@ -32,7 +33,7 @@ class Turns:
 
     @contextmanager
     def turn(self, user: str | None = None) -> Iterator[None]:
-        """Wait for a place, and have it. There is no limit for ``user`` None."""
+        """Wait for a place and hold it. ``user`` None has no limit of his own."""
         self.enter(user)
         try:
             yield
@@ -40,7 +41,7 @@ class Turns:
             self.leave(user)
 
     def enter(self, user: str | None = None, timeout: float | None = None) -> bool:
-        """Wait for a place; False where none was free in so many seconds."""
+        """Wait for a place; returns False if none was free within ``timeout`` seconds."""
         admitted = threading.Event()
         waiter = (user, admitted)
         with self._lock:
@@ -55,9 +56,9 @@ class Turns:
         return admitted.is_set() or not self._withdraw(waiter)
 
     def leave(self, user: str | None = None) -> None:
-        """Give a place back to whoever is next."""
+        """Give a place back, to the next one who waits."""
         with self._lock:
-            # In a forked child all places are free, the one that is given back among them.
+            # In a forked child all places are free, also the one that is given back here.
             self._free = min(self._free + 1, self._places)
             self._held[user] -= 1
             self._admit()
@@ -76,7 +77,7 @@ class Turns:
         self._waiting.extendleft(reversed(passed))
 
     def _withdraw(self, waiter: tuple[str | None, threading.Event]) -> bool:
-        """Stop waiting; False where the place has been given by now."""
+        """Stop waiting; returns False if the place has been given by now."""
         with self._lock:
             if waiter[1].is_set():
                 return False
@@ -85,7 +86,7 @@ class Turns:
 
 
 def _begin_anew() -> None:
-    """In a forked child: the threads of its parent are not there."""
+    """In a forked child: the threads of the parent do not exist there."""
     for turns in _every:
         turns._begin()
 

@@ -1,8 +1,8 @@
-"""Attachments: what documents say of them, and what they hold.
+"""Attachments: their metadata in documents, and their contents.
 
-Contents are kept once for each digest of a keyspace, in chunks; `cbtools_attachments` says which
-documents hold which. Nobody gets at contents by knowing their digest: a document may claim to
-have any, but it has what came with it, or with the revision that it is based on, and no more.
+The contents are stored in chunks, once for each digest in a keyspace. `cbtools_attachments` says
+which documents hold which contents. Knowing a digest gives nobody access: a document may claim any
+attachment, but it holds only what was uploaded with it or with the revision it is based on.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ..database import Database
 from ..errors import GatewayError, bad_request, missing
 from .documents import Document, oldest_kept
 
-#: The most that an attachment may hold, as on a real gateway.
+#: The largest attachment (bytes), as on a real gateway.
 MAX_BYTES = 20 * 1024 * 1024
 #: The size of a chunk: a multiple of three, so that the base64 of chunks is that of the whole.
 CHUNK = 255 * 1024
-#: What a real gateway's metadata have as ``ver``. Here it marks what a document really has.
+#: ``ver`` in a real gateway's metadata. Here it marks attachments whose contents are stored.
 VERSION = 2
 
-#: A name in the words of an error.
+#: A name as error messages quote it.
 quoted = json.JSONEncoder(ensure_ascii=False).encode
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _GO_TYPES = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {}"}
@@ -37,7 +37,7 @@ _GO_TYPES = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {
 
 @dataclass(frozen=True)
 class Upload:
-    """The contents of an attachment that have arrived, in a file that whoever made it closes."""
+    """The contents of an uploaded attachment, in a file that the caller closes."""
 
     file: IO[bytes]
     digest: str
@@ -45,7 +45,7 @@ class Upload:
 
     @classmethod
     def receive(cls, pieces: Iterable[bytes], file: IO[bytes]) -> Upload:
-        """Put what arrives in a file; raises a 413 GatewayError where it is too much."""
+        """Write an upload to a file; raises a 413 GatewayError if it is too large."""
         sha1 = hashlib.sha1(usedforsecurity=False)
         length = 0
         for piece in pieces:
@@ -58,7 +58,7 @@ class Upload:
 
     @classmethod
     def decode(cls, data: Any) -> Upload:
-        """What is in a body as base64; raises a 400 or 413 GatewayError."""
+        """An upload from base64 in a body; raises a 400 or 413 GatewayError."""
         if not isinstance(data, str):
             kind = _GO_TYPES.get(type(data), "json.Number")
             raise bad_request(f"invalid attachment data (type {kind})")
@@ -70,33 +70,33 @@ class Upload:
         return cls.receive([base64.b64decode(data)], io.BytesIO())
 
     def md5(self) -> str:
-        """The digest as CouchDB has it."""
+        """The digest that CouchDB uses."""
         md5 = hashlib.md5(usedforsecurity=False)
         for data in self.chunks():
             md5.update(data)
         return f"md5-{_encoded(md5.digest())}"
 
     def chunks(self) -> Iterator[bytes]:
-        """What it holds; there is one, maybe an empty one."""
+        """The contents, in at least one chunk, which may be empty."""
         self.file.seek(0)
         yield self.file.read(CHUNK)
         yield from iter(lambda: self.file.read(CHUNK), b"")
 
 
 class Held(NamedTuple):
-    """What is known of a revision's attachments, as JSON by name, and those that are to store."""
+    """The metadata of a revision's attachments (JSON, by name), and the uploads to store."""
 
     text: str = "{}"
     uploads: Sequence[Upload] = ()
 
 
 def resolve(given: Any, uploads: Mapping[str, Upload], rev: str, base: Document | None) -> Held:
-    """What a body's `_attachments` make of a revision, which is based on another.
+    """The attachments that a body's `_attachments` give to a revision based on another.
 
-    ``uploads`` are those that came beside the body, by name. Raises a 400 GatewayError for what
-    is neither there nor known, and a 413 one for what is too large.
+    ``uploads`` are the attachments that were sent beside the body, by name. Raises a 400
+    GatewayError for one that was neither sent nor known, and a 413 one for one that is too large.
     """
-    # What is no object is passed over (05-doc-bodies.json).
+    # Anything but an object is ignored (05-doc-bodies.json).
     if not given or not isinstance(given, dict):
         return Held()
     known = base.attachments if base else {}
@@ -133,7 +133,7 @@ def _described(meta: Mapping[str, Any], upload: Upload, revpos: int) -> dict[str
 
 
 def store(database: Database, uid: str, uploads: Iterable[Upload]) -> None:
-    """Keep what has come with a document; inside the transaction that writes it."""
+    """Store a document's uploads, inside the transaction that writes the document."""
     for upload in uploads:
         key = [database.keyspace, upload.digest]
         is_new = database.execute(
@@ -223,9 +223,9 @@ def content(database: Database, meta: Mapping[str, Any]) -> Content:
 
 
 def collect(database: Database, uids: Sequence[str] | None = None) -> int:
-    """Remove what no revision that is kept holds any more; how many attachments that were.
+    """Remove attachments that no stored revision holds any more, and return how many.
 
-    ``uids``: look at these documents alone.
+    ``uids`` limits this to some documents.
     """
     keyspace, oldest = database.keyspace, oldest_kept(database)
     held = (
@@ -239,7 +239,7 @@ def collect(database: Database, uids: Sequence[str] | None = None) -> int:
     )
     params = [keyspace] if uids is None else [keyspace, json.dumps(uids)]
     with database.atomic():
-        # Else they would be back, without what they held, once revisions are kept for longer.
+        # Otherwise they would return without their attachments if revisions are kept longer.
         database.execute(
             f"DELETE FROM cbtools_revisions WHERE {those} AND superseded < %s", [*params, oldest]
         )

@@ -1,4 +1,4 @@
-"""What documents' bodies may hold, and what is kept of them."""
+"""The bodies of documents: what they may contain, and what is stored of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from . import documents
 
 
 def check_reserved(body: Mapping[str, Any]) -> None:
-    """Raise a 400 GatewayError for what is the gateway's own, whatever else is wrong."""
+    """Raise a 400 GatewayError for the gateway's own property; this is checked first."""
     if "_sync" in body:
         raise bad_request("document-top level property '_sync' is a reserved internal property")
 
 
 def check(body: Mapping[str, Any]) -> None:
-    """Raise a 400 or 404 GatewayError for what no new revision may have."""
+    """Raise a 400 or 404 GatewayError for properties that a new revision may not have."""
     if body.get("_removed") is not None:
         raise missing("Document revision is not accessible")
     if "_purged" in body:
@@ -33,9 +33,9 @@ def check(body: Mapping[str, Any]) -> None:
 
 
 def stored(body: Mapping[str, Any], digested: str) -> str:
-    """The JSON that is kept of a body, of which ``digested`` is the text for the digest.
+    """The JSON that is stored of a body; ``digested`` is its JSON for the digest.
 
-    Raises a 413 GatewayError where it is too large.
+    Raises a 413 GatewayError if it is too large.
     """
     if body.get("_deleted") is True:
         return "{}"

@@ -1,6 +1,6 @@
-"""Which revisions a document takes: none that would make a conflict.
+"""Which revisions a document accepts: none that would make a conflict.
 
-A real gateway has refused those always since 4.0, whatever ``allow_conflicts`` says.
+Since 4.0 a real gateway refuses those whatever ``allow_conflicts`` says.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from .documents import Document
 
 
 def start(old: Document | None, rev: str, cv: str, *, deleted: bool) -> str:
-    """The revision that an edit follows ('': none), by the id or the version that it names: where
-    it names both, the version counts.
+    """The revision that an edit follows ('': none), by its id or its version.
 
-    Raises a 409 GatewayError where it cannot follow it.
+    If the edit names both, the version counts. Raises a 409 GatewayError if that is not a revision
+    that can be followed.
     """
     if cv:
         if old is None or cv != old.cv:
@@ -35,16 +35,18 @@ def start(old: Document | None, rev: str, cv: str, *, deleted: bool) -> str:
 
 
 def check_pushed(old: Document | None, history: Sequence[str], *, deleted: bool) -> None:
-    """Raise a 409 GatewayError where a document does not take a revision of a replicator's,
-    which comes with its history."""
+    """Raise a 409 GatewayError if a document does not accept a revision that a replicator sends
+    with its history."""
     if old is not None:
         parent = next((rev for rev in history if rev in old.tree), "")
         _check(old, parent, deleted=deleted, may_branch=not parent)
 
 
 def _check(old: Document, parent: str, *, deleted: bool, may_branch: bool) -> None:
-    """It must follow the current revision, or end another branch; where the document is deleted
-    it ``may_branch`` off."""
+    """Raise a 409 GatewayError unless a revision follows the current one or ends another branch.
+
+    If the document is deleted, the revision ``may_branch`` off.
+    """
     if parent == old.rev:
         return
     if deleted:

@@ -1,8 +1,8 @@
-"""What a write is going to do to a document, decided before the transaction that does it.
+"""Plans of writes, made before the transaction that carries them out.
 
-The sync function may take seconds, and a transaction keeps all other writers waiting. So the
-function is asked first, about the document as it was read; the write follows only where the
-document still is what it was then.
+The sync function may run for seconds, and a transaction keeps all other writers waiting. So the
+function runs first, on the document as it was read. The write follows only if the document has not
+changed since.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ from .syncfunction import Verdict
 
 @dataclass(frozen=True)
 class Edit:
-    """A write that is asked for: a body, and the revision or version it starts from ('': none).
+    """A requested write: a body, and the revision or version it is based on ('': none).
 
-    A replicator's write names the revision itself: ``history`` is its id and those of the
-    revisions that it came from, newest first. ``uploads`` are attachments that came beside the
-    body, by name.
+    A replicator's write brings its own revision id: ``history`` is that id and those of its
+    ancestors, newest first. ``uploads`` are attachments sent beside the body, by name.
     """
 
     uid: str
@@ -42,18 +41,18 @@ class Edit:
 
 
 class Saved(NamedTuple):
-    """What a write made; ``cv`` is '' where the revision had been known."""
+    """The result of a write; ``cv`` is '' if the revision was known already."""
 
     uid: str
     rev: str
     cv: str
-    #: The document's current revision, which may be another.
+    #: The document's current revision, which may be another one.
     winner: str
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A revision's own part of a document."""
+    """The part of a document that belongs to one revision."""
 
     rev: str
     deleted: bool
@@ -64,8 +63,8 @@ class Revision:
 
 @dataclass(frozen=True)
 class Plan:
-    """A new revision of a document that was ``old`` (None: there was none), and the one that is
-    current then, which may be another."""
+    """A new revision of a document that was ``old`` (None: it did not exist), and the revision that
+    is current afterwards, which may be another one."""
 
     uid: str
     old: Document | None
@@ -90,7 +89,7 @@ class Plan:
 
     @property
     def grants(self) -> Grants | None:
-        """What the document opens from now on; None: nothing changes."""
+        """What the document grants from now on; None: nothing changes."""
         # A new document has nothing to take back.
         if self._changes_channels and (self.old or any(self.verdict.grants)):
             return self.verdict.grants
@@ -117,7 +116,7 @@ class Plan:
 
 
 def make(database: Database, edit: Edit, old: Document | None, author: Reader) -> Plan | Saved:
-    """Plan an edit of a document as it was read; Saved where its revision is known already.
+    """Plan an edit of a document as it was read; returns Saved if its revision is known already.
 
     Raises the GatewayError with which the edit is refused.
     """
@@ -154,7 +153,7 @@ def make(database: Database, edit: Edit, old: Document | None, author: Reader) -
 
 
 def _beside(database: Database, plan: Plan, old: Document, winner: str, author: Reader) -> Plan:
-    """The plan, where the new revision ends a branch, or adds to one, beside one that wins."""
+    """The plan if the new revision is on a branch beside the one that wins."""
     other = documents.revision_of(database, old, winner)
     verdict = plan.new_verdict
     if winner != old.rev:
@@ -169,11 +168,11 @@ def _beside(database: Database, plan: Plan, old: Document, winner: str, author: 
 
 
 def _expires(edit: Edit) -> int | None:
-    """When the document ends, as the body says; raises a 400 GatewayError."""
+    """When the document expires, by its body; raises a 400 GatewayError."""
     try:
         return expiry.parse(edit.body.get("_exp"))
     except GatewayError:
-        # As on a real gateway, what a replicator brings is passed over.
+        # As on a real gateway, an invalid one from a replicator is ignored.
         if edit.history:
             return None
         raise
@@ -182,7 +181,7 @@ def _expires(edit: Edit) -> int | None:
 def ancestor(
     database: Database, old: Document | None, tree: RevisionTree, rev: str
 ) -> Document | None:
-    """The nearest revision above one whose body is still there."""
+    """The nearest ancestor of a revision whose body is still stored."""
     if old is None:
         return None
     for ancestor in tree.history(rev)[1:]:

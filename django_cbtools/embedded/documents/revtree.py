@@ -1,7 +1,7 @@
-"""The tree of a document's revisions: which follow which, which are leaves, which of them wins.
+"""The tree of a document's revisions: parents, leaves, and the leaf that wins.
 
-The rules are Sync Gateway's: a leaf that is not deleted wins over one that is, then the higher
-generation, then the higher digest.
+The rules are Sync Gateway's: a live leaf wins over a deleted one, then the higher generation, then
+the higher digest.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ class Node(NamedTuple):
 
 
 def order(rev: str) -> tuple[int, str]:
-    """What revisions are compared by."""
+    """The key by which revisions are compared."""
     return generation(rev), rev.partition("-")[2]
 
 
 class RevisionTree:
-    """The revisions that are known of a document, newest first."""
+    """The known revisions of a document, newest first."""
 
     def __init__(self, nodes: dict[str, Node] | None = None) -> None:
         self.nodes = nodes or {}
 
     @classmethod
     def loads(cls, text: str, *, deleted: bool = False) -> RevisionTree:
-        """The tree that :meth:`dumps` has written; ``deleted`` is what its first revision is."""
+        """The tree from the JSON of :meth:`dumps`; ``deleted``: whether its first revision is."""
         items = json.loads(text)
         nodes = {}
         for item, following in zip(items, [*items[1:], ""], strict=False):
@@ -46,7 +46,7 @@ class RevisionTree:
         return cls(nodes)
 
     def dumps(self) -> str:
-        """JSON: a list of ids, each the child of the next; what does not fit in is written as
+        """JSON: a list of ids, each the child of the next one. Other revisions are written as
         [id, parent, deleted]."""
         items: list[str | list[str | int]] = []
         revs = list(self.nodes)
@@ -65,7 +65,7 @@ class RevisionTree:
 
     @property
     def newest(self) -> str:
-        """The revision that was added last."""
+        """The revision added last."""
         return next(iter(self.nodes))
 
     def is_deleted(self, rev: str) -> bool:
@@ -75,7 +75,7 @@ class RevisionTree:
         return self.nodes[rev].parent
 
     def leaves(self) -> list[str]:
-        """The revisions that none follows, the winner first."""
+        """The revisions without children, the winner first."""
         parents = {node.parent for node in self.nodes.values()}
         return sorted(
             (rev for rev in self.nodes if rev not in parents),
@@ -92,13 +92,13 @@ class RevisionTree:
             rev = self.nodes[rev].parent
 
     def history(self, rev: str) -> tuple[str, ...]:
-        """A revision and what it came from, as far back as is known."""
+        """A revision and its known ancestors, newest first."""
         return tuple(self._up(rev))
 
     def add(self, chain: Sequence[str], *, deleted: bool = False) -> None:
-        """Add a revision with its history, newest first; ``deleted`` is what the first one is.
+        """Add a revision with its history, newest first; ``deleted`` belongs to the first one.
 
-        What is known already stays as it is.
+        Revisions that are known stay as they are.
         """
         new = {}
         for rev, parent in zip(chain, [*chain[1:], ""], strict=False):
@@ -108,8 +108,8 @@ class RevisionTree:
         self.nodes = {**new, **self.nodes}
 
     def prune(self, limit: int) -> None:
-        """Forget what is ``limit`` or more revisions above every leaf, and branches that ended
-        more than ``limit`` generations below those that are alive."""
+        """Forget revisions that are ``limit`` or more above every leaf, and deleted branches that
+        ended more than ``limit`` generations below the live ones."""
         if len(self) <= limit:
             return
         leaves = self.leaves()

@@ -1,4 +1,4 @@
-"""The sync function: which channels a document is in, and what it opens to whom."""
+"""The sync function: it decides which channels a document is in, and who gets access to what."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _underscore() -> str:
 
 
 class Verdict(NamedTuple):
-    """What the sync function says of a revision."""
+    """What the sync function decided about a revision."""
 
     channels: list[str]
     grants: Grants = Grants()
@@ -53,7 +53,7 @@ class Verdict(NamedTuple):
 
 
 def check(source: str) -> None:
-    """Raise a 400 GatewayError for a text that is no function."""
+    """Raise a 400 GatewayError for text that is not a function."""
     if source == DEFAULT_SYNC:
         return
     with javascript.world(javascript.SYNC, ("", source)) as world:
@@ -61,7 +61,7 @@ def check(source: str) -> None:
 
 
 def _prepare(world: javascript.Engine, source: str) -> None:
-    """Have a world know the function; raises a 400 GatewayError where it is none."""
+    """Compile the function in a world; raises a 400 GatewayError if it is not a function."""
     if world.known:
         return
     try:
@@ -83,9 +83,9 @@ def decide(
     base: Document | None,
     author: Reader,
 ) -> Verdict:
-    """Ask the sync function about a revision on top of ``base``.
+    """Run the sync function for a revision on top of ``base``.
 
-    Raises the GatewayError with which it refuses the revision, and a 500 one where it fails.
+    Raises the GatewayError with which it rejects the revision, and a 500 one if it fails.
     """
     if author.name == "" and database.option("unsupported.guest_read_only"):
         raise GatewayError(403, "Anonymous access is read-only")
@@ -102,7 +102,7 @@ def decide(
 
 
 def store(database: Database, uid: str, opened: Grants, sequence: int) -> bool:
-    """Keep what a document opens, in place of what it did; whether that changes anything."""
+    """Store what a document grants, in place of what it granted; return whether that changed."""
     change = grants.store(database, uid, opened, sequence)
     if change.closed:
         users.remember(database, change, sequence)
@@ -113,9 +113,9 @@ def store(database: Database, uid: str, opened: Grants, sequence: int) -> bool:
 def _default_channels(
     database: Database, body: Mapping[str, Any], *, is_configured: bool
 ) -> list[str]:
-    """What a database's function does where nobody has configured another.
+    """The channels from the default sync function.
 
-    In a named collection, all documents are in the channel of its name.
+    Without a configured function, documents of a named collection are in the channel of its name.
     """
     if not is_configured and database.collection.name != DEFAULT:
         return [database.collection.name]
@@ -128,7 +128,7 @@ def _default_channels(
     return _document_channels(names) if is_configured else [check_channel(name) for name in names]
 
 
-# ------------------------------------------------------------------ asking V8
+# ------------------------------------------------------------------ running it
 
 
 def _asked(
@@ -173,7 +173,7 @@ def _run(database: Database, source: str, uid: str, call: str, user: str | None)
             with javascript.world(javascript.SYNC, key, user) as world:
                 _prepare(world, source)
                 said: dict[str, Any] = json.loads(world.call_text(call, limit))
-                # What the run before has left there cannot be taken away.
+                # The previous run left something that cannot be removed.
                 world.full = "stained" in said
             if "stained" not in said:
                 break
@@ -223,7 +223,7 @@ def _user(author: Reader) -> dict[str, Any] | None:
     return {"name": author.name, "roles": list(author.roles), "channels": list(author.channels)}
 
 
-# ---------------------------------------------------------------- what it says
+# ----------------------------------------------------------------- its results
 
 
 def _failed() -> GatewayError:
@@ -260,7 +260,7 @@ def _without_prefix(calls: Iterable[tuple[str, list[str]]]) -> list[tuple[str, l
 
 
 def _expiry(values: Iterable[Any]) -> Any:
-    """The last value that is one; others are ignored, and so are fractions of a second."""
+    """The last valid value; invalid ones and fractions of a second are ignored."""
     valid = None
     for value in values:
         seconds = int(value) if isinstance(value, float) else value

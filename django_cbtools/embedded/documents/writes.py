@@ -1,4 +1,4 @@
-"""Writing documents: edits are planned, then a batch of plans is carried out in one transaction."""
+"""Writing documents: edits are planned, then carried out in batches, one transaction each."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ COMMIT_TIME = 0.5
 #: one transaction of it.
 PLANNING_TIME = 60.0
 ROUND_TIME = 0.5
-#: More edits than these are planned in turns, so that requests of few are not kept waiting by
-#: threads that are all busy: a few at a time, of which one may be a user's.
+#: Batches of more edits than this are planned in turns, two at a time and one for each user, so
+#: that small requests do not have to compete with many busy threads.
 FEW = 20
 _many = Turns(places=2, each=1)
 
 
 def save(database: Database, edits: Sequence[Edit], author: Reader) -> list[Saved | GatewayError]:
-    """Write documents in order, each by itself: for each, what was made or why it was refused.
+    """Write documents in order, each by itself; the results say what was saved or why it was not.
 
-    An answer stands for what is on disk. Where something stops the writing as a whole, it is
-    raised if nothing has been written yet; else it is the answer for all documents that remain.
+    What they say is committed. An error that stops the whole request is raised if nothing has been
+    written yet; otherwise it is the result for all remaining documents.
     """
     writing = _Writing(database, edits, author)
     try:
@@ -60,12 +60,12 @@ def save(database: Database, edits: Sequence[Edit], author: Reader) -> list[Save
     return [writing.results[place] for place in range(len(edits))]
 
 
-#: What has become of an edit so far, by its place.
+#: An edit's index, and its plan or result.
 _Planned = tuple[int, Plan | Saved | GatewayError]
 
 
 class _Writing:
-    """What there is to write: places in ``edits``, in order, and the results by place."""
+    """A request's edits: indexes of those still to write, and the results so far, by index."""
 
     def __init__(self, database: Database, edits: Sequence[Edit], author: Reader) -> None:
         self.results: dict[int, Saved | GatewayError] = {}
@@ -78,7 +78,7 @@ class _Writing:
         self._left = PLANNING_TIME
 
     def plan(self) -> list[_Planned]:
-        """Plan the next edits, up to the second one of a document that changes."""
+        """Plan the next edits, up to the second change of one document."""
         places = self._next()
         if len(places) <= FEW:
             return self._plan(places)
@@ -124,10 +124,10 @@ class _Writing:
         return places
 
     def write(self, planned: list[_Planned]) -> list[_Planned]:
-        """Carry plans out in one transaction; those that are left for the next one.
+        """Carry plans out in one transaction; returns those that are left for the next one.
 
-        Where a document is not what it was when its plan was made, or the author's rights are
-        not, the plans from there on are dropped, to be made anew.
+        If a document or the author's access has changed since the plans were made, the remaining
+        plans are dropped, and their edits are planned again.
         """
         done: dict[int, Saved | GatewayError] = {}
         wanted = [plan for _, plan in planned if isinstance(plan, Plan)]
@@ -151,7 +151,7 @@ class _Writing:
         self.has_written = self.has_written or bool(done)
         left = planned[len(done) :]
         if is_another:
-            # What he may do in the rest of the batch can depend on it.
+            # Whether he may write the rest can depend on it.
             self._author = self._author.again()
         if is_over or is_another:
             self.waiting.extendleft(place for place, _ in reversed(left))
@@ -161,14 +161,14 @@ class _Writing:
         return left
 
     def give_up(self, error: GatewayError) -> None:
-        """Give all that remains the same answer."""
+        """Give all remaining edits the same result."""
         for place in range(len(self._edits)):
             self.results.setdefault(place, error)
         self.waiting.clear()
 
 
 class _Batch:
-    """Plans that are carried out in one transaction, which has begun."""
+    """Plans that are carried out in one transaction, which is open."""
 
     def __init__(self, database: Database, planned: Sequence[Plan]) -> None:
         self.has_changed_grants = False
@@ -179,7 +179,7 @@ class _Batch:
         self._bereft: list[str] = []
 
     def write(self, plan: Plan) -> Saved | None:
-        """Carry a plan out; None where its document is not what it was when the plan was made."""
+        """Carry a plan out; returns None if its document has changed since it was made."""
         database = self._database
         if self._known.get(plan.uid) != plan.old:
             return None
@@ -203,7 +203,7 @@ class _Batch:
 
 
 def _kept(database: Database, plan: Plan, ticket: Ticket) -> list[tuple[Any, ...]]:
-    """Bodies of revisions that are not the current one, with the time when they were superseded."""
+    """The rows of revisions that are stored beside the current one."""
     kept: list[tuple[Any, ...]] = []
     if not plan.is_current:
         new = plan.new
@@ -228,7 +228,7 @@ def _kept(database: Database, plan: Plan, ticket: Ticket) -> list[tuple[Any, ...
 
 
 def _let_go(database: Database, old: Document, gone: Iterable[str], now: int) -> None:
-    """Keep the bodies of leaves that are none any more only as long as others."""
+    """Mark the bodies of former leaves as superseded, so that they are removed in time."""
     database.execute(
         "UPDATE cbtools_revisions SET superseded = %s WHERE keyspace = %s AND uid = %s "
         "AND rev IN (SELECT value FROM json_each(%s)) AND superseded = %s",
@@ -237,7 +237,7 @@ def _let_go(database: Database, old: Document, gone: Iterable[str], now: int) ->
 
 
 def _keep(database: Database, kept: Sequence[tuple[Any, ...]]) -> bool:
-    """Keep bodies, in the place of those whose time is over; whether these had attachments."""
+    """Store bodies and remove outdated ones; returns whether those had attachments."""
     oldest = documents.oldest_kept(database)
     over: list[tuple[Any, ...]] = []
     for row in kept:

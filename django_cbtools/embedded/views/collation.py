@@ -1,9 +1,9 @@
-"""Labels: what makes strings in view keys sort as Couchbase's collation wants it.
+"""Labels, by which the strings in view keys sort in the order of Couchbase's collation.
 
-The engine hands them out (see ``collation.js``); here they are kept. The engine remembers a store's
-labels. What it remembers is taken back where a transaction that kept some was rolled back, or
-where another process has given some out since. An id is never given to two labels, rolled back
-or not: while the store has the last one that the engine knows, it has all of them.
+The engine makes them (see ``collation.js``) and remembers those of each store; here they are
+stored. The engine learns them again if a transaction that stored some was rolled back, or if
+another process has stored some since. No id is ever used for two labels, rolled back or not: if
+the store has the last label that the engine knows, it has all of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _last_id(database: Database) -> int:
 
 
 def synchronise(engine: javascript.Engine, database: Database) -> int:
-    """Tell the engine the store's labels that it does not know; the id of the last one."""
+    """Tell the engine the store's labels that it does not know; returns the id of the last one."""
     store = _store(database)
     known, last = engine.known.get(store), _last_id(database)
     if known != last:
@@ -48,7 +48,7 @@ def synchronise(engine: javascript.Engine, database: Database) -> int:
 
 
 def bounds(engine: javascript.Engine, database: Database, keys: list[Any]) -> list[str]:
-    """The sort keys of a query's keys; a 400 GatewayError for a number that JavaScript has not."""
+    """The sort keys of a query's keys; raises a 400 GatewayError for a number that is too large."""
     synchronise(engine, database)
     try:
         sort_keys: list[str] = engine.call("bounds", _store(database), keys)
@@ -58,7 +58,7 @@ def bounds(engine: javascript.Engine, database: Database, keys: list[Any]) -> li
 
 
 class Run:
-    """The labels that one batch of rows brings."""
+    """The new labels of one batch of rows."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,10 +85,10 @@ class Run:
         return [known[key] for key in keys]
 
     def keep(self) -> bool:
-        """Keep the labels, inside the transaction that writes the rows.
+        """Store the labels, inside the transaction that writes the rows.
 
-        False, with nothing written, where other labels were kept since the run began: the two
-        may contradict each other.
+        Returns False, with nothing written, if other labels were stored since the run began: they
+        may contradict these.
         """
         if not self._labels:
             return True

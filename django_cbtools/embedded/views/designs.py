@@ -34,7 +34,7 @@ _WRAPPER = (
 
 
 def get(database: Database, name: str) -> dict[str, Any]:
-    """A design document as it was put; raises a 404 GatewayError where there is none."""
+    """A design document as it was put; raises a 404 GatewayError if it does not exist."""
     body = database.value(
         "SELECT body FROM cbtools_designs WHERE keyspace = %s AND name = %s",
         [database.keyspace, name],
@@ -58,7 +58,7 @@ def shown(design: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
-    """Replace a design document; raises a 400 GatewayError where it is malformed."""
+    """Create or replace a design document; raises a 400 GatewayError if it is malformed."""
     _check(database, name, design)
     database.execute(
         "INSERT INTO cbtools_designs VALUES (%s, %s, %s) "
@@ -69,7 +69,7 @@ def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
 
 
 def delete(database: Database, name: str) -> None:
-    """Remove a design document with its indexes; raises a 404 GatewayError for none."""
+    """Remove a design document with its indexes; raises a 404 GatewayError if it does not exist."""
     if not database.execute(
         "DELETE FROM cbtools_designs WHERE keyspace = %s AND name = %s",
         [database.keyspace, name],
@@ -79,7 +79,7 @@ def delete(database: Database, name: str) -> None:
 
 
 def view(database: Database, design_name: str, view_name: str) -> tuple[Index, str | None]:
-    """A view's index, and the text of its reduce; raises a 404 GatewayError where it is not."""
+    """A view's index and its reduce function; raises a 404 GatewayError if it does not exist."""
     found = (get(database, design_name).get("views") or {}).get(view_name)
     if found is None:
         raise missing()

@@ -1,7 +1,7 @@
-"""The index of a view: rows kept in SQLite, brought up to date by sequence.
+"""The index of a view: rows in SQLite, updated by sequence.
 
-An index belongs to the text of its map function: design documents that hold the same function
-share it, and it is dropped when none holds it any more.
+An index belongs to the text of its map function: design documents with the same function share it,
+and it is dropped with the last of them.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ logger = logging.getLogger(__name__)
 BATCH = 2000
 BATCH_ROWS = 5000
 BATCH_LENGTH = 16 * 1024 * 1024
-#: How many documents' map functions are stopped in one update before it is given up.
+#: How many documents the map function may be stopped at before an update is given up.
 MAX_STOPPED = 5
 
 
 class _Batch(NamedTuple):
-    """Documents in the order of their sequences; ``live`` are the places of those not deleted,
-    ``documents`` their JSON."""
+    """Documents in the order of their sequences. ``live`` are the indexes of those that are not
+    deleted, ``documents`` is the JSON of these."""
 
     sequences: list[int]
     uids: list[str]
@@ -42,7 +42,7 @@ class _Batch(NamedTuple):
 
 
 def signature(source: str) -> str:
-    """What a function's index is known by."""
+    """The identifier of a function's index."""
     return hashlib.sha256(source.encode()).hexdigest()[:32]
 
 
@@ -50,9 +50,9 @@ def signature(source: str) -> str:
 def function_world(
     database: Database, source: str, name: str, kind: str = "map"
 ) -> Iterator[javascript.Engine]:
-    """The world of a map or reduce function, which knows the function.
+    """A world in which a map or reduce function is compiled.
 
-    Raises a 400 GatewayError where it does not compile. ``name`` is for the message.
+    Raises a 400 GatewayError if it does not compile. ``name`` is for the message.
     """
     key = (kind, database.alias, database.keyspace, source)
     while True:
@@ -77,7 +77,7 @@ def _compile(world: javascript.Engine, source: str, name: str) -> None:
 
 
 class Index:
-    """The rows that a map function makes of a keyspace's documents. ``name`` is for messages."""
+    """The rows that a map function emits for a keyspace's documents. ``name`` is for messages."""
 
     def __init__(self, database: Database, source: str, name: str) -> None:
         self.database = database
@@ -85,7 +85,7 @@ class Index:
         self.name = name
 
     def state(self) -> tuple[int, int, float, int]:
-        """The index's id, the sequence it has reached, when it did (seconds since 1970), and a
+        """The index's id, the sequence it has reached, the time of that (seconds since 1970), and a
         number that changes when documents are purged."""
         params = [self.database.keyspace, signature(self.source)]
         query = (
@@ -103,11 +103,11 @@ class Index:
         return row[0], row[1], row[2], row[3]
 
     def update(self) -> int:
-        """Map what has been written since the last update; the index's id.
+        """Map the documents written since the last update; returns the index's id.
 
-        Raises a 400 GatewayError where the function does not compile, a 500 one where it had to
-        be stopped for many documents: what was indexed until then stays, and the next update goes
-        on from there.
+        Raises a 400 GatewayError if the function does not compile, and a 500 one if it had to be
+        stopped at many documents. What was indexed until then stays, and the next update goes on
+        from there.
         """
         stopped, size = 0, BATCH
         while True:
@@ -205,9 +205,9 @@ class Index:
 
 @dataclass
 class _Mapped:
-    """What a map function made of the first ``count`` documents of a batch.
+    """The rows of the first ``count`` documents of a batch.
 
-    There are four items for each row: uid, position, key and value, as ``functions.js`` says.
+    ``rows`` has four items for each row: uid, position, key and value (see ``functions.js``).
     """
 
     count: int
@@ -216,7 +216,7 @@ class _Mapped:
 
 
 def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
-    """Map documents, up to the one whose stop was the last that is left."""
+    """Map documents, until the function has been stopped ``stops_left`` times."""
     live = batch.live
     mapped = _Mapped(len(batch.uids))
     with function_world(index.database, index.source, index.name) as world:
@@ -235,7 +235,7 @@ def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
             for uid, message in made["errors"]:
                 _log_left_out(index.name, uid, message)
             if why is not None and made["end"] == at:
-                # Whoever is stopped at once has had all the time for itself.
+                # This document has had the whole time limit for itself.
                 _log_left_out(index.name, batch.uids[live[at]], why)
                 mapped.stopped += 1
                 at += 1
@@ -248,7 +248,7 @@ def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
 
 
 def _log_left_out(name: str, uid: str, why: object) -> None:
-    # Each in one line, whatever a client has thought of.
+    # The names are quoted, so that a line break in one does not start a new line of the log.
     logger.warning(
         "The map function of %r failed for document %r, which is left out: %r",
         name,
@@ -260,11 +260,10 @@ def _log_left_out(name: str, uid: str, why: object) -> None:
 def drop_unused(database: Database, sources: Iterable[str]) -> None:
     """Drop the indexes of a keyspace whose functions are not among ``sources``.
 
-    Their rows go in several transactions; what is left where that is interrupted goes the next
-    time.
+    Their rows are deleted in several transactions. If that is interrupted, the next call goes on.
     """
     used = json.dumps([signature(source) for source in sources])
-    # Whoever is bringing one of them up to date does not find it any more.
+    # A thread that is updating one of them does not find it any more.
     rows = database.rows(
         "UPDATE cbtools_views SET signature = 'dropped ' || id WHERE keyspace = %s "
         "AND signature NOT IN (SELECT value FROM json_each(%s)) RETURNING id",

@@ -1,4 +1,4 @@
-"""Reduces over the rows of an index, and their grouping."""
+"""Reducing the rows of an index, in groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .index import Index, function_world
 # An item of a sort key (see collation.js): a number, a string, a constant, or a bracket.
 _TOKEN = re.compile(r"4.{16}|5[^ ]* |.")
 
-#: How many rows a JavaScript reduce is given at once; their results are reduced again.
+#: How many rows a JavaScript reduce function gets at once; the results are reduced again.
 CHUNK = 1000
 
 
@@ -53,7 +53,7 @@ class Range(NamedTuple):
 
 
 class _Partial(NamedTuple):
-    """What the built-in reduces make of some rows; partials of neighbours can be added up."""
+    """The built-in reductions of some rows; those of neighbouring rows can be added up."""
 
     sort_key: str
     key: str
@@ -78,13 +78,13 @@ class _Partial(NamedTuple):
 
 
 class Grouping(NamedTuple):
-    """How rows are grouped: by their keys (level None), by the first items of keys that are
-    arrays, or all in one (0). Keys that sort as equal are equal."""
+    """How rows are grouped: by whole keys (level None), by the first items of array keys, or all
+    together (0). Keys that sort as equal are equal."""
 
     level: int | None
 
     def of(self, sort_key: str) -> str:
-        """What the sort keys of a group have in common."""
+        """The common part of a group's sort keys."""
         if self.level == 0:
             return ""
         if self.level is None or not sort_key.startswith("6"):

@@ -1,4 +1,4 @@
-"""Queries of views: which rows of an index are asked for, and in which order."""
+"""View queries: which rows of an index to return, and in which order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ViewQuery:
 
     @classmethod
     def parse(cls, params: Mapping[str, str]) -> ViewQuery:
-        """From a query string; raises a 400 GatewayError for what cannot be understood."""
+        """From a query string; raises a 400 GatewayError for invalid parameters."""
         found: dict[str, Any] = {}
         for name in ("startkey", "endkey", "key", "keys"):
             if name in params:
@@ -76,9 +76,9 @@ def _number(name: str, text: str) -> int:
 
 
 def run(index: Index, reduce: str | None, query: ViewQuery) -> list[Row]:
-    """The rows that a query asks for."""
+    """The rows that match a query."""
     view, _, updated, _ = index.state()
-    # They are old, too, where the clock has been set back since.
+    # A time in the future means that the clock has been set back: the rows count as old.
     is_old = not 0 <= time.time() - updated <= AUTO_UPDATE_SECONDS
     if query.stale == "false" or not updated or (query.stale == "ok" and is_old):
         view = index.update()
@@ -106,7 +106,7 @@ def _rows(index: Index, view: int, reduce: str | None, query: ViewQuery) -> Iter
 
 
 def _conditions(database: Database, query: ViewQuery) -> list[tuple[str, list[Any]]]:
-    """SQL conditions for the ranges of rows that are asked for, in order."""
+    """SQL conditions for the requested ranges of rows, in order."""
     if query.keys is not None:
         return [("sort_key = %s", [key]) for key in _sort_keys(database, query.keys)]
     bounds = [None if key is _UNSET else key for key in (query.startkey, query.endkey)]
