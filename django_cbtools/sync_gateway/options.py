@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 PUBLIC = "public"
 ADMIN = "admin"
 #: Options of the embedded gateway, which has no client's.
-_OTHERS = frozenset(("cors", "longpoll_timeout"))
+_OTHERS = frozenset(("cors", "hosts", "longpoll_timeout"))
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ from ..databases import administration
 from ..databases.config_checks import is_name
 from ..documents import endings
 from ..errors import GatewayError, bad_request, missing
-from ..http import browsers, cors
+from ..http import browsers, cors, origins
 from ..http.compression import compress
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call, document_id, header_value
 from ..javascript import JavaScriptError
 from ..options import RUNTIME
-from .routes import BODY_LIMITS, OFFLINE, OPEN, Route, find_routes
+from .routes import BODY_LIMITS, LOGINS, OFFLINE, OPEN, Route, find_routes
 
 #: Where no database says otherwise.
 _COOKIE = RUNTIME["session_cookie_name"]
@@ -70,9 +70,8 @@ def _answer(call: Call) -> Answer:
 
 
 def _respond(call: Call) -> Answer:
-    if call.port == ADMIN_PORT and "origin" in call.headers:
-        # It asks for no password: a page in the developer's browser must not reach it.
-        raise GatewayError(403, "The admin API is not for web pages")
+    if call.port == ADMIN_PORT:
+        origins.check_admin(call)
     routes = find_routes(call.port, call.path)
     route = routes.get(call.method)
     if route is None:
@@ -88,6 +87,8 @@ def _respond(call: Call) -> Answer:
         call.database, collection = _find(call, name, is_keyspace=keyspace is not None)
         if route.handler not in OPEN:
             call.identify()
+        if route.handler not in LOGINS:
+            origins.check_write(call, call.database)
         call.known = call.database
         if call.database.state != ONLINE and route.handler not in OFFLINE:
             raise under_maintenance(call.database.state)

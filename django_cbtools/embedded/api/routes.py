@@ -136,6 +136,9 @@ OFFLINE: frozenset[Handler] = frozenset((
 #: Who answers whoever asks on the public port: the rest asks for a login first.
 OPEN: frozenset[Handler] = frozenset((users.show_session, users.log_in))
 
+#: Who sees by himself which web pages may ask him.
+LOGINS: frozenset[Handler] = frozenset((users.log_in, users.log_out))
+
 #: Whose requests may have a body that is larger than others' (see ``http/limits.py``).
 BODY_LIMITS: dict[Handler, int] = {
     **dict.fromkeys((

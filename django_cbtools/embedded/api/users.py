@@ -8,7 +8,7 @@ from typing import Any
 from .. import gojson, javascript
 from ..database import Collection
 from ..errors import GatewayError, bad_request, missing
-from ..http import cors
+from ..http import origins
 from ..http.messages import Answer, Call, unescape
 from ..principals import principals, roles, sessions, users
 
@@ -137,8 +137,10 @@ def show_session(call: Call) -> Answer:
 
 
 def log_in(call: Call) -> Answer:
-    _check_origin(call)
+    origins.check_login(call)
     caller = _user(call)
+    if caller is None and call.database.option("disable_password_auth"):
+        raise GatewayError(401, "Login required")
     try:
         user = _user_in_body(call)
     except GatewayError:
@@ -154,7 +156,7 @@ def log_in(call: Call) -> Answer:
     body = _session_body(call, user)
     if one_time:
         return call.json({**body, "one_time_session_id": session.id})
-    return call.json(body, headers={"Set-Cookie": session.cookie(call.database, call.mount)})
+    return call.json(body, headers={"Set-Cookie": call.session_cookie(session)})
 
 
 def _user(call: Call) -> users.User | None:
@@ -187,16 +189,11 @@ def _user_in_body(call: Call) -> users.User | None:
 
 
 def log_out(call: Call) -> Answer:
-    _check_origin(call)
+    origins.check_login(call)
     if call.session_id is None:
         raise missing("no session")
     sessions.delete(call.database, call.session_id)
     return Answer(headers={"Set-Cookie": sessions.ended_cookie(call.database)})
-
-
-def _check_origin(call: Call) -> None:
-    host = call.headers.get("host", "")
-    cors.check_login(call.database, call.headers.get("origin", ""), host)
 
 
 def make_session(call: Call) -> Answer:

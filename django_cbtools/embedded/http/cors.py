@@ -15,7 +15,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django_cbtools import conf
 
 from ..database import Database
-from ..errors import bad_request
 
 _MEMBERS = ("origin", "login_origin", "headers", "max_age")
 
@@ -37,11 +36,11 @@ def of(database: Database | None) -> Mapping[str, Any]:
 
 def headers(allowed: Mapping[str, Any], origin: str) -> dict[str, str]:
     """The headers of an answer to a page of ``origin``: none, where nothing is allowed to it."""
-    matched = _matched(allowed.get("origin", ()), origin)
-    if not matched:
+    found = matched(allowed.get("origin", ()), origin)
+    if not found:
         return {}
     return {
-        "Access-Control-Allow-Origin": matched,
+        "Access-Control-Allow-Origin": found,
         "Access-Control-Allow-Credentials": "true",
         "Access-Control-Allow-Headers": ", ".join(allowed.get("headers", ())),
         "Vary": "Origin",
@@ -56,18 +55,8 @@ def preflight(allowed: Mapping[str, Any], methods: str) -> dict[str, str]:
     }
 
 
-def check_login(database: Database, origin: str, host: str) -> None:
-    """Raise a 400 GatewayError where a page of ``origin`` may not log in; '' is no page.
-
-    One of the site that the gateway is mounted in, at ``host``, may.
-    """
-    if not origin or origin.partition("://")[2] == host:
-        return
-    if not _matched(of(database).get("login_origin", ()), origin):
-        raise bad_request("No CORS")
-
-
-def _matched(allowed: Iterable[str], origin: str) -> str:
+def matched(allowed: Iterable[str], origin: str) -> str:
+    """The origin, or ``*``, where it is among those that are allowed; '' where it is not."""
     if origin in allowed:
         return origin
     return "*" if "*" in allowed else ""

@@ -21,7 +21,7 @@ from ..access import ADMIN, Reader
 from ..database import Collection, Database
 from ..errors import GatewayError, bad_request, missing, phrase
 from ..principals import sessions, users
-from . import limits
+from . import cors, limits
 from .streams import Stream, blocking
 
 #: The most that is read of a request's body, unpacked.
@@ -157,8 +157,10 @@ class Call(Message):
 
     ``path`` is as it was sent, escapes and all, from the gateway's root on; ``mount`` is what
     stood before it; where the server has unescaped it, ``is_raw`` is false, and a slash may have
-    been escaped or not. ``trusted`` is the user that a caller in this process speaks for: he needs
-    no password, and reads all channels unless he is known to the gateway.
+    been escaped or not. ``is_secure`` says whether it came by HTTPS, and ``host`` is the host that
+    it was sent to, where the server has checked it. ``trusted`` is the user that a caller in this
+    process speaks for: he needs no password, and reads all channels unless he is known to the
+    gateway.
 
     ``longest_wait`` is how long (seconds) the server can let a feed wait. ``can_follow`` says
     whether it can serve others while it sends a feed that has no end.
@@ -176,6 +178,8 @@ class Call(Message):
     is_raw: bool = True
     longest_wait: float = math.inf
     can_follow: bool = True
+    is_secure: bool = False
+    host: str | None = None
     database: Database = field(init=False)
     #: The same, once the client may know of it.
     known: Database | None = None
@@ -183,6 +187,8 @@ class Call(Message):
     #: What goes with the answer, whatever it is.
     answer_headers: dict[str, str] = field(default_factory=dict)
     _readers: dict[Collection, Reader] = field(default_factory=dict)
+    #: The session that the user has logged in by, if it lasts longer than this request.
+    _session: sessions.Session | None = None
 
     @cached_property
     def query(self) -> dict[str, str]:
@@ -255,7 +261,7 @@ class Call(Message):
     def credentials(self) -> tuple[str, str] | None:
         """Name and password of basic authentication, None where there are none."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "basic":
+        if scheme != "Basic":
             return None
         try:
             name, colon, password = base64.b64decode(token, validate=True).decode().partition(":")
@@ -276,10 +282,17 @@ class Call(Message):
             return user
         if self.session_id is None:
             return None
-        user, session = sessions.resume(self.database, self.session_id)
-        if session is not None:
-            self.answer_headers["Set-Cookie"] = session.cookie(self.database, self.mount)
+        user, self._session, is_extended = sessions.resume(self.database, self.session_id)
+        if self._session is not None and is_extended:
+            self.answer_headers["Set-Cookie"] = self.session_cookie(self._session)
         return user
+
+    def session_cookie(self, session: sessions.Session) -> str:
+        """The Set-Cookie header for a session."""
+        return session.cookie(
+            self.database, self.mount, is_secure=self.is_secure,
+            crosses_sites=any(cors.of(self.database).values()),
+        )  # fmt: skip
 
     def identify(self) -> users.User | None:
         """Who asks, None: an administrator, or somebody whom only the caller knows.
@@ -300,7 +313,11 @@ class Call(Message):
 
     def _reader(self) -> Reader:
         if self._user is not None:
-            return users.reader(self.database, self._user)
+            reader = users.reader(self.database, self._user)
+            if self.trusted is not None:
+                return reader
+            _, password = self.credentials() or ("", "")
+            return sessions.watched(reader, self.database, self._user, self._session, password)
         return ADMIN if self.port == ADMIN_PORT else Reader(self.trusted, ADMIN.channels)
 
     @cached_property
@@ -315,13 +332,14 @@ class Call(Message):
         else:
             user = self.user() or users.get(self.database, users.GUEST)
         if user.disabled:
-            is_bearer = self.headers.get("authorization", "").lower().startswith("bearer ")
+            is_bearer = self.headers.get("authorization", "").startswith("Bearer ")
             tries = is_bearer or self.credentials() is not None
             raise self._refusal("Invalid login" if tries else "Login required")
         return user
 
     def _refusal(self, reason: str) -> GatewayError:
         asks = self.database.option("send_www_authenticate_header")
+        asks = asks and not self.database.option("disable_password_auth")
         return GatewayError(401, reason, _CHALLENGE if asks else None)
 
 

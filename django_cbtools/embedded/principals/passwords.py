@@ -20,14 +20,20 @@ def encode(password: str) -> str:
 
 
 def verify(encoded: str, password: str) -> bool:
-    """Whether a password is the one that is stored ('': there is none, and none is to be given)."""
-    if not encoded:
-        return not password
+    """Whether a password is the one that is stored ('': there is none, and none is to be given).
+
+    It takes as long where there is none: how long says nothing about the user.
+    """
     key = encoded, hmac.new(_KEY, password.encode(), hashlib.sha256).digest()
-    if key not in _right:
-        if not check_password(password, encoded):
-            return False
+    if key in _right:
+        return True
+    if encoded:
+        is_right = check_password(password, encoded)
+    else:
+        make_password(password)
+        is_right = not password
+    if is_right:
         if len(_right) >= 1000:
             _right.clear()
         _right[key] = None
-    return True
+    return is_right

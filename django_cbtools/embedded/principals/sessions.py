@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from typing import NamedTuple
 
 from django.utils.encoding import iri_to_uri
 
+from ..access import Reader
 from ..database import Database
 from ..errors import GatewayError, bad_request, missing
 from . import users
@@ -31,22 +33,40 @@ class Session(NamedTuple):
     ttl: int
     one_time: bool = False
 
-    def cookie(self, database: Database, mount: str) -> str:
-        """The Set-Cookie header; ``mount`` is where the gateway's paths begin."""
+    def cookie(
+        self, database: Database, mount: str, *, is_secure: bool, crosses_sites: bool
+    ) -> str:
+        """The Set-Cookie header; ``mount`` is where the gateway's paths begin.
+
+        ``is_secure``: the request came by HTTPS. ``crosses_sites``: other sites' pages are let in.
+        Scripts do not see the cookie, and other sites do not make a browser send it, unless the
+        configuration says otherwise (a real gateway's cookie is open to both).
+        """
+        is_secure = is_secure or database.option("session_cookie_secure")
         flags = {
-            "HttpOnly": database.option("session_cookie_http_only"),
-            "Secure": database.option("session_cookie_secure"),
+            "HttpOnly": database.config.get("session_cookie_http_only") is not False,
+            "Secure": is_secure,
         }
         same_site = database.option("unsupported.same_site_cookie")
+        if not same_site:
+            same_site = "None" if crosses_sites and is_secure else "Lax"
         parts = [
             f"{database.option('session_cookie_name')}={self.id}",
             f"Path={iri_to_uri(f'{mount}/{database.name}')}",
             f"Expires={formatdate(self.expires, usegmt=True)}",
             *(flag for flag, is_on in flags.items() if is_on),
         ]
-        if same_site and same_site != "Default":
+        if same_site != "Default":
             parts.append(f"SameSite={same_site}")
         return "; ".join(parts)
+
+
+class Resumed(NamedTuple):
+    """Whose session a request names, and the session, None where it was for that request alone."""
+
+    user: users.User
+    session: Session | None
+    is_extended: bool = False
 
 
 def ended_cookie(database: Database) -> str:
@@ -94,11 +114,11 @@ def user_of(database: Database, session_id: str) -> users.User:
     return user
 
 
-def resume(database: Database, session_id: str) -> tuple[users.User, Session | None]:
-    """Whose session a request's cookie names, and the session where it lasts longer by that.
+def resume(database: Database, session_id: str) -> Resumed:
+    """Whose session a request's cookie names.
 
-    It does once a tenth of its time is over; one for a single request is over. Raises a 401
-    GatewayError where there is none.
+    It lasts longer by that once a tenth of its time is over; one for a single request is over.
+    Raises a 401 GatewayError where there is none.
     """
     session = _find(database, session_id)
     if session is None:
@@ -113,15 +133,36 @@ def resume(database: Database, session_id: str) -> tuple[users.User, Session | N
         # Somebody else may be using it at the same time.
         if not delete(database, session_id):
             raise GatewayError(401, "Session Invalid")
-        return user, None
+        return Resumed(user, None)
     expires = int(time.time()) + session.ttl
     if expires - session.expires <= session.ttl / 10:
-        return user, None
+        return Resumed(user, session)
     database.execute(
         "UPDATE cbtools_sessions SET expires = %s WHERE database = %s AND id = %s",
         [expires, database.name, session_id],
     )
-    return user, session._replace(expires=expires)
+    return Resumed(user, session._replace(expires=expires), is_extended=True)
+
+
+def watched(
+    reader: Reader, database: Database, user: users.User, session: Session | None, password: str
+) -> Reader:
+    """The reader, for somebody who goes on reading for a while.
+
+    :meth:`Reader.again` raises a 401 GatewayError once the session that he has logged in by is
+    over, or his password is another.
+    """
+
+    def again() -> Reader:
+        found = users.find(database, user.name)
+        is_over = session is not None and _find(database, session.id) is None
+        if found is not None and found.stamp != user.stamp and user.name != users.GUEST:
+            is_over = is_over or session is not None or not found.accepts(password)
+        if is_over:
+            raise GatewayError(401, "Login required")
+        return watched(reader.again(), database, found or user, session, password)
+
+    return replace(reader, reload=again)
 
 
 def delete(database: Database, session_id: str, username: str | None = None) -> bool:

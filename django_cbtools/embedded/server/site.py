@@ -124,6 +124,8 @@ def _call(port: str, request: HttpRequest, path: str) -> Call:
         is_raw=is_raw,
         longest_wait=math.inf if has_threads else _LONGEST_WAIT,
         can_follow=has_threads,
+        is_secure=request.is_secure(),
+        host=request.get_host(),
     )
 
 

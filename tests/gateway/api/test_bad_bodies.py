@@ -138,7 +138,7 @@ def test_nested_10_000_levels_deep(deep, port, method, path, body, refused):
 
 @every_route
 def test_zip_bomb(port, method, path, body, refused, monkeypatch):
-    monkeypatch.setattr("django_cbtools.embedded.http.messages.MAX_BODY_BYTES", MEGABYTE)
+    monkeypatch.setattr("django_cbtools.embedded.api.gateway.BODY_LIMITS", {})
     headers = {**JSON, "Content-Encoding": "gzip"}
     bomb = gzip.compress(json.dumps(body).encode() + b" " * 50 * MEGABYTE)
     assert refused(port, method, path, bomb, headers)[0] == (400 if path == "/_purge" else 413)

@@ -60,7 +60,8 @@ def test_cookie():
     name, session, attributes = begin()
     assert name == "SyncGatewaySession"
     assert re.fullmatch("[0-9a-f]{40}", session)
-    path, expires = attributes
+    path, expires, *others = attributes
+    assert others == ["HttpOnly", "SameSite=Lax"]
     assert path == f"Path=/{DB}"
     seconds = parsedate_to_datetime(expires.removeprefix("Expires=")).timestamp() - time.time()
     assert sessions.TTL - 60 < seconds <= sessions.TTL
@@ -70,10 +71,16 @@ def test_cookie():
 @pytest.mark.parametrize(
     ("config", "added"),
     [
-        ({"session_cookie_http_only": True}, ["HttpOnly"]),
-        ({"session_cookie_secure": True}, ["Secure"]),
-        ({"unsupported": {"same_site_cookie": "Lax"}}, ["SameSite=Lax"]),
-        ({"unsupported": {"same_site_cookie": "Default"}}, []),
+        ({"session_cookie_http_only": True}, ["HttpOnly", "SameSite=Lax"]),
+        ({"session_cookie_http_only": False}, ["SameSite=Lax"]),
+        ({"session_cookie_secure": True}, ["HttpOnly", "Secure", "SameSite=Lax"]),
+        ({"unsupported": {"same_site_cookie": "Strict"}}, ["HttpOnly", "SameSite=Strict"]),
+        ({"unsupported": {"same_site_cookie": "Default"}}, ["HttpOnly"]),
+        ({"cors": {"origin": ["https://a.example"]}}, ["HttpOnly", "SameSite=Lax"]),
+        (
+            {"session_cookie_secure": True, "cors": {"origin": ["https://a.example"]}},
+            ["HttpOnly", "Secure", "SameSite=None"],
+        ),
         (
             {"session_cookie_http_only": True, "session_cookie_secure": True,
              "unsupported": {"same_site_cookie": "None"}},

@@ -99,12 +99,12 @@ def test_body_in_chunks(connected):
         assert len(_ask(connected, "GET", f"/{uid}")[1]["text"]) == 1_000_000
 
 
-HIDDEN = f"PUT {DB}/hidden HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+HIDDEN = f"PUT {DB}/hidden HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}".encode()
 
 
 @pytest.mark.parametrize("path", [f"{DB}/_none", f"{DB}/_user/x", "/other/x", DB])
 def test_body_that_nobody_reads_is_no_request(path, admin):
-    start = f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode()
+    start = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n".encode()
     chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN)
     known = b"Content-Length: %d\r\n\r\n%b" % (len(HIDDEN), HIDDEN)
     for body in (chunked, known):
@@ -141,7 +141,7 @@ def test_connection_is_kept_after_a_body_that_nobody_reads(connected):
     ids=repr,
 )
 def test_broken_body(headers, body, admin):
-    start = f"PUT {DB}/broken HTTP/1.1\r\nHost: x\r\n".encode()
+    start = f"PUT {DB}/broken HTTP/1.1\r\nHost: localhost\r\n".encode()
     answer = _send(admin, start + headers + b"\r\n\r\n" + body)
     assert answer.split(b" ")[1] in (b"400", b"413", b"501")
     assert not _is_there("broken")
@@ -149,7 +149,7 @@ def test_broken_body(headers, body, admin):
 
 
 def test_client_that_goes_away(admin):
-    start = f"PUT {DB}/broken HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode()
+    start = f"PUT {DB}/broken HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n".encode()
     for _ in range(20):  # more than there are threads
         with socket.create_connection(admin) as sent:
             sent.sendall(start + b'{"n": ')
@@ -160,10 +160,10 @@ def test_client_that_goes_away(admin):
 @pytest.mark.parametrize(
     "data",
     [b"", b"\r\n", b"\0" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"x" * 100_000,
-     b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-     b"GET " + DB.encode() + b"/\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
-     b"GET " + DB.encode() + b"/\xff%zz%00 HTTP/1.1\r\nHost: x\r\n\r\n",
-     b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic \xff\r\nCookie: \xff\r\n\r\n"],
+     b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+     b"GET " + DB.encode() + b"/\xc3\xa9 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+     b"GET " + DB.encode() + b"/\xff%zz%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+     b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic \xff\r\nCookie: \xff\r\n\r\n"],
     ids=lambda data: repr(data[:20]),
 )  # fmt: skip
 def test_what_is_no_request(data, admin):

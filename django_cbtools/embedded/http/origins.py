@@ -1,0 +1,105 @@
+"""Which hosts the gateway goes by, and which web pages may send it requests.
+
+A browser sends the cookie of a site with requests that another site's page makes, and a page whose
+name was turned into this machine's address (DNS rebinding) counts as the gateway's own.
+
+``SYNC_GATEWAY_OPTIONS["hosts"]`` lists the names, beside those of this machine, by which the
+gateway's own server is reached, written as in Django's ALLOWED_HOSTS. Where the gateway is mounted
+in a site, ALLOWED_HOSTS counts.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http.request import split_domain_port, validate_host
+
+from django_cbtools import conf
+
+from ..database import Database
+from ..errors import GatewayError, bad_request
+from . import cors
+from .messages import ADMIN_PORT, Call
+
+_LOCAL = (".localhost", "localhost")
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def is_known(host: str) -> bool:
+    """Whether the gateway's own server goes by this host."""
+    domain, _ = split_domain_port(host)
+    if not domain:
+        return False
+    try:
+        if ipaddress.ip_address(domain.strip("[]")).is_loopback:
+            return True
+    except ValueError:
+        pass
+    hosts = conf.get("SYNC_GATEWAY_OPTIONS").get("hosts") or ()
+    if not isinstance(hosts, (list, tuple)):
+        raise ImproperlyConfigured(
+            f"SYNC_GATEWAY_OPTIONS['hosts'] is a list of host names, not {hosts!r}."
+        )
+    return validate_host(domain, (*_LOCAL, *hosts))
+
+
+def check_admin(call: Call) -> None:
+    """Raise a 403 GatewayError where a web page may be behind a request to the admin port.
+
+    It asks for no password: a page in a developer's browser must not reach it.
+    """
+    if "origin" in call.headers:
+        raise GatewayError(403, "The admin API is not for web pages")
+    if call.host is None and call.headers.get("host") and not is_known(call.headers["host"]):
+        raise GatewayError(
+            403,
+            f"The admin API does not go by the host {call.headers['host']}: "
+            "list it in SYNC_GATEWAY_OPTIONS['hosts']",
+        )
+
+
+def check_login(call: Call) -> None:
+    """Raise a 400 GatewayError where a web page of another site may not log in."""
+    if _is_foreign(call) and not cors.matched(
+        cors.of(call.database).get("login_origin", ()), call.headers.get("origin", "")
+    ):
+        raise bad_request("No CORS")
+
+
+def check_write(call: Call, database: Database) -> None:
+    """Raise a 403 GatewayError where a web page of another site makes a browser write.
+
+    That is so where the browser may have added the credentials by itself, and CORS does not let the
+    page in.
+    """
+    if call.port == ADMIN_PORT or call.trusted is not None or call.method in _SAFE_METHODS:
+        return
+    has_cookie = call.session_id is not None
+    # Other programs may say where they come from, too, but not as a browser does.
+    has_password = call.credentials() is not None and "sec-fetch-site" in call.headers
+    if not (has_cookie or has_password) or not _is_foreign(call):
+        return
+    allowed, origin = cors.of(database).get("origin", ()), call.headers.get("origin", "")
+    # Browsers do not let all pages ("*") send cookies.
+    if origin not in allowed and (has_cookie or "*" not in allowed):
+        raise GatewayError(
+            403, "This web page is of another site: list its origin in the database's cors.origin"
+        )
+
+
+def _is_foreign(call: Call) -> bool:
+    """Whether a web page of another site sends a request, as far as the browser says."""
+    origin = call.headers.get("origin")
+    if origin is None:
+        return call.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    scheme, _, host = origin.lower().partition("://")
+    if call.is_secure and scheme != "https":
+        return True
+    own = call.host
+    if own is None:
+        own = call.headers.get("host", "")
+        own = own if is_known(own) else ""
+    port = _DEFAULT_PORTS.get(scheme, "")
+    return not host or host.removesuffix(port) != own.lower().removesuffix(port)
