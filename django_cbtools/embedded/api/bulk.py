@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from django_cbtools import canonical
@@ -75,20 +76,21 @@ def all_docs(call: Call) -> Answer:
         )
         found: Iterable[tuple[str, Document | None]] = ((it.uid, it) for it in listed)
     else:
-        found = listing.named(call.database, keys)
-    rows = []
-    for key, document in found:
-        rows.append(_row(call, key, document, by_key=keys is not None))
-        if len(rows) == most:
-            break
-    # The white space is the gateway's own: HEAD says how long the answer is.
-    text = (
-        '{"rows":[\n' + ",".join(row + "\n" for row in rows)
-        + f'],"total_rows":{len(rows)},"update_seq":{sequence}}}\n'
-    )  # fmt: skip
-    answer = Answer.json(text)
+        found = listing.named(call.database, keys, bodies=call.flag("include_docs"))
+    rows = (_row(call, key, document, by_key=keys is not None) for key, document in found)
+    answer = Answer.json("")
     answer.listed = True
-    return answer
+    return rendering.fill(answer, _listing(islice(rows, most or None), sequence))
+
+
+def _listing(rows: Iterable[str], sequence: int) -> Iterator[bytes]:
+    """A list as JSON, with the white space that a real gateway has: HEAD says how long it is."""
+    yield b'{"rows":[\n'
+    count = 0
+    for row in rows:
+        yield f"{',' if count else ''}{row}\n".encode()
+        count += 1
+    yield f'],"total_rows":{count},"update_seq":{sequence}}}\n'.encode()
 
 
 def _bulk_edit(doc: dict[str, Any], *, is_new: bool) -> Edit | dict[str, Any]:

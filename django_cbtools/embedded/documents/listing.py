@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -13,6 +14,8 @@ from .documents import Document
 
 #: How many documents are read at once with their bodies.
 _BATCH = 50
+#: As soon as those that are read have so many characters, no more is read.
+_MAX_BYTES = 4 * 1024 * 1024
 _NO_BODIES = documents.COLUMNS.replace("document.body", "'{}'")
 
 
@@ -44,9 +47,45 @@ def listed(
                 yield document
 
 
-def named(database: Database, uids: Sequence[str]) -> Iterator[tuple[str, Document | None]]:
-    """Each id with its document, None where there is none; as often as it is named."""
-    for place in range(0, len(uids), _BATCH):
+def named(
+    database: Database, uids: Sequence[str], *, bodies: bool = True
+) -> Iterator[tuple[str, Document | None]]:
+    """Each id with its document, None where there is none; as often as it is named.
+
+    Without ``bodies`` the documents come with empty ones.
+    """
+    columns = documents.COLUMNS if bodies else _NO_BODIES
+    place = 0
+    while place < len(uids):
         batch = uids[place : place + _BATCH]
-        found = documents.find(database, list(dict.fromkeys(batch)))
-        yield from ((uid, found.get(uid)) for uid in batch)
+        known = _first(database, list(dict.fromkeys(batch)), columns)
+        for uid in batch:
+            if uid not in known:
+                break
+            place += 1
+            yield uid, known[uid]
+
+
+def _first(database: Database, uids: Sequence[str], columns: str) -> dict[str, Document | None]:
+    """Documents by their ids, None where there is none: the first ones of those that are named.
+
+    There are so few of them that their bodies do not take too much memory, but there is one.
+    """
+    known: dict[str, Document | None] = {}
+    size = 0
+    with database.connection.cursor() as cursor:
+        # The join has the ids in their order.
+        cursor.execute(
+            f"SELECT asked.key, {columns} FROM json_each(%s) AS asked "
+            "CROSS JOIN cbtools_documents AS document "
+            "WHERE document.keyspace = %s AND document.uid = asked.value",
+            [json.dumps(uids), database.keyspace],
+        )
+        while size < _MAX_BYTES and (row := cursor.fetchone()):
+            number, *rest = row
+            known |= dict.fromkeys(uids[len(known) : number])
+            document = documents.loaded(rest)
+            known[document.uid] = document
+            size += len(document.body)
+        is_complete = size < _MAX_BYTES
+    return {**dict.fromkeys(uids), **known} if is_complete else known

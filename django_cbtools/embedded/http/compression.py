@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Mapping
 
 from .messages import Answer
+from .streams import Stream
 
 #: Bytes of JSON that are not worth it.
 _MIN_JSON = 1000
@@ -15,7 +17,7 @@ _OLD_CLIENTS = re.compile(r"CouchbaseLite/(\d{1,4})\.(\d{1,4})")
 
 
 def compress(answer: Answer, method: str, path: str, headers: Mapping[str, str]) -> None:
-    """Pack an answer where a real gateway does, but for streams, whose pieces must not wait.
+    """Pack an answer where a real gateway does, but for feeds, whose pieces must not wait.
 
     The names of the request's ``headers`` are in lower case.
     """
@@ -24,16 +26,35 @@ def compress(answer: Answer, method: str, path: str, headers: Mapping[str, str])
         "gzip" not in headers.get("accept-encoding", "")
         or method not in ("GET", "POST")
         or answer.status >= 300
-        or answer.stream is not None
-        or not answer.body
+        or (answer.stream is not None and not answer.listed)
+        or (answer.stream is None and not answer.body)
         or "Content-Encoding" in answer.headers
         or not content_type.startswith(_TYPES)
-        or (content_type.startswith("application/json") and len(answer.body) < _MIN_JSON)
+        or (content_type.startswith("application/json") and _is_short(answer))
         or ("_bulk_get" in path and not _takes_packed_parts(headers.get("user-agent", "")))
     ):
         return
-    answer.body = gzip.compress(answer.body, 6, mtime=0)
+    if answer.stream is None:
+        answer.body = gzip.compress(answer.body, 6, mtime=0)
+    else:
+        answer.stream, answer.length = _packed(answer.stream), None
     answer.headers["Content-Encoding"] = "gzip"
+
+
+def _is_short(answer: Answer) -> bool:
+    return answer.stream is None and len(answer.body) < _MIN_JSON
+
+
+def _packed(stream: Stream) -> Stream:
+    packer = zlib.compressobj(6, wbits=31)
+    try:
+        for piece in stream:
+            data = packer.compress(piece) if isinstance(piece, bytes) else piece
+            if data:
+                yield data
+        yield packer.flush()
+    finally:
+        stream.close()
 
 
 def _takes_packed_parts(user_agent: str) -> bool:

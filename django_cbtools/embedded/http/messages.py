@@ -84,8 +84,11 @@ class Answer:
         """The answer to HEAD, as a real gateway gives it: most say nothing of a body."""
         if self.stream is not None:
             self.stream.close()
+        length = self.content_length()
         if self.listed or self.status >= 400:
-            headers = {**self.headers, "Content-Length": str(self.content_length())}
+            headers = dict(self.headers)
+            if length is not None:
+                headers["Content-Length"] = str(length)
         else:
             headers = {k: v for k, v in self.headers.items() if k != "Content-Type"}
         return Answer(self.status, b"", headers)
