@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import re
 from typing import Any
@@ -46,8 +45,8 @@ def put_attachment(call: Call) -> Answer:
     uid, name = _place(call)
     start = edits.occ(edits.asked_revision(call))
     meta = {"content_type": call.headers.get("content-type") or "application/octet-stream"}
-    with contextlib.ExitStack() as files:
-        upload = edits.upload(call.pieces(limits.STREAM), files)
+    with edits.upload_file() as file:
+        upload = attachments.Upload.receive(call.pieces(limits.STREAM), file)
         try:
             document = read(call, uid, start.rev or start.cv)
         except GatewayError as error:

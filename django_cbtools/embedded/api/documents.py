@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -96,8 +95,8 @@ def _rows(call: Call, uid: str, revs: Iterable[str], wish: Wish) -> Iterator[Pie
 def put_document(call: Call) -> Answer:
     uid = document_id(call.names["doc"])
     call.log_in()
-    with contextlib.ExitStack() as files:
-        body, uploads = edits.body(call, files)
+    with edits.upload_file() as file:
+        body, uploads = edits.body(call, file)
         given = body.get("_id")
         if isinstance(given, str) and given != uid:
             raise bad_request(
@@ -115,8 +114,8 @@ def put_document(call: Call) -> Answer:
 
 def post_document(call: Call) -> Answer:
     call.log_in()
-    with contextlib.ExitStack() as files:
-        body, uploads = edits.body(call, files)
+    with edits.upload_file() as file:
+        body, uploads = edits.body(call, file)
         saved = save_one(call, edits.creation(body, uploads))
     return written(call, saved, 200, {"Location": iri_to_uri(saved.uid)})
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import IO, Any, NamedTuple
 
 from django_cbtools import canonical
 
@@ -150,26 +149,25 @@ class Body(NamedTuple):
     uploads: Mapping[str, Upload]
 
 
-def body(call: Call, files: contextlib.ExitStack) -> Body:
-    """The document that a request brings, with the files that it needs.
+def body(call: Call, file: IO[bytes]) -> Body:
+    """The document that a request brings; the attachments beside it are put in a file.
 
     Raises a 400, 413 or 415 GatewayError.
     """
     media_type = call.headers.get("content-type", "").partition(";")[0].strip()
     if media_type.lower() == "multipart/related":
-        return _multipart_body(call, files)
+        return _multipart_body(call, file)
     if media_type.lower() not in ("", "application/json"):
         raise GatewayError(415, f"Invalid content type {media_type}")
     return Body(call.object(), {})
 
 
-def upload(pieces: Iterable[bytes], files: contextlib.ExitStack) -> Upload:
-    """An attachment that arrives, in a file; raises a 413 GatewayError where it is too large."""
-    file = files.enter_context(tempfile.SpooledTemporaryFile(CHUNK))  # noqa: SIM115
-    return Upload.receive(pieces, file)
+def upload_file() -> tempfile.SpooledTemporaryFile[bytes]:
+    """A file for the attachments that come with a request, in memory as long as it is small."""
+    return tempfile.SpooledTemporaryFile(CHUNK)
 
 
-def _multipart_body(call: Call, files: contextlib.ExitStack) -> Body:
+def _multipart_body(call: Call, file: IO[bytes]) -> Body:
     """JSON, then the attachments that it says follow, which are known by their digests."""
     reader = Reader(call)
     part = reader.next_part()
@@ -183,6 +181,9 @@ def _multipart_body(call: Call, files: contextlib.ExitStack) -> Body:
         for name, meta in (given.items() if isinstance(given, dict) else ())
         if isinstance(meta, dict) and meta.get("follows") is True
     }
+    names: dict[str, list[str]] = {}
+    for name, meta in following.items():
+        names.setdefault(str(meta.get("digest")), []).append(name)
     count = len(following)
     uploads: dict[str, Upload] = {}
     while following:
@@ -191,22 +192,17 @@ def _multipart_body(call: Call, files: contextlib.ExitStack) -> Body:
             raise bad_request(
                 f"Too few MIME parts: expected {count} attachments, got {len(uploads)}"
             )
-        arrived = upload(part.source, files)
-        name = _name_of(arrived, following)
-        if name is None:
+        arrived = Upload.receive(part.source, file)
+        # SHA-1, or else MD5.
+        waiting = names.get(arrived.digest) or names.get(arrived.md5())
+        if not waiting:
             raise bad_request(f"MIME part #{len(uploads) + 2} doesn't match any attachment")
+        name = waiting.pop()
         _check_length(name, following.pop(name), arrived)
         uploads[name] = arrived
     if reader.next_part() is not None:
         raise bad_request(f"Too many MIME parts (expected {count + 1})")
     return Body(members, uploads)
-
-
-def _name_of(arrived: Upload, following: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """An attachment that has the digest of what has arrived: SHA-1, or else MD5."""
-    names = {str(meta.get("digest")): name for name, meta in following.items()}
-    name = names.get(arrived.digest)
-    return name if name is not None else names.get(arrived.md5())
 
 
 def _check_length(name: str, meta: Mapping[str, Any], arrived: Upload) -> None:

@@ -64,7 +64,9 @@ def members(database: Database, document: Document, wish: Wish) -> dict[str, Any
     """
     members = document.members()
     if wish.history != 0:
-        members["_revisions"] = document.revisions(wish.history, wish.known)
+        # A client may name any number of revisions.
+        known = list(frozenset(wish.known).intersection(document.history))
+        members["_revisions"] = document.revisions(wish.history, known)
     if wish.expiry and document.expires is not None:
         members["_exp"] = expiry.shown(document.expires)
     if document.attachments:
@@ -82,7 +84,8 @@ def members(database: Database, document: Document, wish: Wish) -> dict[str, Any
 
 def _newest_known(document: Document, revs: Sequence[str]) -> int:
     """The generation of the newest revision in a document's history that is among others."""
-    known = [rev for rev in document.history if rev in revs]
+    among = frozenset(revs)
+    known = [rev for rev in document.history if rev in among]
     return canonical.generation(known[0]) if known else 0
 
 

@@ -37,16 +37,23 @@ _GO_TYPES = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {
 
 @dataclass(frozen=True)
 class Upload:
-    """The contents of an uploaded attachment, in a file that the caller closes."""
+    """The contents of an uploaded attachment.
+
+    They are ``length`` bytes of a file, from ``start`` on. The caller closes the file, which holds
+    all attachments of a request: there may be thousands.
+    """
 
     file: IO[bytes]
     digest: str
     length: int
+    start: int = 0
 
     @classmethod
     def receive(cls, pieces: Iterable[bytes], file: IO[bytes]) -> Upload:
-        """Write an upload to a file; raises a 413 GatewayError if it is too large."""
+        """Append an upload to a file; raises a 413 GatewayError if it is too large."""
         sha1 = hashlib.sha1(usedforsecurity=False)
+        file.seek(0, io.SEEK_END)
+        start = file.tell()
         length = 0
         for piece in pieces:
             length += len(piece)
@@ -54,7 +61,7 @@ class Upload:
                 raise GatewayError(413, "Attachment too large")
             sha1.update(piece)
             file.write(piece)
-        return cls(file, f"sha1-{_encoded(sha1.digest())}", length)
+        return cls(file, f"sha1-{_encoded(sha1.digest())}", length, start)
 
     @classmethod
     def decode(cls, data: Any) -> Upload:
@@ -78,9 +85,9 @@ class Upload:
 
     def chunks(self) -> Iterator[bytes]:
         """The contents, in at least one chunk, which may be empty."""
-        self.file.seek(0)
-        yield self.file.read(CHUNK)
-        yield from iter(lambda: self.file.read(CHUNK), b"")
+        for place in range(0, max(self.length, 1), CHUNK):
+            self.file.seek(self.start + place)
+            yield self.file.read(min(CHUNK, self.length - place))
 
 
 class Held(NamedTuple):

@@ -730,7 +730,7 @@ def test_upload_that_breaks_off(by_http):
     ]
     for line, headers, body in requests_:
         with socket.create_connection((address.hostname, address.port)) as sock:
-            lines = [f"{line} HTTP/1.1", "Host: x"]
+            lines = [f"{line} HTTP/1.1", "Host: localhost"]
             lines += [f"{name}: {value}" for name, value in headers.items()]
             sock.sendall("\r\n".join([*lines, "", ""]).encode() + body)
             sock.shutdown(socket.SHUT_WR)

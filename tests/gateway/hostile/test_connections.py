@@ -50,9 +50,9 @@ def _head(*lines):
     return "\r\n".join([*lines, "", ""])
 
 
-GET = _head(f"GET {DB}/ HTTP/1.1", "Host: x")
-FEED = _head(f"GET {DB}/_changes?feed=continuous&timeout=0 HTTP/1.1", "Host: x")
-LONGPOLL = _head(f"GET {DB}/_changes?feed=longpoll&timeout=0 HTTP/1.1", "Host: x")
+GET = _head(f"GET {DB}/ HTTP/1.1", "Host: localhost")
+FEED = _head(f"GET {DB}/_changes?feed=continuous&timeout=0 HTTP/1.1", "Host: localhost")
+LONGPOLL = _head(f"GET {DB}/_changes?feed=longpoll&timeout=0 HTTP/1.1", "Host: localhost")
 
 
 def _until(sock, end):
@@ -85,23 +85,23 @@ def _files():
 @pytest.mark.parametrize(
     "head",
     [
-        (PUT + "Host: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n"),
-        (PUT + "Host: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
-        (PUT + "Host: x\r\nTransfer-Encoding : chunked\r\n"),
-        (f"PUT {DB}/x HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"),
+        (PUT + "Host: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n"),
+        (PUT + "Host: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
+        (PUT + "Host: localhost\r\nTransfer-Encoding : chunked\r\n"),
+        (f"PUT {DB}/x HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"),
         PUT + "Content-Length: 2\r\n",
-        (PUT + "Host: x\r\nHost: y\r\nContent-Length: 2\r\n"),
+        (PUT + "Host: localhost\r\nHost: y\r\nContent-Length: 2\r\n"),
         *(
             f"{PUT}Host: {host}\r\nContent-Length: 2\r\n"
             for host in ("a b", "a/b", "a@b", "{", "é")
         ),
         *(
-            f"{PUT}Host: x\r\nContent-Length: 2\r\n{header}\r\n"
+            f"{PUT}Host: localhost\r\nContent-Length: 2\r\n{header}\r\n"
             for header in (": y", "a b: y", "a : y", "a", "é: y", "a: y\0", "a: y\rz", "a: y\x01",
                            "a: y\x7f", "a: y\x0b")
         ),
-        "PUT test_documents/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n",
-        f"P@T {DB}/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n",
+        "PUT test_documents/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n",
+        f"P@T {DB}/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n",
     ],
     ids=lambda head: repr(head.partition("\r\n")[2])[:60],
 )  # fmt: skip
@@ -117,10 +117,10 @@ def test_head_that_can_be_read_in_two_ways(head, connect):
 @pytest.mark.parametrize(
     ("head", "status"),
     [
-        (PUT + "Host: x\r\nExpect: bogus\r\nContent-Length: 2\r\n", 417),
-        (PUT + "Host: x\r\nTransfer-Encoding: gzip\r\n", 501),
-        (PUT + "Host: x\r\nContent-Length: 999999999999\r\n", 413),
-        (f"GET {DB}/ HTTP/2.0\r\nHost: x\r\n", 505),
+        (PUT + "Host: localhost\r\nExpect: bogus\r\nContent-Length: 2\r\n", 417),
+        (PUT + "Host: localhost\r\nTransfer-Encoding: gzip\r\n", 501),
+        (PUT + "Host: localhost\r\nContent-Length: 999999999999\r\n", 413),
+        (f"GET {DB}/ HTTP/2.0\r\nHost: localhost\r\n", 505),
     ],
 )
 def test_head_that_asks_for_too_much(head, status, connect):
@@ -140,7 +140,7 @@ def test_head_that_asks_for_too_much(head, status, connect):
     ],
 )
 def test_connection_stays_open(line, status, connect):
-    sock = connect(_head(f"{line} HTTP/1.1", "Host: x") + GET)
+    sock = connect(_head(f"{line} HTTP/1.1", "Host: localhost") + GET)
     answer = _until(sock, b'"db_name"')
     while answer.count(b"HTTP/1.1 ") < 2:
         answer += sock.recv(65536)
@@ -151,13 +151,13 @@ def test_connection_stays_open(line, status, connect):
 @pytest.mark.parametrize("chunk", ["zz", "-2", "", "2 2", "0x2", "2_0"])
 def test_chunk_without_a_size(chunk, connect):
     sock = connect(
-        f"{PUT}Host: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}\r\n{{}}\r\n0\r\n\r\n"
+        f"{PUT}Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}\r\n{{}}\r\n0\r\n\r\n"
     )
     assert _rest(sock).startswith(b"HTTP/1.1 400 ")
 
 
 def test_head_without_an_end(connect):
-    sock = connect(f"GET {DB}/ HTTP/1.1\r\nHost: x\r\n")
+    sock = connect(f"GET {DB}/ HTTP/1.1\r\nHost: localhost\r\n")
     with pytest.raises(OSError, match=r"[Rr]eset|[Pp]ipe"):
         sock.sendall((b"a: " + b"x" * 65536 + b"\r\n") * 1000)
     assert _is_answered(connect)
@@ -169,7 +169,7 @@ def test_head_without_an_end(connect):
 def test_silent_connections_keep_nobody_waiting(connect):
     silent = [connect() for _ in range(300)]
     silent += [connect(GET[:10]) for _ in range(100)]
-    silent += [connect(f"{PUT}Host: x\r\nContent-Length: 2\r\n\r\n{{") for _ in range(100)]
+    silent += [connect(f"{PUT}Host: localhost\r\nContent-Length: 2\r\n\r\n{{") for _ in range(100)]
     assert _is_answered(connect)
     assert len(silent) == 500
 
@@ -181,8 +181,8 @@ def test_who_takes_too_long_is_refused(connect, monkeypatch):
     late = {
         "": b"",
         "GET / HT": b"HTTP/1.1 408 ",
-        f"{PUT}Host: x\r\nContent-Length: 2\r\n\r\n{{": b"HTTP/1.1 408 ",
-        f"{PUT}Host: x\r\nContent-Length: 200000\r\n\r\n{'x' * 100_000}": b"HTTP/1.1 408 ",
+        f"{PUT}Host: localhost\r\nContent-Length: 2\r\n\r\n{{": b"HTTP/1.1 408 ",
+        f"{PUT}Host: localhost\r\nContent-Length: 200000\r\n\r\n{'x' * 100_000}": b"HTTP/1.1 408 ",
         GET + "GET": b"HTTP/1.1 200 ",
     }
     sockets = [connect(sent) for sent in late]
@@ -283,7 +283,7 @@ def test_large_bodies_are_not_kept_in_memory(connect, monkeypatch):
         yield b"x"
 
     monkeypatch.setattr(messages.Message, "pieces", pieces)
-    sock = connect(f"{PUT}Host: x\r\nContent-Length: {200 * 1024 * 1024}\r\n\r\n")
+    sock = connect(f"{PUT}Host: localhost\r\nContent-Length: {200 * 1024 * 1024}\r\n\r\n")
     sock.settimeout(1)
     sent = 0
     with suppress(TimeoutError):

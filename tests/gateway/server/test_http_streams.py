@@ -160,7 +160,7 @@ def connect(address):
 
 
 def _request(line, *headers, body=b""):
-    lines = [f"{line} HTTP/1.1", "Host: x", *headers, "", ""]
+    lines = [f"{line} HTTP/1.1", "Host: localhost", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
