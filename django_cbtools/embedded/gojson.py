@@ -1,4 +1,7 @@
-"""JSON from outside, with the gateway's answers to what is no JSON: it speaks as Go does."""
+"""Decode JSON from clients, with limits, and with the error messages of Go's decoder.
+
+Every JSON text that a client sends goes through this module.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ _KINDS = {dict: "object", list: "array", str: "string", bool: "bool", int: "numb
 
 
 def kind(value: Any) -> str:
-    """The JSON kind of a value, in the word that Go has for it."""
+    """The JSON type of a value, as Go names it."""
     return _KINDS.get(type(value), "number")
 
 
@@ -76,7 +79,7 @@ def _outside_of_strings(text: str) -> Iterator[tuple[str, int]]:
 
 
 def decode(text: str) -> Any:
-    """The first JSON value in a text, as Go's stream decoder reads it: what follows is ignored.
+    """The first value of a JSON text, as Go's stream decoder reads it: the rest is ignored.
 
     Raises a 400 GatewayError, or a 413 one as :func:`check_memory` does.
     """
@@ -88,7 +91,7 @@ def decode(text: str) -> Any:
 
 
 def decode_object(text: str, go_type: str = "db.Body") -> dict[str, Any]:
-    """As :func:`decode`, for an object."""
+    """Like :func:`decode`, for a text that must be an object."""
     value = decode(text)
     if value is None:
         raise bad_request("Document body is empty")
@@ -100,7 +103,7 @@ def decode_object(text: str, go_type: str = "db.Body") -> dict[str, Any]:
 
 
 def unmarshal(text: str) -> Any:
-    """The JSON value that a text is, as Go's Unmarshal reads it: nothing may follow.
+    """The value of a JSON text, as Go's Unmarshal reads it: nothing may follow the value.
 
     Raises a 400 GatewayError, or a 413 one as :func:`check_memory` does.
     """
@@ -138,7 +141,7 @@ def _quoted(character: str) -> str:
 
 
 def _after(text: str) -> str:
-    """Whether the innermost open bracket of a JSON text that breaks off is an array's."""
+    """Go's words for a place in a JSON text, by the innermost bracket that is open at its end."""
     openers: list[str] = []
     for outside, _ in _outside_of_strings(text):
         for bracket in _BRACKET.findall(outside):

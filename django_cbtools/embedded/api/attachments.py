@@ -1,4 +1,4 @@
-"""REST: attachments, by their own addresses."""
+"""REST: attachments by their own URLs."""
 
 from __future__ import annotations
 
@@ -97,22 +97,22 @@ def _check_start(start: edits.Occ) -> None:
 
 
 def _body(document: Document, held: dict[str, Any]) -> dict[str, Any]:
-    """What a document's next revision is to be, which has other attachments."""
+    """The body of a document's next revision, with other attachments."""
     body: dict[str, Any] = canonical.loads(document.body)[0]
     return {**document.members(), **body, "_attachments": held}
 
 
 def _key(uid: str, digest: str) -> str:
-    """Where a real gateway keeps an attachment."""
+    """The key under which a real gateway keeps an attachment."""
     name = base64.b64encode(hashlib.sha256(uid.encode()).digest()).decode()
     return f"_sync:att{attachments.VERSION}:{name}:{digest}"
 
 
 def asked_range(header: str, length: int) -> tuple[int, int]:
-    """From which byte to which (exclusive) a Range header asks for; all where it says nothing.
+    """The first byte that a Range header asks for, and the one after the last.
 
-    Raises a 416 GatewayError where there is nothing of that. The rules are a real gateway's
-    (15-attachments.json): what is no range of bytes is passed over.
+    A header that is no range of bytes asks for everything, as on a real gateway
+    (15-attachments.json). Raises a 416 GatewayError if the content has none of these bytes.
     """
     found = _RANGE.fullmatch(header)
     if not found or not (found[1] or found[2]):
@@ -132,13 +132,13 @@ def asked_range(header: str, length: int) -> tuple[int, int]:
 
 
 def _number(digits: str) -> int:
-    # Python reads no more than some thousands of digits.
+    # Python refuses to read numbers of thousands of digits.
     digits = digits.lstrip("0")
     return int(digits[:30] or "0")
 
 
 def _type_headers(call: Call, meta: dict[str, Any], content: attachments.Content) -> dict[str, str]:
-    """How an attachment is to be read, and that browsers must not run it."""
+    """The headers that say how to read an attachment, and keep browsers from running it."""
     headers: dict[str, str] = {}
     encoding = meta.get("encoding")
     content_type = header_value(meta.get("content_type", ""))

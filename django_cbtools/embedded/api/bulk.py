@@ -1,4 +1,4 @@
-"""REST: documents in bulk."""
+"""REST: many documents in one request: `_bulk_docs`, `_bulk_get`, `_all_docs`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bulk_docs(call: Call) -> Answer:
     if not all(isinstance(doc, dict) for doc in docs):
         raise bad_request("Document body must be JSON")
     is_new = body.get("new_edits") is not False
-    # As on a real gateway, local documents come last.
+    # As on a real gateway, local documents are written last.
     others = [doc for doc in docs if _is_local(doc)]
     rows: list[dict[str, Any] | Edit] = [
         _bulk_edit(doc, is_new=is_new) for doc in docs if not _is_local(doc)
@@ -46,7 +46,7 @@ def _is_local(doc: dict[str, Any]) -> bool:
 
 
 def bulk_get(call: Call) -> Answer:
-    """Documents, each as a part of a multipart body (11-bulk-get.json)."""
+    """Answer with documents, each as a part of a multipart body (11-bulk-get.json)."""
     call.log_in()
     wish = Wish.of(call)
     docs = call.object().get("docs")
@@ -94,7 +94,7 @@ def _listing(rows: Iterable[str], sequence: int) -> Iterator[bytes]:
 
 
 def _bulk_edit(doc: dict[str, Any], *, is_new: bool) -> Edit | dict[str, Any]:
-    """A document of a batch, or the row that refuses it."""
+    """The edit that a document of a batch asks for, or the row that refuses it."""
     given = doc.get("_id")
     uid = given if isinstance(given, str) else ""
     try:
@@ -140,9 +140,9 @@ def _section(call: Call, doc: Any, wish: Wish) -> Section:
 
 
 def _item_wish(call: Call, doc: dict[str, Any], wish: Wish) -> Wish:
-    """What is asked for with an item; raises a 400 GatewayError.
+    """What a client asks for with an item; raises a 400 GatewayError.
 
-    A limit that is none is passed over, as on a real gateway (11-bulk-get.json).
+    An invalid limit is ignored, as on a real gateway (11-bulk-get.json).
     """
     since = _strings(doc, "atts_since")
     if wish.since is not None:
@@ -186,7 +186,7 @@ def _asked_keys(call: Call) -> list[str] | None:
 
 
 def _bound(call: Call, name: str) -> str | None:
-    """A key as JSON, or bare."""
+    """A key in the query, as JSON or as it is."""
     text = call.query.get(name)
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""What requests ask to write: which document, starting from what, with which attachments."""
+"""Turn requests that write a document into edits: its id, its base revision, its attachments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CV = re.compile(r"[0-9a-f]+@[A-Za-z0-9+/]+$")
 
 
 def asked_revision(call: Call) -> str:
-    """The revision in the query or in If-Match; '' for none."""
+    """The base revision in the query or in If-Match; '' if there is none."""
     rev = call.query.get("rev", "")
     if " " in rev:
         raise bad_request(
@@ -36,19 +36,19 @@ def asked_revision(call: Call) -> str:
     return etag[1:-1]
 
 
-#: Where a body says what it starts from.
+#: The members of a body that name its base revision.
 _OCC_KEYS = ("_rev", "_cv")
 
 
 class Occ(NamedTuple):
-    """What a write starts from: a revision id or a version ('': neither)."""
+    """The base of a write: a revision id or a version; both are '' if it names none."""
 
     rev: str = ""
     cv: str = ""
 
 
 def occ(value: str) -> Occ:
-    """What a write starts from, by the kind of value: a revision id or a version."""
+    """The base of a write, from a value that is a revision id or a version."""
     if not value:
         return Occ()
     if documents.REV.match(value):
@@ -59,7 +59,7 @@ def occ(value: str) -> Occ:
 
 
 def check_asked(body: Mapping[str, Any], asked: str) -> None:
-    """Raise a 400 GatewayError where a body does not say the same as the rest of its request."""
+    """Raise a 400 GatewayError if a body names another base than the rest of its request."""
     start = occ(asked)
     for key, value, what in (("_rev", start.rev, "Revision IDs"), ("_cv", start.cv, "CVs")):
         if value and body.get(key) not in (None, value):
@@ -70,9 +70,10 @@ def check_asked(body: Mapping[str, Any], asked: str) -> None:
 
 
 def check_size(body: Mapping[str, Any]) -> None:
-    """Raise a 413 GatewayError where strings alone are larger than a document may be.
+    """Raise a 413 GatewayError if the strings of a body alone are larger than a document may be.
 
-    What is made of a body before its size is known exactly takes several times as much memory.
+    This comes before the body is turned into the text that is stored, which takes several times as
+    much memory.
     """
     size = 0
     waiting = [value for key, value in body.items() if key != "_attachments"]
@@ -93,9 +94,9 @@ def check_size(body: Mapping[str, Any]) -> None:
 def edit(
     uid: str, body: Mapping[str, Any], asked: str = "", uploads: Mapping[str, Upload] | None = None
 ) -> Edit:
-    """A write of a body, which may say itself what it starts from; raises a 400 GatewayError.
+    """A write of a body, which may name its base itself; raises a 400 GatewayError.
 
-    What is no string says nothing.
+    A base that is not a string is ignored.
     """
     check_size(body)
     rev, cv = (value if isinstance(value, str) else "" for value in map(body.get, _OCC_KEYS))
@@ -107,9 +108,9 @@ def edit(
 
 
 def creation(body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None) -> Edit:
-    """A write of a new document, with the id that the body has, or one of ours.
+    """A write of a new document, with the id in the body, or a new one.
 
-    Raises a 404 GatewayError for a body that starts from something, 400 for an impossible id.
+    Raises a 404 GatewayError for a body that names a base, and a 400 one for an invalid id.
     """
     check_size(body)
     if any(body.get(key) is not None for key in _OCC_KEYS):
@@ -122,7 +123,7 @@ def creation(body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = Non
 def revision(
     uid: str, body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None
 ) -> Edit:
-    """A replicator's write, which brings its own revision id; raises a 400 GatewayError."""
+    """A write by a replicator, which brings its own revision ids; raises a 400 GatewayError."""
     check_size(body)
     history: tuple[str, ...] = ()
     revisions, rev = body.get("_revisions"), body.get("_rev")
@@ -143,7 +144,7 @@ def revision(
 
 
 class Body(NamedTuple):
-    """A document that is sent, and the attachments that are beside it, by name."""
+    """A document as it was sent, and the attachments that came beside it, by name."""
 
     members: dict[str, Any]
     uploads: Mapping[str, Upload]
@@ -168,7 +169,7 @@ def upload_file() -> tempfile.SpooledTemporaryFile[bytes]:
 
 
 def _multipart_body(call: Call, file: IO[bytes]) -> Body:
-    """JSON, then the attachments that it says follow, which are known by their digests."""
+    """A JSON part, then the attachments that it announces, identified by their digests."""
     reader = Reader(call)
     part = reader.next_part()
     if part is None:

@@ -1,4 +1,4 @@
-"""Multipart bodies (RFC 2046), read and written piece by piece."""
+"""Read and write multipart bodies (RFC 2046) piece by piece."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
 @dataclass
 class Part(Message):
-    """A part of a body that is being read; ``source`` is its content, as it is sent."""
+    """A part of a body that is being read; ``source`` gives its content."""
 
     headers: Mapping[str, str]
     source: Iterator[bytes]
@@ -40,9 +40,9 @@ class Part(Message):
 
 
 class Reader:
-    """The parts of a multipart body, one after the other.
+    """Reads the parts of a multipart body, one after the other.
 
-    Raises a 400 GatewayError where it is not what its Content-Type says, or breaks off.
+    Raises a 400 GatewayError if the body does not match its Content-Type, or breaks off.
     """
 
     #: The most bytes that all the parts may be.
@@ -51,14 +51,14 @@ class Reader:
     def __init__(self, message: Message) -> None:
         self._delimiter = b"--" + _boundary(message.headers.get("content-type", ""))
         self._pieces = message.pieces(self.limit)
-        # So that a delimiter can be at the very beginning.
+        # The body may begin with a delimiter, which includes the end of a line.
         self._buffer = b"\r\n"
         self._newline = b""
         self._is_over = False
         self._content = self._until_delimiter()
 
     def next_part(self) -> Part | None:
-        """The next part, None at the end; nothing more can be read of the one before."""
+        """The next part, or None at the end. The part before it cannot be read any more."""
         for _ in self._content:
             pass
         if self._is_over:
@@ -70,7 +70,10 @@ class Reader:
     def _until(
         self, pattern: re.Pattern[bytes], longest: int
     ) -> Generator[bytes, None, re.Match[bytes]]:
-        """What is before the first match of a pattern, which is no longer than so many bytes."""
+        """Yield what comes before the first match of a pattern, and return the match.
+
+        A match has at most ``longest`` bytes.
+        """
         while True:
             match = pattern.search(self._buffer)
             if match:
@@ -94,7 +97,7 @@ class Reader:
         self._newline = self._newline or match[1]
 
     def _headers(self) -> dict[str, str]:
-        # There may be none: the empty line is the first one then.
+        # A part without headers begins with the empty line.
         self._buffer = b"\n" + self._buffer
         head = b""
         for piece in self._until(_EMPTY_LINE, 4):
@@ -112,7 +115,7 @@ class Reader:
         return headers
 
     def _part_content(self) -> Generator[bytes, None, None]:
-        # There may be none: the end of the empty line is the delimiter's beginning then.
+        # The delimiter of an empty part begins with the end of the empty line.
         self._buffer = self._newline + self._buffer
         skip = len(self._newline)
         for piece in self._until_delimiter():
@@ -131,14 +134,14 @@ def _boundary(content_type: str) -> bytes:
 
 
 class Section(NamedTuple):
-    """A part of a body that is to be written."""
+    """A part of a body to write."""
 
     headers: Mapping[str, str]
     pieces: Iterable[Piece]
 
 
 def write(sections: Iterable[Section], boundary: str) -> Iterator[Piece]:
-    """A body of such parts, as Go writes it; nothing follows its end."""
+    """The body that sections make, as Go writes it, without the end of the last line."""
     newline = b""
     for headers, pieces in sections:
         lines = [f"{name}: {header_value(value)}" for name, value in sorted(headers.items())]

@@ -1,4 +1,4 @@
-"""Documents as answers show them: as JSON or multipart, with their attachments or without."""
+"""Write documents into answers: as JSON or multipart, with or without attachments."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ..http.messages import Answer, Call
 from . import multipart
 from .multipart import Section
 
-#: Up to so many bytes, an attachment stays in the JSON of a multipart answer.
+#: Attachments up to this many bytes stay in the JSON of a multipart answer.
 MAX_INLINE = 200
-#: JSON that is shorter is not packed.
+#: JSON parts that are shorter (in bytes) are not compressed.
 MIN_PACKED = 300
-#: Pieces smaller than this are sent together.
+#: Pieces smaller than this (in bytes) are sent together.
 _ENOUGH = 64 * 1024
 
 _JSON = {"Content-Type": "application/json"}
@@ -32,11 +32,11 @@ _ERROR = {"Content-Type": 'application/json; error="true"'}
 
 
 class Wish(NamedTuple):
-    """What is asked for beside a document's body.
+    """What a client asks for beside a document's body.
 
-    ``history``: how many revisions of its history (None: all); it ends where the client knows it
-    (``known``). ``since``: the contents of attachments, but for those that the client has with one
-    of these revisions; None for none.
+    ``history`` is the number of revisions of its history (None: all). The history ends at a
+    revision that the client knows (``known``). ``since`` asks for the contents of attachments,
+    without those that the client has with one of these revisions; None: no contents.
     """
 
     history: int | None = 0
@@ -57,10 +57,10 @@ class Wish(NamedTuple):
 
 
 def members(database: Database, document: Document, wish: Wish) -> dict[str, Any]:
-    """A document's special properties, those that are asked for among them.
+    """A document's special properties, including those that the client asks for.
 
-    The ``data`` of its attachments are Content, to be read when they are sent. Raises a 404
-    GatewayError for an attachment that is asked for and is not there.
+    The ``data`` of its attachments are Content objects, which are read when they are sent. Raises a
+    404 GatewayError if the content of an attachment is missing.
     """
     members = document.members()
     if wish.history != 0:
@@ -83,7 +83,7 @@ def members(database: Database, document: Document, wish: Wish) -> dict[str, Any
 
 
 def _newest_known(document: Document, revs: Sequence[str]) -> int:
-    """The generation of the newest revision in a document's history that is among others."""
+    """The generation of the newest revision of a document that is in ``revs``; 0 if none is."""
     among = frozenset(revs)
     known = [rev for rev in document.history if rev in among]
     return canonical.generation(known[0]) if known else 0
@@ -93,11 +93,11 @@ def _newest_known(document: Document, revs: Sequence[str]) -> int:
 
 
 def as_json(document: Document, members: Mapping[str, Any]) -> list[Piece]:
-    """A document as JSON, attachments in it as base64."""
+    """A document as JSON, with attachments as base64."""
     contents = _contents(members)
     if not contents:
         return [document.text(dict(members)).encode()]
-    # Nobody can guess it, and have it in his document.
+    # It is random, so that no document contains it.
     mark = secrets.token_hex(16)
     text = document.text(_with_data(members, dict.fromkeys(contents, mark)))
     first, *rest = text.split(mark)
@@ -109,7 +109,7 @@ def as_json(document: Document, members: Mapping[str, Any]) -> list[Piece]:
 
 
 def _contents(members: Mapping[str, Any]) -> dict[str, Content]:
-    """The attachments that are shown with what they hold."""
+    """The attachments that are sent with their contents."""
     shown = members.get("_attachments", {})
     return {
         name: meta["data"] for name, meta in shown.items() if isinstance(meta.get("data"), Content)
@@ -117,8 +117,10 @@ def _contents(members: Mapping[str, Any]) -> dict[str, Content]:
 
 
 def _with_data(members: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, Any]:
-    """The special properties with something else for what attachments hold; without it, they
-    follow."""
+    """The special properties with ``data`` in place of the contents of attachments.
+
+    Attachments that ``data`` does not name are marked as following in parts of their own.
+    """
     contents = _contents(members)
     if not contents:
         return dict(members)
@@ -156,7 +158,7 @@ def related(
 
 
 def mixed(document: Document, members: Mapping[str, Any], *, packed: bool = False) -> Section:
-    """A document as a part of multipart/mixed, in parts itself where attachments are shown."""
+    """A document as a part of multipart/mixed. With attachments, it is multipart/related itself."""
     if not _contents(members):
         return _json_section(document.text(dict(members)), packed=packed)
     boundary = _new_boundary()
@@ -169,7 +171,7 @@ def mixed(document: Document, members: Mapping[str, Any], *, packed: bool = Fals
 
 
 def error_section(row: Mapping[str, Any]) -> Section:
-    """What is wrong, in the place of a document."""
+    """An error in the place of a document."""
     return Section(_ERROR, [canonical.dumps(row).encode()])
 
 
@@ -185,7 +187,7 @@ def _new_boundary() -> str:
 
 
 def packs(call: Call) -> bool:
-    """Whether a client takes parts of an answer that are packed."""
+    """Whether a client accepts compressed parts of an answer."""
     return "gzip" in call.headers.get("x-accept-part-encoding", "")
 
 
@@ -199,7 +201,7 @@ def _content_type(subtype: str, boundary: str) -> str:
 def multipart_answer(
     subtype: str, sections: Iterable[Section], headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """An answer in parts."""
+    """A multipart answer."""
     boundary = _new_boundary()
     answer = Answer(headers={"Content-Type": _content_type(subtype, boundary), **(headers or {})})
     return fill(answer, itertools.chain(multipart.write(sections, boundary), [b"\r\n"]))
@@ -208,7 +210,8 @@ def multipart_answer(
 def fill(answer: Answer, pieces: Iterable[Piece], length: int | None = None) -> Answer:
     """The answer with a body (of ``length`` bytes, if that is known).
 
-    What is long is made while it is sent. Raises what the making of its beginning raises.
+    A long body becomes a stream: it is made while it is sent. Errors that occur while its beginning
+    is made are raised here.
     """
     chunks = _chunks(pieces)
     beginning = list(itertools.islice(chunks, 2))
@@ -221,12 +224,12 @@ def fill(answer: Answer, pieces: Iterable[Piece], length: int | None = None) -> 
 
 
 def length(pieces: Iterable[Piece]) -> int:
-    """How many bytes pieces are together."""
+    """The length of all pieces together, in bytes."""
     return sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in pieces)
 
 
 def _chunks(pieces: Iterable[Piece]) -> Iterator[bytes]:
-    """Pieces as they are sent: small ones together."""
+    """The bytes of pieces; small pieces are joined."""
     waiting = b""
     for piece in pieces:
         for data in (piece,) if isinstance(piece, bytes) else piece.chunks():

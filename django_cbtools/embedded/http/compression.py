@@ -1,4 +1,4 @@
-"""Answers packed with gzip, for clients that take them."""
+"""Compress answers with gzip for clients that accept it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from .messages import Answer
 from .streams import Stream
 
-#: Bytes of JSON that are not worth it.
+#: JSON that is shorter (in bytes) is not compressed.
 _MIN_JSON = 1000
 _TYPES = ("application/json", "text/", "multipart/mixed")
 _OLD_CLIENTS = re.compile(r"CouchbaseLite/(\d{1,4})\.(\d{1,4})")
 
 
 def compress(answer: Answer, method: str, path: str, headers: Mapping[str, str]) -> None:
-    """Pack an answer where a real gateway does, but for feeds, whose pieces must not wait.
+    """Compress an answer if a real gateway does, but no feed: its pieces must not wait.
 
     The names of the request's ``headers`` are in lower case.
     """

@@ -1,8 +1,9 @@
-"""CORS: web pages of other sites, on the public port.
+"""CORS: which web pages of other sites may use the public port.
 
-What is allowed says the database's configuration (``cors``), or else the setting
-``SYNC_GATEWAY_OPTIONS["cors"]``, with the same members: ``origin`` and ``login_origin`` (lists of
-origins, such as ``https://example.com``, or ``*``), ``headers`` (a list) and ``max_age`` (seconds).
+The database's configuration (``cors``) decides. Where it has none, the setting
+``SYNC_GATEWAY_OPTIONS["cors"]`` does. Both have the same members: ``origin`` and ``login_origin``
+(lists of origins, such as ``https://example.com``, or ``*``), ``headers`` (a list) and ``max_age``
+(seconds).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _MEMBERS = ("origin", "login_origin", "headers", "max_age")
 
 
 def of(database: Database | None) -> Mapping[str, Any]:
-    """What is allowed at a database (None: one that the client is not to know of)."""
+    """The rules of a database; None stands for one that the client must not learn about."""
     if database is not None and "cors" in database.config:
         allowed: Mapping[str, Any] = database.config["cors"]
         return allowed
@@ -35,7 +36,7 @@ def of(database: Database | None) -> Mapping[str, Any]:
 
 
 def headers(allowed: Mapping[str, Any], origin: str) -> dict[str, str]:
-    """The headers of an answer to a page of ``origin``: none, where nothing is allowed to it."""
+    """The headers for an answer to a page of ``origin``; empty if the page is not allowed."""
     found = matched(allowed.get("origin", ()), origin)
     if not found:
         return {}
@@ -48,7 +49,7 @@ def headers(allowed: Mapping[str, Any], origin: str) -> dict[str, str]:
 
 
 def preflight(allowed: Mapping[str, Any], methods: str) -> dict[str, str]:
-    """What the answer to a browser's question for ``methods`` has beside :func:`headers`."""
+    """The headers of an answer to a preflight request, beside :func:`headers`."""
     return {
         "Access-Control-Max-Age": str(allowed.get("max_age", 0)),
         "Access-Control-Allow-Methods": methods,

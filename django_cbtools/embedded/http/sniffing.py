@@ -1,17 +1,17 @@
-"""What some bytes seem to be: the WHATWG's rules for sniffing, as Go has them."""
+"""Guess the content type of bytes, by the WHATWG's rules as Go implements them."""
 
 from __future__ import annotations
 
 import re
 
-#: How many bytes are looked at.
+#: How many bytes are examined.
 LENGTH = 512
 
 _TAGS = (
     rb"<!DOCTYPE HTML|<HTML|<HEAD|<SCRIPT|<IFRAME|<H1|<DIV|<FONT|<TABLE|<A|<STYLE|<TITLE|<B|<BODY"
     rb"|<BR|<P|<!--"
 )
-#: What the first bytes are like, and what they are then; the first that fits.
+#: Patterns of the first bytes, and the content type of each; the first match counts.
 _SIGNATURES = [
     (re.compile(pattern, re.DOTALL), content_type)
     for pattern, content_type in (
@@ -52,7 +52,7 @@ _SIGNATURES = [
 
 
 def sniff(data: bytes) -> str:
-    """The content type that bytes seem to have, of which the first ones count."""
+    """The content type of some data, guessed from its first bytes."""
     data = data[:LENGTH]
     for pattern, content_type in _SIGNATURES:
         if pattern.match(data):

@@ -8,8 +8,8 @@ import os
 
 from django.contrib.auth.hashers import check_password, make_password
 
-# Hashing is slow on purpose, and clients send the password with every request: as a real gateway
-# does, remember for the life of the process which ones were right, by a keyed digest.
+# Hashing is slow on purpose, and clients send the password with every request. As a real gateway
+# does, the process remembers which passwords were right, by a keyed digest.
 _KEY = os.urandom(32)
 _right: dict[tuple[str, bytes], None] = {}
 
@@ -20,9 +20,10 @@ def encode(password: str) -> str:
 
 
 def verify(encoded: str, password: str) -> bool:
-    """Whether a password is the one that is stored ('': there is none, and none is to be given).
+    """Whether a password is the one that is stored.
 
-    It takes as long where there is none: how long says nothing about the user.
+    A user without a password ('') logs in with an empty one. One password is hashed in any case:
+    the time that it takes says nothing about the user.
     """
     key = encoded, hmac.new(_KEY, password.encode(), hashlib.sha256).digest()
     if key in _right:

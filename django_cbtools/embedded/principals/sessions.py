@@ -1,4 +1,4 @@
-"""Sessions: a login that lasts, kept by a cookie."""
+"""Sessions: logins that last for more than one request, identified by a cookie."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..database import Database
 from ..errors import GatewayError, bad_request, missing
 from . import users
 
-#: How long (seconds) a session lasts where its maker does not say.
+#: How long (seconds) a session lasts by default.
 TTL = 24 * 60 * 60
-#: One that is good for a single request.
+#: How long (seconds) a session for a single request can be used.
 ONE_TIME_TTL = 5 * 60
 MAX_TTL = 100 * 365 * TTL
 _COLUMNS = "id, username, stamp, expires, ttl, one_time"
@@ -62,7 +62,7 @@ class Session(NamedTuple):
 
 
 class Resumed(NamedTuple):
-    """Whose session a request names, and the session, None where it was for that request alone."""
+    """The user of a request's session, and the session; None if it was for that request alone."""
 
     user: users.User
     session: Session | None
@@ -70,7 +70,7 @@ class Resumed(NamedTuple):
 
 
 def ended_cookie(database: Database) -> str:
-    """The Set-Cookie header that takes the cookie away."""
+    """The Set-Cookie header that deletes the cookie."""
     name = database.option("session_cookie_name")
     return f"{name}=; Expires={formatdate(int(time.time()), usegmt=True)}"
 
@@ -78,9 +78,9 @@ def ended_cookie(database: Database) -> str:
 def create(
     database: Database, user: users.User, ttl: int = TTL, *, one_time: bool = False
 ) -> Session:
-    """Begin a session; those that have ended are cleared away.
+    """Begin a session, and delete those that have expired.
 
-    Raises a 400 GatewayError for a user who is disabled.
+    Raises a 400 GatewayError if the user is disabled.
     """
     if user.disabled:
         raise bad_request("User is disabled")
@@ -106,7 +106,7 @@ def _find(database: Database, session_id: str) -> Session | None:
 
 
 def user_of(database: Database, session_id: str) -> users.User:
-    """Whose session it is; raises a 404 GatewayError where it is over, or no longer his."""
+    """The user of a session; raises a 404 GatewayError if the session is over or was revoked."""
     session = _find(database, session_id)
     user = users.find(database, session.username) if session else None
     if session is None or user is None or user.stamp != session.stamp:
@@ -115,10 +115,10 @@ def user_of(database: Database, session_id: str) -> users.User:
 
 
 def resume(database: Database, session_id: str) -> Resumed:
-    """Whose session a request's cookie names.
+    """The session that a request's cookie names.
 
-    It lasts longer by that once a tenth of its time is over; one for a single request is over.
-    Raises a 401 GatewayError where there is none.
+    The request extends it once a tenth of its time is over; a session for a single request ends.
+    Raises a 401 GatewayError if there is no such session.
     """
     session = _find(database, session_id)
     if session is None:
@@ -166,7 +166,7 @@ def watched(
 
 
 def delete(database: Database, session_id: str, username: str | None = None) -> bool:
-    """End a session (of a user); False where there is none."""
+    """End a session (of a user, if one is given); False if there is none."""
     return bool(
         database.execute(
             "DELETE FROM cbtools_sessions WHERE database = %s AND id = %s "
