@@ -203,7 +203,9 @@ def _row(call: Call, key: str, document: Document | None, *, by_key: bool) -> st
     # Who lists a document may not be let in to read it, see Reader.
     reads = by_key or call.flag("include_docs")
     if document is not None and reads and not reader.may_read(document.channels):
-        return canonical.dumps({"key": key, "error": "forbidden", "status": 403})
+        # Who has not logged in is told to.
+        refusal = GatewayError(403 if reader.name else 401, "")
+        return canonical.dumps({"key": key, "error": refusal.row_error, "status": refusal.status})
     if document is None or document.deleted:
         status = 400 if key.startswith("_") or not key else 404
         error = "bad_request" if status == 400 else "not_found"

@@ -13,7 +13,7 @@ from ..documents import documents, writes
 from ..documents.attachments import Piece
 from ..documents.documents import Document
 from ..documents.writes import Edit, Saved
-from ..errors import GatewayError, bad_request, missing
+from ..errors import GatewayError, bad_request, forbidden, missing
 from ..http.messages import Answer, Call, document_id
 from . import edits, rendering
 from .multipart import Section
@@ -25,14 +25,29 @@ def read(call: Call, uid: str, rev: str = "") -> Document:
 
     Raises a 404 or 403 GatewayError.
     """
-    document = (
+    found = (
         documents.revision(call.database, uid, rev)
         if rev
         else documents.current(call.database, uid)
-    ).shown_to(call.log_in(), asked=bool(rev))
+    )
+    document = found.shown_to(call.log_in(), asked=bool(rev) and not _hides(call))
     if document.deleted and not rev:
         raise missing("deleted")
     return document
+
+
+def _hides(call: Call) -> bool:
+    """Whether a document that is out of reach, or not there, is forbidden, whatever is asked."""
+    return bool(call.database.option("unsupported.force_api_forbidden_errors"))
+
+
+def _wanted(call: Call, uid: str, rev: str) -> Document:
+    try:
+        return read(call, uid, rev)
+    except GatewayError as error:
+        if error.status == 404 and _hides(call):
+            raise forbidden() from None
+        raise
 
 
 def get_document(call: Call) -> Answer:
@@ -43,7 +58,7 @@ def get_document(call: Call) -> Answer:
             raise bad_request("cannot specify both 'rev' and 'open_revs' query parameters")
         return _open_revisions(call, uid)
     wish = Wish.of(call)
-    document = read(call, uid, rev)
+    document = _wanted(call, uid, rev)
     etag = {"Etag": f'"{rev or document.rev}"'}
     members = rendering.members(call.database, document, wish)
     shows_attachments = wish.since is not None and "_attachments" in members

@@ -24,10 +24,13 @@ from ..http.compression import compress
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call, document_id, header_value
 from ..javascript import JavaScriptError
 from ..options import RUNTIME
-from .routes import BODY_LIMITS, LOGINS, OFFLINE, OPEN, Route, find_routes
+from ..principals import users
+from .routes import BODY_LIMITS, LOGINS, OFFLINE, OPEN, WRITERS, Route, find_routes
 
 #: Where no database says otherwise.
 _COOKIE = RUNTIME["session_cookie_name"]
+
+_READ_ONLY = "unsupported.guest_read_only"
 
 #: What a header can carry.
 _SENDABLE = re.compile(r"[\x20-\x7e\x80-\xff]*")
@@ -79,6 +82,7 @@ def _respond(call: Call) -> Answer:
     if not {".", ".."}.isdisjoint(call.path.split("/")):
         clean = "/" + posixpath.normpath(call.path).lstrip("/")
         return Answer(301, headers={"Location": _location(call, clean)})
+    call.check_encoding()
     call.names = route.names
     call.max_text = BODY_LIMITS.get(route.handler, call.max_text)
     keyspace = call.names.get("keyspace")
@@ -86,7 +90,7 @@ def _respond(call: Call) -> Answer:
     if name is not None:
         call.database, collection = _find(call, name, is_keyspace=keyspace is not None)
         if route.handler not in OPEN:
-            call.identify()
+            _admit(call, route)
         if route.handler not in LOGINS:
             origins.check_write(call, call.database)
         call.known = call.database
@@ -98,6 +102,14 @@ def _respond(call: Call) -> Answer:
             uid = document_id(call.names["doc"]) if "doc" in call.names else None
             endings.end_documents(call.database, first=uid)
     return route.handler(call)
+
+
+def _admit(call: Call, route: Route) -> None:
+    """See who asks; raises a 401 or 403 GatewayError where he may not ask that."""
+    user = call.identify()
+    is_guest = user is not None and user.name == users.GUEST
+    if is_guest and route.handler in WRITERS and call.database.option(_READ_ONLY):
+        raise GatewayError(403, "Anonymous access is read-only")
 
 
 def _without_route(call: Call, routes: Mapping[str, Route]) -> Answer:

@@ -152,6 +152,14 @@ BODY_LIMITS: dict[Handler, int] = {
     ), limits.LISTS),
 }  # fmt: skip
 
+#: Who answers a client that may change documents. A guest who may only read is refused by these,
+#: whatever he has sent.
+WRITERS: frozenset[Handler] = frozenset((
+    documents.post_document, documents.put_document, documents.delete_document,
+    attachments.put_attachment, attachments.delete_attachment, local.put_local,
+    local.delete_local, bulk.bulk_docs, revisions.revs_diff, views.put_design, views.delete_design,
+))  # fmt: skip
+
 #: The methods in the order in which an answer lists them.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 

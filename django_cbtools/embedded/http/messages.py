@@ -114,11 +114,16 @@ class Message:
     #: The most that is read of a body that is to be a text.
     max_text: int = limits.SMALL
 
-    def pieces(self, limit: int) -> Iterator[bytes]:
-        """The body, unpacked; raises a 415, 413 or 400 GatewayError where it cannot be."""
+    def check_encoding(self) -> str:
+        """How the body is packed ("": it is not); raises a 415 GatewayError for another way."""
         encoding = self.headers.get("content-encoding", "")
         if encoding not in ("", "gzip"):
             raise GatewayError(415, "Unsupported Content-Encoding; use gzip")
+        return encoding
+
+    def pieces(self, limit: int) -> Iterator[bytes]:
+        """The body, unpacked; raises a 415, 413 or 400 GatewayError where it cannot be."""
+        encoding = self.check_encoding()
         packed = iter(lambda: self.read(PIECE), b"")
         length = 0
         for piece in _unpacked(packed) if encoding else packed:
