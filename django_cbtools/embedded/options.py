@@ -7,25 +7,9 @@ are those that it shows for ``include_runtime=true`` (30-config.json).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
-
-class Struct(NamedTuple):
-    """An object with known members."""
-
-    name: str
-    members: Mapping[str, Type]
-
-
-class Map(NamedTuple):
-    """An object with any members, all of one type."""
-
-    name: str
-    item: Type
-
-
-#: A str names one of Go's types; with a question mark, its zero counts as nothing.
-Type: TypeAlias = "str | Struct | Map"
+from .gostructs import Map, Struct
 
 _COLLECTION = Struct("CollectionConfig", {"sync": "string", "import_filter": "string"})
 _SCOPE = Struct("ScopeConfig", {"collections": Map("rest.CollectionsConfig", _COLLECTION)})
@@ -33,19 +17,20 @@ _SCOPE = Struct("ScopeConfig", {"collections": Map("rest.CollectionsConfig", _CO
 _COLLECTION_ACCESS = Struct("CollectionAccessConfig", {
     "admin_channels": "[]string", "all_channels": "[]string", "jwt_channels": "[]string",
     "jwt_last_updated": "time.Time",
-})  # fmt: skip
-_PRINCIPAL = Struct("PrincipalConfig", {
+}, "auth")  # fmt: skip
+#: A user's or role's configuration.
+PRINCIPAL = Struct("PrincipalConfig", {
     "name": "string", "admin_channels": "[]string",
     "collection_access": Map("map[string]map[string]*auth.CollectionAccessConfig", Map(
         "map[string]*auth.CollectionAccessConfig", _COLLECTION_ACCESS)),
     "email": "string", "disabled": "bool", "password": "string", "admin_roles": "[]string",
     "all_channels": "[]string", "roles": "[]string", "jwt_issuer": "string",
     "jwt_roles": "[]string", "jwt_channels": "[]string", "jwt_last_updated": "time.Time",
-})  # fmt: skip
+}, "auth")  # fmt: skip
 
 _EVENTS = Struct("EventHandlerConfig", {
-    "max_processes": "uint?", "wait_for_process": "string?", "document_changed": "[]object",
-    "db_state_changed": "[]object",
+    "max_processes": "uint?", "wait_for_process": "string?", "document_changed": "[]object?",
+    "db_state_changed": "[]object?",
 })  # fmt: skip
 
 _CACHE = Struct("CacheConfig", {
@@ -82,10 +67,10 @@ _UNSUPPORTED = Struct("UnsupportedOptions", {
 })  # fmt: skip
 
 _LOGGING = Struct("DbLoggingConfig", {
-    "console": Struct("DbConsoleLoggingConfig", {"log_level": "string", "log_keys": "[]string"}),
+    "console": Struct("DbConsoleLoggingConfig", {"log_level": "string", "log_keys": "[]string?"}),
     "audit": Struct("DbAuditLoggingConfig", {
-        "enabled": "bool", "enabled_events": "[]uint", "disabled_users": "[]object",
-        "disabled_roles": "[]object",
+        "enabled": "bool", "enabled_events": "[]uint?", "disabled_users": "[]object?",
+        "disabled_roles": "[]object?",
     }),
 })  # fmt: skip
 
@@ -96,8 +81,8 @@ DATABASE = Struct("DbConfig", {
     "kv_tls_port": "int?", "max_concurrent_query_ops": "int",
     "scopes": Map("rest.ScopesConfig", _SCOPE),
     "name": "string?", "sync": "string",
-    "users": Map("map[string]*auth.PrincipalConfig", _PRINCIPAL),
-    "roles": Map("map[string]*auth.PrincipalConfig", _PRINCIPAL),
+    "users": Map("map[string]*auth.PrincipalConfig", PRINCIPAL),
+    "roles": Map("map[string]*auth.PrincipalConfig", PRINCIPAL),
     "revs_limit": "uint32", "import_docs": "any", "import_partitions": "uint16",
     "import_filter": "string", "import_backup_old_rev": "bool", "event_handlers": _EVENTS,
     "feed_type": "string?", "allow_empty_password": "bool", "cache": _CACHE,
@@ -116,7 +101,7 @@ DATABASE = Struct("DbConfig", {
     "sgreplicate_enabled": "bool", "sgreplicate_websocket_heartbeat_secs": "int",
     "replications": Map("map[string]*db.ReplicationConfig", "object"),
     "serve_insecure_attachment_types": "bool", "query_pagination_limit": "int",
-    "user_xattr_key": "string", "client_partition_window_secs": "int", "guest": _PRINCIPAL,
+    "user_xattr_key": "string", "client_partition_window_secs": "int", "guest": PRINCIPAL,
     "javascript_timeout_secs": "uint32",
     "functions": Struct("FunctionsConfig", {
         "definitions": "object", "max_function_count": "int", "max_code_size": "int",
@@ -124,7 +109,8 @@ DATABASE = Struct("DbConfig", {
     }),
     "suspendable": "bool", "changes_request_plus": "bool",
     "cors": Struct("CORSConfig", {
-        "origin": "[]string", "login_origin": "[]string", "headers": "[]string", "max_age": "int?",
+        "origin": "[]string?", "login_origin": "[]string?", "headers": "[]string?",
+        "max_age": "int?",
     }),
     "logging": _LOGGING, "updated_at": "time.Time", "created_at": "time.Time",
     "disable_public_all_docs": "bool", "use_system_metadata_collection": "bool",

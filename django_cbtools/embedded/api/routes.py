@@ -82,10 +82,8 @@ ROUTES: list[tuple[str, tuple[str, ...], dict[str, Handler]]] = [
     ("/{keyspace}/_changes", _BOTH, {
         "GET": api_changes.changes, "HEAD": api_changes.changes, "POST": api_changes.changes,
     }),
-    ("/{db}/_session", _PUBLIC, {
-        "GET": users.show_session, "HEAD": users.show_session,
-        "POST": users.log_in, "DELETE": users.log_out,
-    }),
+    ("/{db}/_session", _BOTH, {"GET": users.show_session, "HEAD": users.show_session}),
+    ("/{db}/_session", _PUBLIC, {"POST": users.log_in, "DELETE": users.log_out}),
     ("/{db}/_session", _ADMIN, {"POST": users.make_session}),
     ("/{db}/_session/{session}", _ADMIN, {
         "GET": users.get_session, "DELETE": users.delete_session,

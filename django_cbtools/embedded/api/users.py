@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .. import gojson, javascript
+from .. import javascript
 from ..database import Collection
 from ..errors import GatewayError, bad_request, missing
+from ..gostructs import Struct
 from ..http import origins
 from ..http.messages import Answer, Call, unescape
 from ..principals import principals, roles, sessions, users
@@ -16,7 +17,11 @@ from ..principals import principals, roles, sessions, users
 
 
 def list_users(call: Call) -> Answer:
-    if call.query.get("name_only") == "false":
+    if call.query.get("name_only") not in (None, "", "true"):
+        if call.database.option("use_views"):
+            raise bad_request(
+                "Use of name_only=false not supported when database has use_views=true"
+            )
         found = users.everybody(call.database, call.integer("limit"))
         return call.json([users.shown(call.database, user) for user in found])
     if call.integer("limit"):
@@ -130,6 +135,18 @@ def _sorted(names: list[str]) -> list[str]:
 # ------------------------------------------------------------------ sessions
 
 
+_TAG = '{} {} "json:\\"{}\\""'
+_LOGIN = Struct(
+    "", {"name": "string", "password": "string"},
+    f"struct {{ {_TAG.format('Name', 'string', 'name')}; "
+    f"{_TAG.format('Password', 'string', 'password')} }}",
+)  # fmt: skip
+_SESSION = Struct(
+    "", {"name": "string", "ttl": "int"},
+    f"struct {{ {_TAG.format('Name', 'string', 'name')}; {_TAG.format('TTL', 'int', 'ttl')} }}",
+)  # fmt: skip
+
+
 def show_session(call: Call) -> Answer:
     """Who has logged in; a session that is over counts as nobody's."""
     user = _user(call) or users.get(call.database, users.GUEST)
@@ -170,18 +187,8 @@ def _user(call: Call) -> users.User | None:
 
 
 def _user_in_body(call: Call) -> users.User | None:
-    body = call.object()
-    for key, value in body.items():
-        if key not in ("name", "password"):
-            raise bad_request(
-                f'JSON Unknown Field: json: unknown field "{key}": unrecognized JSON field'
-            )
-        if not isinstance(value, (str, type(None))):
-            raise bad_request(
-                f"Bad JSON: json: cannot unmarshal {gojson.kind(value)} into Go struct field "
-                f".{key} of type string"
-            )
-    name, password = body.get("name") or "", body.get("password") or ""
+    body = call.struct(_LOGIN)
+    name, password = body.get("name", ""), body.get("password", "")
     if name:
         return users.authenticate(call.database, name, password)
     guest = users.get(call.database, users.GUEST)
@@ -198,14 +205,14 @@ def log_out(call: Call) -> Answer:
 
 def make_session(call: Call) -> Answer:
     """A session made by the administrator for somebody else."""
-    body = call.object()
-    name, ttl = body.get("name"), body.get("ttl", sessions.TTL)
-    if not isinstance(name, str) or not principals.is_name(name) or name in ("", users.GUEST):
+    body = call.struct(_SESSION)
+    name, ttl = body.get("name", ""), body.get("ttl", sessions.TTL)
+    if not principals.is_name(name) or name in ("", users.GUEST):
         raise bad_request("Invalid or missing user name")
     user = users.find(call.database, name)
     if user is None:
         raise missing(f'No such user "{name}"')
-    if type(ttl) is not int or not 1 <= ttl <= sessions.MAX_TTL:
+    if not 1 <= ttl <= sessions.MAX_TTL:
         raise bad_request("Invalid or missing ttl")
     session = sessions.create(call.database, user, ttl)
     return call.json(
@@ -223,9 +230,11 @@ def get_session(call: Call) -> Answer:
 
 
 def delete_session(call: Call) -> Answer:
-    """End a session, of a user if the path names one."""
-    username = _name(call) if "name" in call.names else None
-    if not sessions.delete(call.database, call.names["session"], username):
+    """End a session; one of another user than the path names is not there."""
+    session_id = call.names["session"]
+    if "name" in call.names and sessions.user_of(call.database, session_id).name != _name(call):
+        raise missing()
+    if not sessions.delete(call.database, session_id):
         raise missing()
     return Answer()
 

@@ -10,16 +10,9 @@ from typing import Any
 
 from django_cbtools import canonical
 
-from .. import gojson
-from ..errors import GatewayError, bad_request
-from ..options import DATABASE, RUNTIME, Map, Struct, Type
+from .. import gostructs
+from ..options import DATABASE, RUNTIME
 
-#: The numbers of Go's types.
-_RANGES = {
-    "int": (-(1 << 63), (1 << 63) - 1), "uint": (0, (1 << 64) - 1), "uint16": (0, (1 << 16) - 1),
-    "uint32": (0, (1 << 32) - 1), "uint64": (0, (1 << 64) - 1),
-}  # fmt: skip
-_ZEROS = ("", False, 0)
 #: A string in backquotes, for functions of several lines.
 _BACKQUOTED = re.compile(r"`([^`\\]*(?:\\.[^`\\]*)*)(`|\\?\Z)", re.DOTALL)
 #: What has no place in an answer.
@@ -33,10 +26,9 @@ def read(text: str) -> dict[str, Any]:
     """
     if "`" in text and not _is_json(text):
         text = _BACKQUOTED.sub(_quoted, text)
-    value = gojson.decode(text)
-    if value is None:
-        return {}
-    config: dict[str, Any] = _typed(value, DATABASE, DATABASE.name, "")
+    config = _without_nulls(gostructs.read(text, DATABASE))
+    if "guest" in config:
+        config["guest"] = {key: value for key, value in config["guest"].items() if value != []}
     return config
 
 
@@ -94,73 +86,17 @@ def version(previous: str, config: Mapping[str, Any]) -> str:
     return f"{number}-{hashlib.md5(data, usedforsecurity=False).hexdigest()}"
 
 
+def _without_nulls(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with empty objects in place of nulls."""
+    return {
+        key: _without_nulls(value or {}) if isinstance(value, (Mapping, type(None))) else value
+        for key, value in config.items()
+    }
+
+
 def _is_json(text: str) -> bool:
     try:
         canonical.loads(text)
     except ValueError:
         return False
     return True
-
-
-def _typed(value: Any, wanted: Type, struct: str, path: str) -> Any:
-    """A value of a type, without members that say nothing; raises a 400 GatewayError."""
-    if isinstance(wanted, (Struct, Map)):
-        if not isinstance(value, dict):
-            raise _mismatch(value, wanted, struct, path)
-        if isinstance(wanted, Struct):
-            return _members(value, wanted, path)
-        items = {
-            key: _typed(item, wanted.item, struct, path)
-            for key, item in sorted(value.items())
-            if item is not None
-        }
-        return items or None
-    name = wanted.rstrip("?")
-    if name.startswith("[]"):
-        if not isinstance(value, list):
-            raise _mismatch(value, name, struct, path)
-        items_ = [_typed(item, name[2:], struct, path) for item in value if item is not None]
-        return items_ or None
-    if not _fits(value, name):
-        raise _mismatch(value, name, struct, path)
-    return None if wanted.endswith("?") and value in _ZEROS else value
-
-
-def _members(value: Mapping[str, Any], wanted: Struct, path: str) -> dict[str, Any]:
-    found = {}
-    for key, item in value.items():
-        # As in Go, the case of a member's name does not matter.
-        name = key if key in wanted.members else key.lower()
-        if name not in wanted.members:
-            raise bad_request(
-                f'JSON Unknown Field: json: unknown field "{key}": unrecognized JSON field'
-            )
-        if item is not None:
-            item = _typed(item, wanted.members[name], wanted.name, f"{path}.{name}")
-        if item is not None:
-            found[name] = item
-    return {name: found[name] for name in wanted.members if name in found}
-
-
-def _fits(value: Any, name: str) -> bool:
-    if name == "any":
-        return True
-    if name in _RANGES:
-        low, high = _RANGES[name]
-        return type(value) is int and low <= value <= high
-    if name == "float32":
-        return type(value) in (int, float, canonical.Number)
-    if name == "time.Time":
-        return isinstance(value, str)
-    return gojson.kind(value) == name
-
-
-def _mismatch(value: Any, wanted: Type, struct: str, path: str) -> GatewayError:
-    given = gojson.kind(value)
-    name = wanted if isinstance(wanted, str) else wanted.name
-    if isinstance(wanted, Struct):
-        name = f"rest.{name}"
-    if given == "number" and name in _RANGES:
-        given = f"number {canonical.dumps(value)}"
-    where = f"Go struct field {struct}{path}" if path else "Go value"
-    return bad_request(f"Bad JSON: json: cannot unmarshal {given} into {where} of type {name}")

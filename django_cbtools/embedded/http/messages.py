@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 
 from django_cbtools import canonical
 
-from .. import gojson
+from .. import gojson, gostructs
 from ..access import ADMIN, Reader
 from ..database import Collection, Database
 from ..errors import GatewayError, bad_request, missing, phrase
@@ -151,12 +151,20 @@ class Message:
 
         It can be read once: the text is not kept beside what is made of it.
         """
+        self._check_json()
+        return gojson.decode_object(self._read_text(), go_type)
+
+    def struct(self, wanted: gostructs.Type) -> Any:
+        """The body as JSON of a type; raises a 400 GatewayError where it is of another."""
+        self._check_json()
+        return gostructs.read(self.text, wanted)
+
+    def _check_json(self) -> None:
         content_type = self.headers.get("content-type", "")
         if content_type and not re.match(r"application/json(;|$)", content_type):
             raise bad_request(
                 f"Bad JSON: 415 Invalid content type {content_type} - expected application/json"
             )
-        return gojson.decode_object(self._read_text(), go_type)
 
 
 @dataclass

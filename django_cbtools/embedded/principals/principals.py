@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from .. import gojson
+from .. import gostructs
 from ..access import PUBLIC, Since, check_channel, earliest
 from ..database import DEFAULT, Collection, Database
-from ..errors import GatewayError, bad_request, missing
+from ..errors import GatewayError, bad_request, missing, not_implemented
+from ..options import PRINCIPAL
 from . import history
 from .grants import Granted
 from .history import History
@@ -23,18 +24,7 @@ Self = TypeVar("Self", bound="Principal")
 DEFAULT_COLLECTION = Collection(DEFAULT, DEFAULT)
 _MAX_NAME = 239
 _ILLEGAL = frozenset("/:,`")
-#: What a configuration may hold, and Go's type of each.
-_TYPES = {
-    "name": "string",
-    "password": "string",
-    "email": "string",
-    "disabled": "bool",
-    "admin_channels": "[]string",
-    "admin_roles": "[]string",
-    "all_channels": "[]string",
-    "roles": "[]string",
-    "collection_access": "map[string]map[string]*auth.CollectionAccessConfig",
-}
+_JWT = ("jwt_issuer", "jwt_roles", "jwt_channels", "jwt_last_updated")
 _READ_ONLY = ("all_channels", "jwt_channels", "jwt_last_updated")
 
 Config = Mapping[str, Any]
@@ -178,59 +168,23 @@ def dump_history(histories: Mapping[Collection, History]) -> str:
 
 def read_config(text: str) -> dict[str, Any]:
     """Parse a configuration; raise a 400 GatewayError if the text is none."""
-    config = gojson.unmarshal(text)
-    if config is None:
-        return {}
-    if not isinstance(config, dict):
-        raise bad_request(
-            f'Invalid JSON: "json: cannot unmarshal {gojson.kind(config)} into Go value of type '
-            'auth.PrincipalConfig"'
-        )
+    config: dict[str, Any] = gostructs.unmarshal(text, PRINCIPAL)
     return config
 
 
-def checked(config: Config, name: str) -> Config:
-    """Check the configuration of a user or role called ``name``. Raises a 400 GatewayError if a
-    member has the wrong type, or the configuration names another one."""
-    for key, go_type in _TYPES.items():
-        wrong = _misfit(config.get(key), go_type)
-        if wrong is not None:
-            raise _mismatch(wrong, "PrincipalConfig", key, go_type)
-    for scope in (config.get("collection_access") or {}).values():
-        for access in (scope or {}).values():
-            wrong = _misfit((access or {}).get("admin_channels"), "[]string")
-            if wrong is not None:
-                raise _mismatch(wrong, "CollectionAccessConfig", "admin_channels", "[]string")
-    if config.get("name", name) not in (None, name):
+def refuse_jwt(config: Config) -> None:
+    """Raise a GatewayError for a configuration that says what OpenID Connect has opened."""
+    given = [name for name in _JWT if name in config]
+    if len(given) == len(_JWT):
+        raise not_implemented("OpenID Connect")
+    if given:
+        raise GatewayError(500, "Internal error: must either specify all OIDC properties or none")
+
+
+def check_same(config: Config, name: str) -> None:
+    """Raise a 400 GatewayError for the configuration of somebody who is not called ``name``."""
+    if config.get("name", name) != name:
         raise bad_request("Name mismatch (can't change name)")
-    return config
-
-
-def _misfit(value: Any, go_type: str) -> Any:
-    """Return the value of the wrong type, which may be inside ``value``; None if there is none."""
-    if value is None:
-        return None
-    if go_type == "[]string":
-        if not isinstance(value, list):
-            return value
-        return next((item for item in value if not isinstance(item, (str, type(None)))), None)
-    if go_type.startswith("map"):
-        if not isinstance(value, dict):
-            return value
-        inner = [scope for scope in value.values() if scope is not None]
-        items = [access for scope in inner if isinstance(scope, dict) for access in scope.values()]
-        for item in (*inner, *items):
-            if item is not None and not isinstance(item, dict):
-                return item
-        return None
-    return None if isinstance(value, bool if go_type == "bool" else str) else value
-
-
-def _mismatch(value: Any, struct: str, key: str, go_type: str) -> GatewayError:
-    return bad_request(
-        f'Invalid JSON: "json: cannot unmarshal {gojson.kind(value)} into Go struct field '
-        f'{struct}.{key} of type {go_type}"'
-    )
 
 
 def check_name(name: str) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 from ..access import Since, earliest
 from ..database import Collection, Database
-from ..errors import bad_request, conflict, missing
+from ..errors import GatewayError, bad_request, conflict, missing
 from . import grants, principals
 from .grants import Change, Granted
 from .principals import DEFAULT_COLLECTION, Config, Principal
 
+_GUEST = "GUEST"
 _COLUMNS = "name, admin_channels, collections, sequence, channel_history, deleted"
 
 
@@ -115,7 +116,7 @@ def create(database: Database, config: Config) -> None:
     """Create a role; raise a 409 GatewayError if the name is taken."""
     if config.get("name") is None:
         raise bad_request("Missing name property")
-    name = principals.check_name(principals.checked(config, config["name"])["name"])
+    name = _check(config["name"], config)
     with database.atomic():
         if _find(database, name) is not None:
             raise conflict("Already exists")
@@ -124,12 +125,23 @@ def create(database: Database, config: Config) -> None:
 
 def put(database: Database, name: str, config: Config) -> bool:
     """Create or update a role, and return whether it is new."""
-    principals.checked(config, name)
-    principals.check_name(name)
+    principals.check_same(config, name)
+    _check(name, config)
     with database.atomic():
         role = _find(database, name)
         _write(database, role or _made(database, name), config)
     return role is None
+
+
+def _check(name: str, config: Config) -> str:
+    """The name of a role; raises a GatewayError where it cannot be one, or have a configuration."""
+    if name in ("", _GUEST):
+        # A real gateway takes the name for its guest's.
+        raise GatewayError(
+            500, "Internal error: UpdatePrincipal: cannot create principal with empty name"
+        )
+    principals.refuse_jwt(config)
+    return principals.check_name(name)
 
 
 def _write(database: Database, role: Role, config: Config) -> None:

@@ -131,7 +131,10 @@ def resume(database: Database, session_id: str) -> Resumed:
         raise GatewayError(401, "Session Invalid")
     if session.one_time:
         # Somebody else may be using it at the same time.
-        if not delete(database, session_id):
+        if not database.execute(
+            "DELETE FROM cbtools_sessions WHERE database = %s AND id = %s AND expires > 0",
+            [database.name, session_id],
+        ):
             raise GatewayError(401, "Session Invalid")
         return Resumed(user, None)
     expires = int(time.time()) + session.ttl
@@ -165,15 +168,17 @@ def watched(
     return replace(reader, reload=again)
 
 
-def delete(database: Database, session_id: str, username: str | None = None) -> bool:
-    """End a session (of a user, if one is given); False if there is none."""
-    return bool(
-        database.execute(
-            "DELETE FROM cbtools_sessions WHERE database = %s AND id = %s "
-            "AND username = coalesce(%s, username)",
-            [database.name, session_id, username],
+def delete(database: Database, session_id: str) -> bool:
+    """End a session; whether there is one, or was one until lately."""
+    place = [database.name, session_id]
+    with database.atomic():
+        known = database.value(
+            "SELECT 1 FROM cbtools_sessions WHERE database = %s AND id = %s", place
         )
-    )
+        database.execute(
+            "UPDATE cbtools_sessions SET expires = 0 WHERE database = %s AND id = %s", place
+        )
+    return bool(known)
 
 
 def delete_all(database: Database, username: str) -> None:

@@ -168,8 +168,9 @@ def create(database: Database, config: Config) -> None:
     """Create a user; raise a 409 GatewayError if the name is taken."""
     if config.get("name") is None:
         raise bad_request("Missing name property")
-    name = principals.checked(config, config["name"])["name"] or GUEST
+    name = config["name"] or GUEST
     _check_name(name)
+    principals.refuse_jwt(config)
     with database.atomic():
         if find(database, name) is not None:
             raise conflict("Already exists")
@@ -178,12 +179,13 @@ def create(database: Database, config: Config) -> None:
 
 def put(database: Database, name: str, config: Config) -> bool:
     """Create or update a user, and return whether he is new."""
-    principals.checked(config, name)
+    principals.check_same(config, name)
     with database.atomic():
         user = find(database, name)
         if user and any(config.get(key) for key in ("jwt_issuer", "jwt_roles", "jwt_channels")):
             raise bad_request("Can't change read-only properties")
         _check_name(name)
+        principals.refuse_jwt(config)
         _write(database, user or User(name), config)
     return user is None
 

@@ -221,8 +221,9 @@ def test_the_administrator_ends_sessions():
     add_user("bob")
     one, two, three, four = (admin_session() for _ in range(4))
     other = admin_session(name="bob")
-    assert ADMIN.ask("DELETE", f"/_session/{one}")[0] == 200
-    assert ADMIN.ask("DELETE", f"/_session/{one}")[0] == 404
+    for _ in range(2):
+        assert ADMIN.ask("DELETE", f"/_session/{one}")[0] == 200
+    assert ADMIN.ask("DELETE", "/_session/none")[0] == 404
     assert ADMIN.get(f"/_session/{one}")[0] == 404
     assert ADMIN.ask("DELETE", f"/_user/bob/_session/{two}")[0] == 404
     assert is_in(by_cookie(two))
@@ -258,3 +259,41 @@ def test_sessions_belong_to_a_database():
     assert ADMIN.get(f"other/_session/{session}")[0] == 404
     assert ADMIN.ask("DELETE", f"other/_session/{session}")[0] == 404
     assert is_in(by_cookie(session))
+
+
+BAD_JSON = "Bad JSON: json: cannot unmarshal"
+NO_INT = "into Go struct field .ttl of type int"
+
+
+@pytest.mark.parametrize(("body", "status", "reason"), [
+    ({"name": "alice", "ttl": None}, 200, None),
+    ({"Name": "alice", "TTL": 5}, 200, None),
+    ({"name": "alice", "ttl": 0}, 400, "Invalid or missing ttl"),
+    ({"name": "alice", "ttl": "5"}, 400, f"{BAD_JSON} string {NO_INT}"),
+    ({"name": "alice", "ttl": 1.5}, 400, f"{BAD_JSON} number 1.5 {NO_INT}"),
+    ({"name": 1}, 400, f"{BAD_JSON} number into Go struct field .name of type string"),
+    ({"name": "alice", "x": 1}, 400,
+     'JSON Unknown Field: json: unknown field "x": unrecognized JSON field'),
+    ("null", 400, "Invalid or missing user name"),
+])  # fmt: skip
+def test_body_of_an_administrator_s_session(body, status, reason):
+    found, answer = ADMIN.ask("POST", "/_session", body)
+    assert (found, answer.get("reason")) == (status, reason)
+
+
+def test_administrator_is_told_who_has_logged_in():
+    status, answer = ADMIN.get("/_session")
+    assert (status, answer["userCtx"]["name"]) == (200, None)
+    assert Client("admin", "alice", "password").get("/_session")[1]["userCtx"]["name"] == "alice"
+    assert Client("admin", "alice", "wrong").get("/_session")[0] == 401
+    assert ADMIN.send("HEAD", "/_session").status == 200
+    assert ADMIN.send("PUT", "/_session").headers["Allow"] == "GET, HEAD, POST"
+
+
+def test_password_makes_no_session_where_passwords_count_for_nothing():
+    create_database(disable_password_auth=True)
+    status, answer = Client("public").ask(
+        "POST", "/_session", {"name": "alice", "password": "password"}
+    )
+    assert (status, answer["reason"]) == (401, "Login required")
+    assert Client("public", "alice", "password").ask("POST", "/_session", {})[0] == 401

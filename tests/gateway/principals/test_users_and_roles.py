@@ -255,7 +255,8 @@ def test_collections_that_cannot_be(kind, collections):
     assert refused({"s": {"x": {"admin_channels": ["a"]}}}) == (404, keyspace)
     for key in READ_ONLY:
         reason = f"collection_access.{key} is read-only"
-        assert refused({"s": {"c": {key: ["a"]}}}) == (400, reason)
+        value = "2026-01-01T00:00:00Z" if key.endswith("updated") else ["a"]
+        assert refused({"s": {"c": {key: value}}}) == (400, reason)
     assert refused({"s": {"c": {"admin_channels": ["a,b"]}}})[0] == 400
     for access in ("s", ["s"], {"s": "c"}, {"s": {"c": "a"}}, {"s": {"c": {"admin_channels": 5}}}):
         assert refused(access)[0] == 400
@@ -268,7 +269,7 @@ BAD_CONFIGS = [
     ({"name": 5}, 'Invalid JSON: "json: cannot unmarshal number into Go struct field '
      'PrincipalConfig.name of type string"'),
     ({"admin_channels": ["a", 5]}, 'Invalid JSON: "json: cannot unmarshal number into Go struct '
-     'field PrincipalConfig.admin_channels of type []string"'),
+     'field PrincipalConfig.admin_channels of type string"'),
     ({"disabled": "no"}, 'Invalid JSON: "json: cannot unmarshal string into Go struct field '
      'PrincipalConfig.disabled of type bool"'),
     ({"admin_roles": ["a/b"]}, 'Invalid role name "a/b"'),
@@ -409,3 +410,43 @@ def test_other_schemes_are_guests(scheme):
     assert (status, answer["reason"]) == (401, reason)
     ADMIN.put("/_user/GUEST", {"disabled": False})
     assert client.get("/")[0] == 200
+
+
+def test_case_of_a_member_does_not_matter():
+    """As in Go: a password that is written otherwise is a password still."""
+    ADMIN.put("/_user/alice", {"PASSWORD": "letmein", "Admin_Channels": ["a"], "Disabled": True})
+    shown = ADMIN.get("/_user/alice")[1]
+    assert (shown["admin_channels"], shown["disabled"]) == (["a"], True)
+    ADMIN.put("/_user/alice", {"disabled": True, "DISABLED": False, "pa\u017fsword": "another"})
+    assert Client("public", "alice", "another").get("/")[0] == 200
+    assert Client("public", "alice", "letmein").get("/")[0] == 401
+    ADMIN.put("/_role/r", {"Admin_channels": ["a"]})
+    assert ADMIN.get("/_role/r")[1]["admin_channels"] == ["a"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_no_role_has_the_guest_s_name(method):
+    path = "/_role/GUEST" if method == "PUT" else "/_role/"
+    status, answer = ADMIN.ask(method, path, {"name": "GUEST"})
+    assert (status, answer["reason"]) == (
+        500, "Internal error: UpdatePrincipal: cannot create principal with empty name"
+    )  # fmt: skip
+    assert ADMIN.get("/_role/")[1] == []
+
+
+def test_what_openid_connect_would_open_is_not_dropped_silently():
+    jwt = {
+        "jwt_issuer": "x", "jwt_roles": [], "jwt_channels": [],
+        "jwt_last_updated": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    for given, expected in (({"jwt_issuer": "x"}, 500), (jwt, 501)):
+        assert ADMIN.put("/_user/bob", {"password": "letmein", **given})[0] == expected
+    assert ADMIN.get("/_user/bob")[0] == 404
+
+
+def test_users_in_full_are_not_listed_by_views():
+    create_database(use_views=True)
+    status, answer = ADMIN.get("/_user/", name_only="false")
+    assert (status, answer["reason"]) == (
+        400, "Use of name_only=false not supported when database has use_views=true"
+    )  # fmt: skip

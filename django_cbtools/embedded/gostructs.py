@@ -1,0 +1,169 @@
+"""JSON with known members, read as Go reads it into its structs.
+
+The case of a member's name does not matter, null says nothing, and an error names the first value
+that has another type, in Go's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from django_cbtools import canonical
+
+from . import gojson
+from .errors import bad_request
+
+
+class Struct(NamedTuple):
+    """An object with known members; one without a name has a whole type for a ``package``."""
+
+    name: str
+    members: Mapping[str, Type]
+    package: str = "rest"
+
+    @property
+    def go_type(self) -> str:
+        return f"{self.package}.{self.name}" if self.name else self.package
+
+
+class Map(NamedTuple):
+    """An object with any members, all of one type."""
+
+    go_type: str
+    item: Type
+
+
+#: A str names one of Go's types; with a question mark, its zero counts as nothing.
+Type: TypeAlias = "str | Struct | Map"
+
+#: The numbers of Go's types.
+_RANGES = {
+    "int": (-(1 << 63), (1 << 63) - 1), "uint": (0, (1 << 64) - 1), "uint16": (0, (1 << 16) - 1),
+    "uint32": (0, (1 << 32) - 1), "uint64": (0, (1 << 64) - 1),
+}  # fmt: skip
+_ZEROS: tuple[Any, ...] = ("", False, 0, [])
+#: The characters beyond ASCII that Go takes for letters of another case.
+_FOLDED = str.maketrans({"\u017f": "s", "\u212a": "k"})
+
+
+class _MisfitError(Exception):
+    """A value that is not of the type."""
+
+
+class _UnknownFieldError(Exception):
+    """A member that the struct does not have."""
+
+
+class _Place(NamedTuple):
+    """Where a value stands: the innermost struct, and the way from the outermost."""
+
+    struct: str = ""
+    path: str = ""
+
+    def at(self, struct: Struct, name: str) -> _Place:
+        return _Place(struct.name, f"{self.path}.{name}")
+
+
+def read(text: str, wanted: Type) -> Any:
+    """The value in a request's body.
+
+    Raises a 400 GatewayError where it has another type, or a member that is not known.
+    """
+    return fill(gojson.decode(text), wanted)
+
+
+def fill(value: Any, wanted: Type) -> Any:
+    """As :func:`read`, of JSON that has been decoded."""
+    try:
+        return _typed(value, wanted, _Place(), strict=True)
+    except _MisfitError as error:
+        raise bad_request(f"Bad JSON: {error}") from None
+    except _UnknownFieldError as error:
+        raise bad_request(
+            f"JSON Unknown Field: json: unknown field {error}: unrecognized JSON field"
+        ) from None
+
+
+def unmarshal(text: str, wanted: Type) -> Any:
+    """The value that a text is; members that are not known are passed over.
+
+    Raises a 400 GatewayError where it has another type.
+    """
+    try:
+        return _typed(gojson.unmarshal(text), wanted, _Place(), strict=False)
+    except _MisfitError as error:
+        raise bad_request(f'Invalid JSON: "{error}"') from None
+
+
+def _typed(value: Any, wanted: Type, place: _Place, *, strict: bool) -> Any:
+    """A value of a type, without members that say nothing."""
+    if isinstance(wanted, Struct):
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise _misfit(value, wanted.go_type, place)
+        return _members(value, wanted, place, strict=strict)
+    if value is None:
+        return None
+    if isinstance(wanted, Map):
+        if not isinstance(value, dict):
+            raise _misfit(value, wanted.go_type, place)
+        items = {
+            key: None if item is None else _typed(item, wanted.item, place, strict=strict)
+            for key, item in sorted(value.items())
+        }
+        return items or None
+    name = wanted.rstrip("?")
+    if name.startswith("[]"):
+        value = _list(value, name, place, strict=strict)
+    elif not _fits(value, name):
+        raise _misfit(value, name, place)
+    return None if wanted.endswith("?") and value in _ZEROS else value
+
+
+def _list(value: Any, go_type: str, place: _Place, *, strict: bool) -> list[Any]:
+    if not isinstance(value, list):
+        raise _misfit(value, go_type, place)
+    item_type = go_type[2:]
+    nothing = "" if item_type == "string" else None
+    items = (_typed(item, item_type, place, strict=strict) for item in value)
+    return [nothing if item is None else item for item in items]
+
+
+def _members(
+    value: Mapping[str, Any], wanted: Struct, place: _Place, *, strict: bool
+) -> dict[str, Any]:
+    found = {}
+    for key, item in value.items():
+        name = key if key in wanted.members else key.translate(_FOLDED).lower()
+        if name not in wanted.members:
+            if strict:
+                raise _UnknownFieldError(canonical.dumps(key))
+            continue
+        if item is not None:
+            item = _typed(item, wanted.members[name], place.at(wanted, name), strict=strict)
+        if item is not None:
+            found[name] = item
+    return {name: found[name] for name in wanted.members if name in found}
+
+
+def _fits(value: Any, name: str) -> bool:
+    if name == "any":
+        return True
+    if name in _RANGES:
+        low, high = _RANGES[name]
+        return type(value) is int and low <= value <= high
+    if name == "float32":
+        return type(value) in (int, float, canonical.Number)
+    if name == "time.Time":
+        return isinstance(value, str)
+    return gojson.kind(value) == name
+
+
+def _misfit(value: Any, go_type: str, place: _Place) -> _MisfitError:
+    given = gojson.kind(value)
+    if given == "number" and go_type in _RANGES:
+        given = f"number {canonical.dumps(value)}"
+    where = f"Go struct field {place.struct}{place.path}" if place.path else "Go value"
+    return _MisfitError(f"json: cannot unmarshal {given} into {where} of type {go_type}")
