@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from typing import Any
+from urllib.parse import quote
 
 from django_cbtools import canonical
 
@@ -15,15 +16,24 @@ from ..documents.writes import Edit
 from ..errors import GatewayError, conflict, missing
 from ..http import limits
 from ..http.browsers import is_inert
-from ..http.messages import ADMIN_PORT, Answer, Call, document_path, header_value
+from ..http.messages import ADMIN_PORT, Answer, Call, document_id, header_value, unescape
 from ..http.sniffing import sniff
 from . import edits, rendering
-from .documents import read, save_one, written
+from .documents import (
+    delete_document,
+    get_document,
+    put_document,
+    read,
+    save_one,
+    written,
+)
 
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 
 
 def get_attachment(call: Call) -> Answer:
+    if _is_document(call):
+        return get_document(call)
     uid, name = _place(call)
     meta = read(call, uid, call.query.get("rev", "")).attachments.get(name)
     if meta is None:
@@ -42,6 +52,8 @@ def get_attachment(call: Call) -> Answer:
 
 
 def put_attachment(call: Call) -> Answer:
+    if _is_document(call):
+        return put_document(call)
     uid, name = _place(call)
     start = edits.occ(edits.asked_revision(call))
     meta = {"content_type": call.headers.get("content-type") or "application/octet-stream"}
@@ -62,6 +74,8 @@ def put_attachment(call: Call) -> Answer:
 
 
 def delete_attachment(call: Call) -> Answer:
+    if _is_document(call):
+        return delete_document(call)
     uid, name = _place(call)
     start = edits.occ(edits.asked_revision(call))
     try:
@@ -80,15 +94,65 @@ def delete_attachment(call: Call) -> Answer:
 
 
 def _place(call: Call) -> tuple[str, str]:
-    """The document that a path names, and the attachment.
-
-    Raises a 404 GatewayError where a write might be meant for a document with a slash in its id.
-    """
-    if not call.is_raw and call.method in ("PUT", "DELETE"):
-        raise missing("This server does not say whether a slash in the path was escaped")
-    uid, name = document_path(call.names["doc"], call.names["attachment"])
+    """The document that a path names, and the attachment."""
+    uid, name = document_id(call.names["doc"]), unescape(call.names["attachment"])
     call.log_in()
     return documents.check_id(uid), name
+
+
+def _is_document(call: Call) -> bool:
+    """Whether a path's last slash is one of a document's id, which then is the path's document.
+
+    Some servers do not say whether it was escaped: what is there decides, the revision that the
+    request names, and the type of what it brings. Raises a 409 GatewayError where a write might be
+    meant for either.
+    """
+    if call.is_raw:
+        return False
+    # What has an escaped slash is unescaped once on a real gateway, all else twice.
+    whole = f"{call.names['doc']}/{call.names['attachment']}"
+    try:
+        holder, name = _place(call)
+    except GatewayError as error:
+        if error.status != 400:
+            raise
+        holder = name = ""
+    known = documents.find(call.database, [holder, whole])
+    if call.method in ("PUT", "DELETE"):
+        is_one = _is_meant(call, known.get(holder), known.get(whole), name)
+    else:
+        held = known[holder].attachments if holder in known else {}
+        is_one = whole in known and name not in held
+    if is_one:
+        call.names["doc"] = quote(whole, safe="")
+        call.max_text = limits.DOCUMENTS
+    return is_one
+
+
+def _is_meant(call: Call, holder: Document | None, whole: Document | None, name: str) -> bool:
+    """Whether a write is meant for ``whole`` rather than for an attachment of ``holder``."""
+    content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_body = content_type in ("", "application/json", "multipart/related")
+    is_put = call.method == "PUT"
+    if is_put and not is_body:
+        return False
+    start = edits.occ(edits.asked_revision(call))
+    if start == edits.Occ():
+        # An attachment of a document that is there is not written without a revision.
+        return is_put or whole is not None
+    fits = [_starts_from(document, start) for document in (holder, whole)]
+    if all(fits):
+        raise conflict(
+            f"This server does not say whether this is document {whole.uid if whole else name!r} "
+            f"or attachment {name!r}: send both in the document's body"
+        )
+    return fits[1] or (is_put and not any(fits))
+
+
+def _starts_from(document: Document | None, start: edits.Occ) -> bool:
+    if document is None:
+        return False
+    return start.cv == document.cv if start.cv else start.rev in document.tree.leaves()
 
 
 def _check_start(start: edits.Occ) -> None:

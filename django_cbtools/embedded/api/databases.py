@@ -12,12 +12,12 @@ from django_cbtools import conf
 from ..database import OFFLINE, Collection, Database
 from ..databases import administration, configs
 from ..errors import GatewayError, bad_request, missing
-from ..http.messages import Answer, Call
+from ..http.messages import Answer, Call, unescape
 
 
 def create(call: Call) -> Answer:
     """PUT /{db}/ on the admin port."""
-    name = call.names["newdb"]
+    name = unescape(call.names["newdb"])
     config = configs.read(call.body_of("application/json"))
     if config.get("name", name) != name:
         raise bad_request(
@@ -30,7 +30,7 @@ def create(call: Call) -> Answer:
 
 def create_target(call: Call) -> Answer:
     """PUT /{db}/ on the public port, as a replicator does that wants a database to be there."""
-    name = call.names["newdb"]
+    name = unescape(call.names["newdb"])
     is_ours = name == conf.get("SYNC_GATEWAY_BUCKET")
     if not is_ours and Database.find(call.alias, name) is None:
         raise GatewayError(403, "Creating a DB over the public API is unsupported")
@@ -46,7 +46,7 @@ def info(call: Call) -> Answer:
     database = call.database
     sequence, started = database.status()
     sequence = 0 if database.state == OFFLINE else sequence
-    return Answer.json(
+    return call.json(
         {
             "db_name": database.name,
             "update_seq": sequence,
@@ -62,7 +62,7 @@ def info(call: Call) -> Answer:
 
 def ensure_full_commit(call: Call) -> Answer:
     started = call.database.status()[1]
-    return Answer.json({"instance_start_time": started, "ok": True}, 201)
+    return call.json({"instance_start_time": started, "ok": True}, 201)
 
 
 # ------------------------------------------------------------- configuration
@@ -79,7 +79,7 @@ def get_config(call: Call) -> Answer:
         config |= {"updated_at": _timestamp(updated), "created_at": _timestamp(created)}
     if call.query.get("include_javascript", "true") != "true":
         config = {k: v for k, v in config.items() if k not in ("sync", "import_filter")}
-    return Answer.json(configs.redacted(config), headers={"Etag": f'"{version}"'})
+    return call.json(configs.redacted(config), headers={"Etag": f'"{version}"'})
 
 
 def put_config(call: Call) -> Answer:
@@ -145,7 +145,7 @@ def _with_code(
 
 
 def _kind(call: Call) -> str:
-    return call.path.rstrip("/").rpartition("/")[2]
+    return unescape(call.path).rstrip("/").rpartition("/")[2]
 
 
 def _timestamp(microseconds: int) -> str:

@@ -52,6 +52,8 @@ def _wanted(call: Call, uid: str, rev: str) -> Document:
 
 def get_document(call: Call) -> Answer:
     uid = document_id(call.names["doc"])
+    if len(uid.encode()) > documents.MAX_ID_BYTES:
+        raise bad_request("Invalid doc ID")
     rev = call.query.get("rev", "")
     if call.query.get("open_revs"):
         if rev:

@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import quote
 
 from django.db import DatabaseError
 from django.utils.encoding import iri_to_uri
@@ -21,11 +22,19 @@ from ..documents import endings
 from ..errors import GatewayError, bad_request, missing
 from ..http import browsers, cors, origins
 from ..http.compression import compress
-from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call, document_id, header_value
+from ..http.messages import (
+    ADMIN_PORT,
+    PUBLIC_PORT,
+    Answer,
+    Call,
+    document_id,
+    header_value,
+    unescape,
+)
 from ..javascript import JavaScriptError
 from ..options import RUNTIME
 from ..principals import users
-from .routes import BODY_LIMITS, LOGINS, OFFLINE, OPEN, WRITERS, Route, find_routes
+from .routes import BODY_LIMITS, LOGINS, OFFLINE, OPEN, WRITERS, Route, find_routes, routed_path
 
 #: Where no database says otherwise.
 _COOKIE = RUNTIME["session_cookie_name"]
@@ -75,12 +84,14 @@ def _answer(call: Call) -> Answer:
 def _respond(call: Call) -> Answer:
     if call.port == ADMIN_PORT:
         origins.check_admin(call)
-    routes = find_routes(call.port, call.path)
+    unescape(call.path)
+    path = routed_path(call.path, call.query_string)
+    routes = find_routes(call.port, path)
     route = routes.get(call.method)
     if route is None:
-        return _without_route(call, routes)
-    if not {".", ".."}.isdisjoint(call.path.split("/")):
-        clean = "/" + posixpath.normpath(call.path).lstrip("/")
+        return _without_route(call, path, routes)
+    if not {".", ".."}.isdisjoint(path.split("/")):
+        clean = "/" + posixpath.normpath(path).lstrip("/")
         return Answer(301, headers={"Location": _location(call, clean)})
     call.check_encoding()
     call.names = route.names
@@ -88,6 +99,7 @@ def _respond(call: Call) -> Answer:
     keyspace = call.names.get("keyspace")
     name = call.names.get("db") or keyspace
     if name is not None:
+        name = unescape(name)
         call.database, collection = _find(call, name, is_keyspace=keyspace is not None)
         if route.handler not in OPEN:
             _admit(call, route)
@@ -97,7 +109,7 @@ def _respond(call: Call) -> Answer:
         if call.database.state != ONLINE and route.handler not in OFFLINE:
             raise under_maintenance(call.database.state)
         if keyspace is not None:
-            call.database = _at(call.database, collection, keyspace)
+            call.database = _at(call.database, collection, name)
         if call.database.has_expired:
             uid = document_id(call.names["doc"]) if "doc" in call.names else None
             endings.end_documents(call.database, first=uid)
@@ -112,10 +124,10 @@ def _admit(call: Call, route: Route) -> None:
         raise GatewayError(403, "Anonymous access is read-only")
 
 
-def _without_route(call: Call, routes: Mapping[str, Route]) -> Answer:
+def _without_route(call: Call, path: str, routes: Mapping[str, Route]) -> Answer:
     """The answer where nobody does: the path may be another's, but for the slash at its end."""
-    other = call.path[:-1] if call.path.endswith("/") else call.path + "/"
-    redirected = {} if call.path.endswith("//") else find_routes(call.port, other)
+    other = path[:-1] if path.endswith("/") else path + "/"
+    redirected = {} if path.endswith("//") else find_routes(call.port, other)
     if call.method in redirected:
         return _moved(call, other)
     routes = routes or redirected
@@ -147,7 +159,7 @@ def _moved(call: Call, path: str) -> Answer:
 
 def _location(call: Call, path: str) -> str:
     query = f"?{call.query_string}" if call.query_string else ""
-    return iri_to_uri(call.mount + path + query)
+    return iri_to_uri(call.mount) + quote(path, safe="/$&+,:;=@~") + iri_to_uri(query)
 
 
 def _find(call: Call, name: str, *, is_keyspace: bool) -> tuple[Database, list[str]]:

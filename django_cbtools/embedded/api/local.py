@@ -5,7 +5,6 @@ from __future__ import annotations
 from django_cbtools import canonical
 
 from ..documents import local
-from ..errors import missing
 from ..http.messages import Answer, Call, unescape
 
 
@@ -25,7 +24,4 @@ def delete_local(call: Call) -> Answer:
 
 
 def _name(call: Call) -> str:
-    name = unescape(call.names["name"])
-    if "/" in name:
-        raise missing("unknown URL")
-    return name
+    return unescape(call.names["name"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from ..http import limits
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call
@@ -158,6 +159,8 @@ WRITERS: frozenset[Handler] = frozenset((
     local.delete_local, bulk.bulk_docs, revisions.revs_diff, views.put_design, views.delete_design,
 ))  # fmt: skip
 
+#: An escaped slash in a document's id, or in a user's name.
+_ESCAPED_SLASH = re.compile(r"/[^_/][^/]*/([^_]|_user/).*%2[fF]")
 #: The methods in the order in which an answer lists them.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
@@ -192,11 +195,18 @@ for _path, _ports, _methods in [*ROUTES, *_REFUSALS]:
         _TABLE.setdefault(_kind(_port, _path), []).append((_compile(_path), _methods))
 
 
+def routed_path(path: str, query_string: str) -> str:
+    """The path as the table of routes knows it: without escapes.
+
+    As on a real gateway, one that has an escaped slash in a document's id or a user's name keeps
+    all of its escapes. What the path names is unescaped again where it is used.
+    """
+    target = f"{path}?{query_string}" if query_string else path
+    return path if _ESCAPED_SLASH.search(target) else unquote(path)
+
+
 def find_routes(port: str, path: str) -> dict[str, Route]:
-    """Who answers each method of a path; nobody where there is no such path."""
-    if "%5" in path:
-        # A real gateway's table is of paths without escapes.
-        path = re.sub("/%5[Ff]", "/_", path)
+    """Who answers each method of a path, as it is routed; nobody where there is no such path."""
     found: dict[str, Route] = {}
     for pattern, methods in _TABLE.get(_kind(port, path), ()):
         match = pattern.fullmatch(path)

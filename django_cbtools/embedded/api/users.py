@@ -120,7 +120,8 @@ def delete_role(call: Call) -> Answer:
 
 
 def _name(call: Call) -> str:
-    return unescape(call.names["name"])
+    # The only one that a real gateway does not unescape again.
+    return call.names["name"]
 
 
 def _sorted(names: list[str]) -> list[str]:
@@ -225,14 +226,15 @@ def make_session(call: Call) -> Answer:
 
 
 def get_session(call: Call) -> Answer:
-    user = sessions.user_of(call.database, call.names["session"])
+    user = sessions.user_of(call.database, unescape(call.names["session"]))
     return call.json(_session_body(call, user))
 
 
 def delete_session(call: Call) -> Answer:
     """End a session; one of another user than the path names is not there."""
-    session_id = call.names["session"]
-    if "name" in call.names and sessions.user_of(call.database, session_id).name != _name(call):
+    session_id = unescape(call.names["session"])
+    name = unescape(call.names.get("name", ""))
+    if name and sessions.user_of(call.database, session_id).name != name:
         raise missing()
     if not sessions.delete(call.database, session_id):
         raise missing()
@@ -240,7 +242,7 @@ def delete_session(call: Call) -> Answer:
 
 
 def delete_user_sessions(call: Call) -> Answer:
-    sessions.delete_all(call.database, _name(call))
+    sessions.delete_all(call.database, unescape(call.names["name"]))
     return Answer()
 
 

@@ -19,7 +19,7 @@ from django_cbtools import canonical
 from .. import gojson, gostructs
 from ..access import ADMIN, Reader
 from ..database import Collection, Database
-from ..errors import GatewayError, bad_request, missing, phrase
+from ..errors import GatewayError, bad_request, phrase
 from ..principals import sessions, users
 from . import cors, limits
 from .streams import Stream, blocking
@@ -387,20 +387,9 @@ def header_value(text: str) -> str:
     return _CONTROL.sub(" ", text).strip().encode("utf-8", "replace").decode("latin-1")
 
 
-def document_path(*segments: str) -> list[str]:
-    """The document id that a path segment stands for, and what the segments after it do.
-
-    As on a real gateway, they are unescaped twice where none of them has an escaped slash
-    (04-doc-ids.json).
-    """
-    names = [unescape(segment) for segment in segments]
-    if not any("/" in name for name in names):
-        names = [unescape(name) for name in names]
-    if names[0].startswith("_"):
-        raise missing("unknown URL")
-    return names
-
-
 def document_id(segment: str) -> str:
-    """The document id that a path segment stands for."""
-    return document_path(segment)[0]
+    """The document id that a path segment stands for; raises a 400 GatewayError for no id."""
+    uid = unescape(segment)
+    if uid.startswith("_"):
+        raise bad_request("Invalid doc ID")
+    return uid
