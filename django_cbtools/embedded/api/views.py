@@ -19,21 +19,22 @@ _FILTERS = "sync_gateway_2.1"
 
 
 def get_design(call: Call) -> Answer:
-    _check_access(call, writes=False)
     name = _name(call)
     if name == _FILTERS:
-        return Answer.json({"filters": {"bychannel": "ok"}})
-    return Answer.json(designs.shown(designs.get(call.database, name)))
+        return call.json({"filters": {"bychannel": "ok"}})
+    _check_access(call)
+    return call.json(designs.shown(designs.get(call.database, name)))
 
 
 def put_design(call: Call) -> Answer:
-    _check_access(call, writes=True)
-    designs.put(call.database, _name(call), call.object())
+    design = call.struct(designs.DESIGN)
+    _check_access(call)
+    designs.put(call.database, _name(call), design)
     return Answer(201)
 
 
 def delete_design(call: Call) -> Answer:
-    _check_access(call, writes=True)
+    _check_access(call)
     designs.delete(call.database, _name(call))
     return Answer()
 
@@ -41,9 +42,9 @@ def delete_design(call: Call) -> Answer:
 def query_view(call: Call) -> Answer:
     if call.port == PUBLIC_PORT:
         return _query_as_user(call)
-    _check_access(call, writes=False)
+    query = ViewQuery.parse(call.query)
     index, reduce = _view(call)
-    return _rows_answer(viewquery.run(index, reduce, ViewQuery.parse(call.query)))
+    return _rows_answer(call, viewquery.run(index, reduce, query))
 
 
 def _query_as_user(call: Call) -> Answer:
@@ -60,9 +61,9 @@ def _query_as_user(call: Call) -> Answer:
     index, reduce = _view(call)
     query = ViewQuery.parse(call.query)
     if call.flag("reduce"):
-        return Answer.json('{"total_rows":0,"rows":null,"Collator":{}}')
+        return call.json('{"total_rows":0,"rows":null,"Collator":{}}')
     if reduce and query.reduce:
-        return _rows_answer([])
+        return _rows_answer(call, [])
     index.update()
     _, sequence, _, _ = index.state()
     rows = viewquery.run(index, None, replace(query, stale="ok"))
@@ -73,26 +74,24 @@ def _query_as_user(call: Call) -> Answer:
         [call.database.keyspace, sequence, json.dumps(sorted({row.id or "" for row in rows}))],
     )
     visible = {uid for uid, channels in found if reader.may_list(json.loads(channels))}
-    return _rows_answer(row for row in rows if row.id in visible)
+    return _rows_answer(call, (row for row in rows if row.id in visible))
 
 
 def _view(call: Call) -> tuple[Index, str | None]:
     return designs.view(call.database, _name(call), unescape(call.names["view"]))
 
 
-def _rows_answer(rows: Iterable[Row]) -> Answer:
+def _rows_answer(call: Call, rows: Iterable[Row]) -> Answer:
     texts = [
         f'{{"id":{json.dumps(row.id or "")},"key":{row.key},"value":{row.value}}}' for row in rows
     ]
-    return Answer.json(f'{{"total_rows":{len(texts)},"rows":[{",".join(texts)}],"Collator":{{}}}}')
+    return call.json(f'{{"total_rows":{len(texts)},"rows":[{",".join(texts)}],"Collator":{{}}}}')
 
 
 def _name(call: Call) -> str:
     return unescape(call.names["design"])
 
 
-def _check_access(call: Call, *, writes: bool) -> None:
-    call.log_in()
-    name = _name(call)
-    if call.port == PUBLIC_PORT or (name.startswith(_RESERVED) and (writes or name != _FILTERS)):
+def _check_access(call: Call) -> None:
+    if call.port == PUBLIC_PORT or _name(call).startswith(_RESERVED):
         raise forbidden()

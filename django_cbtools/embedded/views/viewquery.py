@@ -21,6 +21,11 @@ from .reduces import Grouping, Range, Row, reduced_rows
 AUTO_UPDATE_SECONDS = 5.0
 
 _UNSET: Any = object()
+#: What a client may call old rows; whatever else he says, he gets new ones.
+_STALE = {
+    "ok": "ok", "update_after": "update_after",
+    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), "ok"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,37 +47,40 @@ class ViewQuery:
 
     @classmethod
     def parse(cls, params: Mapping[str, str]) -> ViewQuery:
-        """From a query string; raises a 400 GatewayError for invalid parameters."""
+        """From a query string; raises a GatewayError for invalid parameters.
+
+        As on a real gateway, empty values are ignored, only "true" is true, and text that is no
+        number counts as 0.
+        """
+        given = {name: value for name, value in params.items() if value}
         found: dict[str, Any] = {}
         for name in ("startkey", "endkey", "key", "keys"):
-            if name in params:
-                found[name] = gojson.unmarshal(params[name])
+            if name in given:
+                found[name] = gojson.unmarshal(given[name])
         if "key" in found:
             found["startkey"] = found["endkey"] = found.pop("key")
-        if "keys" in found and not isinstance(found["keys"], list):
+        if not isinstance(found.get("keys", []), list):
             raise bad_request("keys must be a list")
         for name in ("inclusive_end", "descending", "reduce"):
-            if name in params:
-                found[name] = params[name] != "false"
+            if name in given:
+                found[name] = given[name] == "true"
         for name in ("limit", "skip", "group_level"):
-            if name in params:
-                found[name] = _number(name, params[name])
-        if params.get("group", "false") != "false" and "group_level" not in found:
+            if name in given:
+                found[name] = _number(given[name])
+        if found.get("limit") == 0:
+            raise GatewayError(500, "Internal error: invalid limit parameter in view query: 0")
+        if given.get("group") == "true" and not found.get("group_level"):
             found["group_level"] = None
         for name in ("startkey_docid", "endkey_docid"):
-            if params.get(name):
-                found[name] = params[name]
-        if params.get("stale"):
-            if params["stale"] not in ("ok", "false", "update_after"):
-                raise bad_request("stale must be one of: ok, false, update_after")
-            found["stale"] = params["stale"]
+            if name in given:
+                found[name] = given[name]
+        if "stale" in given:
+            found["stale"] = _STALE.get(given["stale"], "false")
         return cls(**found)
 
 
-def _number(name: str, text: str) -> int:
-    if not re.fullmatch("[0-9]{1,18}", text) or (name == "limit" and int(text) == 0):
-        raise GatewayError(500, f"Internal error: invalid {name} parameter in view query: {text}")
-    return int(text)
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else 0
 
 
 def run(index: Index, reduce: str | None, query: ViewQuery) -> list[Row]:

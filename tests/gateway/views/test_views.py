@@ -56,21 +56,45 @@ def test_keys_of_a_reduce_want_a_group(fruit):
     assert ids("d/count", keys=["banana"], reduce=False) == ["b1"]
 
 
+NO_NUMBERS = ["x", "-1", "0", "\u0663", "1.5"]
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, ""])
+@pytest.mark.parametrize("name", ["skip", "group_level"])
+def test_what_is_no_number_counts_as_zero(fruit, name, value):
+    assert len(rows("d/count", **{name: value})) == 1
+    assert ids(**{name: value}) == ALL
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+def test_limit_that_is_none(fruit, value):
+    with pytest.raises(SyncGatewayUnavailable, match=r"invalid limit parameter.*0"):
+        rows("d/count", limit=value)
+    assert ids(limit="") == ALL
+
+
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("limit", "x"), ("limit", "-1"), ("limit", "0"), ("limit", "\u0663"), ("skip", "-1"),
-     ("group_level", "1.5")],
+    "query",
+    [{"key": ""}, {"endkey": ""}, {"startkey": ""}, {"keys": ""},
+     {"descending": ""}, {"descending": "1"}, {"descending": "TRUE"}, {"reduce": ""},
+     {"stale": "maybe"}, {"stale": "1"}, {"stale": ""}, {"inclusive_end": ""}],
 )  # fmt: skip
-def test_numbers_that_are_none(fruit, name, value):
-    with pytest.raises(SyncGatewayUnavailable, match=f"invalid {name} parameter.*{value}"):
-        rows("d/count", **{name: value})
+def test_values_that_say_nothing(fruit, query):
+    answer = request(ADMIN, "GET", "_design", "d", "_view", "v", query=query).json()
+    assert [row["id"] for row in answer["rows"]] == ALL
+
+
+def test_only_true_means_yes(fruit):
+    assert ids(inclusive_end="1", endkey="apple") == []
+    assert ids("d/sum", reduce="0") == ids("d/sum", reduce="1") == ALL
+    assert len(rows("d/sum", group="1")) == 1
+    assert len(rows("d/sum", group="true", group_level="0")) > 1
 
 
 @pytest.mark.parametrize(
     ("query", "match"),
     [({"key": "apple"}, "Invalid JSON"), ({"startkey": "[1"}, "Invalid JSON"),
-     ({"endkey": ""}, "Invalid JSON"), ({"keys": '"apple"'}, "keys must be a list"),
-     ({"stale": "maybe"}, "stale must be one of")],
+     ({"keys": '"apple"'}, "keys must be a list"), ({"keys": "null"}, "keys must be a list")],
 )  # fmt: skip
 def test_parameters_that_cannot_be_read(fruit, query, match):
     with pytest.raises(SyncGatewayBadRequest, match=match):
