@@ -6,13 +6,14 @@ that has another type, in Go's words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from django_cbtools import canonical
 
 from . import gojson
-from .errors import bad_request
+from .errors import GatewayError, bad_request
 
 
 class Struct(NamedTuple):
@@ -43,12 +44,17 @@ _RANGES = {
     "uint32": (0, (1 << 32) - 1), "uint64": (0, (1 << 64) - 1),
 }  # fmt: skip
 _ZEROS: tuple[Any, ...] = ("", False, 0, [])
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 #: The characters beyond ASCII that Go takes for letters of another case.
 _FOLDED = str.maketrans({"\u017f": "s", "\u212a": "k"})
 
 
 class _MisfitError(Exception):
     """A value that is not of the type."""
+
+
+class _TimeError(_MisfitError):
+    """A value that is no time."""
 
 
 class _UnknownFieldError(Exception):
@@ -92,6 +98,8 @@ def unmarshal(text: str, wanted: Type) -> Any:
     """
     try:
         return _typed(gojson.unmarshal(text), wanted, _Place(), strict=False)
+    except _TimeError as error:
+        raise GatewayError(500, f"Internal error: {error}") from None
     except _MisfitError as error:
         raise bad_request(f'Invalid JSON: "{error}"') from None
 
@@ -113,10 +121,12 @@ def _typed(value: Any, wanted: Type, place: _Place, *, strict: bool) -> Any:
             key: None if item is None else _typed(item, wanted.item, place, strict=strict)
             for key, item in sorted(value.items())
         }
-        return items or None
+        return items
     name = wanted.rstrip("?")
     if name.startswith("[]"):
         value = _list(value, name, place, strict=strict)
+    elif name == "time.Time":
+        _check_time(value)
     elif not _fits(value, name):
         raise _misfit(value, name, place)
     return None if wanted.endswith("?") and value in _ZEROS else value
@@ -156,9 +166,17 @@ def _fits(value: Any, name: str) -> bool:
         return type(value) is int and low <= value <= high
     if name == "float32":
         return type(value) in (int, float, canonical.Number)
-    if name == "time.Time":
-        return isinstance(value, str)
     return gojson.kind(value) == name
+
+
+def _check_time(value: Any) -> None:
+    if not isinstance(value, str):
+        raise _TimeError("Time.UnmarshalJSON: input is not a JSON string")
+    if not _TIME.fullmatch(value):
+        text = canonical.dumps(value)
+        raise _TimeError(
+            f'parsing time {text} as "2006-01-02T15:04:05Z07:00": cannot parse {text} as "2006"'
+        )
 
 
 def _misfit(value: Any, go_type: str, place: _Place) -> _MisfitError:

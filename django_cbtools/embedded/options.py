@@ -11,7 +11,7 @@ from typing import Any
 
 from .gostructs import Map, Struct
 
-_COLLECTION = Struct("CollectionConfig", {"sync": "string", "import_filter": "string"})
+_COLLECTION = Struct("CollectionConfig", {"sync": "string?", "import_filter": "string?"})
 _SCOPE = Struct("ScopeConfig", {"collections": Map("rest.CollectionsConfig", _COLLECTION)})
 
 _COLLECTION_ACCESS = Struct("CollectionAccessConfig", {
@@ -64,7 +64,7 @@ _UNSUPPORTED = Struct("UnsupportedOptions", {
     "use_query_resync_manager": "bool?", "dcp_read_buffer": "int?", "kv_buffer": "int?",
     "blip_send_docs_with_channel_removal": "bool?", "reject_writes_with_skipped_sequences": "bool?",
     "same_site_cookie": "string", "resync_partitions": "uint16",
-})  # fmt: skip
+}, "db")  # fmt: skip
 
 _LOGGING = Struct("DbLoggingConfig", {
     "console": Struct("DbConsoleLoggingConfig", {"log_level": "string", "log_keys": "[]string?"}),
@@ -80,14 +80,15 @@ DATABASE = Struct("DbConfig", {
     "password": "string?", "certpath": "string?", "keypath": "string?", "cacertpath": "string?",
     "kv_tls_port": "int?", "max_concurrent_query_ops": "int",
     "scopes": Map("rest.ScopesConfig", _SCOPE),
-    "name": "string?", "sync": "string",
+    "name": "string?", "sync": "string?",
     "users": Map("map[string]*auth.PrincipalConfig", PRINCIPAL),
     "roles": Map("map[string]*auth.PrincipalConfig", PRINCIPAL),
     "revs_limit": "uint32", "import_docs": "any", "import_partitions": "uint16",
-    "import_filter": "string", "import_backup_old_rev": "bool", "event_handlers": _EVENTS,
+    "import_filter": "string?", "import_backup_old_rev": "bool", "event_handlers": _EVENTS,
     "feed_type": "string?", "allow_empty_password": "bool", "cache": _CACHE,
     "rev_cache_size": "uint32", "offline": "bool", "unsupported": _UNSUPPORTED,
-    "oidc": Struct("OIDCOptions", {"providers": "object", "default_provider": "string"}),
+    "oidc": Struct(
+        "OIDCOptions", {"providers": "object", "default_provider": "string"}, "auth"),
     "local_jwt": Map("auth.LocalJWTConfig", "object"),
     "old_rev_expiry_seconds": "uint32", "view_query_timeout_secs": "uint32",
     "local_doc_expiry_secs": "uint32", "enable_shared_bucket_access": "bool",
@@ -111,7 +112,7 @@ DATABASE = Struct("DbConfig", {
     "cors": Struct("CORSConfig", {
         "origin": "[]string?", "login_origin": "[]string?", "headers": "[]string?",
         "max_age": "int?",
-    }),
+    }, "auth"),
     "logging": _LOGGING, "updated_at": "time.Time", "created_at": "time.Time",
     "disable_public_all_docs": "bool", "use_system_metadata_collection": "bool",
 })  # fmt: skip

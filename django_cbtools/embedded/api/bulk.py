@@ -9,15 +9,21 @@ from typing import Any
 
 from django_cbtools import canonical
 
+from .. import gojson
 from ..documents import documents, listing, local, writes
 from ..documents.documents import Document
 from ..documents.writes import Edit, Saved
 from ..errors import GatewayError, bad_request
-from ..http.messages import PUBLIC_PORT, Answer, Call
+from ..gostructs import Map
+from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call
+from ..principals import grants
 from . import edits, rendering
 from .documents import read
 from .multipart import Section
 from .rendering import Wish
+
+#: An object of which null is an empty one.
+_BODY = Map("db.Body", "any")
 
 
 def bulk_docs(call: Call) -> Answer:
@@ -170,13 +176,12 @@ def _strings(doc: dict[str, Any], name: str) -> list[str] | None:
 
 def _asked_keys(call: Call) -> list[str] | None:
     if call.method == "POST":
-        keys = call.object().get("keys")
+        keys = (call.struct(_BODY) or {}).get("keys")
         problem = "Bad/missing keys"
-    elif "keys" in call.query:
-        try:
-            keys = canonical.loads(call.query["keys"])[0]
-        except ValueError:
-            keys = None
+    elif call.query.get("keys"):
+        keys = _parsed(call.query["keys"])
+        if keys is None:
+            return None
         problem = "Bad keys"
     else:
         return None
@@ -190,11 +195,27 @@ def _bound(call: Call, name: str) -> str | None:
     text = call.query.get(name)
     if not text:
         return None
+    value = _parsed(text)
+    return None if value is None else value if isinstance(value, str) else text
+
+
+def _parsed(text: str) -> Any:
+    """The value of a parameter that may be JSON, or itself where it is none."""
     try:
-        value = canonical.loads(text)[0]
-    except ValueError:
+        return gojson.unmarshal(text)
+    except GatewayError as error:
+        if error.status != 400:
+            raise
         return text
-    return value if isinstance(value, str) else text
+
+
+def _opened(call: Call, uid: str) -> dict[str, Any]:
+    """What a document opens, as a member of its row: channels, and roles (after a prefix)."""
+    opened: dict[str, list[str]] = {}
+    for principal, kind, name, _ in grants.by_document(call.database, uid):
+        prefix = grants.ROLE_PREFIX if kind == grants.ROLE else ""
+        opened.setdefault(prefix + principal, []).append(name)
+    return {"access": opened} if opened else {}
 
 
 def _row(call: Call, key: str, document: Document | None, *, by_key: bool) -> str:
@@ -215,6 +236,8 @@ def _row(call: Call, key: str, document: Document | None, *, by_key: bool) -> st
         value["cv"] = document.cv
     if call.flag("channels") and document.channels:
         value["channels"] = reader.visible(document.channels)
+    if call.flag("access") and call.port == ADMIN_PORT:
+        value |= _opened(call, key)
     name = canonical.dumps(key)
     row = f'{{"key":{name},"id":{name},"value":{canonical.dumps(value)}'
     if call.flag("include_docs"):

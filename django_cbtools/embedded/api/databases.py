@@ -69,7 +69,7 @@ def ensure_full_commit(call: Call) -> Answer:
 
 
 def get_config(call: Call) -> Answer:
-    if call.query.get("redact", "true") != "true":
+    if call.query.get("redact") not in (None, "", "true"):
         raise bad_request("redact=false is no longer supported")
     config, version = administration.stored(call.database)
     if call.flag("include_runtime"):
@@ -77,7 +77,7 @@ def get_config(call: Call) -> Answer:
     else:
         created, updated = administration.times(call.database)
         config |= {"updated_at": _timestamp(updated), "created_at": _timestamp(created)}
-    if call.query.get("include_javascript", "true") != "true":
+    if call.query.get("include_javascript") not in (None, "", "true"):
         config = {k: v for k, v in config.items() if k not in ("sync", "import_filter")}
     return call.json(configs.redacted(config), headers={"Etag": f'"{version}"'})
 

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from django_cbtools import canonical
 
-from .. import gojson
+from .. import gostructs
 from ..access import STAR, check_channel
-from ..errors import GatewayError, bad_request, not_implemented
+from ..errors import bad_request, not_implemented
 from ..feed.changes import Wish
 from ..feed.sequences import SequenceId
+from ..gostructs import Struct
 from ..http.messages import Call
 
 NORMAL = "normal"
@@ -23,14 +24,13 @@ MIN_HEARTBEAT = 25_000
 TIMEOUT = 300_000
 MAX_TIMEOUT = 900_000
 
-#: Go's types of a posted object's members, and the numbers that fit.
-_TYPES = {
-    "feed": "string", "limit": "int", "style": "string", "include_docs": "bool",
+#: What may be posted.
+_POSTED = Struct("", {
+    "feed": "string", "since": "any", "limit": "int", "style": "string", "include_docs": "bool",
     "filter": "string", "channels": "string", "doc_ids": "[]string", "heartbeat": "uint64",
     "timeout": "uint64", "accept_encoding": "string", "active_only": "bool",
     "request_plus": "bool", "version_type": "string",
-}  # fmt: skip
-_RANGES = {"int": (-(1 << 63), (1 << 63) - 1), "uint64": (0, (1 << 64) - 1)}
+}, "struct")  # fmt: skip
 
 
 class Options(NamedTuple):
@@ -136,40 +136,10 @@ def _queried(call: Call) -> dict[str, Any]:
 
 def _posted(text: str) -> dict[str, Any]:
     """The members of a posted object."""
-    posted = gojson.unmarshal(text)
-    if posted is None:
-        return {}
-    if not isinstance(posted, dict):
-        raise _misfit(posted, "value", "struct")
-    for name, wanted in _TYPES.items():
-        value = posted.get(name)
-        items, item_type = [value], wanted
-        if wanted == "[]string" and isinstance(value, list):
-            items, item_type = value, "string"
-        for item in items:
-            if item is not None and not _fits(item, item_type):
-                raise _misfit(item, f"struct field .{name}", item_type)
-    since = posted.get("since")
-    if isinstance(posted.get("doc_ids"), list):
-        posted["doc_ids"] = [uid or "" for uid in posted["doc_ids"]]
-    posted["since"] = since if isinstance(since, str) else canonical.dumps(since or 0)
+    posted: dict[str, Any] = gostructs.unmarshal(text, _POSTED)
+    since = posted.get("since", 0)
+    posted["since"] = since if isinstance(since, str) else canonical.dumps(since)
     return posted
-
-
-def _fits(value: Any, wanted: str) -> bool:
-    if wanted in _RANGES:
-        low, high = _RANGES[wanted]
-        return type(value) is int and low <= value <= high
-    return gojson.kind(value) == wanted
-
-
-def _misfit(value: Any, place: str, wanted: str) -> GatewayError:
-    kind = gojson.kind(value)
-    if kind == "number" and wanted in _RANGES:
-        kind = f"number {canonical.dumps(value)}"
-    return bad_request(
-        f'Invalid JSON: "json: cannot unmarshal {kind} into Go {place} of type {wanted}"'
-    )
 
 
 def _unquoted(text: str) -> str:

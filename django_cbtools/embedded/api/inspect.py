@@ -12,6 +12,7 @@ from django_cbtools import canonical
 from ..documents import documents, metadata
 from ..documents.purge import purge
 from ..errors import GatewayError, bad_request, missing
+from ..gostructs import Map
 from ..http.messages import Answer, Call, document_id, unescape
 
 #: The views of a real gateway's own design document.
@@ -57,7 +58,7 @@ def repair(call: Call) -> Answer:
 def purge_documents(call: Call) -> Answer:
     """Remove documents without a trace: those that are named with all revisions, ``["*"]``."""
     try:
-        asked: Mapping[str, Any] = call.object()
+        asked: Mapping[str, Any] = call.struct(Map("db.Body", "any")) or {}
     except GatewayError:
         raise bad_request("_purge document ID's must be passed as a JSON") from None
     wanted = [uid for uid, revs in asked.items() if revs == ["*"] and "\0" not in uid]

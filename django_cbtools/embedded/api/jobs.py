@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import gojson
+from .. import gostructs
 from ..database import OFFLINE, ONLINE, RESYNCING
 from ..databases import administration, compaction, resync
 from ..errors import GatewayError, bad_request
+from ..gostructs import Map, Struct
 from ..http.messages import Answer, Call
+
+_ONLINE = Struct("", {"delay": "int"}, 'struct { Delay int "json:\\"delay\\"" }')
+_RESYNC = Struct("ResyncPostReqBody", {
+    "scopes": Map("base.CollectionNames", "[]string"), "regenerate_sequences": "bool",
+})  # fmt: skip
 
 
 def take_offline(call: Call) -> Answer:
@@ -24,7 +30,7 @@ def bring_online(call: Call) -> Answer:
             503, "Database _resync is in progress, this may take some time, try again later"
         )
     if call.database.state != ONLINE:
-        delay = _member(call, "delay", int, "int") or 0
+        delay = _asked(call, _ONLINE).get("delay", 0)
         administration.set_offline(call.database, False, delay)
     return Answer()
 
@@ -34,12 +40,8 @@ def get_resync(call: Call) -> Answer:
 
 
 def post_resync(call: Call) -> Answer:
-    regenerates = _member(call, "regenerate_sequences", bool, "bool")
-    scopes = _member(call, "scopes", dict, "base.CollectionNames") or {}
-    if not all(map(_is_list_of_names, scopes.values())):
-        raise bad_request(
-            'Invalid JSON: "json: cannot unmarshal: scopes have lists of collections\' names"'
-        )
+    asked = _asked(call, _RESYNC)
+    scopes = {scope: names or [] for scope, names in asked.get("scopes", {}).items()}
     state = call.database.state
     if _action(call) == "stop":
         if state != RESYNCING:
@@ -54,7 +56,7 @@ def post_resync(call: Call) -> Answer:
         raise GatewayError(
             503, f"Database must be _offline before calling _resync, current state: {state}"
         )
-    regenerates = regenerates or call.flag("regenerate_sequences")
+    regenerates = asked.get("regenerate_sequences", False) or call.flag("regenerate_sequences")
     return call.json(resync.run(call.database, scopes, regenerate_sequences=regenerates))
 
 
@@ -70,17 +72,14 @@ def post_compact(call: Call) -> Answer:
         job = compaction.job(call.database, kind)
         if kind == "tombstone" and not job.is_running:
             raise bad_request("Database compact is not running")
-        job.stop()
+        if job.is_running:
+            job.stop()
     return call.json(job.shown())
 
 
 def flush(call: Call) -> Answer:
     administration.flush(call.database)
     return Answer()
-
-
-def _is_list_of_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _action(call: Call) -> str:
@@ -94,14 +93,7 @@ def _type(call: Call) -> str:
     return call.query.get("type") or "tombstone"
 
 
-def _member(call: Call, name: str, kind: type, go_type: str) -> Any:
-    """A member of the body, which may be missing; raises a 400 GatewayError for another type."""
-    body = gojson.unmarshal(call.text) if call.text else {}
-    value = body.get(name) if isinstance(body, dict) else None
-    is_too_large = isinstance(value, int) and abs(value) >= 1 << 63
-    if value is not None and (type(value) is not kind or is_too_large):
-        raise bad_request(
-            f'Invalid JSON: "json: cannot unmarshal {gojson.kind(value)} into Go struct field '
-            f'.{name} of type {go_type}"'
-        )
-    return value
+def _asked(call: Call, wanted: Struct) -> dict[str, Any]:
+    """What the body says, which may be missing; raises a 400 GatewayError."""
+    asked: dict[str, Any] = gostructs.unmarshal(call.text, wanted) if call.text else {}
+    return asked

@@ -35,12 +35,27 @@ def check(config: Mapping[str, Any]) -> None:
     """Raise a 400 GatewayError that names everything that is wrong with a configuration."""
     _raise(_not_persisted(config))
     _raise(_errors(config))
+    _check_editions(config)
 
 
 def check_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """As :func:`check`, for a configuration that takes the place of another."""
     _raise(_not_persisted(new))
     _raise([*_errors(new), *_forbidden_changes(old, new)])
+    _check_editions(new)
+
+
+def _check_editions(config: Mapping[str, Any]) -> None:
+    """Raise a 500 GatewayError for what a real gateway finds out when it starts the database."""
+    pages = config.get("query_pagination_limit") or 2
+    if pages < 2:
+        raise GatewayError(
+            500, f"Internal error: query_pagination_limit: {pages} must be greater than 1"
+        )
+    if config.get("user_xattr_key"):
+        raise GatewayError(
+            500, "Internal error: user_xattr_key is only supported in enterpise edition"
+        )
 
 
 def _not_persisted(config: Mapping[str, Any]) -> list[str]:
@@ -79,7 +94,8 @@ def _errors(config: Mapping[str, Any]) -> Iterator[str]:
         yield "minimum value for cache.rev_cache.shard_count is: 1"
     imports = get("import_docs")
     if imports is not None and imports != "continuous" and not isinstance(imports, bool):
-        yield f"Unrecognized value for import_docs: {imports!r}. Valid values are true and false."
+        shown = f'"{imports}"' if isinstance(imports, (str, int, float)) else repr(imports)
+        yield f"Unrecognized value for import_docs: {shown}. Valid values are true and false."
     yield from _code_errors("sync function error", get("sync"))
     yield from _code_errors("import filter error", get("import_filter"))
     if not is_name(config.get("name", "")):
@@ -109,6 +125,8 @@ def _errors(config: Mapping[str, Any]) -> Iterator[str]:
         yield "index.num_partitions must be greater than 0"
     if len(get("user_xattr_key") or "") > 15:
         yield "user_xattr_key can only be a maximum of 15 characters"
+    if get("oidc") is not None and not get("oidc.providers"):
+        yield "OpenID Connect defined in config, but no valid providers specified"
     if get("allow_conflicts"):
         yield "allow_conflicts cannot be set to true"
 
@@ -163,7 +181,7 @@ def _code_errors(where: str, source: str | None) -> Iterator[str]:
 
 def _forbidden_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     before, after = set(old.get("scopes", {})), set(new.get("scopes", {}))
-    if before != after and (before or after != {"_default"}):
+    if len(after) < 2 and before != after and (before or after != {"_default"}):
         yield "cannot change scopes after database creation"
     if old.get("use_system_metadata_collection") and not new.get("use_system_metadata_collection"):
         yield "use_system_metadata_collection cannot be disabled once enabled"

@@ -29,6 +29,8 @@ def read(text: str) -> dict[str, Any]:
     config = _without_nulls(gostructs.read(text, DATABASE))
     if "guest" in config:
         config["guest"] = {key: value for key, value in config["guest"].items() if value != []}
+    if not config.get("scopes", True):
+        del config["scopes"]
     return config
 
 
@@ -38,10 +40,16 @@ def _quoted(found: re.Match[str]) -> str:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration, changed as another says; objects are merged member by member."""
+    """A configuration, changed as another says; objects are merged member by member.
+
+    Scopes are not: collections that are not named any more are taken away.
+    """
     result = dict(base)
     for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+        is_object = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+        if is_object and key == "scopes":
+            value = {**base[key], **value}
+        elif is_object:
             value = merged(base[key], value)
         result[key] = value
     return result

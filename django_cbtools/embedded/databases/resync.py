@@ -42,7 +42,12 @@ def run(
     Documents stay where they are in the order of all changes, unless their sequences are to be
     regenerated. Raises a GatewayError where the database is not offline, or a collection unknown.
     """
-    places = _places(database, scopes)
+    try:
+        places = _places(database, scopes)
+    except GatewayError as error:
+        with database.atomic():
+            job(database).keep(**_COUNTS, status="error", last_error=str(error))
+        raise
     with database.atomic():
         this = job(database)
         if this.is_running:
@@ -60,6 +65,8 @@ def run(
             last: str | None = ""
             while last is not None:
                 last = _batch(place, last, regenerate_sequences=regenerate_sequences)
+        if regenerate_sequences and not scopes:
+            _renumber_principals(database)
     except (GatewayError, JavaScriptError) as error:
         with database.atomic():
             job(database).keep(status="error", last_error=str(error))
@@ -74,7 +81,7 @@ def _places(database: Database, scopes: Mapping[str, Sequence[str]]) -> list[Dat
     wanted = [Collection(scope, name) for scope, names in scopes.items() for name in names]
     for collection in wanted:
         if collection not in database.collections():
-            raise bad_request(f"collection {'.'.join(collection)} not found in database")
+            raise bad_request(f"failed to find ID for collection {'.'.join(collection)}")
     return [place for place in database.all() if not wanted or place.collection in wanted]
 
 
@@ -150,6 +157,29 @@ def _other_leaves(database: Database, document: Document) -> Iterator[tuple[str,
             yield rev, documents.revision_of(database, document, rev)
         except GatewayError:
             logger.warning("Document %r has no body at %r any more", document.uid, rev)
+
+
+def _renumber_principals(database: Database) -> None:
+    """Let the roles and users come after all documents; channels are theirs since when they were.
+
+    GUEST stays where he is, as on a real gateway.
+    """
+    with database.atomic():
+        if job(database).status != RUNNING:
+            return
+        for table, condition in (("roles", "deleted = 0"), ("users", "name <> 'GUEST'")):
+            names = database.rows(
+                f"SELECT name FROM cbtools_{table} WHERE database = %s AND {condition} ORDER BY 1",
+                [database.name],
+            )
+            tickets = database.tickets(len(names)) if names else []
+            database.execute_many(
+                f"UPDATE cbtools_{table} SET sequence = %s WHERE database = %s AND name = %s",
+                [
+                    (ticket.sequence, database.name, name)
+                    for ticket, (name,) in zip(tickets, names, strict=True)
+                ],
+            )
 
 
 def _resync(database: Database, seen: _Seen, sequence: int) -> bool:

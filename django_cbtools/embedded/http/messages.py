@@ -157,7 +157,7 @@ class Message:
     def struct(self, wanted: gostructs.Type) -> Any:
         """The body as JSON of a type; raises a 400 GatewayError where it is of another."""
         self._check_json()
-        return gostructs.read(self.text, wanted)
+        return gostructs.read(self._read_text(), wanted)
 
     def _check_json(self) -> None:
         content_type = self.headers.get("content-type", "")

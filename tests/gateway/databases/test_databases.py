@@ -544,7 +544,8 @@ def test_a_request_that_began_before_its_database_was_dropped_leaves_it_no_user(
 
 def test_a_write_that_began_before_another_collection_came(collections):
     database = Database.open("default", "db")
-    more = {"scopes": {"s": {"collections": {"three": {}}}}}
+    known = database.config["scopes"]["s"]["collections"]
+    more = {"scopes": {"s": {"collections": {**known, "three": {}}}}}
     assert ask("POST", "/db/_config", more)[0] == 201
     # A user's and a document's.
     for place in (database, *database.all()):
