@@ -28,7 +28,7 @@ _BODY = Map("db.Body", "any")
 
 def bulk_docs(call: Call) -> Answer:
     call.log_in()
-    body = call.object()
+    body = call.struct(_BODY) or {}
     docs = body.get("docs")
     if not isinstance(docs, list):
         raise bad_request("missing 'docs' property")
@@ -55,7 +55,7 @@ def bulk_get(call: Call) -> Answer:
     """Answer with documents, each as a part of a multipart body (11-bulk-get.json)."""
     call.log_in()
     wish = Wish.of(call)
-    docs = call.object().get("docs")
+    docs = (call.struct(_BODY) or {}).get("docs")
     if not isinstance(docs, list):
         raise bad_request("missing 'docs' property")
     if not call.accepts("multipart/"):
@@ -115,7 +115,9 @@ def _bulk_edit(doc: dict[str, Any], *, is_new: bool) -> Edit | dict[str, Any]:
 
 def _bulk_row(edit: Edit, result: Saved | GatewayError) -> dict[str, Any]:
     if isinstance(result, GatewayError):
-        return _error_row(edit.uid, result)
+        # An id that the client has not given says nothing to him.
+        given = edit.body.get("_id")
+        return _error_row(given if isinstance(given, str) else "", result)
     if not result.cv:
         return {"id": result.uid, "rev": result.rev}
     return {"cv": result.cv, "id": result.uid, "rev": result.winner}

@@ -6,12 +6,14 @@ from django.utils.html import escape
 
 from django_cbtools import canonical
 
-from .. import gojson
 from ..documents import documents, memberships
 from ..errors import GatewayError, bad_request, missing
 from ..feed import changelog
 from ..feed.sequences import LAST
+from ..gostructs import Struct
 from ..http.messages import Answer, Call, document_id, unescape
+
+_COMPACTION = Struct("CompactDocChannelHistoryRequest", {"seq": "uint64"})
 
 
 def channel_history(call: Call) -> Answer:
@@ -24,13 +26,7 @@ def compact_channel_history(call: Call) -> Answer:
     """Forget the older part of it."""
     uid = document_id(call.names["doc"])
     try:
-        sequence = call.object().get("seq") or 0
-        if type(sequence) is not int or sequence < 0:
-            what = f"number {sequence}" if type(sequence) is int else gojson.kind(sequence)
-            raise bad_request(
-                f"Bad JSON: json: cannot unmarshal {what} into Go struct field "
-                "CompactDocChannelHistoryRequest.seq of type uint64"
-            )
+        sequence = call.struct(_COMPACTION).get("seq", 0)
     except GatewayError as error:
         raise bad_request(f"invalid JSON: {error}") from None
     if not sequence:

@@ -19,6 +19,8 @@ from . import edits, rendering
 from .multipart import Section
 from .rendering import Wish
 
+_INTERNAL = "Internal error: "
+
 
 def read(call: Call, uid: str, rev: str = "") -> Document:
     """A document, or a revision of it, as far as he who asks may see it.
@@ -34,6 +36,12 @@ def read(call: Call, uid: str, rev: str = "") -> Document:
     if document.deleted and not rev:
         raise missing("deleted")
     return document
+
+
+def _refuse_replicator2(call: Call) -> None:
+    """Raise a 501 GatewayError for what only the Enterprise Edition of a real gateway does."""
+    if call.flag("replicator2"):
+        raise GatewayError(501, "replicator2 endpoints are only supported in EE")
 
 
 def _hides(call: Call) -> bool:
@@ -54,6 +62,7 @@ def get_document(call: Call) -> Answer:
     uid = document_id(call.names["doc"])
     if len(uid.encode()) > documents.MAX_ID_BYTES:
         raise bad_request("Invalid doc ID")
+    _refuse_replicator2(call)
     rev = call.query.get("rev", "")
     if call.query.get("open_revs"):
         if rev:
@@ -112,6 +121,7 @@ def _rows(call: Call, uid: str, revs: Iterable[str], wish: Wish) -> Iterator[Pie
 def put_document(call: Call) -> Answer:
     uid = document_id(call.names["doc"])
     call.log_in()
+    _refuse_replicator2(call)
     with edits.upload_file() as file:
         body, uploads = edits.body(call, file)
         given = body.get("_id")
@@ -144,10 +154,9 @@ def delete_document(call: Call) -> Answer:
     try:
         start = edits.occ(edits.asked_revision(call))
     except GatewayError as error:
-        if error.status != 400:
-            raise
+        reason = str(error) if error.status == 400 else error.reason.removeprefix(_INTERNAL)
         raise GatewayError(
-            500, f"Internal error: couldn't get OCC value from request: 400 {error.reason}"
+            500, f"{_INTERNAL}couldn't get OCC value from request: {reason}"
         ) from None
     saved = save_one(call, Edit(uid, {"_deleted": True}, *start))
     return written(call, saved, 200, etag=False)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from django_cbtools import canonical
 
 from ..documents import local
+from ..gostructs import Map
 from ..http.messages import Answer, Call, unescape
+
+_BODY = Map("db.Body", "any")
 
 
 def get_local(call: Call) -> Answer:
@@ -13,8 +16,11 @@ def get_local(call: Call) -> Answer:
 
 
 def put_local(call: Call) -> Answer:
-    name = _name(call)
-    rev = local.save(call.database, name, call.object())
+    name, body = _name(call), call.struct(_BODY)
+    if body is None:
+        # To a real gateway, null takes the document's place: it asks for a revision first.
+        local.delete(call.database, name, "")
+    rev = local.save(call.database, name, body)
     return call.json({"id": local.PREFIX + name, "ok": True, "rev": rev}, 201)
 
 

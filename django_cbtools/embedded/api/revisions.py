@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Sequence
-from typing import Any
 
 from django_cbtools import canonical
 
-from .. import gojson
 from ..documents import documents, listing
 from ..documents.documents import Document
-from ..errors import bad_request
+from ..gostructs import Map
 from ..http.messages import ADMIN_PORT, Answer, Call, document_id
 
 #: How many generations above an unknown revision its ancestor may be.
@@ -21,18 +19,10 @@ _TEXT = "text/plain; charset=UTF-8"
 
 def revs_diff(call: Call) -> Answer:
     """Which of the revisions that a client has are missing here, and what they may come from."""
-    asked = call.object("map[string][]string")
-    for revs in asked.values():
-        wrong = revs if not isinstance(revs, list) else _no_string(revs)
-        if wrong is not None:
-            kind = "string" if wrong is not revs else "[]string"
-            raise bad_request(
-                f"Bad JSON: json: cannot unmarshal {gojson.kind(wrong)} "
-                f"into Go value of type {kind}"
-            )
+    asked = call.struct(Map("map[string][]string", "[]string")) or {}
     # As on a real gateway: nothing is said of null, and to users nothing of design documents.
     wanted = {
-        uid: [rev or "" for rev in revs]
+        uid: revs
         for uid, revs in asked.items()
         if revs is not None and (call.port == ADMIN_PORT or not uid.startswith("_design/"))
     }
@@ -43,11 +33,6 @@ def revs_diff(call: Call) -> Answer:
             rows[uid] = row
     # The type is the real gateway's (09-revs.json).
     return Answer(200, canonical.dumps(rows).encode(), {"Content-Type": _TEXT.lower()})
-
-
-def _no_string(items: Sequence[Any]) -> Any:
-    # To Go, null is an empty string.
-    return next((item for item in items if not isinstance(item, str) and item is not None), None)
 
 
 def _difference(document: Document | None, revs: Sequence[str]) -> dict[str, list[str]]:

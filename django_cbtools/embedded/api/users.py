@@ -8,7 +8,7 @@ from typing import Any
 from .. import javascript
 from ..database import Collection
 from ..errors import GatewayError, bad_request, missing
-from ..gostructs import Struct
+from ..gostructs import Map, Struct
 from ..http import origins
 from ..http.messages import Answer, Call, unescape
 from ..principals import principals, roles, sessions, users
@@ -58,32 +58,25 @@ def access_history(call: Call) -> Answer:
     return call.json({"channels": _by_scope(places)})
 
 
+_HISTORY = Struct("GetUserAccessHistoryResponse", {
+    "channels": Map("auth.CollectionAccessHistory", Map(
+        "map[string][]string", "[]string")),
+})  # fmt: skip
+
+
 def compact_access_history(call: Call) -> Answer:
-    body = call.object()
-    wanted = {}
-    for scope, places in _objects(body.get("channels")):
-        for name, channels in _objects(places):
-            wanted[Collection(scope, name)] = _strings(channels)
+    try:
+        asked = call.struct(_HISTORY).get("channels") or {}
+    except GatewayError as error:
+        raise bad_request(f"Invalid request payload: {error}") from None
+    wanted = {
+        Collection(scope, name): channels or []
+        for scope, places in asked.items()
+        for name, channels in (places or {}).items()
+    }
     gone = users.compact(call.database, _name(call), wanted)
-    return call.json({"compacted_channels": _by_scope(gone)})
-
-
-def _objects(value: Any) -> list[tuple[str, Any]]:
-    if not isinstance(value, dict):
-        raise _wrong_channels()
-    return list(value.items())
-
-
-def _strings(value: Any) -> list[str]:
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _wrong_channels()
-    return value
-
-
-def _wrong_channels() -> GatewayError:
-    return bad_request("Invalid request payload: channels are lists by scope and collection")
+    scopes: dict[str, Any] = {scope: {} for scope in asked}
+    return call.json({"compacted_channels": scopes | _by_scope(gone)})
 
 
 def _by_scope(places: dict[Collection, Any]) -> dict[str, dict[str, Any]]:

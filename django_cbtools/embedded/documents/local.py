@@ -55,11 +55,7 @@ def save(database: Database, name: str, body: Mapping[str, Any]) -> str:
     with database.atomic():
         _forget(database)
         version = 1 + _replaced(database, name, given if isinstance(given, str) else "")
-        kept = {
-            key: value
-            for key, value in body.items()
-            if key not in canonical.SPECIAL and key != "_deleted"
-        }
+        kept = {key: value for key, value in body.items() if not key.startswith("_")}
         text = documents.check_size(canonical.dumps(kept))
         database.execute(
             "INSERT OR REPLACE INTO cbtools_local (keyspace, name, version, body, saved) "

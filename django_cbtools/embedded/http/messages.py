@@ -234,6 +234,8 @@ class Call(Message):
             value = json.loads(self.query[name])
         except (ValueError, RecursionError):
             value = None
+        if value is None and self.query[name].strip() == "null":
+            return None
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise bad_request(f"{name} URL param is not a JSON string array")
         return value

@@ -66,7 +66,7 @@ def test_special_properties_are_not_kept():
         "_attachments": {"a": {"data": "eA=="}}, "_revisions": {}, "_own": 1, "n": 1,
     }  # fmt: skip
     assert ADMIN.put("/_local/cp", body)[0] == 201
-    assert ADMIN.get("/_local/cp")[1] == {"_id": "_local/cp", "_rev": "0-1", "_own": 1, "n": 1}
+    assert ADMIN.get("/_local/cp")[1] == {"_id": "_local/cp", "_rev": "0-1", "n": 1}
 
 
 def test_numbers_come_back_as_they_were():
@@ -235,3 +235,9 @@ def test_what_is_over_is_found_by_an_index():
             ["x", 1],
         )
         assert "cbtools_local_saved (keyspace=? AND saved<?)" in cursor.fetchall()[0][3]
+
+
+def test_null_is_no_document():
+    assert ADMIN.put("/_local/cp", "null") == NOTHING
+    put("cp")
+    assert ADMIN.put("/_local/cp", "null") == CONFLICT

@@ -161,3 +161,35 @@ def test_delay_that_cannot_be_read(body, reason):
     ADMIN.ask("POST", "/_offline")
     status, answer = ADMIN.ask("POST", "/_online", body)
     assert (status, answer["reason"]) == (400, reason)
+
+
+# -------------------------------------------------------------------- documents
+
+
+def test_what_only_the_enterprise_edition_does():
+    ADMIN.put("/doc", {})
+    for method in ("GET", "PUT"):
+        status, answer = ADMIN.ask(method, "/doc", {}, replicator2="true")
+        assert (status, answer["reason"]) == (
+            501, "replicator2 endpoints are only supported in EE"
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/_bulk_docs", "/_bulk_get"])
+def test_null_has_no_documents(path):
+    status, answer = ADMIN.ask("POST", path, "null")
+    assert (status, answer["reason"]) == (400, "missing 'docs' property")
+
+
+def test_null_has_no_revisions():
+    assert ADMIN.ask("POST", "/_revs_diff", "null") == (200, {})
+    for name in ("revs_from", "open_revs"):
+        ADMIN.put("/doc", {})
+        assert ADMIN.send("GET", "/doc", revs="true", **{name: "null"}).status == 200
+
+
+def test_refused_document_of_a_batch_has_no_id_but_its_own():
+    docs = [{"_exp": "x"}, {"_id": "a", "_exp": "x"}]
+    first, second = ADMIN.ask("POST", "/_bulk_docs", {"docs": docs})[1]
+    assert "id" not in first
+    assert second["id"] == "a"

@@ -182,7 +182,7 @@ def test_access_history():
 
 
 @pytest.mark.parametrize(
-    "channels", [None, [], {"a": []}, {"a": {"b": 5}}, {"a": {"b": "c"}}, {"a": {"b": [None]}}]
+    "channels", [[], {"a": []}, {"a": {"b": 5}}, {"a": {"b": "c"}}, {"a": {"b": [1]}}]
 )
 def test_access_history_that_is_not_understood(channels):
     add_user("alice")
