@@ -126,3 +126,14 @@ def test_revision_out_of_reach_looks_forbidden(forced):
     accept = Client("public", accept="application/json")
     assert accept.get("/secret", open_revs="all") == (200, [{"missing": forced}])
     assert ADMIN.get("/secret", rev=forced)[0] == 200
+
+
+@pytest.mark.parametrize("uid", ["doc", "secret", "gone", "nothing"])
+def test_conflict_is_no_answer_to_who_may_not_write(forced, uid):
+    """The sync function is asked first: a conflict says that the document is there."""
+    body = {"_rev": "9-abc", "bad": True}
+    for client in (ADMIN, add_user("alice")):
+        assert client.put(f"/{uid}", body) == FORBIDDEN
+        rows = client.ask("POST", "/_bulk_docs", {"docs": [{"_id": uid, **body}]})[1]
+        assert [row["status"] for row in rows] == [403]
+        assert client.put(f"/{uid}", {"_rev": "9-abc"})[0] == 409
