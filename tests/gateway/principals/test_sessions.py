@@ -296,4 +296,7 @@ def test_password_makes_no_session_where_passwords_count_for_nothing():
         "POST", "/_session", {"name": "alice", "password": "password"}
     )
     assert (status, answer["reason"]) == (401, "Login required")
-    assert Client("public", "alice", "password").ask("POST", "/_session", {})[0] == 401
+    alice = Client("public", "alice", "password")
+    assert alice.ask("POST", "/_session", {})[0] == 401
+    # Nor is a browser told to ask for one.
+    assert "WWW-Authenticate" not in alice.send("GET", "/").headers
