@@ -1,4 +1,4 @@
-"""Errors as the gateway answers them."""
+"""The gateway's errors, and how answers show them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PHRASES = {
     418: "I'm a teapot",
     422: "Unprocessable Entity",
 }
-#: The word for an error in an answer's body ...
+#: The member ``error`` of an answer's body ...
 _ERRORS = {404: "not_found", 409: "conflict"}
-#: ... and in a row inside one, where CouchDB's words are used.
+#: ... and of a row in a batch, which uses CouchDB's words.
 _ROW_ERRORS = {
     400: "bad_request", 401: "unauthorized", 403: "forbidden", 406: "not_acceptable",
     412: "file_exists", 415: "bad_content_type",
@@ -28,7 +28,7 @@ def phrase(status: int) -> str:
 
 
 class GatewayError(Exception):
-    """An answer other than success; ``headers`` go with it."""
+    """An error that is sent as an answer, with a status, a reason and headers."""
 
     def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {reason}")
@@ -62,5 +62,5 @@ def conflict(reason: str = "Document revision conflict") -> GatewayError:
 
 
 def not_implemented(what: str) -> GatewayError:
-    """For what a real gateway does and the embedded one does not."""
+    """Return the error for a feature that only a real gateway has."""
     return GatewayError(HTTPStatus.NOT_IMPLEMENTED, f"The embedded gateway does not do {what}")

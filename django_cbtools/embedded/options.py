@@ -1,4 +1,4 @@
-"""What a database's configuration may hold, and what holds where it says nothing.
+"""The options of a database's configuration: their types and their defaults.
 
 Names and types are the real gateway's (its documentation, "Database configuration"); the defaults
 are those that it shows for ``include_runtime=true`` (30-config.json).
@@ -18,7 +18,7 @@ _COLLECTION_ACCESS = Struct("CollectionAccessConfig", {
     "admin_channels": "[]string", "all_channels": "[]string", "jwt_channels": "[]string",
     "jwt_last_updated": "time.Time",
 }, "auth")  # fmt: skip
-#: A user's or role's configuration.
+#: The configuration of a user or role.
 PRINCIPAL = Struct("PrincipalConfig", {
     "name": "string", "admin_channels": "[]string",
     "collection_access": Map("map[string]map[string]*auth.CollectionAccessConfig", Map(
@@ -74,7 +74,7 @@ _LOGGING = Struct("DbLoggingConfig", {
     }),
 })  # fmt: skip
 
-#: A database's configuration, in the order in which it is shown (and digested for its version).
+#: The configuration of a database. Its order is the order in answers and in the version's digest.
 DATABASE = Struct("DbConfig", {
     "server": "string", "pool": "string", "bucket": "string", "username": "string?",
     "password": "string?", "certpath": "string?", "keypath": "string?", "cacertpath": "string?",
@@ -117,14 +117,14 @@ DATABASE = Struct("DbConfig", {
     "disable_public_all_docs": "bool", "use_system_metadata_collection": "bool",
 })  # fmt: skip
 
-#: What only a configuration file may hold.
+#: Options that are allowed in configuration files only.
 NOT_PERSISTED = (
     "server", "username", "password", "certpath", "keypath", "cacertpath", "users", "roles",
 )  # fmt: skip
 
 DEFAULT_SYNC = "function(doc){channel(doc.channels);}"
 
-#: What holds where a configuration says nothing.
+#: The default values.
 RUNTIME: Mapping[str, Any] = {
     "server": "rosmar:/?mode=memory",
     "sync": DEFAULT_SYNC,

@@ -1,4 +1,4 @@
-"""REST, for administrators: which channels a document has left, and what is in a channel."""
+"""REST, for administrators: the channel history of documents, and the contents of channels."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _COMPACTION = Struct("CompactDocChannelHistoryRequest", {"seq": "uint64"})
 
 
 def channel_history(call: Call) -> Answer:
-    """The channels that a document has left, and at which sequences."""
+    """GET _channel_history: the channels that a document has left, with the sequences."""
     document = documents.current(call.database, document_id(call.names["doc"]))
     return call.json(canonical.dumps(memberships.left(document)))
 
 
 def compact_channel_history(call: Call) -> Answer:
-    """Forget the older part of it."""
+    """POST _channel_history/.../compact: remove the history up to a sequence."""
     uid = document_id(call.names["doc"])
     try:
         sequence = call.struct(_COMPACTION).get("seq", 0)
@@ -36,7 +36,7 @@ def compact_channel_history(call: Call) -> Answer:
 
 
 def dump_channel(call: Call) -> Answer:
-    """What is in a channel, as a page."""
+    """GET _dumpchannel: the documents of a channel, as an HTML page."""
     name = unescape(call.names["channel"])
     since = call.integer("since") or 0
     changes = list(changelog.read(call.database, [name], since, LAST, live=True))

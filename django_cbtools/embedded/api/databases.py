@@ -29,7 +29,7 @@ def create(call: Call) -> Answer:
 
 
 def create_target(call: Call) -> Answer:
-    """PUT /{db}/ on the public port, as a replicator does that wants a database to be there."""
+    """PUT /{db}/ on the public port: replicators send it to create their target."""
     name = unescape(call.names["newdb"])
     is_ours = name == conf.get("SYNC_GATEWAY_BUCKET")
     if not is_ours and Database.find(call.alias, name) is None:
@@ -83,7 +83,7 @@ def get_config(call: Call) -> Answer:
 
 
 def put_config(call: Call) -> Answer:
-    """POST merges a configuration into the one there is, PUT puts it in its place."""
+    """POST merges the given configuration into the current one; PUT replaces the current one."""
     given = configs.read(call.body_of("application/json"))
     name = call.database.name
     if given.setdefault("name", name) != name:
@@ -100,7 +100,7 @@ def put_config(call: Call) -> Answer:
 
 
 def get_code(call: Call) -> Answer:
-    """The sync function, or import filter, as it was configured; nothing for the default one."""
+    """GET the configured sync function or import filter; the answer is empty for the default."""
     _, version = administration.stored(call.database)
     headers = {
         "Content-Type": "application/javascript; charset=UTF-8", "Etag": f'"{version}"',
@@ -122,7 +122,7 @@ def _set_code(call: Call, source: str | None) -> None:
     kind, collection = _kind(call), call.database.collection
 
     def change(config: dict[str, Any]) -> dict[str, Any]:
-        # Somebody else may have taken the collection away since it was found.
+        # Another request may have removed the collection in the meantime.
         if collection not in replace(call.database, config=config).collections():
             raise missing(f"keyspace {call.names['keyspace']} not found")
         return _with_code(config, collection, kind, source)
@@ -149,7 +149,7 @@ def _kind(call: Call) -> str:
 
 
 def _timestamp(microseconds: int) -> str:
-    """A time as Go writes it: without zeros at the end."""
+    """Return a time in Go's format, without trailing zeros."""
     seconds, rest = divmod(microseconds, 1_000_000)
     text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:06}"
     return text.rstrip("0").rstrip(".") + "Z"

@@ -1,4 +1,4 @@
-"""REST: documents, one by one."""
+"""REST: single documents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INTERNAL = "Internal error: "
 
 
 def read(call: Call, uid: str, rev: str = "") -> Document:
-    """A document, or a revision of it, as far as he who asks may see it.
+    """Return a document, or one of its revisions, as the client may see it.
 
     Raises a 404 or 403 GatewayError.
     """
@@ -45,7 +45,7 @@ def _refuse_replicator2(call: Call) -> None:
 
 
 def _hides(call: Call) -> bool:
-    """Whether a document that is out of reach, or not there, is forbidden, whatever is asked."""
+    """Return whether missing and unreadable documents answer 403 (an option of the database)."""
     return bool(call.database.option("unsupported.force_api_forbidden_errors"))
 
 
@@ -81,7 +81,7 @@ def get_document(call: Call) -> Answer:
 
 
 def _open_revisions(call: Call, uid: str) -> Answer:
-    """Revisions of a document with their attachments: those that are named, or all leaves."""
+    """Answer a GET with ``open_revs``: the named revisions, or all leaves, with attachments."""
     wish = Wish.of(call)._replace(since=())
     if call.query["open_revs"] == "all":
         revs: Sequence[str] = documents.current(call.database, uid).tree.leaves()
@@ -163,7 +163,7 @@ def delete_document(call: Call) -> Answer:
 
 
 def save_one(call: Call, edit: Edit) -> Saved:
-    """Write a document; raises the GatewayError that says why it is refused."""
+    """Write one document; raise a GatewayError if the write is refused."""
     (result,) = writes.save(call.database, [edit], call.log_in())
     if isinstance(result, GatewayError):
         raise result
@@ -178,7 +178,7 @@ def written(
     *,
     etag: bool = True,
 ) -> Answer:
-    """The answer to a write."""
+    """Return the answer to a successful write."""
     body = {"id": saved.uid, "ok": True, "rev": saved.rev, "cv": saved.cv}
     if not saved.cv:
         del body["cv"]

@@ -1,4 +1,4 @@
-"""What a client asks of a change feed: by a query, or by a posted object and a query beside it."""
+"""The options of a change feed, from the query string and a posted JSON object."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NORMAL = "normal"
 LONGPOLL = "longpoll"
 CONTINUOUS = "continuous"
 
-#: Milliseconds: the least heartbeat, and how long a client waits by default, and at most.
+#: In milliseconds: the shortest heartbeat, the default timeout, and the longest timeout.
 MIN_HEARTBEAT = 25_000
 TIMEOUT = 300_000
 MAX_TIMEOUT = 900_000
 
-#: What may be posted.
+#: The members of a posted object.
 _POSTED = Struct("", {
     "feed": "string", "since": "any", "limit": "int", "style": "string", "include_docs": "bool",
     "filter": "string", "channels": "string", "doc_ids": "[]string", "heartbeat": "uint64",
@@ -34,7 +34,7 @@ _POSTED = Struct("", {
 
 
 class Options(NamedTuple):
-    """How a feed is sent, and what of it; ``heartbeat`` and ``timeout`` in seconds, 0 for none."""
+    """The options of a feed; ``heartbeat`` and ``timeout`` are in seconds, and 0 means none."""
 
     feed: str
     heartbeat: float
@@ -43,14 +43,14 @@ class Options(NamedTuple):
 
 
 def read(call: Call) -> Options:
-    """What a request asks for; raises a GatewayError where it is not understood."""
+    """Return the options in a request; raise a GatewayError if they are invalid."""
     asked = _queried(call)
     if call.method == "GET":
         by_version = _is_by_version(asked)
         if by_version and asked.get("style") == "all_docs":
             raise bad_request("Cannot use 'style=all_docs' with 'version_type=cv'")
     else:
-        # HEAD, too, is answered as a POST of nothing (13-changes.json).
+        # HEAD is answered like a POST without options (13-changes.json).
         posted = _posted(call.text)
         by_version = _is_by_version(posted)
         asked = posted | asked
@@ -93,7 +93,7 @@ def _is_by_version(asked: dict[str, Any]) -> bool:
 
 
 def _filtered(asked: dict[str, Any], feed: str) -> tuple[list[str], list[str] | None]:
-    """The channels that are asked for, or the ids."""
+    """Return the channels, and the document ids (None for all), that the filter selects."""
     name = asked.get("filter")
     if name == "sync_gateway/bychannel":
         if not asked.get("channels"):
@@ -113,7 +113,7 @@ def _filtered(asked: dict[str, Any], feed: str) -> tuple[list[str], list[str] | 
 
 
 def _queried(call: Call) -> dict[str, Any]:
-    """The parameters that are in the query."""
+    """Return the options in the query string."""
     query = call.query
     asked: dict[str, Any] = {
         name: query[name] for name in ("feed", "style", "filter", "version_type") if name in query
@@ -128,14 +128,14 @@ def _queried(call: Call) -> dict[str, Any]:
         asked["channels"] = query["channels"]
     if query.get("doc_ids"):
         uids = _strings(query["doc_ids"])
-        # What is no JSON array is a list with commas; an empty array says nothing.
+        # A value that is no JSON array is a comma-separated list; an empty array is ignored.
         asked |= {"doc_ids": query["doc_ids"].split(",")} if uids is None else {}
         asked |= {"doc_ids": uids} if uids else {}
     return asked
 
 
 def _posted(text: str) -> dict[str, Any]:
-    """The members of a posted object."""
+    """Return the options in a posted object."""
     posted: dict[str, Any] = gostructs.unmarshal(text, _POSTED)
     since = posted.get("since", 0)
     posted["since"] = since if isinstance(since, str) else canonical.dumps(since)
@@ -143,7 +143,7 @@ def _posted(text: str) -> dict[str, Any]:
 
 
 def _unquoted(text: str) -> str:
-    """What a text says that may be a JSON string."""
+    """Return the value of a JSON string; any other text is returned as it is."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -152,7 +152,7 @@ def _unquoted(text: str) -> str:
 
 
 def _strings(text: str) -> list[str] | None:
-    """A JSON array of strings, None where a text is none."""
+    """Return a JSON array of strings, None if the text is anything else."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

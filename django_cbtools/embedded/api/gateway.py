@@ -1,4 +1,4 @@
-"""The gateway: a request goes in, an answer comes out."""
+"""Answers a request to the gateway: finds the route and the database, and checks access."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ from ..options import RUNTIME
 from ..principals import users
 from .routes import BODY_LIMITS, LOGINS, OFFLINE, OPEN, WRITERS, Route, find_routes, routed_path
 
-#: Where no database says otherwise.
+#: The default name of the session cookie.
 _COOKIE = RUNTIME["session_cookie_name"]
 
 _READ_ONLY = "unsupported.guest_read_only"
 
-#: What a header can carry.
+#: The characters that a header value may have.
 _SENDABLE = re.compile(r"[\x20-\x7e\x80-\xff]*")
 
 logger = logging.getLogger(__name__)
 
 
 def respond(call: Call) -> Answer:
-    """The gateway's answer to a request; it raises nothing but what is the settings' fault."""
+    """Return the gateway's answer to a request; only errors in Django's settings are raised."""
     answer = _answer(call)
     answer.headers.update(call.answer_headers)
     if call.port == PUBLIC_PORT and "origin" in call.headers:
         answer.headers.update(cors.headers(cors.of(call.known), call.headers["origin"]))
     browsers.protect(answer.headers, call.headers)
-    # A revision or a content type can be anything that a client has thought of.
+    # Headers can contain text that a client sent, such as a revision or a content type.
     for name, value in answer.headers.items():
         if not _SENDABLE.fullmatch(value):
             answer.headers[name] = header_value(value)
@@ -73,7 +73,7 @@ def _answer(call: Call) -> Answer:
         return Answer.of_error(GatewayError(500, f"Internal error: JavaScript {error}"))
     except DatabaseError as error:
         logger.exception("The embedded gateway's database failed: %s %r", call.method, call.path)
-        # The reason names the file, which is no stranger's business.
+        # The reason contains the name of the file, which clients must not see.
         is_stranger = call.port == PUBLIC_PORT and call.trusted is None
         reason = "look at the server's log" if is_stranger else str(error)
         return Answer.of_error(
@@ -117,7 +117,7 @@ def _respond(call: Call) -> Answer:
 
 
 def _admit(call: Call, route: Route) -> None:
-    """See who asks; raises a 401 or 403 GatewayError where he may not ask that."""
+    """Authenticate the client; raise a 401 or 403 GatewayError if the route is not open to it."""
     user = call.identify()
     is_guest = user is not None and user.name == users.GUEST
     if is_guest and route.handler in WRITERS and call.database.option(_READ_ONLY):
@@ -125,7 +125,7 @@ def _admit(call: Call, route: Route) -> None:
 
 
 def _without_route(call: Call, path: str, routes: Mapping[str, Route]) -> Answer:
-    """The answer where nobody does: the path may be another's, but for the slash at its end."""
+    """Answer a request without a route: with a redirect, 404, 405, or the allowed methods."""
     other = path[:-1] if path.endswith("/") else path + "/"
     redirected = {} if path.endswith("//") else find_routes(call.port, other)
     if call.method in redirected:
@@ -144,7 +144,7 @@ def _without_route(call: Call, path: str, routes: Mapping[str, Route]) -> Answer
 
 
 def _configured(call: Call, route: Route) -> Database | None:
-    """The database of a path, if there is one."""
+    """Return the database that a path names, None if it does not exist."""
     names = [route.names[key] for key in ("db", "keyspace", "newdb") if key in route.names]
     return Database.find(call.alias, names[0].partition(".")[0]) if names else None
 
@@ -163,7 +163,10 @@ def _location(call: Call, path: str) -> str:
 
 
 def _find(call: Call, name: str, *, is_keyspace: bool) -> tuple[Database, list[str]]:
-    """The database that a path names, and what it says of the collection; a GatewayError."""
+    """Return the database that a path names and the parts of the collection's name.
+
+    Raises a GatewayError if there is no such database.
+    """
     collection: list[str] = []
     ours = conf.get("SYNC_GATEWAY_BUCKET")
     if is_keyspace and name != ours:
@@ -178,7 +181,7 @@ def _find(call: Call, name: str, *, is_keyspace: bool) -> tuple[Database, list[s
         raise bad_request(f'invalid database name "{name}"')
     if call.port == ADMIN_PORT:
         raise missing(f'no such database "{name}"')
-    # The public port does not say which databases there are.
+    # The public port does not reveal which databases exist.
     authorization = call.headers.get("authorization", "")
     tries = call.credentials() or authorization.startswith("Bearer ") or call.cookie(_COOKIE)
     raise GatewayError(401, "Invalid login" if tries else "Login required")
@@ -196,7 +199,7 @@ def _parsed(keyspace: str) -> tuple[str, list[str]]:
 
 
 def _at(database: Database, collection: list[str], keyspace: str) -> Database:
-    """The database at a collection: of its only scope, where none is named."""
+    """Return the database at a collection; without a scope, the database's only scope is meant."""
     known = database.collections()
     if not collection:
         wanted = Collection()

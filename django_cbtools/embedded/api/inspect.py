@@ -1,4 +1,4 @@
-"""REST, for administrators: what is behind a document; and purging."""
+"""REST, for administrators: documents with their metadata, internal views, and purging."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..errors import GatewayError, bad_request, missing
 from ..gostructs import Map
 from ..http.messages import Answer, Call, document_id, unescape
 
-#: The views of a real gateway's own design document.
+#: The views of a real gateway's internal design document.
 _VIEWS = ("principals", "channels", "access", "access_vbseq", "role_access", "role_access_vbseq")
 
 
 def raw(call: Call) -> Answer:
-    """A document's body with the metadata that a real gateway keeps beside it."""
+    """GET _raw: a document with the metadata that a real gateway stores with it."""
     includes_doc = call.query.get("include_doc", "true") == "true"
     if call.flag("redact"):
         if "include_doc" in call.query and includes_doc:
@@ -45,7 +45,7 @@ def dump_view(call: Call) -> Answer:
 
 
 def query_own_view(call: Call) -> Answer:
-    """A view of the real gateway's own, which has nothing in it here."""
+    """GET _view: an internal view of a real gateway, which is empty here."""
     if unescape(call.names["view"]) not in _VIEWS:
         raise missing()
     return call.json({"total_rows": 0, "rows": None, "Collator": {}})
@@ -56,7 +56,7 @@ def repair(call: Call) -> Answer:
 
 
 def purge_documents(call: Call) -> Answer:
-    """Remove documents without a trace: those that are named with all revisions, ``["*"]``."""
+    """POST _purge: remove the documents whose revisions are given as ``["*"]``, completely."""
     try:
         asked: Mapping[str, Any] = call.struct(Map("db.Body", "any")) or {}
     except GatewayError:

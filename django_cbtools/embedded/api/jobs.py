@@ -1,4 +1,4 @@
-"""REST: taking databases offline and online, and jobs that go over all of their documents."""
+"""REST: taking databases offline and online, resync and compaction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def take_offline(call: Call) -> Answer:
 
 
 def bring_online(call: Call) -> Answer:
-    """At once, or after the body's ``delay`` (seconds)."""
+    """POST _online: bring the database online, now or after the body's ``delay`` in seconds."""
     if call.database.state == RESYNCING:
         raise GatewayError(
             503, "Database _resync is in progress, this may take some time, try again later"
@@ -94,6 +94,6 @@ def _type(call: Call) -> str:
 
 
 def _asked(call: Call, wanted: Struct) -> dict[str, Any]:
-    """What the body says, which may be missing; raises a 400 GatewayError."""
+    """Return the members of the body, which is optional; raise a 400 GatewayError if invalid."""
     asked: dict[str, Any] = gostructs.unmarshal(call.text, wanted) if call.text else {}
     return asked

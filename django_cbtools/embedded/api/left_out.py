@@ -1,4 +1,4 @@
-"""What a real gateway does and the embedded one does not: the paths, and why they answer 501."""
+"""The paths that only a real gateway serves; here they answer 501, with the reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CLUSTER = "clusters of gateways"
 _LOGGING = "logging by its API: Django's setting LOGGING does"
 _PROFILES = "profiles"
 
-#: Paths as in the table of routes, the ports and the methods, and what it is that is not done.
+#: Paths (as in the table of routes), their ports and methods, and the name of the feature.
 LEFT_OUT: list[tuple[str, tuple[str, ...], str, str]] = [
     ("/{db}/_blipsync", _BOTH, "GET", "Couchbase Lite's replication over WebSockets (BLIP)"),
     ("/{db}/_oidc", _BOTH, "GET", _OIDC),
@@ -52,7 +52,7 @@ LEFT_OUT: list[tuple[str, tuple[str, ...], str, str]] = [
 
 
 def refusal(what: str) -> Callable[[Call], Answer]:
-    """Who answers that the gateway does not do ``what``."""
+    """Return a handler that answers that the gateway does not support ``what``."""
 
     def refuse(call: Call) -> Answer:
         raise not_implemented(what)

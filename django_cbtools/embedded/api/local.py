@@ -18,7 +18,7 @@ def get_local(call: Call) -> Answer:
 def put_local(call: Call) -> Answer:
     name, body = _name(call), call.struct(_BODY)
     if body is None:
-        # To a real gateway, null takes the document's place: it asks for a revision first.
+        # As on a real gateway, null deletes the document, which needs a revision.
         local.delete(call.database, name, "")
     rev = local.save(call.database, name, body)
     return call.json({"id": local.PREFIX + name, "ok": True, "rev": rev}, 201)

@@ -1,4 +1,4 @@
-"""REST: which revisions there are of documents."""
+"""REST: the revisions of documents."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ..documents.documents import Document
 from ..gostructs import Map
 from ..http.messages import ADMIN_PORT, Answer, Call, document_id
 
-#: How many generations above an unknown revision its ancestor may be.
+#: An ancestor of an unknown revision is at most this many generations older.
 _NEAR = 100
 _TEXT = "text/plain; charset=UTF-8"
 
 
 def revs_diff(call: Call) -> Answer:
-    """Which of the revisions that a client has are missing here, and what they may come from."""
+    """POST _revs_diff: the given revisions that are missing here, and their possible ancestors."""
     asked = call.struct(Map("map[string][]string", "[]string")) or {}
-    # As on a real gateway: nothing is said of null, and to users nothing of design documents.
+    # As on a real gateway, null is skipped, and so are design documents on the public port.
     wanted = {
         uid: revs
         for uid, revs in asked.items()
@@ -57,7 +57,7 @@ def _difference(document: Document | None, revs: Sequence[str]) -> dict[str, lis
 
 
 def revision_tree(call: Call) -> Answer:
-    """The tree as a graph in Graphviz's language."""
+    """GET _revtree: the revision tree as a Graphviz graph."""
     tree = documents.current(call.database, document_id(call.names["doc"])).tree
     edges: dict[str, None] = {}
     for leaf in tree.leaves():

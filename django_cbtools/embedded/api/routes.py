@@ -1,4 +1,4 @@
-"""The gateway's paths: which port knows them, and who answers."""
+"""The table of the gateway's paths: the ports that serve them, and their handlers."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _BOTH = (PUBLIC_PORT, ADMIN_PORT)
 _ADMIN = (ADMIN_PORT,)
 _PUBLIC = (PUBLIC_PORT,)
 
-#: Paths, the ports that know them, and who answers each method. ``{db}`` and ``{keyspace}`` stand
-#: for one segment that names a database, or a collection in one, and ``{doc}`` for one that does
-#: not begin with an underscore; any other name for any segment.
+#: Paths, the ports that serve them, and the handler of each method. ``{db}``, ``{keyspace}`` and
+#: ``{doc}`` match a segment that does not begin with an underscore; any other name matches any
+#: segment.
 ROUTES: list[tuple[str, tuple[str, ...], dict[str, Handler]]] = [
     ("/", _BOTH, {"GET": server.welcome, "HEAD": server.welcome}),
     ("/_ping", _BOTH, {"GET": server.ping, "HEAD": server.ping}),
@@ -125,20 +125,20 @@ ROUTES: list[tuple[str, tuple[str, ...], dict[str, Handler]]] = [
 ]  # fmt: skip
 
 
-#: Who answers while a database is not online.
+#: The handlers that also work while a database is not online.
 OFFLINE: frozenset[Handler] = frozenset((
     databases.info, databases.delete, databases.get_config, databases.put_config,
     databases.get_code, databases.put_code, databases.delete_code, jobs.take_offline,
     jobs.bring_online, jobs.get_resync, jobs.post_resync,
 ))  # fmt: skip
 
-#: Who answers whoever asks on the public port: the rest asks for a login first.
+#: The handlers that need no login on the public port.
 OPEN: frozenset[Handler] = frozenset((users.show_session, users.log_in))
 
-#: Who sees by himself which web pages may ask him.
+#: The handlers that check the Origin of a request themselves.
 LOGINS: frozenset[Handler] = frozenset((users.log_in, users.log_out))
 
-#: Whose requests may have a body that is larger than others' (see ``http/limits.py``).
+#: The handlers that accept larger bodies than the default (see ``http/limits.py``).
 BODY_LIMITS: dict[Handler, int] = {
     **dict.fromkeys((
         documents.post_document, documents.put_document, bulk.bulk_docs, local.put_local,
@@ -151,22 +151,22 @@ BODY_LIMITS: dict[Handler, int] = {
     ), limits.LISTS),
 }  # fmt: skip
 
-#: Who answers a client that may change documents. A guest who may only read is refused by these,
-#: whatever he has sent.
+#: The handlers that need write access to documents. They refuse a read-only guest before they read
+#: the request's body.
 WRITERS: frozenset[Handler] = frozenset((
     documents.post_document, documents.put_document, documents.delete_document,
     attachments.put_attachment, attachments.delete_attachment, local.put_local,
     local.delete_local, bulk.bulk_docs, revisions.revs_diff, views.put_design, views.delete_design,
 ))  # fmt: skip
 
-#: An escaped slash in a document's id, or in a user's name.
+#: Matches a path with an escaped slash in a document's id or a user's name.
 _ESCAPED_SLASH = re.compile(r"/[^_/][^/]*/([^_]|_user/).*%2[fF]")
-#: The methods in the order in which an answer lists them.
+#: The methods, in the order of the Allow header.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
 
 class Route(NamedTuple):
-    """Who answers a request, and the named segments of its path."""
+    """The handler of a request, and the named segments of its path."""
 
     handler: Handler
     names: dict[str, str]
@@ -178,13 +178,13 @@ def _compile(path: str) -> re.Pattern[str]:
 
 
 def _kind(port: str, path: str) -> tuple[str, int, str]:
-    """What paths that one pattern can match have in common."""
+    """Return the key of a path in the table; all paths that a pattern matches have the same key."""
     segments = path.split("/")
     special = segments[2] if len(segments) > 2 and segments[2].startswith("_") else ""
     return port, len(segments), special
 
 
-#: By the kind of path: each is compared with few patterns.
+#: Patterns by kind of path, so that a path is compared with few of them.
 _TABLE: dict[tuple[str, int, str], list[tuple[re.Pattern[str], dict[str, Handler]]]] = {}
 _REFUSALS = [
     (path, ports, dict.fromkeys(methods.split(), refusal(what)))
@@ -196,17 +196,17 @@ for _path, _ports, _methods in [*ROUTES, *_REFUSALS]:
 
 
 def routed_path(path: str, query_string: str) -> str:
-    """The path as the table of routes knows it: without escapes.
+    """Return the path that is looked up in the table of routes: the path without escapes.
 
-    As on a real gateway, one that has an escaped slash in a document's id or a user's name keeps
-    all of its escapes. What the path names is unescaped again where it is used.
+    As on a real gateway, a path with an escaped slash in a document's id or a user's name keeps all
+    of its escapes. Handlers unescape the named segments once more.
     """
     target = f"{path}?{query_string}" if query_string else path
     return path if _ESCAPED_SLASH.search(target) else unquote(path)
 
 
 def find_routes(port: str, path: str) -> dict[str, Route]:
-    """Who answers each method of a path, as it is routed; nobody where there is no such path."""
+    """Return the route of each method that a path supports; empty if the path is unknown."""
     found: dict[str, Route] = {}
     for pattern, methods in _TABLE.get(_kind(port, path), ()):
         match = pattern.fullmatch(path)

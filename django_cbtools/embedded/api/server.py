@@ -1,4 +1,4 @@
-"""REST: the server."""
+"""REST: the server's own paths, such as ``/`` and ``/_all_dbs``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..database import OFFLINE, Database
 from ..databases import administration
 from ..http.messages import ADMIN_PORT, Answer, Call
 
-#: Clients look at who it is, and what they may expect of it: what the recordings' gateway does.
+#: Clients decide by the version what the server supports. It is the version in the recordings.
 VERSION = "4.2"
 VENDOR = {"name": "Couchbase Sync Gateway", "version": VERSION}
 _WHO = {

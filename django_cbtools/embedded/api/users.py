@@ -49,7 +49,7 @@ def delete_user(call: Call) -> Answer:
 
 
 def access_history(call: Call) -> Answer:
-    """Channels that have been open to a user, and are not (or were not for a while)."""
+    """GET: the channels that a user has lost, even if the user has them again."""
     history = users.get(call.database, _name(call)).history
     places = {
         place: list(history.get(place, ())) or None
@@ -113,12 +113,12 @@ def delete_role(call: Call) -> Answer:
 
 
 def _name(call: Call) -> str:
-    # The only one that a real gateway does not unescape again.
+    # As on a real gateway, this name is not unescaped a second time.
     return call.names["name"]
 
 
 def _sorted(names: list[str]) -> list[str]:
-    """In the order in which views have their keys."""
+    """Return the names in the order of view keys."""
     if len(names) < 2:
         return names
     with javascript.engine() as engine:
@@ -142,7 +142,7 @@ _SESSION = Struct(
 
 
 def show_session(call: Call) -> Answer:
-    """Who has logged in; a session that is over counts as nobody's."""
+    """GET _session: the user who is logged in; an expired session counts as no login."""
     user = _user(call) or users.get(call.database, users.GUEST)
     return call.json(_session_body(call, user))
 
@@ -171,7 +171,7 @@ def log_in(call: Call) -> Answer:
 
 
 def _user(call: Call) -> users.User | None:
-    """Who asks; raises a 401 GatewayError for a wrong password."""
+    """Return the user of the request; raise a 401 GatewayError for a wrong password."""
     if call.credentials() is not None:
         return call.user()
     try:
@@ -198,7 +198,7 @@ def log_out(call: Call) -> Answer:
 
 
 def make_session(call: Call) -> Answer:
-    """A session made by the administrator for somebody else."""
+    """POST _session on the admin port: create a session for any user."""
     body = call.struct(_SESSION)
     name, ttl = body.get("name", ""), body.get("ttl", sessions.TTL)
     if not principals.is_name(name) or name in ("", users.GUEST):
@@ -224,7 +224,7 @@ def get_session(call: Call) -> Answer:
 
 
 def delete_session(call: Call) -> Answer:
-    """End a session; one of another user than the path names is not there."""
+    """DELETE a session; 404 if the path names a user and it is another user's session."""
     session_id = unescape(call.names["session"])
     name = unescape(call.names.get("name", ""))
     if name and sessions.user_of(call.database, session_id).name != name:
@@ -240,7 +240,7 @@ def delete_user_sessions(call: Call) -> Answer:
 
 
 def _session_body(call: Call, user: users.User) -> dict[str, Any]:
-    # GUEST has no channels before he is configured.
+    # GUEST has no channels until it is configured.
     channels = users.own_channels(call.database, user) if user.sequence else None
     return {
         "authentication_handlers": ["default", "cookie"],

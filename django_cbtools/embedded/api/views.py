@@ -13,7 +13,7 @@ from ..views.index import Index
 from ..views.reduces import Row
 from ..views.viewquery import ViewQuery
 
-#: Design documents of Sync Gateway's own begin so; only this made-up one can be read.
+#: The prefix of Sync Gateway's internal design documents; only ``_FILTERS`` can be read.
 _RESERVED = "sync_"
 _FILTERS = "sync_gateway_2.1"
 
@@ -48,7 +48,7 @@ def query_view(call: Call) -> Answer:
 
 
 def _query_as_user(call: Call) -> Answer:
-    """The rows of documents in the reader's channels, where the configuration opens views.
+    """Query a view as a user: the answer has the rows of documents in the user's channels.
 
     As on a real gateway, they are filtered after a limit; reduced ones are nobody's
     (29-user-views.json).
@@ -67,7 +67,7 @@ def _query_as_user(call: Call) -> Answer:
     index.update()
     _, sequence, _, _ = index.state()
     rows = viewquery.run(index, None, replace(query, stale="ok"))
-    # Of a document that has been changed since, the row may be what he must not see.
+    # A document that has changed since may have a row that the user must not see.
     found = call.database.rows(
         "SELECT uid, channels FROM cbtools_documents WHERE keyspace = %s AND sequence <= %s "
         "AND uid IN (SELECT value FROM json_each(%s))",

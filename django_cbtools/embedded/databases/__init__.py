@@ -1,1 +1,1 @@
-"""What an administrator does to a database: configuration, states, jobs."""
+"""Administration of databases: their configuration, their state, and jobs."""

@@ -1,4 +1,4 @@
-"""Making databases, changing and dropping them: each in one transaction."""
+"""Creates, changes and drops databases, each in one transaction."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from . import configs, resync
 from .config_checks import check, check_change
 from .jobs import Job
 
-#: An older version's databases have none: theirs was called as they are.
+#: Databases of an older version have no bucket: it has the database's name.
 _BUCKET = "coalesce(nullif(bucket, ''), name)"
-#: What is kept by the keyspace of documents ...
+#: The tables with a column for the keyspace ...
 _BY_KEYSPACE = ("attachment_chunks", "attachments", "local", "revisions", "documents")
-#: ... and what by the name of their database.
+#: ... and those with a column for the database's name.
 _BY_NAME = ("users", "roles", "sessions", "grants")
 
 
 def create(alias: str, name: str, config: Mapping[str, Any]) -> None:
-    """Make a database; raises a GatewayError where it cannot be.
+    """Create a database; raise a GatewayError if it cannot be created.
 
     What is in its bucket already is found there, and so are the users of a database of that name
     that was dropped.
@@ -39,8 +39,8 @@ def create(alias: str, name: str, config: Mapping[str, Any]) -> None:
 
 
 def ensure(alias: str, name: str) -> None:
-    """Make the database that the settings name, unless it is there, or was dropped."""
-    # In one transaction, since others may find at the same time that it is not there.
+    """Create the database that the settings name, unless it exists or was dropped."""
+    # One transaction, since another process may do the same at the same time.
     with transaction.atomic(using=alias):
         with connections[alias].cursor() as cursor:
             dropped = f"{name}@"
@@ -54,7 +54,7 @@ def ensure(alias: str, name: str) -> None:
 
 
 def names(alias: str) -> list[str]:
-    """The names of all databases in the alias's file."""
+    """Return the names of all databases in the alias's file."""
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT name FROM cbtools_databases WHERE instr(name, '@') = 0 ORDER BY 1")
         return [name for (name,) in cursor.fetchall()]
@@ -65,7 +65,7 @@ def configure(
     change: Callable[[dict[str, Any]], dict[str, Any]],
     if_match: str = "",
 ) -> str:
-    """Change a database's configuration: the new version; raises a GatewayError.
+    """Change a database's configuration; return the new version, or raise a GatewayError.
 
     ``if_match`` is the version to start from, in double quotes ('': any).
     """
@@ -94,7 +94,7 @@ def configure(
 
 
 def open_database(alias: str, name: str) -> Database | None:
-    """The database called ``name``; one that was to come online by now does."""
+    """Return the database called ``name``; bring it online if its delay is over."""
     database = Database.find(alias, name)
     if database is None or database.state == ONLINE:
         return database
@@ -129,7 +129,7 @@ def _wake(database: Database) -> Job:
 
 
 def flush(database: Database) -> None:
-    """Empty the database's bucket: documents, users and sessions go, designs stay."""
+    """Empty the database's bucket: remove documents, users and sessions, but no designs."""
     bucket = database.bucket
     inside = "(keyspace = %s OR substr(keyspace, 1, length(%s) + 1) = %s || '.')"
     with database.atomic():
@@ -140,7 +140,7 @@ def flush(database: Database) -> None:
             f"(SELECT id FROM cbtools_views WHERE {inside})",
             [bucket] * 3,
         )
-        # An index that is being brought up to date has read documents, and must not write them.
+        # An index update that is running must not write rows of the removed documents.
         database.execute(
             f"UPDATE cbtools_views SET sequence = 0, epoch = epoch + 1 WHERE {inside}", [bucket] * 3
         )
@@ -159,7 +159,7 @@ def flush(database: Database) -> None:
 
 
 def stored(database: Database) -> tuple[dict[str, Any], str]:
-    """The configuration as it is stored, and its version."""
+    """Return the stored configuration and its version."""
     config = configs.ordered({**database.config, "name": database.name, "bucket": database.bucket})
     version = database.value(
         "SELECT version FROM cbtools_databases WHERE name = %s", [database.name]
@@ -168,7 +168,7 @@ def stored(database: Database) -> tuple[dict[str, Any], str]:
 
 
 def times(database: Database) -> tuple[int, int]:
-    """When a database was made, and when it was configured last, in microseconds since 1970."""
+    """Return when a database was created and last configured, in microseconds since 1970."""
     row = database.row(
         "SELECT created, max(created, updated) FROM cbtools_databases WHERE name = %s",
         [database.name],
@@ -177,7 +177,7 @@ def times(database: Database) -> tuple[int, int]:
 
 
 def drop(database: Database) -> None:
-    """Take a database away. Its documents stay in the bucket, its users are kept for its return."""
+    """Drop a database. Its documents stay in the bucket; its users return when it is recreated."""
     with database.atomic():
         database.execute(
             f"UPDATE cbtools_databases SET bucket = {_BUCKET} WHERE name = %s", [database.name]

@@ -1,4 +1,4 @@
-"""Compaction: tombstones that are old enough, and attachments that no document has."""
+"""Compaction: removes old tombstones, and attachments that no document uses."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _COUNTS: dict[str, dict[str, Any]] = {
 
 
 def job(database: Database, kind: str) -> Job:
-    """The compaction of a type; raises a 400 GatewayError where there is no such type."""
+    """Return the compaction job of a type; raise a 400 GatewayError for an unknown type."""
     if kind not in _COUNTS:
         raise bad_request("Unknown parameter for 'type'. Must be 'tombstone' or 'attachment'")
     return Job(database, f"compact_{kind}", _COUNTS[kind])
 
 
 def run(database: Database, kind: str, *, dry_run: bool = False) -> dict[str, Any]:
-    """Compact; the job as it was when it started. Raises a 503 GatewayError where it is running.
+    """Compact; return the job as it started. Raise a 503 GatewayError if it is running.
 
     ``dry_run``: count the attachments that would go.
     """

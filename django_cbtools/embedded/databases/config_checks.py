@@ -1,4 +1,4 @@
-"""What a database's configuration may not say, in the words of a real gateway."""
+"""Checks of database configurations, with the messages of a real gateway."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..errors import GatewayError, bad_request
 from ..options import NOT_PERSISTED
 
 _NAME = re.compile(r"[a-z][-a-z0-9_$()+/]*")
-#: What may name a cookie or a header.
+#: Valid names of cookies and headers.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SAME_SITE = ("Lax", "Strict", "None", "Default")
-#: Options of the caches that are at least 1.
+#: Options of the channel cache that must be at least 1.
 _CHANNEL_CACHE_MINIMA = (
     "max_num_pending", "max_wait_pending", "max_wait_skipped", "max_length", "min_length",
     "expiry_seconds",
 )  # fmt: skip
-#: What the documented thresholds are at least.
+#: The smallest values of warning thresholds.
 _THRESHOLD_MINIMA = {
     "channels_per_doc": 5, "access_and_role_grants_per_doc": 5,
 }  # fmt: skip
@@ -27,26 +27,26 @@ _MIB = 1024 * 1024
 
 
 def is_name(name: str) -> bool:
-    """Whether a database can be called so."""
+    """Return whether a text is a valid name of a database."""
     return bool(_NAME.fullmatch(name))
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Raise a 400 GatewayError that names everything that is wrong with a configuration."""
+    """Raise a 400 GatewayError that lists all errors in a configuration."""
     _raise(_not_persisted(config))
     _raise(_errors(config))
     _check_editions(config)
 
 
 def check_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """As :func:`check`, for a configuration that takes the place of another."""
+    """As :func:`check`, for a configuration that replaces another."""
     _raise(_not_persisted(new))
     _raise([*_errors(new), *_forbidden_changes(old, new)])
     _check_editions(new)
 
 
 def _check_editions(config: Mapping[str, Any]) -> None:
-    """Raise a 500 GatewayError for what a real gateway finds out when it starts the database."""
+    """Raise a 500 GatewayError for errors that a real gateway finds when it starts a database."""
     pages = config.get("query_pagination_limit") or 2
     if pages < 2:
         raise GatewayError(
@@ -112,7 +112,7 @@ def _errors(config: Mapping[str, Any]) -> Iterator[str]:
             f'unsupported_options.same_site_cookie option "{same_site}" is not valid, '
             'choices are "Lax", "Strict", and "None'
         )
-    # A real gateway takes these, and leaves the cookie, or what is in the header, out.
+    # A real gateway accepts these, but then sends no such cookie or header.
     for header_part in (get("session_cookie_name"), *(get("cors.headers") or ())):
         if header_part and not _TOKEN.fullmatch(header_part):
             yield f'"{header_part}" cannot be the name of a cookie or a header'

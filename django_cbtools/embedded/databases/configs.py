@@ -1,4 +1,4 @@
-"""Databases' configurations: reading, merging, their versions."""
+"""Reads, merges, shows and versions the configurations of databases."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..options import DATABASE, RUNTIME
 
 #: A string in backquotes, for functions of several lines.
 _BACKQUOTED = re.compile(r"`([^`\\]*(?:\\.[^`\\]*)*)(`|\\?\Z)", re.DOTALL)
-#: What has no place in an answer.
+#: Shown in place of a secret.
 REDACTED = "xxxxx"
 
 
 def read(text: str) -> dict[str, Any]:
-    """A configuration as it came, without what says nothing; raises a 400 GatewayError.
+    """Return the configuration in a text, without empty options; raise a 400 GatewayError.
 
     A string may be in backquotes, and then go over several lines.
     """
@@ -40,9 +40,9 @@ def _quoted(found: re.Match[str]) -> str:
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration, changed as another says; objects are merged member by member.
+    """Return a configuration with changes; objects are merged member by member.
 
-    Scopes are not: collections that are not named any more are taken away.
+    A scope is replaced as a whole: collections that it does not name any more are removed.
     """
     result = dict(base)
     for key, value in changes.items():
@@ -56,22 +56,22 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def ordered(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with its options in the order in which they are shown."""
+    """Return the configuration with its options in the order of answers."""
     return {key: config[key] for key in DATABASE.members if key in config}
 
 
 def dumps(config: Mapping[str, Any]) -> str:
-    """The text of a configuration."""
+    """Return a configuration as JSON."""
     return json.dumps(ordered(config), separators=(",", ":"), ensure_ascii=False)
 
 
 def runtime(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with what holds where it says nothing."""
+    """Return the configuration with the defaults of all missing options."""
     return ordered(merged(RUNTIME, config))
 
 
 def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration without passwords."""
+    """Return the configuration without secrets."""
     return {
         key: REDACTED
         if value and key in ("password", "remote_password", "validation_key")
@@ -95,7 +95,7 @@ def version(previous: str, config: Mapping[str, Any]) -> str:
 
 
 def _without_nulls(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with empty objects in place of nulls."""
+    """Return the configuration with empty objects in place of nulls."""
     return {
         key: _without_nulls(value or {}) if isinstance(value, (Mapping, type(None))) else value
         for key, value in config.items()

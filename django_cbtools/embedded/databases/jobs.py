@@ -1,4 +1,4 @@
-"""Jobs that go over a whole database, and how far they are, which is kept beside it.
+"""Jobs that process a whole database. Their progress is stored with the database.
 
 A job runs in the request that starts it, in batches, each in a transaction of its own: what is
 done and how far it is agree, whatever happens in between.
@@ -20,16 +20,16 @@ STOPPING = "stopping"
 STOPPED = "stopped"
 COMPLETED = "completed"
 
-#: What is known of a job that has never run.
+#: The state of a job that has never run.
 _NEVER: Mapping[str, Any] = {
     "status": COMPLETED, "start_time": "0001-01-01T00:00:00Z", "last_error": "",
 }  # fmt: skip
-#: How long (seconds) a job may be silent: after that, its process is taken for dead.
+#: A job that has not reported for so many seconds is considered dead.
 SILENCE = 30.0
 
 
 class Job:
-    """A job of one kind, and what it counts; used inside :meth:`Database.atomic`."""
+    """A job of one kind with its counts; use it inside :meth:`Database.atomic`."""
 
     def __init__(self, database: Database, kind: str, counts: Mapping[str, Any]) -> None:
         self._database = database
@@ -52,18 +52,18 @@ class Job:
         return self.status in (RUNNING, STOPPING)
 
     def shown(self) -> dict[str, Any]:
-        """The job as an answer shows it."""
+        """Return the job as answers show it."""
         return {key: value for key, value in self.members.items() if key != "beat"}
 
     def begin(self, **members: Any) -> None:
-        """Start anew; raises a 503 GatewayError where it is running."""
+        """Start the job; raise a 503 GatewayError if it is running."""
         if self.is_running:
             raise GatewayError(503, "Process already running")
         start = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
         self.keep(**{**_NEVER, "start_time": start, "status": RUNNING, **members})
 
     def stop(self) -> None:
-        """Ask whoever runs it to stop after its batch."""
+        """Ask the process that runs the job to stop after its batch."""
         if self.status == STOPPING:
             raise GatewayError(503, "Process currently stopping. Wait until stopped to retry")
         if not self.is_running:
@@ -71,7 +71,7 @@ class Job:
         self.keep(status=STOPPING)
 
     def keep(self, **members: Any) -> None:
-        """Note how far it is."""
+        """Store the progress."""
         self.members |= {**members, "beat": time.time()}
         self._all[self._kind] = self.members
         self._database.execute(

@@ -1,4 +1,4 @@
-"""Resync: what the sync function, as it is now, makes of the documents that are there."""
+"""Resync: runs the current sync function on all existing documents."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def job(database: Database) -> Job:
 def run(
     database: Database, scopes: Mapping[str, Sequence[str]], *, regenerate_sequences: bool
 ) -> dict[str, Any]:
-    """Go over the documents of (some) collections; the job as it was when it started.
+    """Process the documents of all, or some, collections; return the job as it started.
 
     Documents stay where they are in the order of all changes, unless their sequences are to be
     regenerated. Raises a GatewayError where the database is not offline, or a collection unknown.
@@ -160,9 +160,9 @@ def _other_leaves(database: Database, document: Document) -> Iterator[tuple[str,
 
 
 def _renumber_principals(database: Database) -> None:
-    """Let the roles and users come after all documents; channels are theirs since when they were.
+    """Give roles and users new sequences, after those of the documents.
 
-    GUEST stays where he is, as on a real gateway.
+    The sequences of their channels do not change, and as on a real gateway GUEST keeps its own.
     """
     with database.atomic():
         if job(database).status != RUNNING:
@@ -183,7 +183,7 @@ def _renumber_principals(database: Database) -> None:
 
 
 def _resync(database: Database, seen: _Seen, sequence: int) -> bool:
-    """Bring a document up to date with the sync function; whether that changed it."""
+    """Apply the sync function's result to a document; return whether that changed it."""
     document, (channels, grants, expires), leaves = seen
     for rev, names in leaves.items():
         database.execute(
@@ -206,7 +206,7 @@ def _resync(database: Database, seen: _Seen, sequence: int) -> bool:
 
 
 def _verdict(database: Database, document: Document, revision: Document) -> syncfunction.Verdict:
-    """What the sync function says of a revision: nothing, where it refuses it."""
+    """Return the sync function's result for a revision; it is empty if the revision is refused."""
     body = revision.members_sent()
     base = writes.ancestor(database, document, document.tree, revision.rev)
     try:

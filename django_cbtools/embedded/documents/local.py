@@ -1,4 +1,4 @@
-"""Local documents: what a client keeps at the gateway for itself; they are not replicated.
+"""Local documents, such as the checkpoints of replicators. They are not replicated.
 
 Their revisions are ``0-1``, ``0-2`` ... (16-local-docs.json). One that nobody has read or written
 for `local_doc_expiry_secs` (0: for ever) is gone.
@@ -17,14 +17,14 @@ from ..errors import GatewayError, bad_request, conflict, missing
 from . import documents
 
 PREFIX = "_local/"
-#: The longest name, in bytes: with its prefix the key fits into Couchbase Server.
+#: The longest name, in bytes. Keys in Couchbase Server have at most 250 bytes.
 MAX_NAME_BYTES = 250 - len("_sync:local:")
 
 _AT = "keyspace = %s AND name = %s AND (%s = 0 OR saved > %s)"
 
 
 def read(database: Database, name: str) -> dict[str, Any]:
-    """A document with its special properties; raises a 404 GatewayError where there is none.
+    """Return a document with its special properties; raise a 404 GatewayError if there is none.
 
     To read it keeps it alive.
     """
@@ -34,7 +34,7 @@ def read(database: Database, name: str) -> dict[str, Any]:
     if row is None:
         raise missing()
     version, text, saved = row
-    # Replicators read often, and to write takes a turn among all writers.
+    # Replicators read often, and each write has to wait for other writers.
     lifetime = _lifetime(database)
     if lifetime and saved < _now() - lifetime // 100:
         with database.atomic():
@@ -47,7 +47,7 @@ def read(database: Database, name: str) -> dict[str, Any]:
 
 
 def save(database: Database, name: str, body: Mapping[str, Any]) -> str:
-    """Write a document on top of the revision that its body names; the new revision.
+    """Write a document over the revision that its body names; return the new revision.
 
     Raises a 409 GatewayError where it is not the current one, 404 where there is none to replace.
     """
@@ -66,7 +66,7 @@ def save(database: Database, name: str, body: Mapping[str, Any]) -> str:
 
 
 def delete(database: Database, name: str, rev: str) -> None:
-    """Remove a document; raises a GatewayError as :func:`save` does, 404 where there is none."""
+    """Remove a document; raise a GatewayError as :func:`save` does, 404 if there is none."""
     with database.atomic():
         if not _replaced(database, name, rev):
             raise missing("No previous revision to replace")
@@ -77,7 +77,7 @@ def delete(database: Database, name: str, rev: str) -> None:
 
 
 def _replaced(database: Database, name: str, rev: str) -> int:
-    """The version of the document that ``rev`` names; 0: there is none, and none is named."""
+    """Return the version of the document, which must be ``rev``; 0 if there is no document."""
     if not name or len(name.encode()) > MAX_NAME_BYTES:
         raise bad_request("Invalid doc ID")
     version = database.value(f"SELECT version FROM cbtools_local WHERE {_AT}", _key(database, name))
@@ -91,7 +91,7 @@ def _replaced(database: Database, name: str, rev: str) -> int:
 
 
 def _forget(database: Database) -> None:
-    """Remove those whose time is over."""
+    """Remove the documents that have expired."""
     if _lifetime(database):
         database.execute(
             "DELETE FROM cbtools_local WHERE keyspace = %s AND saved <= %s",
@@ -113,7 +113,7 @@ def _now() -> int:
 
 
 def row(database: Database, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a local document of a batch: its row in the answer."""
+    """Write a local document of a batch; return its row in the answer."""
     uid = body["_id"]
     try:
         return {"id": uid, "rev": save(database, uid.removeprefix(PREFIX), body)}
