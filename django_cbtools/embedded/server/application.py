@@ -6,8 +6,6 @@ import logging
 from functools import partial
 from typing import Any
 
-from django.core.signals import request_finished, request_started
-
 from django_cbtools import conf
 
 from ..api.gateway import respond
@@ -15,7 +13,7 @@ from ..errors import GatewayError
 from ..http.messages import Answer, Call
 from . import framing
 from .pieces import Ending, Pieces
-from .pools import Pools, keep_connection, run
+from .pools import Pools, run
 from .request_body import Body
 
 logger = logging.getLogger(__name__)
@@ -51,7 +49,7 @@ class Application:
             except ConnectionError:
                 return
         pool = self.pools.of(call.method) if body.is_complete else self.pools.uploads
-        answer = await run(pool, call.alias, partial(self._answer, call))
+        answer = await run(pool, call.alias, partial(_answer, call))
         if answer.stream is None:
             await _send(answer, call.method, send)
         else:
@@ -61,28 +59,7 @@ class Application:
             try:
                 await _send_pieces(answer, pieces, ending, call.method, send)
             finally:
-                await on_thread(partial(self._finish, pieces, call.alias))
-
-    def _answer(self, call: Call) -> Answer:
-        """The answer, on a thread."""
-        request_started.send(sender=self.__class__)
-        try:
-            answer = respond(call)
-        except Exception:
-            logger.exception("The embedded gateway failed: %s %r", call.method, call.path)
-            answer = Answer.of_error(GatewayError(500, "Internal error: look at the server's log"))
-            answer = answer.without_body() if call.method == "HEAD" else answer
-        if answer.stream is None:
-            self._finished(call.alias)
-        return answer
-
-    def _finish(self, pieces: Pieces, alias: str) -> None:
-        pieces.close()
-        self._finished(alias)
-
-    def _finished(self, alias: str) -> None:
-        keep_connection(alias)
-        request_finished.send(sender=self.__class__)
+                await on_thread(pieces.close)
 
     def _call(self, scope: Any, body: Body) -> Call:
         return Call(
@@ -94,6 +71,16 @@ class Application:
             headers=framing.as_dict(scope["headers"]),
             read=body.read,
         )
+
+
+def _answer(call: Call) -> Answer:
+    """The answer, on a thread."""
+    try:
+        return respond(call)
+    except Exception:
+        logger.exception("The embedded gateway failed: %s %r", call.method, call.path)
+        answer = Answer.of_error(GatewayError(500, "Internal error: look at the server's log"))
+        return answer.without_body() if call.method == "HEAD" else answer
 
 
 async def _send(answer: Answer, method: str, send: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 #: How many threads there are for requests that read, for those that write (SQLite has one writer at
@@ -64,19 +64,16 @@ async def run(pool: Pool, alias: str, work: Callable[[], Any]) -> Any:
 
 
 def _checked(alias: str, work: Callable[[], Any]) -> Any:
-    """Do the work on connections that are in order."""
-    close_old_connections()
+    """Do the work on a connection that is in order, and keep it.
+
+    To open it takes longer than most requests, so that it is never too old. Django's signals, which
+    look after all connections, take longer, too.
+    """
+    connections[alias].close_if_unusable_or_obsolete()
     try:
         return work()
     finally:
-        keep_connection(alias)
-        close_old_connections()
-
-
-def keep_connection(alias: str) -> None:
-    """Never take this thread's connection for too old: to open it takes longer than most
-    requests."""
-    connections[alias].close_at = None
+        connections[alias].close_at = None
 
 
 _shared: Pools | None = None

@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
-from django.core.signals import request_finished
 from django.db import ProgrammingError, connection
 from django.urls import include, path
 
@@ -375,22 +374,6 @@ def test_stream_that_breaks_has_no_end(handlers, connect, address, caplog):
 def test_head_of_a_stream_reads_nothing_of_it(handlers, connect):
     sock = connect(_request("HEAD /try/stream", "Connection: close"))
     assert b"\r\n\r\n" in _rest(sock)
-
-
-def test_request_is_finished_when_its_stream_is(handlers, connect):
-    def finished(**kwargs):
-        handlers.events.put("finished")
-
-    request_finished.connect(finished, sender=application.Application)
-    try:
-        sock = connect(STREAM)
-        handlers.pieces.put(b"first")
-        _until(sock, b"first\r\n")
-        assert handlers.events.empty()
-        handlers.pieces.put(None)
-        assert [handlers.events.get() for _ in range(2)] == ["closed", "finished"]
-    finally:
-        request_finished.disconnect(finished, sender=application.Application)
 
 
 # ---------------------------------------------------------------------- bodies
