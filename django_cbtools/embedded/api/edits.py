@@ -175,6 +175,7 @@ def _multipart_body(call: Call, file: IO[bytes]) -> Body:
     if part is None:
         raise bad_request("The multipart body has no part")
     part.max_text = call.max_text
+    part.begin_large = call.begin_large  # type: ignore[method-assign]
     members = part.object()
     given = members.get("_attachments")
     following = {

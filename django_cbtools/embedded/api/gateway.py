@@ -49,7 +49,10 @@ logger = logging.getLogger(__name__)
 
 def respond(call: Call) -> Answer:
     """Return the gateway's answer to a request; only errors in Django's settings are raised."""
-    answer = _answer(call)
+    try:
+        answer = _answer(call)
+    finally:
+        call.end()
     answer.headers.update(call.answer_headers)
     if call.port == PUBLIC_PORT and "origin" in call.headers:
         answer.headers.update(cors.headers(cors.of(call.known), call.headers["origin"]))

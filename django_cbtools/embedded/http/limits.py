@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 
 from .. import gojson
+from ..turns import Turns
 
 #: What most routes read, and all of them before a login.
 SMALL = 64 * 1024
@@ -19,6 +20,12 @@ LISTS = 8 * 1024 * 1024
 DOCUMENTS = 72 * 1024 * 1024
 #: A multipart body, which is never held as a whole.
 STREAM = 256 * 1024 * 1024
+
+#: A longer text waits for its turn: until its request is answered, it takes several times as
+#: much memory as it is long.
+LARGE = 4 * 1024 * 1024
+#: How many of them are in memory at once, one for each user.
+TURNS = Turns(2, each=1)
 
 #: The most memory that the text of a body may take.
 _MAX_TEXT = 64 * 1024 * 1024

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import re
+import tempfile
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -138,13 +139,19 @@ class Message:
         return self._read_text()
 
     def _read_text(self) -> str:
-        # Not join(), which has all of it twice.
-        body = bytearray()
-        for piece in self.pieces(self.max_text):
-            body += piece
+        with tempfile.SpooledTemporaryFile(limits.LARGE) as file:
+            for piece in self.pieces(self.max_text):
+                file.write(piece)
+            if file.tell() > limits.LARGE:
+                self.begin_large()
+            file.seek(0)
+            body = file.read()
         if limits.is_too_wide(body):
             raise GatewayError(413, "Request body too large: send less at once")
         return body.decode("utf-8", "replace")
+
+    def begin_large(self) -> None:
+        """Called before a large body is held in memory."""
 
     def object(self, go_type: str = "db.Body") -> dict[str, Any]:
         """The body as a JSON object; raises a 400 GatewayError where it is none.
@@ -205,6 +212,8 @@ class Call(Message):
     _readers: dict[Collection, Reader] = field(default_factory=dict)
     #: The session that the user has logged in by, if it lasts longer than this request.
     _session: sessions.Session | None = None
+    #: Whether it has one of the turns for large bodies.
+    _has_turn: bool = False
 
     @cached_property
     def query(self) -> dict[str, str]:
@@ -311,6 +320,21 @@ class Call(Message):
             self.database, self.mount, is_secure=self.is_secure,
             crosses_sites=any(cors.of(self.database).values()),
         )  # fmt: skip
+
+    def begin_large(self) -> None:
+        if self.trusted is None and not self._has_turn:
+            limits.TURNS.enter(self._turn_of)
+            self._has_turn = True
+
+    def end(self) -> None:
+        """The request has been answered."""
+        if self._has_turn:
+            self._has_turn = False
+            limits.TURNS.leave(self._turn_of)
+
+    @property
+    def _turn_of(self) -> str | None:
+        return self._user.name if self._user is not None else None
 
     def identify(self) -> users.User | None:
         """Who asks, None: an administrator, or somebody whom only the caller knows.

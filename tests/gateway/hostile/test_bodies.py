@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import os
 import random
 import re
@@ -21,6 +22,7 @@ import pytest
 
 from django_cbtools import canonical
 from django_cbtools.embedded import gojson
+from django_cbtools.embedded.api.gateway import respond
 from django_cbtools.embedded.api.multipart import Reader as Parts
 from django_cbtools.embedded.api.routes import ROUTES
 from django_cbtools.embedded.databases import configs
@@ -208,3 +210,61 @@ def test_halves_of_surrogate_pairs(text, value):
 def test_integers_of_many_digits_keep_their_text():
     for digits in ("9" * 299, "9" * 301, "9" * 5000, "-" + "1" * 400, "-0"):
         assert canonical.dumps(canonical.loads(f"[{digits}]")[0]) == f"[{digits}]"
+
+
+def test_large_bodies_take_turns(http_gateway, monkeypatch):
+    """Two at once are in memory, and one of each user."""
+    lock = threading.Lock()
+    inside: list[str] = []
+    most: list[list[str]] = []
+    decode = gojson.decode_object
+
+    def counted(text, *args):
+        user = text[2:7]
+        with lock:
+            inside.append(user)
+            most.append(sorted(inside))
+        time.sleep(0.05)
+        with lock:
+            inside.remove(user)
+        return decode(text, *args)
+
+    admin = Client(http_gateway.urls[1])
+    database = "/test_documents"
+    user = b'{"password": "secret", "admin_channels": ["*"]}'
+    assert admin.ask(Request("admin", "PUT", f"{database}/_user/alice", {}, user)).status == 201
+    admin.close()
+    monkeypatch.setattr(gojson, "decode_object", counted)
+    statuses = []
+
+    def ask(number):
+        port = ("public", "admin")[number % 2]
+        name = ("alice", "admin")[number % 2]
+        body = b'{"%s": "%s"' % (name.encode(), b"x" * limits.LARGE)  # it breaks off
+        client = Client(http_gateway.urls[number % 2])
+        headers = ALICE if port == "public" else {}
+        request = Request(port, "PUT", f"{database}/doc{number}", headers, body)
+        statuses.append(client.ask(request).status)
+        client.close()
+
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [400] * 12
+    assert len(most) == 12
+    assert max(map(len, most)) == 2
+    assert max(users.count("alice") for users in most) == 1
+
+
+def test_a_turn_ends_with_its_request(db):
+    """Also where the request is refused."""
+    text = b'{"a": "' + b"x" * limits.LARGE + b'"}'
+    for body, status in ((text, 201), (text, 409), (text[:-1], 400), (b"[" + text + b"]", 400)):
+        for _ in range(3):
+            read = io.BytesIO(body).read
+            answer = respond(Call("admin", "default", "PUT", "/test_documents/doc", read=read))
+            assert answer.status == status
+            status = 409 if status == 201 else status
+    assert limits.TURNS._free == 2
