@@ -61,12 +61,16 @@
       }
     };
 
+    function tooMuch() {
+      return new RangeError("it emits more than " + MAX_EMITTED + " characters");
+    }
+
     function emit(key, value) {
       var keyText = JSON.stringify(key) || "null", valueText = JSON.stringify(value) || "null";
       // What JSON makes of a key counts: toJSON may have made something else of it.
       if (typeof key === "object") checkDepth(JSON.parse(keyText), MAX_DEPTH);
       progress.emitted += keyText.length + valueText.length;
-      if (progress.emitted > MAX_EMITTED) return;
+      if (progress.emitted > MAX_EMITTED) throw tooMuch();
       progress.rows.push(uids[progress.at], progress.position++, keyText, valueText);
     }
 
@@ -119,9 +123,7 @@
             id: uids[i], rev: { rev: revs[i] }, expiration: expirations[i], flags: JSON_FLAGS,
             type: "json"
           });
-          if (progress.emitted > MAX_EMITTED) {
-            throw new RangeError("it emits more than " + MAX_EMITTED + " characters");
-          }
+          if (progress.emitted > MAX_EMITTED) throw tooMuch();
         } catch (error) {
           progress.rows.length = progress.before;
           progress.errors.push([uids[i], world.describe(error)]);
