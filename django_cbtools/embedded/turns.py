@@ -61,6 +61,8 @@ class Turns:
             # In a forked child all places are free, also the one that is given back here.
             self._free = min(self._free + 1, self._places)
             self._held[user] -= 1
+            if self._held[user] <= 0:
+                del self._held[user]
             self._admit()
 
     def _admit(self) -> None:

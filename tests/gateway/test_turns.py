@@ -70,6 +70,7 @@ def test_one_user_has_no_more_places_than_he_may():
     for thread in guests.threads:
         thread.join()
     assert guests.order == ["a1", "a2", "b1", "a3", "a4"]
+    assert not guests.turns._held
 
 
 def test_whoever_is_nobody_in_particular_has_no_limit():
