@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -28,8 +29,8 @@ logger = logging.getLogger(__name__)
 BATCH = 1000
 BATCH_LENGTH = 16 * 1024 * 1024
 COMMIT_TIME = 0.5
-#: How long (seconds) the sync function and the rest of planning may take, for one request and for
-#: one transaction of it.
+#: How long (seconds) the sync function and the rest of planning may take: for one request (but an
+#: administrator's), and for one transaction of it.
 PLANNING_TIME = 60.0
 ROUND_TIME = 0.5
 #: Batches of more edits than this are planned in turns, two at a time and one for each user, so
@@ -75,7 +76,7 @@ class _Writing:
         self._edits = edits
         self._author = author
         self._most = BATCH
-        self._left = PLANNING_TIME
+        self._left = math.inf if author.name is None else PLANNING_TIME
 
     def plan(self) -> list[_Planned]:
         """Plan the next edits, up to the second change of one document."""

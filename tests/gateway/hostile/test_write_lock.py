@@ -104,13 +104,15 @@ def test_one_that_is_refused_takes_no_lock():
 
 def test_a_request_has_a_limit_of_time(monkeypatch):
     create_database(CHANNELS)
+    client = add_user("u")
     monkeypatch.setattr(writes, "PLANNING_TIME", -1.0)
-    status, rows = ADMIN.ask("POST", "/_bulk_docs", bulk(3))
+    status, rows = client.ask("POST", "/_bulk_docs", bulk(3))
     assert status == 201
     assert [(row["id"], row["status"]) for row in rows] == [
         ("d00000", 503), ("d00001", 503), ("d00002", 503),
     ]  # fmt: skip
     assert ADMIN.get("/d00000")[0] == 404
+    assert ADMIN.put("/d00000", {})[0] == 201  # an administrator's has none
 
 
 def test_documents_that_come_often_in_a_batch():
