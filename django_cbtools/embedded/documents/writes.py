@@ -28,11 +28,11 @@ logger = logging.getLogger(__name__)
 #: (seconds) it may go on before the next one.
 BATCH = 1000
 BATCH_LENGTH = 16 * 1024 * 1024
-COMMIT_TIME = 0.5
+COMMIT_TIME = 1.0
 #: How long (seconds) the sync function and the rest of planning may take: for one request (but an
 #: administrator's), and for one transaction of it.
 PLANNING_TIME = 60.0
-ROUND_TIME = 0.5
+ROUND_TIME = 1.0
 #: Batches of more edits than this are planned in turns, two at a time and one for each user, so
 #: that small requests do not have to compete with many busy threads.
 FEW = 20

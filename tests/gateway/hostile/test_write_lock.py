@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from django.db import DatabaseError, connection
@@ -69,8 +70,11 @@ def test_no_function_runs_inside_a_transaction(runs):
     assert not any(runs)
 
 
-def test_a_batch_goes_on_in_other_transactions():
+def test_a_batch_goes_on_in_other_transactions(monkeypatch):
     create_database()
+    monkeypatch.setattr(writes, "BATCH", 50)
+    monkeypatch.setattr(writes, "ROUND_TIME", math.inf)
+    monkeypatch.setattr(writes, "COMMIT_TIME", math.inf)
     count = 2 * writes.BATCH + 1
 
     def load():
@@ -89,6 +93,7 @@ def test_a_batch_goes_on_in_other_transactions():
 def test_a_long_transaction_is_cut_short(monkeypatch):
     create_database(CHANNELS)
     monkeypatch.setattr(writes, "COMMIT_TIME", 0.0)
+    monkeypatch.setattr(writes, "ROUND_TIME", math.inf)
     planned = []
     make = plans.make
     monkeypatch.setattr(plans, "make", lambda *args: planned.append(args) or make(*args))
