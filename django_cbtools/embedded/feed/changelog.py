@@ -13,7 +13,8 @@ from ..documents.channelindex import BY_SEQUENCE, Range
 from ..documents.documents import Removal
 from .sequences import LAST, SequenceId
 
-# A tree of revisions is written as a list of strings where it has one branch.
+# A tree of revisions that has one branch, and no tombstone below another revision, is written as a
+# list of strings.
 COLUMNS = (
     "document.uid, document.rev, document.cv, document.deleted, "
     "instr(substr(document.history, 2), '[') > 0, document.removals, document.sequence"
@@ -23,8 +24,8 @@ COLUMNS = (
 class Change(NamedTuple):
     """A document as it was written at a sequence.
 
-    ``branched``: it has several leaf revisions. ``removed`` are the channels that it left at this
-    sequence. ``trigger`` is the sequence that granted its channel to the reader after that, or 0.
+    ``branched``: it may have several leaf revisions. ``removed`` are the channels that it left at
+    this sequence. ``trigger`` is the sequence that granted its channel to the reader after that, or 0.
     ``revoked``: the trigger is the sequence at which the reader lost the channel.
     """
 

@@ -213,9 +213,11 @@ class Feed:
 
     def _about(self, entry: Entry, document: Document, reader: Reader) -> Entry:
         wish = self.wish
-        if wish.all_leaves and entry.branched:
-            tree = document.tree
-            others = [rev for rev in tree.leaves() if rev != entry.rev]
+        tree = document.tree
+        leaves = tree.leaves() if wish.all_leaves and entry.branched else []
+        # A tree with a tombstone in it looks branched in the index, and need not be.
+        if len(leaves) > 1:
+            others = [rev for rev in leaves if rev != entry.rev]
             entry = entry._replace(
                 deleted=entry.deleted and all(map(tree.is_deleted, others)),
                 leaves=[

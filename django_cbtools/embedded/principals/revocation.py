@@ -88,7 +88,8 @@ class Access:
         for role in self.roles.values():
             of_role = list(role.history[channel].periods) if channel in role.history else []
             if channel in role.channels and not role.is_deleted:
-                of_role.append(Period(role.channels[channel], _NEVER))
+                # Like a real gateway, this does not ask since when the role has the channel.
+                of_role.append(Period(min(role.channels.values()), _NEVER))
             for held in role.periods():
                 for had in of_role:
                     both = Period(max(held.start, had.start), min(held.end, had.end))

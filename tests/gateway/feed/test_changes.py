@@ -371,6 +371,20 @@ def test_a_tombstone_of_several_leaves():
     assert rows("alice", since=1, style="all_docs") == [(3, "d", "a")]
 
 
+def test_a_document_that_was_made_again_has_one_leaf():
+    allow("a")
+    rev = put("d", {"channels": ["a", "b"]})
+    delete("d", rev)
+    left = put("d", {"channels": ["b"]})
+    rev = put("d", {"channels": ["a"]}, rev=left)
+    left = put("d", {"channels": []}, rev=rev)
+    last = put("d", {"channels": ["b"], "n": 2}, rev=left)
+    query = {"style": "all_docs", "filter": "sync_gateway/bychannel", "channels": "a,b"}
+    assert [entry["changes"] for entry in read(**query)["results"]] == [
+        [{"rev": left}], [{"rev": last}],
+    ]  # fmt: skip
+
+
 def test_all_channels():
     delete("d", put("d", {"channels": ["a"]}))
     put("e", {"channels": ["a"]}, rev=put("e", {"channels": ["b"]}))
