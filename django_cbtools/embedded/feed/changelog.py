@@ -25,8 +25,8 @@ class Change(NamedTuple):
     """A document as it was written at a sequence.
 
     ``branched``: it may have several leaf revisions. ``removed`` are the channels that it left at
-    this sequence. ``trigger`` is the sequence that granted its channel to the reader after that, or 0.
-    ``revoked``: the trigger is the sequence at which the reader lost the channel.
+    this sequence. ``trigger`` is the sequence that granted its channel to the reader after that,
+    or 0. ``revoked``: the trigger is the sequence at which the reader lost the channel.
     """
 
     sequence: int

@@ -72,9 +72,9 @@ class Access:
                 for name in () if role.is_deleted else role.channels:
                     close(name, ends[-1])
                 for name, past in role.history.items():
-                    if any(is_new(period.end) for period in past.periods):
-                        # The earlier of the two: he lost the role, or the role lost the channel.
-                        close(name, min(past.end, ends[-1]))
+                    for period in filter(lambda period: is_new(period.end), past.periods):
+                        # He lost the role while it had the channel, or the role lost the channel.
+                        close(name, ends[-1] if period.end > ends[-1] else past.end)
         for name, end in _ended(self.history, is_new):
             close(name, end)
         return found
