@@ -166,7 +166,7 @@ def _duration(work: Callable[[], Any]) -> float:
 @pytest.mark.parametrize("name", large_bodies.NAMES)
 def test_reading_takes_time_by_the_length(name):
     """Not by its square: against a text of the same length that is easy to read."""
-    size = 200_000
+    size = 100_000
     text = large_bodies.text(name, size).decode("utf-8", "replace")
     words = '"' + "word " * 12 + '",'
     easy = '{"a":[' + words * (size // len(words)) + "0]}"
