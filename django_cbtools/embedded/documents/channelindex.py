@@ -70,9 +70,16 @@ class Range(NamedTuple):
 
 
 def merge(
-    database: Database, order: str, ranges: Sequence[Range], columns: str, limit: int = 0
+    database: Database,
+    order: str,
+    ranges: Sequence[Range],
+    columns: str,
+    limit: int = 0,
+    *,
+    every: bool = False,
 ) -> Iterator[tuple[Range, tuple[Any, ...]]]:
-    """The rows of ranges in order, by id or by sequence; a place that ranges share comes once.
+    """Yield the rows of ranges in order, by id or by sequence. A place that several ranges share
+    comes once, or with ``every`` once for each range.
 
     A row begins with its place, and goes on with ``columns`` of the table of documents, which is
     called ``document``. ``limit`` (0: none) is how many the caller takes at most.
@@ -88,7 +95,7 @@ def merge(
     last: Any = None
     while heap:
         place, number, row = heap[0]
-        if row is not None and place != last:
+        if row is not None and (every or place != last):
             last = place
             yield ranges[number], row
         row = next(readers[number], None)

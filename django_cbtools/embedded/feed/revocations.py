@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from ..access import STAR, Reader
@@ -35,20 +36,21 @@ def read(database: Database, reader: Reader, since: SequenceId, upto: int) -> It
         if end <= upto and "\0" not in name
         for live in ((None,) if name == STAR else (True, False))
     ]
-    for part, row in channelindex.merge(database, BY_SEQUENCE, ranges, _COLUMNS):
-        *base, channels, past = row
-        document = Document(
-            base[1], "", "", base[0], False, "",
-            channels_text=channels, removals_text=base[6], past_text=past,
-        )  # fmt: skip
-        told = _told(since, part.trigger)
-        if base[0] > since.number and not _was_reached(access, document, part.channel, told):
-            continue
-        if not reader.may_read(document.channels):
-            together = {name: 0 for name, end in closed.items() if end == part.trigger}
-            change = changelog.change(base, together)
+    merged = channelindex.merge(database, BY_SEQUENCE, ranges, _COLUMNS, every=True)
+    for _, rows in itertools.groupby(merged, key=lambda it: it[0].order(it[1][0])):
+        names = []
+        for part, (*base, channels, past) in rows:
+            document = Document(
+                base[1], "", "", base[0], False, "",
+                channels_text=channels, removals_text=base[6], past_text=past,
+            )  # fmt: skip
+            told, end = _told(since, part.trigger), part.trigger
+            if base[0] <= since.number or _was_reached(access, document, part.channel, told):
+                names.append(part.channel)
+        if names and not reader.may_read(document.channels):
+            change = changelog.change(base, dict.fromkeys(names, 0))
             if change is not None:
-                yield change._replace(trigger=part.trigger, revoked=True)
+                yield change._replace(trigger=end, revoked=True)
 
 
 def _start(since: SequenceId, end: int) -> int:

@@ -138,6 +138,18 @@ def test_what_has_happened_to_the_documents() -> None:
     assert all(seq.startswith(f"{last()}:") for seq in seqs)
 
 
+def test_a_document_that_was_reached_in_one_of_two_channels() -> None:
+    """Both channels are lost at once; the document came to the one that is named first later."""
+    alice = add_user("alice", admin_channels=["a", "b"])
+    write("d", channels=["b"])
+    told = last()
+    ADMIN.put("/_user/alice", {"admin_channels": []})
+    write("d", channels=["a", "b"])
+    write("d", channels=["c"])
+    (entry,) = feed(alice, told)
+    assert (entry["id"], entry["removed"], entry["revoked"]) == ("d", ["b"], True)
+
+
 def test_a_feed_goes_on_after_a_part() -> None:
     alice = add_user("alice", admin_channels=["a"])
     for number in range(5):
