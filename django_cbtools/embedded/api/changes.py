@@ -23,7 +23,6 @@ from ..feed.changes import Entry, Feed
 from ..feed.waiting import Interest, Pause
 from ..http.messages import Answer, Call
 from ..http.streams import Stream, Waiting, blocking
-from ..principals import sessions, users
 from . import feed_options
 from .feed_options import CONTINUOUS, LONGPOLL, NORMAL
 
@@ -93,7 +92,6 @@ class _Follower:
         self.reader = call.log_in()
         self.feed = Feed(call.database, options.wish)
         self.user = call.identify() if call.trusted is None else None
-        self.session = self._session()
         #: When the feed ends, whether or not there is anything to send.
         self.end = _after(_longest_wait(call)) if options.feed == LONGPOLL else math.inf
         self.is_over = False
@@ -185,24 +183,7 @@ class _Follower:
         before = self.upto, self.reader
         self.upto = self.call.database.sequence
         self.reader = self.reader.again()
-        if self.session and not self._is_valid(self.session):
-            raise GatewayError(401, "Session Invalid")
         return (self.upto, self.reader) != before
-
-    def _session(self) -> str | None:
-        """The session that the feed ends with: not one that is good for this request alone."""
-        if self.user is None or self.user.name == users.GUEST or self.call.credentials():
-            return None
-        session = self.call.session_id
-        return session if session and self._is_valid(session) else None
-
-    def _is_valid(self, session: str) -> bool:
-        """Whether a session is there, and was begun with the user's password as it is now."""
-        try:
-            sessions.user_of(self.call.database, session)
-        except GatewayError:
-            return False
-        return True
 
     def _interest(self) -> Interest:
         reader, wish = self.reader, self.options.wish
@@ -214,7 +195,7 @@ class _Follower:
             self.user.name if self.user and self.user.sequence else None,
             reader.name,
             frozenset(reader.roles),
-            self.session,
+            self.call.session.id if self.call.session else None,
         )
 
 

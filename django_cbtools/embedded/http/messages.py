@@ -314,6 +314,11 @@ class Call(Message):
             self.answer_headers["Set-Cookie"] = self.session_cookie(self._session)
         return user
 
+    @property
+    def session(self) -> sessions.Session | None:
+        """The session that the client has logged in by, if it lasts longer than this request."""
+        return self._session
+
     def session_cookie(self, session: sessions.Session) -> str:
         """The Set-Cookie header for a session."""
         return session.cookie(
