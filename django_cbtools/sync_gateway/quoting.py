@@ -13,9 +13,10 @@ MAX_ID_BYTES = 250
 def quote_name(name: str, what: str) -> str:
     """The name of a user or a view as a path segment.
 
-    Raises SyncGatewayBadRequest for what cannot be one.
+    Raises SyncGatewayBadRequest for what cannot be one. A gateway does not unescape a slash in such
+    a segment: it would take another name for it.
     """
-    if not _is_text(name) or name in ("", ".", ".."):
+    if not _is_text(name) or name in ("", ".", "..") or "/" in name:
         raise SyncGatewayBadRequest(f"{name!r} cannot be the name of a {what}.")
     return quote(name, safe="")
 

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 
 from django_cbtools.embedded.database import Database
 from django_cbtools.embedded.databases import resync
-from django_cbtools.embedded.documents import expiry
+from django_cbtools.embedded.documents import documents
 from django_cbtools.models import load_objects, try_else_return_none_obj
 from django_cbtools.sync_gateway import SyncGateway
 from tests.gateway.access.client import ADMIN, DB, create_database, function
@@ -70,10 +70,10 @@ def test_document_that_is_left_out_of_a_view(lines):
 def test_database_that_fails(lines, monkeypatch):
     create_database()
 
-    def fail(database):
+    def fail(database, uids):
         raise DatabaseError("a disk")
 
-    monkeypatch.setattr(expiry, "end_documents", fail)
+    monkeypatch.setattr(documents, "find", fail)
     assert ADMIN.get(f"/{FORGED}")[0] == 503
 
 

@@ -330,7 +330,7 @@ def test_options_that_are_honoured():
     login = send("POST", "/db/_session", {"name": "x", "password": "secret"}, port="public")
     cookie = login.headers["Set-Cookie"]
     assert cookie.startswith("mine=")
-    assert cookie.endswith("HttpOnly; Secure")
+    assert "; HttpOnly; Secure; SameSite=" in cookie
 
 
 _scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)

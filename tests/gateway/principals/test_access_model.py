@@ -262,10 +262,11 @@ class Access(RuleBasedStateMachine):
         _, answer = self.ask([], "GET", "/_all_docs", **query)
         assert [row["id"] for row in answer["rows"]] == list(listed)
         _, answer = self.ask(secrets, "POST", "/_all_docs", {"keys": UIDS}, include_docs=True)
+        refusal = 403 if self.name else 401  # of a guest, who may log in
         for uid, row in zip(UIDS, answer["rows"], strict=True):
             known = uid in self.model.documents
             status = (
-                404 if not known else 403 if not self.model.sees(self.name, uid)
+                404 if not known else refusal if not self.model.sees(self.name, uid)
                 else None if uid in visible else 404
             )  # fmt: skip
             assert row.get("status") == status
