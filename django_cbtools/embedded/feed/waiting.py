@@ -193,7 +193,9 @@ def _is_open(now: Database, before: Database) -> bool:
 def _ended(database: Database, pauses: set[Pause]) -> set[Pause]:
     """Those whose user or session is there no more."""
     users = _known(database, "users", "name", {pause.interest.user for pause in pauses})
-    open_ = _known(database, "sessions", "id", {pause.interest.session for pause in pauses})
+    lasts = f"AND expires >= {int(time.time()):d}"
+    sessions = {pause.interest.session for pause in pauses}
+    open_ = _known(database, "sessions", "id", sessions, lasts)
     return {
         pause
         for pause in pauses
