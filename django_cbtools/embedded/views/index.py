@@ -114,6 +114,10 @@ class Index:
             view, done, _, epoch = self.state()
             batch = self._read(done, size)
             if not batch.uids:
+                if not done:
+                    # No document has shown yet that the function compiles.
+                    with function_world(self.database, self.source, self.name):
+                        pass
                 return view
             try:
                 mapped = _map(self, batch, MAX_STOPPED - stopped)

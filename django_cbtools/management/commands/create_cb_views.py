@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -9,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from django_cbtools import cluster, conf
-from django_cbtools.exceptions import SyncGatewayException
-from django_cbtools.sync_gateway.client import ADMIN, request
+from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
+from django_cbtools.sync_gateway.client import ADMIN, loads, request
 from django_cbtools.view_files import ViewFileError, design_documents
 
 
@@ -52,5 +53,33 @@ def _deploy(name: str, design: dict[str, Any]) -> None:
     index again for views that are the same."""
     if conf.uses_cluster():
         cluster.deploy(name, design["views"])
-    else:
-        request(ADMIN, "PUT", "_design", quote(name, safe=""), body=design)
+        return
+    path = ("_design", quote(name, safe=""))
+    before = _design(path)
+    request(ADMIN, "PUT", *path, body=design)
+    try:
+        for view in design["views"]:
+            _check(path, view)
+    except SyncGatewayException:
+        if before is None:
+            request(ADMIN, "DELETE", *path)
+        else:
+            request(ADMIN, "PUT", *path, body=before)
+        raise
+
+
+def _design(path: tuple[str, str]) -> dict[str, Any] | None:
+    """The design document that is deployed; None if there is none."""
+    try:
+        found = loads(request(ADMIN, "GET", *path))
+    except SyncGatewayNotFound:
+        return None
+    return {"views": found.get("views") or {}}
+
+
+def _check(path: tuple[str, str], view: str) -> None:
+    """Ask a view, without building its index: a gateway takes functions that do not compile, and
+    says so only then."""
+    query = {"stale": "ok", "limit": "1", "key": '""'}
+    with suppress(SyncGatewayNotFound):  # the cluster does not know the view yet
+        request(ADMIN, "GET", *path, "_view", quote(view, safe=""), query=query)

@@ -254,7 +254,9 @@ class Access(RuleBasedStateMachine):
         assert [row["key"] for row in answer["rows"]] == list(listed)
         for row in answer["rows"]:
             if row["key"] not in visible:
-                assert row == {"key": row["key"], "error": "forbidden", "status": 403}
+                # A guest is told to log in.
+                refusal = ("forbidden", 403) if self.name else ("unauthorized", 401)
+                assert row == {"key": row["key"], "error": refusal[0], "status": refusal[1]}
                 continue
             shown = self.model.visible_channels(self.name, visible[row["id"]])
             assert set(row["value"].get("channels", ())) == shown
