@@ -163,7 +163,7 @@ class Comparison(RuleBasedStateMachine):
         parameters = data.draw(st.fixed_dictionaries({}, optional=optional))
         view = f"{name}/{reduce or 'none'}"
         model = Model(self.documents)
-        level = parameters.get("group_level", None if parameters.get("group") else 0)
+        level = parameters.get("group_level") or (None if parameters.get("group") else 0)
         if reduce and "keys" in parameters and level == 0:
             with pytest.raises(SyncGatewayBadRequest, match="group=true"):
                 rows(view, **parameters)
