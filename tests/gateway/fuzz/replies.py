@@ -18,7 +18,7 @@ ALLOWED = {
     r"couldn't get OCC value from request: 400 |"
     r"UpdatePrincipal: cannot create principal with empty name$|Failure adding Rev to RevTree$|"
     r"must either specify all OIDC properties or none$|query_pagination_limit: |"
-    r"user_xattr_key is only supported in enterpise edition$|"
+    r"user_xattr_key is only supported in enterpise edition$|parsing time |Time\.UnmarshalJSON: |"
     r"invalid (limit|skip|group_level) parameter in view query|unknown keyspace format: |"
     r"keyspace fields cannot be empty: |couldn't redact global sync data: |"
     r"_repair endpoint disabled|_(sum|stats) wants numbers|the reduce function of |"
