@@ -15,8 +15,9 @@ from ..documents.documents import Document
 from ..documents.writes import Edit
 from ..errors import GatewayError, conflict, missing
 from ..http import limits
+from ..http.answers import Answer
 from ..http.browsers import is_inert
-from ..http.messages import ADMIN_PORT, Answer, Call, document_id, header_value, unescape
+from ..http.messages import ADMIN_PORT, Call, document_id, header_value, unescape
 from ..http.sniffing import sniff
 from . import edits, rendering
 from .documents import (

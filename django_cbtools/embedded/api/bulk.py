@@ -15,7 +15,8 @@ from ..documents.documents import Document
 from ..documents.writes import Edit, Saved
 from ..errors import GatewayError, bad_request
 from ..gostructs import Map
-from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call
+from ..http.answers import Answer
+from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Call
 from ..principals import grants
 from . import edits, rendering
 from .documents import read

@@ -21,7 +21,8 @@ from ..access import STAR
 from ..errors import GatewayError, not_implemented
 from ..feed.changes import Entry, Feed
 from ..feed.waiting import Interest, Pause
-from ..http.messages import Answer, Call
+from ..http.answers import Answer
+from ..http.messages import Call
 from ..http.streams import Stream, Waiting, blocking
 from . import feed_options
 from .feed_options import CONTINUOUS, LONGPOLL, NORMAL

@@ -11,7 +11,8 @@ from ..errors import GatewayError, bad_request, missing
 from ..feed import changelog
 from ..feed.sequences import LAST
 from ..gostructs import Struct
-from ..http.messages import Answer, Call, document_id, unescape
+from ..http.answers import Answer
+from ..http.messages import Call, document_id, unescape
 
 _COMPACTION = Struct("CompactDocChannelHistoryRequest", {"seq": "uint64"})
 

@@ -12,7 +12,8 @@ from django_cbtools import conf
 from ..database import OFFLINE, Collection, Database
 from ..databases import administration, configs
 from ..errors import GatewayError, bad_request, missing
-from ..http.messages import Answer, Call, unescape
+from ..http.answers import Answer
+from ..http.messages import Call, unescape
 
 
 def create(call: Call) -> Answer:

@@ -14,7 +14,8 @@ from ..documents.attachments import Piece
 from ..documents.documents import Document
 from ..documents.writes import Edit, Saved
 from ..errors import GatewayError, bad_request, forbidden, missing
-from ..http.messages import Answer, Call, document_id
+from ..http.answers import Answer
+from ..http.messages import Call, document_id
 from . import edits, rendering
 from .multipart import Section
 from .rendering import Wish

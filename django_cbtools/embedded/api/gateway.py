@@ -21,16 +21,9 @@ from ..databases.config_checks import is_name
 from ..documents import endings
 from ..errors import GatewayError, bad_request, missing
 from ..http import browsers, cors, origins
+from ..http.answers import Answer
 from ..http.compression import compress
-from ..http.messages import (
-    ADMIN_PORT,
-    PUBLIC_PORT,
-    Answer,
-    Call,
-    document_id,
-    header_value,
-    unescape,
-)
+from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Call, document_id, header_value, unescape
 from ..javascript import JavaScriptError
 from ..options import RUNTIME
 from ..principals import users

@@ -13,7 +13,8 @@ from ..documents import documents, metadata
 from ..documents.purge import purge
 from ..errors import GatewayError, bad_request, missing
 from ..gostructs import Map
-from ..http.messages import Answer, Call, document_id, unescape
+from ..http.answers import Answer
+from ..http.messages import Call, document_id, unescape
 
 #: The views of a real gateway's internal design document.
 _VIEWS = ("principals", "channels", "access", "access_vbseq", "role_access", "role_access_vbseq")

@@ -9,7 +9,8 @@ from ..database import OFFLINE, ONLINE, RESYNCING
 from ..databases import administration, compaction, resync
 from ..errors import GatewayError, bad_request
 from ..gostructs import Map, Struct
-from ..http.messages import Answer, Call
+from ..http.answers import Answer
+from ..http.messages import Call
 
 _ONLINE = Struct("", {"delay": "int"}, 'struct { Delay int "json:\\"delay\\"" }')
 _RESYNC = Struct("ResyncPostReqBody", {

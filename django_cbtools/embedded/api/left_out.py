@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import not_implemented
-from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call
+from ..http.answers import Answer
+from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Call
 
 _BOTH = (PUBLIC_PORT, ADMIN_PORT)
 _ADMIN = (ADMIN_PORT,)

@@ -6,7 +6,8 @@ from django_cbtools import canonical
 
 from ..documents import local
 from ..gostructs import Map
-from ..http.messages import Answer, Call, unescape
+from ..http.answers import Answer
+from ..http.messages import Call, unescape
 
 _BODY = Map("db.Body", "any")
 

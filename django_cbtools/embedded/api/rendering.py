@@ -16,7 +16,8 @@ from ..database import Database
 from ..documents import attachments, expiry
 from ..documents.attachments import Base64, Content, Piece
 from ..documents.documents import Document
-from ..http.messages import Answer, Call
+from ..http.answers import Answer
+from ..http.messages import Call
 from . import multipart
 from .multipart import Section
 

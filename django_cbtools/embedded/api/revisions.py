@@ -10,7 +10,8 @@ from django_cbtools import canonical
 from ..documents import documents, listing
 from ..documents.documents import Document
 from ..gostructs import Map
-from ..http.messages import ADMIN_PORT, Answer, Call, document_id
+from ..http.answers import Answer
+from ..http.messages import ADMIN_PORT, Call, document_id
 
 #: An ancestor of an unknown revision is at most this many generations older.
 _NEAR = 100

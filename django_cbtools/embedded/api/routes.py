@@ -8,7 +8,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from ..http import limits
-from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Answer, Call
+from ..http.answers import Answer
+from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Call
 from . import (
     attachments,
     bulk,

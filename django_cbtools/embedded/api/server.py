@@ -9,7 +9,8 @@ from django_cbtools import conf
 
 from ..database import OFFLINE, Database
 from ..databases import administration
-from ..http.messages import ADMIN_PORT, Answer, Call
+from ..http.answers import Answer
+from ..http.messages import ADMIN_PORT, Call
 
 #: Clients decide by the version what the server supports. It is the version in the recordings.
 VERSION = "4.2"

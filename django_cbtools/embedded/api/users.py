@@ -10,7 +10,8 @@ from ..database import Collection
 from ..errors import GatewayError, bad_request, missing
 from ..gostructs import Map, Struct
 from ..http import origins
-from ..http.messages import Answer, Call, unescape
+from ..http.answers import Answer
+from ..http.messages import Call, unescape
 from ..principals import principals, roles, sessions, users
 
 # --------------------------------------------------------------------- users

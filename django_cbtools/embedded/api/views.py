@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..errors import forbidden
-from ..http.messages import PUBLIC_PORT, Answer, Call, unescape
+from ..http.answers import Answer
+from ..http.messages import PUBLIC_PORT, Call, unescape
 from ..views import designs, viewquery
 from ..views.index import Index
 from ..views.reduces import Row

@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Mapping
 
-from .messages import Answer
+from .answers import Answer
 from .streams import Stream
 
 #: JSON that is shorter (in bytes) is not compressed.

@@ -1,4 +1,4 @@
-"""The gateway's side of HTTP: what is asked, what is answered, and who asks."""
+"""Requests to the gateway: their parameters and bodies, and the user who sends them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ import math
 import re
 import tempfile
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from django.utils.functional import cached_property
 
-from django_cbtools import canonical
-
 from .. import gojson, gostructs
 from ..access import ADMIN, Reader
 from ..database import Collection, Database
-from ..errors import GatewayError, bad_request, phrase
+from ..errors import GatewayError, bad_request
 from ..principals import sessions, users
 from . import cors, limits
-from .streams import Stream, blocking
+from .answers import Answer
 
 #: The most that is read of a request's body, unpacked.
 MAX_BODY_BYTES = limits.STREAM
@@ -36,71 +34,6 @@ ADMIN_PORT = "admin"
 PUBLIC_PORT = "public"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-
-
-@dataclass
-class Answer:
-    """A response. One that is ``listed`` has the length of its body in the answer to HEAD.
-
-    What is long, or takes its time, comes as a ``stream``, of ``length`` bytes if that is known;
-    whoever sends it closes the stream when he is done, or gives up.
-    """
-
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    listed: bool = False
-    stream: Stream | None = None
-    length: int | None = None
-
-    def content_length(self) -> int | None:
-        """How many bytes there are to send; None where nobody knows yet."""
-        return len(self.body) if self.stream is None else self.length
-
-    def sent_headers(self, method: str) -> dict[str, str]:
-        """The headers, with the length of the body where there is one and it is known."""
-        length = self.content_length()
-        if method == "HEAD" or self.status == 204 or length is None:
-            return self.headers
-        return {**self.headers, "Content-Length": str(length)}
-
-    def chunks(self) -> Generator[bytes, None, None]:
-        """The body, piece by piece; the thread waits where the stream does."""
-        if self.stream is not None:
-            yield from blocking(self.stream)
-        elif self.body:
-            yield self.body
-
-    @property
-    def phrase(self) -> str:
-        return phrase(self.status)
-
-    @classmethod
-    def json(cls, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
-        """A value as JSON; a str is JSON already."""
-        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-        return cls(status, text.encode(), {"Content-Type": "application/json", **(headers or {})})
-
-    def without_body(self) -> Answer:
-        """The answer to HEAD, as a real gateway gives it: most say nothing of a body."""
-        if self.stream is not None:
-            self.stream.close()
-        length = self.content_length()
-        if self.listed or self.status >= 400:
-            headers = dict(self.headers)
-            if length is not None:
-                headers["Content-Length"] = str(length)
-        else:
-            headers = {k: v for k, v in self.headers.items() if k != "Content-Type"}
-        return Answer(self.status, b"", headers)
-
-    @classmethod
-    def of_error(cls, error: GatewayError) -> Answer:
-        body = {"error": error.error, "reason": error.reason}
-        # A reason can hold what the client has sent.
-        return cls.json(
-            canonical.escaped(json.dumps(body, separators=(",", ":"))), error.status, error.headers
-        )
 
 
 class Message:

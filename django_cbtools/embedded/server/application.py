@@ -10,7 +10,8 @@ from django_cbtools import conf
 
 from ..api.gateway import respond
 from ..errors import GatewayError
-from ..http.messages import Answer, Call
+from ..http.answers import Answer
+from ..http.messages import Call
 from . import framing
 from .pieces import Ending, Pieces
 from .pools import Pools, run

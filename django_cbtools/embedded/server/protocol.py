@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol, Request
 from uvicorn.server import Server
 
 from ..errors import GatewayError, phrase
-from ..http.messages import Answer
+from ..http.answers import Answer
 from .application import ENDING
 from .pieces import Ending
 

@@ -24,7 +24,8 @@ from django_cbtools import conf
 
 from ..api.gateway import respond
 from ..errors import bad_request
-from ..http.messages import Answer, Call
+from ..http.answers import Answer
+from ..http.messages import Call
 from ..http.streams import Waiting
 from .pieces import Pieces
 from .pools import Pool, run, shared

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from django_cbtools.embedded.api.gateway import respond
-from django_cbtools.embedded.http.messages import Answer, Call
+from django_cbtools.embedded.http.answers import Answer
+from django_cbtools.embedded.http.messages import Call
 
 DB = "rules"
 

@@ -26,7 +26,7 @@ from django.db import ProgrammingError, connection
 from django.urls import include, path
 
 from django_cbtools.embedded.errors import GatewayError
-from django_cbtools.embedded.http.messages import Answer
+from django_cbtools.embedded.http.answers import Answer
 from django_cbtools.embedded.http.streams import Waiting
 from django_cbtools.embedded.server import application, site
 from django_cbtools.embedded.server.server import Server
