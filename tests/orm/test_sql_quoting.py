@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import FieldError
 from django.db import connection, models
 from django.db.models import Count, F, Q, Value
@@ -46,6 +47,14 @@ def document_class(hostile_key="title", hostile_type="quoting"):
         number = models.IntegerField(default=0)
 
     return Quoted
+
+
+@pytest.fixture(autouse=True)
+def unregistered():
+    """Other tests look at all classes there are, which hostile ones would not pass."""
+    yield
+    apps.all_models["testapp"].pop("quoted", None)
+    apps.clear_cache()
 
 
 def count():
