@@ -28,7 +28,8 @@ def in_thread(work):
         try:
             work()
         finally:
-            connections.close_all()
+            for wrapper in connections.all(initialized_only=True):
+                wrapper._close()  # close() leaves a database in memory open
 
     thread = threading.Thread(target=call)
     thread.start()
