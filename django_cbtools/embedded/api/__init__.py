@@ -1,1 +1,1 @@
-"""The REST API: what each path of both ports answers. It may use every room below it."""
+"""The REST API: the handlers of all paths of the public API and the admin API."""

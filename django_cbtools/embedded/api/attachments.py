@@ -1,4 +1,4 @@
-"""REST: attachments by their own URLs."""
+"""REST API: reading, writing and deleting attachments at their own URLs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def put_attachment(call: Call) -> Answer:
         except GatewayError as error:
             if error.status != 404:
                 raise
-            # As in CouchDB: the attachment makes the document.
+            # As in CouchDB, uploading an attachment creates a missing document.
             edit = Edit(uid, {"_attachments": {name: meta}}, *start, uploads={name: upload})
         else:
             _check_start(start)
@@ -95,22 +95,23 @@ def delete_attachment(call: Call) -> Answer:
 
 
 def _place(call: Call) -> tuple[str, str]:
-    """The document that a path names, and the attachment."""
+    """Log the client in; return the document id and the attachment name in the path."""
     uid, name = document_id(call.names["doc"]), unescape(call.names["attachment"])
     call.log_in()
     return documents.check_id(uid), name
 
 
 def _is_document(call: Call) -> bool:
-    """Whether a path's last slash is one of a document's id, which then is the path's document.
+    """Return whether the last slash of the path is part of a document id.
 
-    Some servers do not say whether it was escaped: what is there decides, the revision that the
-    request names, and the type of what it brings. Raises a 409 GatewayError where a write might be
-    meant for either.
+    If it is, the path is changed to name that document. Some servers unescape the path, and do not
+    tell whether a slash was escaped. Then the decision depends on the documents that exist, on the
+    revision in the request, and on the content type of its body. Raises a 409 GatewayError if a
+    write fits both the document and the attachment.
     """
     if call.is_raw:
         return False
-    # What has an escaped slash is unescaped once on a real gateway, all else twice.
+    # A real gateway unescapes a path with an escaped slash once, and any other path twice.
     whole = f"{call.names['doc']}/{call.names['attachment']}"
     try:
         holder, name = _place(call)
@@ -139,7 +140,7 @@ def _is_meant(call: Call, holder: Document | None, whole: Document | None, name:
         return False
     start = edits.occ(edits.asked_revision(call))
     if start == edits.Occ():
-        # An attachment of a document that is there is not written without a revision.
+        # Writing an attachment of an existing document requires a revision.
         return is_put or whole is not None
     fits = [_starts_from(document, start) for document in (holder, whole)]
     if all(fits):
@@ -162,7 +163,7 @@ def _check_start(start: edits.Occ) -> None:
 
 
 def _body(document: Document, held: dict[str, Any]) -> dict[str, Any]:
-    """The body of a document's next revision, with other attachments."""
+    """Return the body of a document's next revision, with the attachments ``held``."""
     body: dict[str, Any] = canonical.loads(document.body)[0]
     return {**document.members(), **body, "_attachments": held}
 
@@ -174,9 +175,9 @@ def _key(uid: str, digest: str) -> str:
 
 
 def asked_range(header: str, length: int) -> tuple[int, int]:
-    """The first byte that a Range header asks for, and the one after the last.
+    """Return the range of bytes that a Range header asks for: its start, and its end (excluded).
 
-    A header that is no range of bytes asks for everything, as on a real gateway
+    A header that is not a byte range asks for the whole content, as on a real gateway
     (15-attachments.json). Raises a 416 GatewayError if the content has none of these bytes.
     """
     found = _RANGE.fullmatch(header)
@@ -197,13 +198,13 @@ def asked_range(header: str, length: int) -> tuple[int, int]:
 
 
 def _number(digits: str) -> int:
-    # Python refuses to read numbers of thousands of digits.
+    # Python refuses to parse numbers with thousands of digits.
     digits = digits.lstrip("0")
     return int(digits[:30] or "0")
 
 
 def _type_headers(call: Call, meta: dict[str, Any], content: attachments.Content) -> dict[str, str]:
-    """The headers that say how to read an attachment, and keep browsers from running it."""
+    """Return the headers that give an attachment's type and keep browsers from executing it."""
     headers: dict[str, str] = {}
     encoding = meta.get("encoding")
     content_type = header_value(meta.get("content_type", ""))

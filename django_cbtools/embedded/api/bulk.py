@@ -1,4 +1,4 @@
-"""REST: many documents in one request: `_bulk_docs`, `_bulk_get`, `_all_docs`."""
+"""REST API: many documents in one request (`_bulk_docs`, `_bulk_get` and `_all_docs`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .documents import read
 from .multipart import Section
 from .rendering import Wish
 
-#: An object of which null is an empty one.
+#: A JSON object; null counts as an empty object.
 _BODY = Map("db.Body", "any")
 
 
@@ -53,7 +53,7 @@ def _is_local(doc: dict[str, Any]) -> bool:
 
 
 def bulk_get(call: Call) -> Answer:
-    """Answer with documents, each as a part of a multipart body (11-bulk-get.json)."""
+    """POST _bulk_get: return documents, each as a part of a multipart body (11-bulk-get.json)."""
     call.log_in()
     wish = Wish.of(call)
     docs = (call.struct(_BODY) or {}).get("docs")
@@ -91,7 +91,10 @@ def all_docs(call: Call) -> Answer:
 
 
 def _listing(rows: Iterable[str], sequence: int) -> Iterator[bytes]:
-    """A list as JSON, with the white space that a real gateway has: HEAD says how long it is."""
+    """Yield the list as JSON, with the same white space as on a real gateway.
+
+    The white space matters because the answer to HEAD gives the length of the list.
+    """
     yield b'{"rows":[\n'
     count = 0
     for row in rows:
@@ -101,7 +104,7 @@ def _listing(rows: Iterable[str], sequence: int) -> Iterator[bytes]:
 
 
 def _bulk_edit(doc: dict[str, Any], *, is_new: bool) -> Edit | dict[str, Any]:
-    """The edit that a document of a batch asks for, or the row that refuses it."""
+    """Return the edit for a document of a batch, or an error row if the document is invalid."""
     given = doc.get("_id")
     uid = given if isinstance(given, str) else ""
     try:
@@ -116,7 +119,7 @@ def _bulk_edit(doc: dict[str, Any], *, is_new: bool) -> Edit | dict[str, Any]:
 
 def _bulk_row(edit: Edit, result: Saved | GatewayError) -> dict[str, Any]:
     if isinstance(result, GatewayError):
-        # An id that the client has not given says nothing to him.
+        # A generated id means nothing to the client.
         given = edit.body.get("_id")
         return _error_row(given if isinstance(given, str) else "", result)
     if not result.cv:
@@ -130,7 +133,7 @@ def _error_row(uid: str, error: GatewayError) -> dict[str, Any]:
 
 
 def _section(call: Call, doc: Any, wish: Wish) -> Section:
-    """The part that answers an item of `_bulk_get`."""
+    """Return the part of the multipart answer for an item of `_bulk_get`."""
     doc = doc if isinstance(doc, dict) else {}
     uid = doc["id"] if isinstance(doc.get("id"), str) else ""
     rev = "" if doc.get("rev") is None else doc["rev"]
@@ -149,9 +152,10 @@ def _section(call: Call, doc: Any, wish: Wish) -> Section:
 
 
 def _item_wish(call: Call, doc: dict[str, Any], wish: Wish) -> Wish:
-    """What a client asks for with an item; raises a 400 GatewayError.
+    """Return what a client asks for with an item.
 
-    An invalid limit is ignored, as on a real gateway (11-bulk-get.json).
+    An invalid limit is ignored, as on a real gateway (11-bulk-get.json). Raises a 400 GatewayError
+    if a list of revisions is invalid.
     """
     since = _strings(doc, "atts_since")
     if wish.since is not None:
@@ -194,7 +198,7 @@ def _asked_keys(call: Call) -> list[str] | None:
 
 
 def _bound(call: Call, name: str) -> str | None:
-    """A key in the query, as JSON or as it is."""
+    """Return a key from the query string, where it is JSON or plain text; None for no key."""
     text = call.query.get(name)
     if not text:
         return None
@@ -203,7 +207,7 @@ def _bound(call: Call, name: str) -> str | None:
 
 
 def _parsed(text: str) -> Any:
-    """The value of a parameter that may be JSON, or itself where it is none."""
+    """Return the value of a JSON parameter, or the text itself if it is not JSON."""
     try:
         return gojson.unmarshal(text)
     except GatewayError as error:
@@ -213,7 +217,7 @@ def _parsed(text: str) -> Any:
 
 
 def _opened(call: Call, uid: str) -> dict[str, Any]:
-    """What a document opens, as a member of its row: channels, and roles (after a prefix)."""
+    """Return the channels and roles that a document grants, as the member ``access`` of its row."""
     opened: dict[str, list[str]] = {}
     for principal, kind, name, _ in grants.by_document(call.database, uid):
         prefix = grants.ROLE_PREFIX if kind == grants.ROLE else ""
@@ -222,12 +226,12 @@ def _opened(call: Call, uid: str) -> dict[str, Any]:
 
 
 def _row(call: Call, key: str, document: Document | None, *, by_key: bool) -> str:
-    """A row of _all_docs as JSON."""
+    """Return a row of `_all_docs` as JSON."""
     reader = call.log_in()
-    # Who lists a document may not be let in to read it, see Reader.
+    # A user may be able to list a document but not to read it, see Reader.
     reads = by_key or call.flag("include_docs")
     if document is not None and reads and not reader.may_read(document.channels):
-        # Who has not logged in is told to.
+        # A guest is asked to log in.
         refusal = GatewayError(403 if reader.name else 401, "")
         return canonical.dumps({"key": key, "error": refusal.row_error, "status": refusal.status})
     if document is None or document.deleted:
@@ -249,7 +253,7 @@ def _row(call: Call, key: str, document: Document | None, *, by_key: bool) -> st
         if call.flag("revs"):
             members["_revisions"] = document.revisions()
         if document.attachments:
-            # As on a real gateway: here they have the member "ver".
+            # As on a real gateway, attachments have the member "ver" here.
             members["_attachments"] = document.attachments
         row += f',"doc":{document.text(members)}'
     if call.flag("update_seq") and not by_key:

@@ -1,7 +1,7 @@
-"""REST: the change feed.
+"""REST API: the change feed (`_changes`), as a list, a long poll or a continuous feed.
 
-A feed that waits for changes yields a pause to whoever sends it, and so holds no thread. It is read
-again only once something has been written that concerns its reader.
+A feed that waits for changes does not occupy a thread: it yields a pause to the server that sends
+it. The feed is read again only after a write that can concern its reader.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ..http.streams import Stream, Waiting, blocking
 from . import feed_options
 from .feed_options import CONTINUOUS, LONGPOLL, NORMAL
 
-#: How many characters are gathered before they are sent.
+#: How many characters are collected before they are sent.
 _PIECE = 1 << 18
 _NO_CACHE = "private, max-age=0, no-cache, no-store"
 
-#: What the parts of a feed hand on: text, '' where the client should get what there is, and waits.
+#: The output of a feed: text, pauses, and '' to send everything collected so far.
 _Texts: TypeAlias = Generator["str | Waiting", None, None]
 
 
 class _Sign(Enum):
-    """What a feed says between its entries."""
+    """An event of a feed other than an entry."""
 
     CAUGHT_UP = 0
     HEARTBEAT = 1
@@ -44,7 +44,7 @@ class _Sign(Enum):
 
 def changes(call: Call) -> Answer:
     upto = call.database.sequence
-    # After that, see Feed.read().
+    # The login must come after the sequence is read, see Feed.read().
     call.log_in()
     options = feed_options.read(call)
     headers = {"Content-Type": "application/json", "Cache-Control": _NO_CACHE}
@@ -56,7 +56,7 @@ def changes(call: Call) -> Answer:
     pieces = _packed(_Follower(call, options, upto).results())
     if options.feed != NORMAL:
         return Answer(200, headers=headers, stream=pieces)
-    # It does not wait.
+    # A normal feed does not wait.
     sent = blocking(pieces)
     first, second = next(sent), next(sent, b"")
     if not second:
@@ -71,7 +71,7 @@ _NO_THREADS = (
 
 
 def _longest_wait(call: Call) -> float:
-    """How long (seconds) a feed may wait, whatever its client asks for."""
+    """Return the longest time (in seconds) that a feed may wait, whatever its client asks for."""
     limit = conf.get("SYNC_GATEWAY_OPTIONS").get("longpoll_timeout")
     if limit is None:
         return call.longest_wait
@@ -84,7 +84,7 @@ def _longest_wait(call: Call) -> float:
 
 
 class _Follower:
-    """A client on his way through a feed."""
+    """Follows a feed for a client, and writes its entries as text."""
 
     def __init__(self, call: Call, options: feed_options.Options, upto: int) -> None:
         self.call = call
@@ -93,18 +93,22 @@ class _Follower:
         self.reader = call.log_in()
         self.feed = Feed(call.database, options.wish)
         self.user = call.identify() if call.trusted is None else None
-        #: When the feed ends, whether or not there is anything to send.
+        #: The time at which a long poll ends even if there is nothing to send.
         self.end = _after(_longest_wait(call)) if options.feed == LONGPOLL else math.inf
         self.is_over = False
 
     def results(self) -> _Texts:
-        """The feed as one JSON object: all that there is, or as soon as there is anything."""
+        """Yield the feed as one JSON object.
+
+        A normal feed has all changes so far. A long poll ends as soon as there are any changes.
+        """
         by_version = self.options.wish.by_version
         yield '{"results":[\r\n'
         if self.options.feed != NORMAL:
             yield ""
         comma = ""
-        # Where the user is gone, or the database closed: he is told so when he asks again.
+        # If the user was deleted or the database closed, the feed just ends. The client gets the
+        # error with the next request.
         with suppress(GatewayError):
             for entry in self._entries():
                 if isinstance(entry, Waiting):
@@ -120,7 +124,7 @@ class _Follower:
         yield f'],\n"last_seq":"{self.feed.last}"}}\n'
 
     def lines(self) -> _Texts:
-        """The feed as lines of JSON, for as long as the client stays."""
+        """Yield the feed as lines of JSON, for as long as the client stays connected."""
         by_version = self.options.wish.by_version
         try:
             for entry in self._entries():
@@ -135,7 +139,7 @@ class _Follower:
             yield Answer.of_error(error).body.decode()
 
     def _entries(self) -> Generator[Entry | _Sign | Waiting, None, None]:
-        """The feed until it is full, or nothing has happened for too long."""
+        """Yield the feed until its limit is reached, or its timeout passes without changes."""
         heartbeat = self.options.heartbeat
         until = _after(heartbeat or self.options.timeout)
         is_first = True
@@ -159,14 +163,14 @@ class _Follower:
                 until = _after(heartbeat)
 
     def _looks_twice(self) -> bool:
-        """Whether a real gateway says twice that it has caught up (13-changes.json, step 50)."""
+        """Whether a real gateway signals twice that it has caught up (13-changes.json, step 50)."""
         is_continuous = self.options.feed == CONTINUOUS
         return is_continuous and self.feed.was_written_to(self.reader, self.upto)
 
     def _has_more(self, until: float) -> Generator[Waiting, None, bool]:
-        """Wait for a write that can concern the client; False where there is none in time.
+        """Wait for a write that can concern the client; return False if there is none in time.
 
-        Raises a GatewayError where he may read no more, or the database is closed.
+        Raises a GatewayError if the user lost access or the database was closed.
         """
         while not self.is_over:
             pause = Pause(self.call.alias, self._interest(), self.upto, min(until, self.end))
@@ -180,7 +184,7 @@ class _Follower:
         return False
 
     def _moved(self) -> bool:
-        """Whether there may be anything new for the client."""
+        """Load the sequence and the reader again; return whether one of them has changed."""
         before = self.upto, self.reader
         self.upto = self.call.database.sequence
         self.reader = self.reader.again()
@@ -191,7 +195,7 @@ class _Follower:
         channels = reader.channels if STAR in wish.channels else wish.channels
         return Interest(
             self.call.database,
-            # Any document may have closed a channel.
+            # Any document can have revoked a channel.
             frozenset((STAR,) if wish.revocations else channels),
             self.user.name if self.user and self.user.sequence else None,
             reader.name,
@@ -201,12 +205,12 @@ class _Follower:
 
 
 def _after(seconds: float) -> float:
-    """The time (of time.monotonic()) in so many seconds; 0: never."""
+    """Return the time (of time.monotonic()) after a number of seconds; 0 means never."""
     return time.monotonic() + seconds if seconds else math.inf
 
 
 def _packed(texts: Iterable[str | Waiting]) -> Stream:
-    """Texts in larger pieces; '' ends one, and so does a wait."""
+    """Join texts into larger pieces of bytes. '' and a pause end a piece."""
     gathered: list[str] = []
     size = 0
     for text in texts:

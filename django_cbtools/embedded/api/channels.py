@@ -1,4 +1,4 @@
-"""REST, for administrators: the channel history of documents, and the contents of channels."""
+"""Admin API: the channel history of documents, and the documents of a channel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMPACTION = Struct("CompactDocChannelHistoryRequest", {"seq": "uint64"})
 
 
 def channel_history(call: Call) -> Answer:
-    """GET _channel_history: the channels that a document has left, with the sequences."""
+    """GET _channel_history: return the channels that a document left, with the sequences."""
     document = documents.current(call.database, document_id(call.names["doc"]))
     return call.json(canonical.dumps(memberships.left(document)))
 

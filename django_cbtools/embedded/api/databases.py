@@ -1,4 +1,4 @@
-"""REST: databases and their configurations."""
+"""REST API: creating, deleting and configuring databases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..http.messages import Call, unescape
 
 
 def create(call: Call) -> Answer:
-    """PUT /{db}/ on the admin port."""
+    """PUT /{db}/ on the admin port: create a database."""
     name = unescape(call.names["newdb"])
     config = configs.read(call.body_of("application/json"))
     if config.get("name", name) != name:
@@ -30,7 +30,11 @@ def create(call: Call) -> Answer:
 
 
 def create_target(call: Call) -> Answer:
-    """PUT /{db}/ on the public port: replicators send it to create their target."""
+    """PUT /{db}/ on the public port: always an error.
+
+    Replicators send this request to create their target. Raises a 412 GatewayError if the database
+    exists, else a 403 GatewayError.
+    """
     name = unescape(call.names["newdb"])
     is_ours = name == conf.get("SYNC_GATEWAY_BUCKET")
     if not is_ours and Database.find(call.alias, name) is None:

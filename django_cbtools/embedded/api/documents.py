@@ -1,4 +1,4 @@
-"""REST: single documents."""
+"""REST API: reading, writing and deleting single documents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _INTERNAL = "Internal error: "
 def read(call: Call, uid: str, rev: str = "") -> Document:
     """Return a document, or one of its revisions, as the client may see it.
 
-    Raises a 404 or 403 GatewayError.
+    Raises a 404 GatewayError if there is no such revision, and a 403 GatewayError if the client may
+    not read it. A document whose current revision is a tombstone is missing unless the client names
+    a revision.
     """
     found = (
         documents.revision(call.database, uid, rev)
@@ -40,13 +42,13 @@ def read(call: Call, uid: str, rev: str = "") -> Document:
 
 
 def _refuse_replicator2(call: Call) -> None:
-    """Raise a 501 GatewayError for what only the Enterprise Edition of a real gateway does."""
+    """Raise a 501 GatewayError for ``replicator2``, a feature of the Enterprise Edition."""
     if call.flag("replicator2"):
         raise GatewayError(501, "replicator2 endpoints are only supported in EE")
 
 
 def _hides(call: Call) -> bool:
-    """Return whether missing and unreadable documents answer 403 (an option of the database)."""
+    """Return whether a database option has missing documents answered with 403 instead of 404."""
     return bool(call.database.option("unsupported.force_api_forbidden_errors"))
 
 
@@ -82,7 +84,7 @@ def get_document(call: Call) -> Answer:
 
 
 def _open_revisions(call: Call, uid: str) -> Answer:
-    """Answer a GET with ``open_revs``: the named revisions, or all leaves, with attachments."""
+    """Answer a GET with ``open_revs``: the given revisions or all leaves, with attachments."""
     wish = Wish.of(call)._replace(since=())
     if call.query["open_revs"] == "all":
         revs: Sequence[str] = documents.current(call.database, uid).tree.leaves()

@@ -1,4 +1,4 @@
-"""Turn requests that write a document into edits: its id, its base revision, its attachments."""
+"""Parse requests that write a document: its id, base revision, body and attachments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ _CV = re.compile(r"[0-9a-f]+@[A-Za-z0-9+/]+$")
 
 
 def asked_revision(call: Call) -> str:
-    """The base revision in the query or in If-Match; '' if there is none."""
+    """Return the base revision in the query or in If-Match, '' if the request has neither.
+
+    Raises a 400 GatewayError if the revision in the query contains a space, and a 500 GatewayError
+    if the ETag is not quoted, as on a real gateway.
+    """
     rev = call.query.get("rev", "")
     if " " in rev:
         raise bad_request(
@@ -41,14 +45,17 @@ _OCC_KEYS = ("_rev", "_cv")
 
 
 class Occ(NamedTuple):
-    """The base of a write: a revision id or a version; both are '' if it names none."""
+    """The base of a write: a revision id or a version. Both are '' if the write has no base."""
 
     rev: str = ""
     cv: str = ""
 
 
 def occ(value: str) -> Occ:
-    """The base of a write, from a value that is a revision id or a version."""
+    """Return the base of a write from a revision id or a version.
+
+    Raises a 400 GatewayError if the value is neither.
+    """
     if not value:
         return Occ()
     if documents.REV.match(value):
@@ -59,7 +66,7 @@ def occ(value: str) -> Occ:
 
 
 def check_asked(body: Mapping[str, Any], asked: str) -> None:
-    """Raise a 400 GatewayError if a body names another base than the rest of its request."""
+    """Raise a 400 GatewayError if a body and the rest of its request name different bases."""
     start = occ(asked)
     for key, value, what in (("_rev", start.rev, "Revision IDs"), ("_cv", start.cv, "CVs")):
         if value and body.get(key) not in (None, value):
@@ -70,10 +77,9 @@ def check_asked(body: Mapping[str, Any], asked: str) -> None:
 
 
 def check_size(body: Mapping[str, Any]) -> None:
-    """Raise a 413 GatewayError if the strings of a body alone are larger than a document may be.
+    """Raise a 413 GatewayError if the strings and numbers in a body exceed the document size limit.
 
-    This comes before the body is turned into the text that is stored, which takes several times as
-    much memory.
+    This cheap check comes before the body is serialized, which takes several times as much memory.
     """
     size = 0
     waiting = [value for key, value in body.items() if key != "_attachments"]
@@ -94,9 +100,11 @@ def check_size(body: Mapping[str, Any]) -> None:
 def edit(
     uid: str, body: Mapping[str, Any], asked: str = "", uploads: Mapping[str, Upload] | None = None
 ) -> Edit:
-    """A write of a body, which may name its base itself; raises a 400 GatewayError.
+    """Return an edit that writes a body.
 
-    A base that is not a string is ignored.
+    The base is ``asked`` or, if that is empty, the body's ``_rev`` or ``_cv``. A base in the body
+    that is not a string is ignored. Raises a 400 GatewayError if the base is invalid, and a 413
+    GatewayError if the body is too large.
     """
     check_size(body)
     rev, cv = (value if isinstance(value, str) else "" for value in map(body.get, _OCC_KEYS))
@@ -108,9 +116,10 @@ def edit(
 
 
 def creation(body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None) -> Edit:
-    """A write of a new document, with the id in the body, or a new one.
+    """Return an edit that creates a document, with the id in the body or a generated one.
 
-    Raises a 404 GatewayError for a body that names a base, and a 400 one for an invalid id.
+    Raises a 404 GatewayError if the body names a base, a 400 GatewayError if the id is invalid, and
+    a 413 GatewayError if the body is too large.
     """
     check_size(body)
     if any(body.get(key) is not None for key in _OCC_KEYS):
@@ -123,7 +132,11 @@ def creation(body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = Non
 def revision(
     uid: str, body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None
 ) -> Edit:
-    """A write by a replicator, which brings its own revision ids; raises a 400 GatewayError."""
+    """Return an edit that writes a revision with the id and the history that a replicator gives.
+
+    Raises a 400 GatewayError if the body's ``_revisions`` or ``_rev`` are invalid, and a 413
+    GatewayError if the body is too large.
+    """
     check_size(body)
     history: tuple[str, ...] = ()
     revisions, rev = body.get("_revisions"), body.get("_rev")
@@ -144,16 +157,17 @@ def revision(
 
 
 class Body(NamedTuple):
-    """A document as it was sent, and the attachments that came beside it, by name."""
+    """A document from a request, and the attachments sent as separate parts, by name."""
 
     members: dict[str, Any]
     uploads: Mapping[str, Upload]
 
 
 def body(call: Call, file: IO[bytes]) -> Body:
-    """The document that a request brings; the attachments beside it are put in a file.
+    """Read the document in a request, and write attachments sent as separate parts to a file.
 
-    Raises a 400, 413 or 415 GatewayError.
+    Raises a 400 GatewayError if the body is malformed, a 413 GatewayError if it is too large, and a
+    415 GatewayError if its content type is neither JSON nor multipart/related.
     """
     media_type = call.headers.get("content-type", "").partition(";")[0].strip()
     if media_type.lower() == "multipart/related":
@@ -164,12 +178,15 @@ def body(call: Call, file: IO[bytes]) -> Body:
 
 
 def upload_file() -> tempfile.SpooledTemporaryFile[bytes]:
-    """A file for the attachments that come with a request, in memory as long as it is small."""
+    """Return a temporary file for uploaded attachments; it is in memory as long as it is small."""
     return tempfile.SpooledTemporaryFile(CHUNK)
 
 
 def _multipart_body(call: Call, file: IO[bytes]) -> Body:
-    """A JSON part, then the attachments that it announces, identified by their digests."""
+    """Read a multipart/related body: a JSON part, then the attachments that it announces.
+
+    The digests tell which attachment a part is.
+    """
     reader = Reader(call)
     part = reader.next_part()
     if part is None:
@@ -195,7 +212,7 @@ def _multipart_body(call: Call, file: IO[bytes]) -> Body:
                 f"Too few MIME parts: expected {count} attachments, got {len(uploads)}"
             )
         arrived = Upload.receive(part.source, file)
-        # SHA-1, or else MD5.
+        # Clients identify an attachment by its SHA-1 or its MD5 digest.
         waiting = names.get(arrived.digest) or names.get(arrived.md5())
         if not waiting:
             raise bad_request(f"MIME part #{len(uploads) + 2} doesn't match any attachment")

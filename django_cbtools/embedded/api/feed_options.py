@@ -1,4 +1,4 @@
-"""The options of a change feed, from the query string and a posted JSON object."""
+"""Parse the options of a change feed from the query string and the posted JSON object."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class Options(NamedTuple):
 
 
 def read(call: Call) -> Options:
-    """Return the options in a request; raise a GatewayError if they are invalid."""
+    """Return the options in a request.
+
+    Raises a 400 GatewayError if they are invalid, and a 501 GatewayError for ``feed=websocket``.
+    """
     asked = _queried(call)
     if call.method == "GET":
         by_version = _is_by_version(asked)
@@ -76,7 +79,7 @@ def read(call: Call) -> Options:
             all_leaves=asked.get("style") == "all_docs" and not by_version,
             by_version=by_version,
             include_docs=asked.get("include_docs") is True,
-            # A real gateway passes it over where it is posted.
+            # A real gateway ignores "revocations" in a posted object.
             revocations=call.method == "GET" and call.flag("revocations"),
         ),
     )
@@ -128,7 +131,7 @@ def _queried(call: Call) -> dict[str, Any]:
         asked["channels"] = query["channels"]
     if query.get("doc_ids"):
         uids = _strings(query["doc_ids"])
-        # A value that is no JSON array is a comma-separated list; an empty array is ignored.
+        # A value that is not a JSON array is a comma-separated list. An empty array is ignored.
         asked |= {"doc_ids": query["doc_ids"].split(",")} if uids is None else {}
         asked |= {"doc_ids": uids} if uids else {}
     return asked
@@ -152,7 +155,7 @@ def _unquoted(text: str) -> str:
 
 
 def _strings(text: str) -> list[str] | None:
-    """Return a JSON array of strings, None if the text is anything else."""
+    """Parse a JSON array of strings; return None if the text is anything else."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

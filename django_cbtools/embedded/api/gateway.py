@@ -1,4 +1,4 @@
-"""Answers a request to the gateway: finds the route and the database, and checks access."""
+"""Answer requests to the gateway: find the route and the database, check access, respond."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ logger = logging.getLogger(__name__)
 
 
 def respond(call: Call) -> Answer:
-    """Return the gateway's answer to a request; only errors in Django's settings are raised."""
+    """Return the gateway's answer to a request.
+
+    Gateway, JavaScript and database errors become answers. Other exceptions, such as
+    ImproperlyConfigured for invalid settings, are raised.
+    """
     try:
         answer = _answer(call)
     finally:
@@ -69,7 +73,7 @@ def _answer(call: Call) -> Answer:
         return Answer.of_error(GatewayError(500, f"Internal error: JavaScript {error}"))
     except DatabaseError as error:
         logger.exception("The embedded gateway's database failed: %s %r", call.method, call.path)
-        # The reason contains the name of the file, which clients must not see.
+        # The reason can contain the name of the file, which clients of the public API must not see.
         is_stranger = call.port == PUBLIC_PORT and call.trusted is None
         reason = "look at the server's log" if is_stranger else str(error)
         return Answer.of_error(
@@ -113,7 +117,10 @@ def _respond(call: Call) -> Answer:
 
 
 def _admit(call: Call, route: Route) -> None:
-    """Authenticate the client; raise a 401 or 403 GatewayError if the route is not open to it."""
+    """Authenticate the client.
+
+    Raises a 401 GatewayError if the login fails, and a 403 GatewayError if a guest may only read.
+    """
     user = call.identify()
     is_guest = user is not None and user.name == users.GUEST
     if is_guest and route.handler in WRITERS and call.database.option(_READ_ONLY):
@@ -121,7 +128,10 @@ def _admit(call: Call, route: Route) -> None:
 
 
 def _without_route(call: Call, path: str, routes: Mapping[str, Route]) -> Answer:
-    """Answer a request without a route: with a redirect, 404, 405, or the allowed methods."""
+    """Answer a request that has no route: with a redirect, or with the allowed methods.
+
+    Raises a 404 GatewayError for an unknown path, and a 405 GatewayError for an unsupported method.
+    """
     other = path[:-1] if path.endswith("/") else path + "/"
     redirected = {} if path.endswith("//") else find_routes(call.port, other)
     if call.method in redirected:
@@ -140,7 +150,7 @@ def _without_route(call: Call, path: str, routes: Mapping[str, Route]) -> Answer
 
 
 def _configured(call: Call, route: Route) -> Database | None:
-    """Return the database that a path names, None if it does not exist."""
+    """Return the database in the path of a route, None if it does not exist."""
     names = [route.names[key] for key in ("db", "keyspace", "newdb") if key in route.names]
     return Database.find(call.alias, names[0].partition(".")[0]) if names else None
 
@@ -159,9 +169,10 @@ def _location(call: Call, path: str) -> str:
 
 
 def _find(call: Call, name: str, *, is_keyspace: bool) -> tuple[Database, list[str]]:
-    """Return the database that a path names and the parts of the collection's name.
+    """Return the database with a name, and the parts of the collection's name in a keyspace.
 
-    Raises a GatewayError if there is no such database.
+    If there is no such database, raises a 404 GatewayError on the admin port and a 401 GatewayError
+    on the public port. Raises a 400 GatewayError if the name is invalid.
     """
     collection: list[str] = []
     ours = conf.get("SYNC_GATEWAY_BUCKET")
@@ -195,7 +206,11 @@ def _parsed(keyspace: str) -> tuple[str, list[str]]:
 
 
 def _at(database: Database, collection: list[str], keyspace: str) -> Database:
-    """Return the database at a collection; without a scope, the database's only scope is meant."""
+    """Return the database at a collection, given as ``[]``, ``[name]`` or ``[scope, name]``.
+
+    Without a scope, the collection is in the database's only scope. Raises a 404 GatewayError if
+    the database has no such collection.
+    """
     known = database.collections()
     if not collection:
         wanted = Collection()

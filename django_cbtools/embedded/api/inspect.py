@@ -1,4 +1,4 @@
-"""REST, for administrators: documents with their metadata, internal views, and purging."""
+"""Admin API: documents with their metadata, internal views, and purging."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VIEWS = ("principals", "channels", "access", "access_vbseq", "role_access", "ro
 
 
 def raw(call: Call) -> Answer:
-    """GET _raw: a document with the metadata that a real gateway stores with it."""
+    """GET _raw: return a document with the metadata that a real gateway stores with it."""
     includes_doc = call.query.get("include_doc", "true") == "true"
     if call.flag("redact"):
         if "include_doc" in call.query and includes_doc:
@@ -46,7 +46,7 @@ def dump_view(call: Call) -> Answer:
 
 
 def query_own_view(call: Call) -> Answer:
-    """GET _view: an internal view of a real gateway, which is empty here."""
+    """GET _view: query an internal view of a real gateway; here it has no rows."""
     if unescape(call.names["view"]) not in _VIEWS:
         raise missing()
     return call.json({"total_rows": 0, "rows": None, "Collator": {}})
@@ -57,7 +57,7 @@ def repair(call: Call) -> Answer:
 
 
 def purge_documents(call: Call) -> Answer:
-    """POST _purge: remove the documents whose revisions are given as ``["*"]``, completely."""
+    """POST _purge: completely remove the documents whose revisions are given as ``["*"]``."""
     try:
         asked: Mapping[str, Any] = call.struct(Map("db.Body", "any")) or {}
     except GatewayError:

@@ -1,4 +1,4 @@
-"""REST: taking databases offline and online, resync and compaction."""
+"""Admin API: taking databases offline and online, flushing, resync and compaction."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def take_offline(call: Call) -> Answer:
 
 
 def bring_online(call: Call) -> Answer:
-    """POST _online: bring the database online, now or after the body's ``delay`` in seconds."""
+    """POST _online: bring the database online, now or after the body's ``delay`` (in seconds).
+
+    Raises a 503 GatewayError if a resync is running.
+    """
     if call.database.state == RESYNCING:
         raise GatewayError(
             503, "Database _resync is in progress, this may take some time, try again later"
@@ -95,6 +98,6 @@ def _type(call: Call) -> str:
 
 
 def _asked(call: Call, wanted: Struct) -> dict[str, Any]:
-    """Return the members of the body, which is optional; raise a 400 GatewayError if invalid."""
+    """Return the members of the optional body. Raises a 400 GatewayError if it is invalid."""
     asked: dict[str, Any] = gostructs.unmarshal(call.text, wanted) if call.text else {}
     return asked

@@ -1,4 +1,4 @@
-"""The paths that only a real gateway serves; here they answer 501, with the reason."""
+"""Paths of a real gateway that are not supported here. They answer 501 and name the feature."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ LEFT_OUT: list[tuple[str, tuple[str, ...], str, str]] = [
 
 
 def refusal(what: str) -> Callable[[Call], Answer]:
-    """Return a handler that answers that the gateway does not support ``what``."""
+    """Return a handler that raises a 501 GatewayError: the feature ``what`` is not supported."""
 
     def refuse(call: Call) -> Answer:
         raise not_implemented(what)

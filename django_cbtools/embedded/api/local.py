@@ -1,4 +1,4 @@
-"""REST: local documents."""
+"""REST API: local documents (`_local`), which are not replicated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read and write multipart bodies (RFC 2046) piece by piece."""
+"""Read and write multipart bodies (RFC 2046) without holding them in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import bad_request
 from ..http import limits
 from ..http.messages import Message, header_value
 
-#: The longest boundary, Content-Type and headers of a part that are taken, in bytes.
+#: The longest accepted boundary, Content-Type, and headers of a part, in bytes.
 MAX_BOUNDARY = 200
 MAX_TYPE = 1024
 MAX_HEAD = 64 * 1024
@@ -23,7 +23,7 @@ _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
 @dataclass
 class Part(Message):
-    """A part of a body that is being read; ``source`` gives its content."""
+    """A part of a multipart body that is being read. ``source`` yields its content."""
 
     headers: Mapping[str, str]
     source: Iterator[bytes]
@@ -42,10 +42,10 @@ class Part(Message):
 class Reader:
     """Reads the parts of a multipart body, one after the other.
 
-    Raises a 400 GatewayError if the body does not match its Content-Type, or breaks off.
+    Raises a 400 GatewayError if the body does not match its Content-Type or is incomplete.
     """
 
-    #: The most bytes that all the parts may be.
+    #: The largest size of the whole body, in bytes.
     limit = limits.STREAM
 
     def __init__(self, message: Message) -> None:
@@ -58,7 +58,7 @@ class Reader:
         self._content = self._until_delimiter()
 
     def next_part(self) -> Part | None:
-        """The next part, or None at the end. The part before it cannot be read any more."""
+        """Return the next part, None at the end. The previous part can no longer be read."""
         for _ in self._content:
             pass
         if self._is_over:
@@ -70,9 +70,9 @@ class Reader:
     def _until(
         self, pattern: re.Pattern[bytes], longest: int
     ) -> Generator[bytes, None, re.Match[bytes]]:
-        """Yield what comes before the first match of a pattern, and return the match.
+        """Yield the bytes before the first match of a pattern, and return the match.
 
-        A match has at most ``longest`` bytes.
+        A match must not be longer than ``longest`` bytes.
         """
         while True:
             match = pattern.search(self._buffer)
@@ -87,7 +87,7 @@ class Reader:
             self._buffer = self._buffer[-longest:] + piece
 
     def _until_delimiter(self) -> Generator[bytes, None, None]:
-        # As in Go: all lines end as the first delimiter does.
+        # As in Go, all delimiters must have the same line ending as the first one.
         pattern = re.compile(
             b"%b%b(?:--|[ \t]{0,%d}(\r?\n))"
             % (self._newline or b"\r?\n", re.escape(self._delimiter), _MAX_PADDING)
@@ -124,7 +124,7 @@ class Reader:
 
 
 def _boundary(content_type: str) -> bytes:
-    # Python takes time by the square of a header's length to read its parameters.
+    # Python parses the parameters of a header in quadratic time.
     header = email.message.Message()
     header["Content-Type"] = content_type if len(content_type) <= MAX_TYPE else ""
     boundary = (header.get_boundary() or "").encode("latin-1", "replace")
@@ -134,14 +134,14 @@ def _boundary(content_type: str) -> bytes:
 
 
 class Section(NamedTuple):
-    """A part of a body to write."""
+    """A part of a multipart body to write."""
 
     headers: Mapping[str, str]
     pieces: Iterable[Piece]
 
 
 def write(sections: Iterable[Section], boundary: str) -> Iterator[Piece]:
-    """The body that sections make, as Go writes it, without the end of the last line."""
+    """Yield a multipart body in the same format as Go, without the last line ending."""
     newline = b""
     for headers, pieces in sections:
         lines = [f"{name}: {header_value(value)}" for name, value in sorted(headers.items())]

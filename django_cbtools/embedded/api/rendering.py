@@ -25,7 +25,7 @@ from .multipart import Section
 MAX_INLINE = 200
 #: JSON parts that are shorter (in bytes) are not compressed.
 MIN_PACKED = 300
-#: Pieces smaller than this (in bytes) are sent together.
+#: Pieces smaller than this (in bytes) are joined before they are sent.
 _ENOUGH = 64 * 1024
 
 _JSON = {"Content-Type": "application/json"}
@@ -33,11 +33,12 @@ _ERROR = {"Content-Type": 'application/json; error="true"'}
 
 
 class Wish(NamedTuple):
-    """What a client asks for beside a document's body.
+    """What a client asks for in addition to a document's body.
 
-    ``history`` is the number of revisions of its history (None: all). The history ends at a
-    revision that the client knows (``known``). ``since`` asks for the contents of attachments,
-    without those that the client has with one of these revisions; None: no contents.
+    ``history`` is the number of revisions of the document's history to show; None means all. The
+    history ends at the first revision that is in ``known``. ``since`` asks for the contents of
+    attachments, except those that the client already has from one of these revisions; None means
+    no contents. ``expiry`` asks for the document's expiry time.
     """
 
     history: int | None = 0
@@ -47,7 +48,10 @@ class Wish(NamedTuple):
 
     @classmethod
     def of(cls, call: Call) -> Wish:
-        """What a request for a document asks for; raises a 400 GatewayError."""
+        """Return what a request for a document asks for in its query string.
+
+        Raises a 400 GatewayError if a list of revisions is not a JSON array of strings.
+        """
         known, since = call.strings("revs_from"), call.strings("atts_since")
         return cls(
             history=call.integer("revs_limit") if call.flag("revs") else 0,
@@ -58,14 +62,14 @@ class Wish(NamedTuple):
 
 
 def members(database: Database, document: Document, wish: Wish) -> dict[str, Any]:
-    """A document's special properties, including those that the client asks for.
+    """Return a document's special properties, including those that the client asks for.
 
-    The ``data`` of its attachments are Content objects, which are read when they are sent. Raises a
-    404 GatewayError if the content of an attachment is missing.
+    The ``data`` of an attachment is a Content object, which is read when it is sent. Raises a 404
+    GatewayError if the content of an attachment is missing.
     """
     members = document.members()
     if wish.history != 0:
-        # A client may name any number of revisions.
+        # A client may name any number of revisions; only those of this document matter.
         known = list(frozenset(wish.known).intersection(document.history))
         members["_revisions"] = document.revisions(wish.history, known)
     if wish.expiry and document.expires is not None:
@@ -84,7 +88,7 @@ def members(database: Database, document: Document, wish: Wish) -> dict[str, Any
 
 
 def _newest_known(document: Document, revs: Sequence[str]) -> int:
-    """The generation of the newest revision of a document that is in ``revs``; 0 if none is."""
+    """Return the generation of a document's newest revision that is in ``revs``, or 0."""
     among = frozenset(revs)
     known = [rev for rev in document.history if rev in among]
     return canonical.generation(known[0]) if known else 0
@@ -94,23 +98,23 @@ def _newest_known(document: Document, revs: Sequence[str]) -> int:
 
 
 def as_json(document: Document, members: Mapping[str, Any]) -> list[Piece]:
-    """A document as JSON, with attachments as base64."""
+    """Return a document as pieces of JSON, with the contents of attachments in base64."""
     contents = _contents(members)
     if not contents:
         return [document.text(dict(members)).encode()]
-    # It is random, so that no document contains it.
+    # The mark is random, so that no document contains it.
     mark = secrets.token_hex(16)
     text = document.text(_with_data(members, dict.fromkeys(contents, mark)))
     first, *rest = text.split(mark)
     pieces: list[Piece] = [first.encode()]
-    # Canonical JSON has the members of an object in order.
+    # The members of an object are sorted in canonical JSON.
     for name, following in zip(sorted(contents), rest, strict=True):
         pieces += [Base64(contents[name]), following.encode()]
     return pieces
 
 
 def _contents(members: Mapping[str, Any]) -> dict[str, Content]:
-    """The attachments that are sent with their contents."""
+    """Return the contents of the attachments that are sent with the document, by name."""
     shown = members.get("_attachments", {})
     return {
         name: meta["data"] for name, meta in shown.items() if isinstance(meta.get("data"), Content)
@@ -118,9 +122,9 @@ def _contents(members: Mapping[str, Any]) -> dict[str, Content]:
 
 
 def _with_data(members: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, Any]:
-    """The special properties with ``data`` in place of the contents of attachments.
+    """Return the special properties with ``data`` in place of the contents of attachments.
 
-    Attachments that ``data`` does not name are marked as following in parts of their own.
+    Attachments that are not in ``data`` are marked as following in separate parts.
     """
     contents = _contents(members)
     if not contents:
@@ -141,7 +145,7 @@ def _with_data(members: Mapping[str, Any], data: Mapping[str, str]) -> dict[str,
 def related(
     document: Document, members: Mapping[str, Any], *, packed: bool = False
 ) -> Iterator[Section]:
-    """A document as the parts of multipart/related: its JSON, then its larger attachments."""
+    """Yield the parts of a multipart/related document: its JSON, then its larger attachments."""
     contents = _contents(members)
     small = {
         name: base64.b64encode(content.read(MAX_INLINE)).decode()
@@ -159,7 +163,10 @@ def related(
 
 
 def mixed(document: Document, members: Mapping[str, Any], *, packed: bool = False) -> Section:
-    """A document as a part of multipart/mixed. With attachments, it is multipart/related itself."""
+    """Return a document as a part of multipart/mixed.
+
+    A document with attachments becomes a nested multipart/related part.
+    """
     if not _contents(members):
         return _json_section(document.text(dict(members)), packed=packed)
     boundary = _new_boundary()
@@ -172,7 +179,7 @@ def mixed(document: Document, members: Mapping[str, Any], *, packed: bool = Fals
 
 
 def error_section(row: Mapping[str, Any]) -> Section:
-    """An error in the place of a document."""
+    """Return a part of multipart/mixed with an error in place of a document."""
     return Section(_ERROR, [canonical.dumps(row).encode()])
 
 
@@ -188,7 +195,7 @@ def _new_boundary() -> str:
 
 
 def packs(call: Call) -> bool:
-    """Whether a client accepts compressed parts of an answer."""
+    """Return whether the client accepts compressed parts in a multipart answer."""
     return "gzip" in call.headers.get("x-accept-part-encoding", "")
 
 
@@ -202,17 +209,17 @@ def _content_type(subtype: str, boundary: str) -> str:
 def multipart_answer(
     subtype: str, sections: Iterable[Section], headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """A multipart answer."""
+    """Return a multipart answer of a subtype such as ``mixed``."""
     boundary = _new_boundary()
     answer = Answer(headers={"Content-Type": _content_type(subtype, boundary), **(headers or {})})
     return fill(answer, itertools.chain(multipart.write(sections, boundary), [b"\r\n"]))
 
 
 def fill(answer: Answer, pieces: Iterable[Piece], length: int | None = None) -> Answer:
-    """The answer with a body (of ``length`` bytes, if that is known).
+    """Give an answer a body, and return the answer.
 
-    A long body becomes a stream: it is made while it is sent. Errors that occur while its beginning
-    is made are raised here.
+    ``length`` is the size of the body in bytes, if it is known. A long body becomes a stream that
+    is generated while it is sent. Errors in generating its beginning are raised here.
     """
     chunks = _chunks(pieces)
     beginning = list(itertools.islice(chunks, 2))
@@ -225,12 +232,12 @@ def fill(answer: Answer, pieces: Iterable[Piece], length: int | None = None) -> 
 
 
 def length(pieces: Iterable[Piece]) -> int:
-    """The length of all pieces together, in bytes."""
+    """Return the total length of the pieces, in bytes."""
     return sum(len(piece) if isinstance(piece, bytes) else piece.length for piece in pieces)
 
 
 def _chunks(pieces: Iterable[Piece]) -> Iterator[bytes]:
-    """The bytes of pieces; small pieces are joined."""
+    """Yield the bytes of the pieces; small pieces are joined."""
     waiting = b""
     for piece in pieces:
         for data in (piece,) if isinstance(piece, bytes) else piece.chunks():

@@ -1,4 +1,4 @@
-"""REST: the revisions of documents."""
+"""REST API: missing revisions (`_revs_diff`) and revision trees (`_revtree`) of documents."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..gostructs import Map
 from ..http.answers import Answer
 from ..http.messages import ADMIN_PORT, Call, document_id
 
-#: An ancestor of an unknown revision is at most this many generations older.
+#: A possible ancestor is at most this many generations older than the missing revision.
 _NEAR = 100
 _TEXT = "text/plain; charset=UTF-8"
 
 
 def revs_diff(call: Call) -> Answer:
-    """POST _revs_diff: the given revisions that are missing here, and their possible ancestors."""
+    """POST _revs_diff: return which of the given revisions are missing, and possible ancestors."""
     asked = call.struct(Map("map[string][]string", "[]string")) or {}
     # As on a real gateway, null is skipped, and so are design documents on the public port.
     wanted = {
@@ -32,7 +32,7 @@ def revs_diff(call: Call) -> Answer:
         row = _difference(document, wanted[uid])
         if row:
             rows[uid] = row
-    # The type is the real gateway's (09-revs.json).
+    # A real gateway sends this content type (09-revs.json).
     return Answer(200, canonical.dumps(rows).encode(), {"Content-Type": _TEXT.lower()})
 
 
@@ -58,7 +58,7 @@ def _difference(document: Document | None, revs: Sequence[str]) -> dict[str, lis
 
 
 def revision_tree(call: Call) -> Answer:
-    """GET _revtree: the revision tree as a Graphviz graph."""
+    """GET _revtree: return the revision tree of a document as a Graphviz graph."""
     tree = documents.current(call.database, document_id(call.names["doc"])).tree
     edges: dict[str, None] = {}
     for leaf in tree.leaves():

@@ -1,4 +1,4 @@
-"""The table of the gateway's paths: the ports that serve them, and their handlers."""
+"""The gateway's URL routes: the path, the ports that serve it, and a handler for each method."""
 
 from __future__ import annotations
 
@@ -152,8 +152,8 @@ BODY_LIMITS: dict[Handler, int] = {
     ), limits.LISTS),
 }  # fmt: skip
 
-#: The handlers that need write access to documents. They refuse a read-only guest before they read
-#: the request's body.
+#: The handlers that need write access to documents. A read-only guest is refused before the
+#: request's body is read.
 WRITERS: frozenset[Handler] = frozenset((
     documents.post_document, documents.put_document, documents.delete_document,
     attachments.put_attachment, attachments.delete_attachment, local.put_local,
@@ -167,7 +167,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
 
 class Route(NamedTuple):
-    """The handler of a request, and the named segments of its path."""
+    """The handler of a request, and the named segments of its path (still escaped)."""
 
     handler: Handler
     names: dict[str, str]
@@ -179,13 +179,13 @@ def _compile(path: str) -> re.Pattern[str]:
 
 
 def _kind(port: str, path: str) -> tuple[str, int, str]:
-    """Return the key of a path in the table; all paths that a pattern matches have the same key."""
+    """Return the key of a path in the table. A pattern has the same key as all paths it matches."""
     segments = path.split("/")
     special = segments[2] if len(segments) > 2 and segments[2].startswith("_") else ""
     return port, len(segments), special
 
 
-#: Patterns by kind of path, so that a path is compared with few of them.
+#: Patterns by kind of path, so that only a few are tried for each path.
 _TABLE: dict[tuple[str, int, str], list[tuple[re.Pattern[str], dict[str, Handler]]]] = {}
 _REFUSALS = [
     (path, ports, dict.fromkeys(methods.split(), refusal(what)))
@@ -197,7 +197,7 @@ for _path, _ports, _methods in [*ROUTES, *_REFUSALS]:
 
 
 def routed_path(path: str, query_string: str) -> str:
-    """Return the path that is looked up in the table of routes: the path without escapes.
+    """Return the path to look up in the table of routes: the path without escapes.
 
     As on a real gateway, a path with an escaped slash in a document's id or a user's name keeps all
     of its escapes. Handlers unescape the named segments once more.

@@ -1,4 +1,4 @@
-"""REST: the server's own paths, such as ``/`` and ``/_all_dbs``."""
+"""REST API: paths that belong to no database, such as ``/`` and ``/_all_dbs``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ..databases import administration
 from ..http.answers import Answer
 from ..http.messages import ADMIN_PORT, Call
 
-#: Clients decide by the version what the server supports. It is the version in the recordings.
+#: Clients derive the features of the server from its version. The recordings were made with this
+#: version.
 VERSION = "4.2"
 VENDOR = {"name": "Couchbase Sync Gateway", "version": VERSION}
 _WHO = {

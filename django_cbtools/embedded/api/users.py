@@ -1,4 +1,4 @@
-"""REST: users, roles and sessions."""
+"""REST API: users, roles and sessions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def delete_user(call: Call) -> Answer:
 
 
 def access_history(call: Call) -> Answer:
-    """GET: the channels that a user has lost, even if the user has them again."""
+    """GET _access_history: return the channels that a user lost, even if the user regained them."""
     history = users.get(call.database, _name(call)).history
     places = {
         place: list(history.get(place, ())) or None
@@ -114,12 +114,12 @@ def delete_role(call: Call) -> Answer:
 
 
 def _name(call: Call) -> str:
-    # As on a real gateway, this name is not unescaped a second time.
+    # As on a real gateway, the name is not unescaped a second time (see routed_path()).
     return call.names["name"]
 
 
 def _sorted(names: list[str]) -> list[str]:
-    """Return the names in the order of view keys."""
+    """Sort the names in the order of view keys."""
     if len(names) < 2:
         return names
     with javascript.engine() as engine:
@@ -143,7 +143,7 @@ _SESSION = Struct(
 
 
 def show_session(call: Call) -> Answer:
-    """GET _session: the user who is logged in; an expired session counts as no login."""
+    """GET _session: return the user who is logged in. An expired session counts as no login."""
     user = _user(call) or users.get(call.database, users.GUEST)
     return call.json(_session_body(call, user))
 
@@ -172,7 +172,10 @@ def log_in(call: Call) -> Answer:
 
 
 def _user(call: Call) -> users.User | None:
-    """Return the user of the request; raise a 401 GatewayError for a wrong password."""
+    """Return the user of the request, None if there is none or the session has expired.
+
+    Raises a 401 GatewayError if the password is wrong.
+    """
     if call.credentials() is not None:
         return call.user()
     try:
@@ -225,7 +228,11 @@ def get_session(call: Call) -> Answer:
 
 
 def delete_session(call: Call) -> Answer:
-    """DELETE a session; 404 if the path names a user and it is another user's session."""
+    """DELETE a session.
+
+    Raises a 404 GatewayError if there is no such session, or if the path names a user and the
+    session belongs to another user.
+    """
     session_id = unescape(call.names["session"])
     name = unescape(call.names.get("name", ""))
     if name and sessions.user_of(call.database, session_id).name != name:

@@ -1,4 +1,4 @@
-"""REST: design documents and queries of their views."""
+"""REST API: design documents and queries of their views."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..views.index import Index
 from ..views.reduces import Row
 from ..views.viewquery import ViewQuery
 
-#: The prefix of Sync Gateway's internal design documents; only ``_FILTERS`` can be read.
+#: The prefix of Sync Gateway's internal design documents. Only ``_FILTERS`` can be read.
 _RESERVED = "sync_"
 _FILTERS = "sync_gateway_2.1"
 
@@ -49,10 +49,10 @@ def query_view(call: Call) -> Answer:
 
 
 def _query_as_user(call: Call) -> Answer:
-    """Query a view as a user: the answer has the rows of documents in the user's channels.
+    """Query a view as a user: the answer contains the rows of documents in the user's channels.
 
-    As on a real gateway, they are filtered after a limit; reduced ones are nobody's
-    (29-user-views.json).
+    As on a real gateway, rows are filtered after the limit is applied, and users get no reduced
+    rows (29-user-views.json).
     """
     reader = call.log_in()
     if not call.database.option("unsupported.user_views.enabled"):
@@ -68,7 +68,8 @@ def _query_as_user(call: Call) -> Answer:
     index.update()
     _, sequence, _, _ = index.state()
     rows = viewquery.run(index, None, replace(query, stale="ok"))
-    # A document that has changed since may have a row that the user must not see.
+    # A document may have moved to the user's channels since the index was updated. Its old row
+    # must stay hidden, so only documents that have not changed since then count.
     found = call.database.rows(
         "SELECT uid, channels FROM cbtools_documents WHERE keyspace = %s AND sequence <= %s "
         "AND uid IN (SELECT value FROM json_each(%s))",

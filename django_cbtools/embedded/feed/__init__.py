@@ -1,1 +1,1 @@
-"""The change feed: what has changed in the channels of a reader, and waiting for more."""
+"""The change feed: reading the changes in a user's channels, and waiting for new ones."""

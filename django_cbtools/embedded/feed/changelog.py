@@ -1,4 +1,4 @@
-"""Reading the changes of channels from the index, in the order of their sequences."""
+"""Read the changes in channels from the channel index, in the order of their sequences."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..documents.channelindex import BY_SEQUENCE, Range
 from ..documents.documents import Removal
 from .sequences import LAST, SequenceId
 
-# A tree of revisions that has one branch, and no tombstone below another revision, is written as a
-# list of strings.
+# A revision tree with one branch, and without a tombstone that has a child, is stored as a list of
+# strings. Any other tree contains a nested list, so a second '[' means that it may be branched.
 COLUMNS = (
     "document.uid, document.rev, document.cv, document.deleted, "
     "instr(substr(document.history, 2), '[') > 0, document.removals, document.sequence"
@@ -24,9 +24,10 @@ COLUMNS = (
 class Change(NamedTuple):
     """A document as it was written at a sequence.
 
-    ``branched``: it may have several leaf revisions. ``removed`` are the channels that it left at
-    this sequence. ``trigger`` is the sequence that granted its channel to the reader after that,
-    or 0. ``revoked``: the trigger is the sequence at which the reader lost the channel.
+    ``branched`` is true if it may have several leaf revisions. ``removed`` are the channels that it
+    left at this sequence. ``trigger`` is the later sequence at which its channel was granted to the
+    reader, or 0. If ``revoked`` is true, ``trigger`` is the sequence at which the reader lost the
+    channel.
     """
 
     sequence: int
@@ -49,10 +50,10 @@ def read(
     limit: int = 0,
     live: bool = False,
 ) -> Iterator[Change]:
-    """Yield the changes of channels from one sequence (excluded) to another, in order.
+    """Yield the changes in channels after one sequence and up to another, in order.
 
-    ``limit`` is the most that the caller reads (0: no limit). ``live`` leaves out tombstones and
-    documents that left a channel.
+    ``limit`` is the largest number of changes that the caller reads; 0 means no limit. ``live``
+    leaves out tombstones and documents that left a channel.
     """
     starts = dict.fromkeys(channels, SequenceId(after))
     return follow(database, starts, upto, limit=limit, live=live)
@@ -66,14 +67,16 @@ def follow(
     limit: int = 0,
     live: bool = False,
 ) -> Iterator[Change]:
-    """Yield the changes of channels in the feed's order, each channel from its own position.
+    """Yield the changes in channels in the feed's order, each channel from its own position.
 
-    A document comes at its current sequence if it is in a channel, and at each sequence at which it
-    left one. A position with a trigger is in the middle of a channel's backfill.
+    A document appears at its current sequence if it is in a channel, and at each sequence at which
+    it left one. A position with a trigger is in the middle of a channel's backfill. ``limit`` and
+    ``live`` are as in :func:`read`.
     """
     upto = min(upto, LAST)
     begins = {name: max(start.safe, start.trigger - 1) for name, start in starts.items()}
-    # No channel of a document has a NUL in its name, where SQLite's JSON functions cut a string.
+    # SQLite's JSON functions cut a string at a NUL. No document is in a channel with a NUL in its
+    # name, so such channels are left out.
     ranges = [
         part
         for name, start in starts.items()
@@ -106,9 +109,9 @@ def _ranges(name: str, start: SequenceId, begin: int, upto: int, *, live: bool) 
 
 
 def change(row: Sequence[Any], begins: Mapping[str, int]) -> Change | None:
-    """Make a change from a row of COLUMNS; None if the document was written in the meantime.
+    """Make a change from a row of COLUMNS; return None if the document has a newer change.
 
-    ``begins`` says from which sequence on the feed follows each channel.
+    ``begins`` is the sequence after which the feed follows each channel.
     """
     sequence, uid, rev, cv, deleted, branched, removals, current = row
     left: dict[str, Removal] = {}

@@ -1,9 +1,9 @@
-"""The change feed: the documents that a reader may read, in the order in which they were written.
+"""The change feed: the documents that a user may read, in the order in which they were written.
 
-A feed contains the documents of the reader's channels, and documents that leave these channels.
-When a channel is granted after the position that the client asks for, the documents that were in
-it before come first, with the sequence of the grant in front: ``5:3``. The rules are a real
-gateway's (13-changes.json).
+A feed contains the documents in the user's channels, and documents that leave these channels. If a
+channel was granted after the position that the client asks for, the feed also contains the older
+documents in the channel (the backfill). They have the sequence of the grant in front of their own:
+``5:3``. The rules are those of a real gateway (13-changes.json).
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ _BATCH = 50
 class Wish:
     """What a client asks of a feed.
 
-    ``channels``: only these (STAR: all that the reader has). ``uids``: only these documents.
-    ``all_leaves``: all leaf revisions of documents in conflict. ``by_version``: versions instead of
-    revision ids. ``revocations``: also the documents of channels that the reader has lost.
+    ``since`` is the position after which the feed begins. ``limit`` is the largest number of
+    entries; 0 means no limit. ``channels`` restricts the feed to these channels; STAR means all
+    channels of the reader. ``uids`` restricts it to these documents. ``active_only`` leaves out
+    tombstones and documents that left a channel. ``all_leaves`` shows all leaf revisions of
+    documents in conflict. ``by_version`` shows versions instead of revision ids. ``include_docs``
+    adds the documents. ``revocations`` adds the documents of channels that the reader has lost.
     """
 
     since: SequenceId = START
@@ -50,7 +53,7 @@ class Wish:
 
 
 class Entry(NamedTuple):
-    """An entry of the feed. ``leaves`` are further revision ids; ``document`` is JSON."""
+    """An entry of a feed. ``leaves`` are other leaf revision ids; ``document`` is JSON text."""
 
     seq: SequenceId
     uid: str
@@ -88,7 +91,8 @@ def _entry(change: changelog.Change) -> Entry:
 class Feed:
     """A feed that a client follows.
 
-    Each :meth:`read` goes on where the previous one ended. ``last`` is the client's position.
+    Each :meth:`read` goes on where the previous one ended. ``last`` is the client's position, and
+    ``remaining`` is how many more entries its limit allows.
     """
 
     def __init__(self, database: Database, wish: Wish) -> None:
@@ -105,10 +109,10 @@ class Feed:
         return self.wish.limit > 0 and not self.remaining
 
     def read(self, reader: Reader, upto: int) -> Iterator[Entry]:
-        """Yield what is new for the reader, up to a sequence.
+        """Yield the new entries for the reader, up to the sequence ``upto``.
 
-        Load the reader after reading the sequence ``upto`` from the database, not before: a channel
-        that was granted in between would be skipped for ever.
+        The reader must be loaded after ``upto`` was read from the database. Otherwise a channel
+        that was granted in between would never be sent.
         """
         found: Iterable[Entry]
         if self.wish.uids is None:
@@ -169,7 +173,7 @@ class Feed:
         return since
 
     def _of_channels(self, starts: dict[str, SequenceId], upto: int) -> Iterator[Entry]:
-        """Yield the changes of channels, each channel from its own position."""
+        """Yield the changes in channels, each channel from its own position."""
         wish = self.wish
         changes = changelog.follow(
             self.database, starts, upto, limit=self.remaining, live=wish.active_only
@@ -215,7 +219,7 @@ class Feed:
         wish = self.wish
         tree = document.tree
         leaves = tree.leaves() if wish.all_leaves and entry.branched else []
-        # A tree with a tombstone in it looks branched in the index, and need not be.
+        # A tree with an inner tombstone looks branched in the index, but may have only one leaf.
         if len(leaves) > 1:
             others = [rev for rev in leaves if rev != entry.rev]
             entry = entry._replace(

@@ -1,4 +1,4 @@
-"""Reading the documents of channels that a user has lost, for ``revocations=true``."""
+"""Find the documents of channels that a user has lost, for ``revocations=true``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _COLUMNS = f"{changelog.COLUMNS}, document.channels, document.past"
 
 
 def read(database: Database, reader: Reader, since: SequenceId, upto: int) -> Iterator[Change]:
-    """Yield the documents that a client may hold although the user has lost their channels since a
-    position in the feed.
+    """Yield the documents that a client may still have, but whose channels the user has lost.
 
-    They come in the feed's order. If the position is in the middle of a revocation, the rest of it
-    comes. Documents that the user could not read before, or can still read, are left out.
+    Only channels lost after the position ``since`` and up to the sequence ``upto`` count. The
+    documents are in the feed's order. If ``since`` is in the middle of a revocation, its remaining
+    documents are included. Documents that the user could not read before, or can still read, are
+    left out.
     """
     access = revocation.access(database, reader)
     if access is None:
@@ -58,15 +59,17 @@ def _start(since: SequenceId, end: int) -> int:
 
 
 def _told(since: SequenceId, end: int) -> int:
-    """Return the sequence up to which the client knows of revocations."""
+    """Return the sequence up to which the client has received revocations."""
     if not since.trigger:
         return since.safe
     return since.trigger - 1 if since.trigger == end else since.trigger
 
 
 def _was_reached(access: Access, document: Document, channel: str, since: int) -> bool:
-    """Whether the document was in the channel at a time when the user had the channel, and he lost
-    it after ``since``."""
+    """Return whether the document was in the channel while the user had it.
+
+    Only times at which the user had the channel and lost it after ``since`` count.
+    """
     stays = [
         *((name, start, LAST) for name, start in document.channels.items()),
         *((name, left.start, left.end) for name, left in document.removals.items()),

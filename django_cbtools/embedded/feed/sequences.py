@@ -1,9 +1,9 @@
 """Sequence ids: positions in a change feed.
 
-A plain one is a number. ``5:3`` is a document that was written at sequence 3, and that the reader
-gets (or loses) because of what happened at sequence 5. A real gateway that has not seen all
-sequences yet puts the last one before the gap in front: ``2::5``, ``2:5:3``. The embedded gateway
-sees all of them, but understands the ids that clients have from a real one.
+A plain id is a number. ``5:3`` is a document that was written at sequence 3, and that the user
+gained (or lost) at sequence 5, where its channel was granted (or revoked). A real gateway that has
+not seen all sequences yet puts the last sequence before the gap in front: ``2::5``, ``2:5:3``. The
+embedded gateway has no gaps, but accepts ids with gaps from clients of a real gateway.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class SequenceId(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> SequenceId:
-        """Parse a sequence id; '' is the start. Raises a 400 GatewayError if the text is no id."""
+        """Parse a sequence id; '' means the start of the feed.
+
+        Raises a 400 GatewayError if the text is not a sequence id.
+        """
         if not text:
             return cls()
         found = _FORMS.fullmatch(text)
@@ -53,7 +56,7 @@ class SequenceId(NamedTuple):
 
     @property
     def json(self) -> str:
-        """The id as JSON: a number if it is plain, else a string."""
+        """The id as JSON: a number if the id is plain, else a string."""
         return f'"{self}"' if self.trigger or self.low else str(self.number)
 
     @property
@@ -63,11 +66,11 @@ class SequenceId(NamedTuple):
 
     @property
     def order(self) -> tuple[int, bool, int]:
-        """The sort key: what a sequence triggered comes just before that sequence."""
+        """The sort key. Entries that a sequence triggered come just before that sequence."""
         return self.trigger or self.number, not self.trigger, self.number
 
     def before(self, number: int) -> bool:
-        """Whether the position comes before a plain sequence."""
+        """Return whether the position comes before a plain sequence."""
         if self.low:
             return self.low < number
         return self.trigger <= number if self.trigger else self.number < number

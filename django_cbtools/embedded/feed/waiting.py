@@ -1,8 +1,8 @@
-"""Waiting until something is written that concerns a reader, by whichever thread or process.
+"""Wait until any thread or process writes something that concerns a feed.
 
-A feed that waits holds no thread. It yields a :class:`Pause`, and whoever drives it goes on with it
-once the pause is over. One thread for each SQLite file, the watcher, looks at the file for
-everybody who waits, and wakes those whom a write can concern. There is none while nobody waits.
+A feed that waits does not occupy a thread. It yields a :class:`Pause`, and the server goes on with
+the feed once the pause is over. For each SQLite file, one thread (the watcher) polls the file for
+all waiting feeds, and wakes those that a write can concern. The thread ends when no feed waits.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ..database import Database
 from ..errors import GatewayError
 from ..http.streams import Waiting
 
-#: How often (seconds) the watcher looks at its file.
+#: The interval (in seconds) at which the watcher polls its file.
 INTERVAL = 0.05
-#: How long (seconds) the watcher stays where nobody waits.
+#: How long (in seconds) the watcher keeps running while no feed waits.
 _LINGER = 2.0
-#: With more changes than that at once, everybody is woken.
+#: If this many documents have changed at once, all feeds are woken without further checks.
 _MANY = 1000
 
 logger = logging.getLogger(__name__)
@@ -37,11 +37,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Interest:
-    """What concerns a feed: writes in a collection's channels, and to whom it is sent.
+    """What concerns a feed: writes in its channels, and changes to its user and session.
 
-    ``database`` is as the feed has found it, and is at its collection.
-    ``user`` is the name in the table of users (None: nobody whose rights can change), ``key`` what
-    grants call him. ``session`` is the session that the feed ends with.
+    ``database`` is the database as it was when the feed started, at the feed's collection.
+    ``user`` is the name in the table of users; None means a user whose rights cannot change.
+    ``key`` is the name that grants use for the user. ``session`` is the id of the session with
+    which the feed ends.
     """
 
     database: Database
@@ -54,9 +55,9 @@ class Interest:
 
 @dataclass(eq=False)
 class Pause(Waiting):
-    """A feed's wait: nothing up to the sequence ``seen`` is news to it.
+    """A pause of a feed that has already seen all sequences up to ``seen``.
 
-    It is over once something is written that can concern the feed, or at ``until`` (of
+    It is over once something is written that can concern the feed, or at the time ``until`` (of
     time.monotonic()).
     """
 
@@ -75,7 +76,7 @@ class Pause(Waiting):
 
 
 class _Watcher:
-    """Looks at a SQLite file for all feeds of this process that wait for something in it."""
+    """Polls a SQLite file for all feeds of this process that wait for changes in it."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -83,10 +84,10 @@ class _Watcher:
         self._waiting: set[Pause] = set()
         self._is_closed = False
         self._thread: threading.Thread | None = None
-        #: What SQLite counts of the file's changes, and who waited when it was asked.
+        #: The last data_version of the file with its connection, and the feeds that waited then.
         self._version: Any = None
         self._known: set[Pause] = set()
-        #: Each database, and the sequence up to which its changes have been told to who waits.
+        #: Each database, and the sequence up to which feeds have been woken for its changes.
         self._told: dict[str, tuple[Database | None, int]] = {}
 
     def add(self, pause: Pause) -> None:
@@ -104,7 +105,7 @@ class _Watcher:
             self._waiting.discard(pause)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, and wait until it has ended."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -118,7 +119,7 @@ class _Watcher:
                 try:
                     woken = self._look(waiting)
                 except Exception:
-                    # They find out themselves what is wrong.
+                    # All feeds are woken. Each meets the error itself when it reads the database.
                     logger.debug("The documents' file cannot be watched.", exc_info=True)
                     self._version, woken = None, waiting
                 for pause in woken:
@@ -128,7 +129,7 @@ class _Watcher:
             connections.close_all()
 
     def _next(self) -> set[Pause]:
-        """Who waits; nobody: the thread is to end."""
+        """Return the pauses of all waiting feeds; an empty set tells the thread to end."""
         with self._changed:
             if not self._waiting and not self._is_closed:
                 self._changed.wait(_LINGER)
@@ -138,7 +139,7 @@ class _Watcher:
             return set(self._waiting)
 
     def _look(self, waiting: set[Pause]) -> set[Pause]:
-        """Those among the waiting whom something can concern that has been written."""
+        """Return the pauses of feeds that a write since the last poll can concern."""
         wrapper = connections[self._alias]
         wrapper.close_if_unusable_or_obsolete()
         wrapper.ensure_connection()
@@ -152,7 +153,7 @@ class _Watcher:
         for pause in looked_at:
             by_database[pause.interest.database.name].add(pause)
         if is_changed:
-            # What is known of databases for which nobody waits grows old.
+            # The state of databases without waiting feeds is not kept up to date, so drop it.
             self._told = {name: self._told[name] for name in by_database if name in self._told}
         woken: set[Pause] = set()
         for name, pauses in by_database.items():
@@ -168,7 +169,7 @@ class _Watcher:
         told = before[1] if before else upto
         if database is None or upto < told:
             return pauses
-        # Whoever has just come may have seen less than the others.
+        # A feed that has just begun to wait may have seen less than the others.
         woken = {pause for pause in pauses if pause.seen < told}
         woken |= {pause for pause in pauses if not _is_open(database, pause.interest.database)}
         woken |= _ended(database, pauses - woken)
@@ -180,7 +181,7 @@ class _Watcher:
 
 
 def _is_open(now: Database, before: Database) -> bool:
-    """Whether a database is still what it was, as far as it concerns a feed."""
+    """Return whether a feed of the database as it was ``before`` may still read it ``now``."""
     if now.config is before.config and now.state == before.state and now.bucket == before.bucket:
         return True
     try:
@@ -191,7 +192,7 @@ def _is_open(now: Database, before: Database) -> bool:
 
 
 def _ended(database: Database, pauses: set[Pause]) -> set[Pause]:
-    """Those whose user or session is there no more."""
+    """Return the pauses of feeds whose user or session no longer exists."""
     users = _known(database, "users", "name", {pause.interest.user for pause in pauses})
     lasts = f"AND expires >= {int(time.time()):d}"
     sessions = {pause.interest.session for pause in pauses}
@@ -204,7 +205,7 @@ def _ended(database: Database, pauses: set[Pause]) -> set[Pause]:
 
 
 def _touched(database: Database, pauses: set[Pause], after: int) -> set[Pause]:
-    """Those whom something concerns that has been written after a sequence."""
+    """Return the pauses of feeds that a write after a sequence can concern."""
     channels: set[tuple[str, str]] = set()
     granted: set[str] = set()
     for keyspace in {place.keyspace for place in database.all()}:
@@ -218,7 +219,7 @@ def _touched(database: Database, pauses: set[Pause], after: int) -> set[Pause]:
         for _, now, left in rows:
             channels.add((keyspace, STAR))
             channels.update((keyspace, name) for name in (*json.loads(now), *json.loads(left)))
-        # A document in any collection can open a role.
+        # A document in any collection can grant a role.
         opened = database.rows(
             "SELECT principal FROM cbtools_grants "
             "WHERE keyspace = %s AND uid IN (SELECT value FROM json_each(%s)) AND sequence > %s",
@@ -246,7 +247,7 @@ def _touched(database: Database, pauses: set[Pause], after: int) -> set[Pause]:
 def _known(
     database: Database, table: str, column: str, names: set[Any], condition: str = ""
 ) -> set[Any]:
-    """Those of the names that are in a table; None always is."""
+    """Return the names that are in a table; None counts as being in it."""
     if not names - {None}:
         return {None}
     rows = database.rows(
@@ -267,7 +268,7 @@ def _watcher(alias: str) -> _Watcher:
 
 
 def _forget() -> None:
-    """In a forked child: the threads are the parent's."""
+    """Drop the watchers in a forked child: their threads exist only in the parent."""
     global _lock
     _lock = threading.Lock()
     _watchers.clear()
@@ -275,7 +276,7 @@ def _forget() -> None:
 
 @atexit.register
 def close() -> None:
-    """End the threads that watch files; who waits from now on waits in vain."""
+    """End the threads of all watchers. Feeds that wait after this are never woken."""
     with _lock:
         watchers = list(_watchers.values())
     for watcher in watchers:

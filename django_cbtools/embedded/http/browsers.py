@@ -1,7 +1,7 @@
-"""What keeps a browser from running, as a part of the site, what a user has stored.
+"""Response headers that keep browsers from executing content that users have stored.
 
-A gateway that is mounted in a site shares its origin: a script in an attachment could do there
-whatever the reader may do.
+A gateway that is mounted in a site shares the site's origin. Without these headers, a script in an
+attachment could act on the site with the rights of whoever opens the attachment.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-#: For every answer: the type is the one that is given, and a page may neither run scripts nor count
-#: as the site's.
+#: The headers of every answer. They keep browsers from guessing another content type, and keep a
+#: page from running scripts and from belonging to the site's origin.
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
-#: A sandbox would keep Chromium from showing a PDF, whose scripts do not belong to the site anyway.
+#: Chromium does not show a PDF in a sandbox. A PDF needs none, since its scripts do not run in the
+#: site's origin.
 _PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'"
 
-#: Media types that browsers show, and that cannot hold anything that they run.
+#: Media types that browsers display and that cannot contain anything that browsers execute.
 _INERT = frozenset((
     "application/json", "application/pdf", "text/plain",
     "image/apng", "image/avif", "image/bmp", "image/gif", "image/heic", "image/jpeg", "image/png",
@@ -27,28 +28,34 @@ _INERT = frozenset((
     "audio/wav", "audio/wave", "audio/webm", "audio/x-wav",
     "video/avi", "video/mp4", "video/mpeg", "video/ogg", "video/quicktime", "video/webm",
 ))  # fmt: skip
-# Browsers are not of one mind about what has commas, comments or control characters.
+# Browsers parse a Content-Type with commas, comments or control characters in different ways.
 _TYPE = re.compile(r"([a-z]+/[a-z0-9.+-]+)( ?; ?[a-z]+=[a-z0-9._+-]+)?;?", re.IGNORECASE)
 
 
 def media_type(content_type: str) -> str:
-    """The media type in a Content-Type that all browsers read in the same way; '' for another."""
+    """Return the media type, in lower case, in a Content-Type that all browsers parse alike.
+
+    Returns '' if browsers might parse it differently.
+    """
     found = _TYPE.fullmatch(content_type)
     return found[1].lower() if found else ""
 
 
 def is_inert(content_type: str) -> bool:
-    """Whether a browser may show a stored file of this type beside the site's pages."""
+    """Return whether a browser may display a stored file of this type in the site's origin."""
     return media_type(content_type) in _INERT
 
 
 def protect(headers: dict[str, str], asked: Mapping[str, str]) -> None:
-    """Complete the headers of an answer; the names of those of the request are in lower case."""
+    """Add the protecting headers to those of an answer.
+
+    ``asked`` are the headers of the request, with their names in lower case.
+    """
     content_type = headers.get("Content-Type", "")
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     if media_type(content_type) == "application/pdf":
         headers["Content-Security-Policy"] = _PDF_POLICY
-    # Firefox shows each part as what its own Content-Type says.
+    # Firefox displays each part according to its own Content-Type.
     if content_type.startswith("multipart/") and "text/html" in asked.get("accept", ""):
         headers.setdefault("Content-Disposition", "attachment")

@@ -17,9 +17,10 @@ _OLD_CLIENTS = re.compile(r"CouchbaseLite/(\d{1,4})\.(\d{1,4})")
 
 
 def compress(answer: Answer, method: str, path: str, headers: Mapping[str, str]) -> None:
-    """Compress an answer if a real gateway does, but no feed: its pieces must not wait.
+    """Compress an answer in place if a real gateway would.
 
-    The names of the request's ``headers`` are in lower case.
+    Feeds are never compressed, since compression would delay their entries. ``headers`` are those
+    of the request, with their names in lower case.
     """
     content_type = answer.headers.get("Content-Type", "")
     if (

@@ -1,9 +1,9 @@
-"""CORS: which web pages of other sites may use the public port.
+"""CORS: which web pages of other sites may use the public API.
 
-The database's configuration (``cors``) decides. Where it has none, the setting
-``SYNC_GATEWAY_OPTIONS["cors"]`` does. Both have the same members: ``origin`` and ``login_origin``
-(lists of origins, such as ``https://example.com``, or ``*``), ``headers`` (a list) and ``max_age``
-(seconds).
+The rules are in the database's configuration (``cors``). If it has none, the setting
+``SYNC_GATEWAY_OPTIONS["cors"]`` applies. Both have the same members: ``origin`` and
+``login_origin`` (lists of origins, such as ``https://example.com``, or ``*``), ``headers`` (a list)
+and ``max_age`` (in seconds).
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ _MEMBERS = ("origin", "login_origin", "headers", "max_age")
 
 
 def of(database: Database | None) -> Mapping[str, Any]:
-    """The rules of a database; None stands for one that the client must not learn about."""
+    """Return the CORS rules of a database.
+
+    None stands for a database whose existence the client must not learn, and gets the rules in the
+    setting. Raises ImproperlyConfigured if that setting has unknown members.
+    """
     if database is not None and "cors" in database.config:
         allowed: Mapping[str, Any] = database.config["cors"]
         return allowed
@@ -36,7 +40,7 @@ def of(database: Database | None) -> Mapping[str, Any]:
 
 
 def headers(allowed: Mapping[str, Any], origin: str) -> dict[str, str]:
-    """The headers for an answer to a page of ``origin``; empty if the page is not allowed."""
+    """Return the headers for an answer to a page of ``origin``; none if it is not allowed."""
     found = matched(allowed.get("origin", ()), origin)
     if not found:
         return {}
@@ -49,7 +53,7 @@ def headers(allowed: Mapping[str, Any], origin: str) -> dict[str, str]:
 
 
 def preflight(allowed: Mapping[str, Any], methods: str) -> dict[str, str]:
-    """The headers of an answer to a preflight request, beside :func:`headers`."""
+    """Return the headers for an answer to a preflight request, in addition to :func:`headers`."""
     return {
         "Access-Control-Max-Age": str(allowed.get("max_age", 0)),
         "Access-Control-Allow-Methods": methods,
@@ -57,7 +61,7 @@ def preflight(allowed: Mapping[str, Any], methods: str) -> dict[str, str]:
 
 
 def matched(allowed: Iterable[str], origin: str) -> str:
-    """The origin, or ``*``, where it is among those that are allowed; '' where it is not."""
+    """Return the origin if it is allowed, ``*`` if all origins are allowed, and '' otherwise."""
     if origin in allowed:
         return origin
     return "*" if "*" in allowed else ""

@@ -1,7 +1,7 @@
-"""How large the body of a request may be.
+"""Limits on the size of request bodies.
 
-A route says how much it reads (see ``api/routes.py``): little, unless it needs more. All sizes are
-in bytes, and of what a body is once it is unpacked.
+The limit depends on the route (see ``api/routes.py``). It is small unless a route needs more. All
+sizes are in bytes, after decompression.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import codecs
 from .. import gojson
 from ..turns import Turns
 
-#: What most routes read, and all of them before a login.
+#: The limit of most routes, and of all requests before a login.
 SMALL = 64 * 1024
-#: Lists of ids, configurations, design documents.
+#: The limit for lists of ids, configurations and design documents.
 LISTS = 8 * 1024 * 1024
-#: The JSON of documents, attachments in it included. A document of 20 MB can be three times as long
-#: with escapes for all that is not ASCII.
+#: The limit for the JSON of documents, including inline attachments. A document of 20 MB can be
+#: three times as long if all characters outside ASCII are escaped.
 DOCUMENTS = 72 * 1024 * 1024
-#: A multipart body, which is never held as a whole.
+#: The limit for a multipart body, which is never held in memory as a whole.
 STREAM = 256 * 1024 * 1024
 
-#: A longer text waits for its turn: until its request is answered, it takes several times as
-#: much memory as it is long.
+#: A request with a larger text waits for a turn. Until the request is answered, the text takes
+#: several times its size in memory.
 LARGE = 4 * 1024 * 1024
-#: How many of them are in memory at once, one for each user.
+#: At most two large texts are in memory at once, and at most one for each user.
 TURNS = Turns(2, each=1)
 
 #: The most memory that the text of a body may take.
@@ -33,9 +33,9 @@ _PIECE = 1024 * 1024
 
 
 def is_too_wide(body: bytes | bytearray) -> bool:
-    """Whether a body would take too much memory as a str.
+    """Return whether a body would take too much memory as a str.
 
-    Python gives each character of a text as much room as the widest one needs.
+    Python stores every character of a str in as many bytes as its widest character needs.
     """
     if body.isascii():
         return False

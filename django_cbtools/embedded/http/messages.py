@@ -1,4 +1,4 @@
-"""Requests to the gateway: their parameters and bodies, and the user who sends them."""
+"""HTTP requests: their parameters and bodies, and who sends them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..principals import sessions, users
 from . import cors, limits
 from .answers import Answer
 
-#: The most that is read of a request's body, unpacked.
+#: The largest request body, in bytes, after decompression.
 MAX_BODY_BYTES = limits.STREAM
-#: How much of it is read at once.
+#: How many bytes of a body are read at once.
 PIECE = 64 * 1024
-#: The most parameters that a query may have, as in Go.
+#: The largest number of parameters in a query string, as in Go.
 MAX_PARAMETERS = 10_000
 
 ADMIN_PORT = "admin"
@@ -37,26 +37,33 @@ _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Message:
-    """Headers (their names in lower case) and a body: a request, or a part of one.
+    """Headers (with their names in lower case) and a body: a request, or a part of one.
 
-    ``read`` gives the body, up to a number of bytes, and from where it stopped when it is called
-    again; it may raise a GatewayError.
+    ``read`` is called with a number of bytes, and returns at most as many bytes of the body; each
+    call goes on where the previous one stopped. It may raise a GatewayError.
     """
 
     headers: Mapping[str, str]
     read: Callable[[int], bytes]
-    #: The most that is read of a body that is to be a text.
+    #: The largest body that is read as text, in bytes.
     max_text: int = limits.SMALL
 
     def check_encoding(self) -> str:
-        """How the body is packed ("": it is not); raises a 415 GatewayError for another way."""
+        """Return the Content-Encoding of the body: ``gzip``, or '' if it is not compressed.
+
+        Raises a 415 GatewayError for any other encoding.
+        """
         encoding = self.headers.get("content-encoding", "")
         if encoding not in ("", "gzip"):
             raise GatewayError(415, "Unsupported Content-Encoding; use gzip")
         return encoding
 
     def pieces(self, limit: int) -> Iterator[bytes]:
-        """The body, unpacked; raises a 415, 413 or 400 GatewayError where it cannot be."""
+        """Yield the body in pieces, decompressed.
+
+        Raises a 415 GatewayError if the encoding is not supported, a 413 GatewayError if the body
+        has more than ``limit`` bytes, and a 400 GatewayError if it is not valid gzip.
+        """
         encoding = self.check_encoding()
         packed = iter(lambda: self.read(PIECE), b"")
         length = 0
@@ -68,7 +75,7 @@ class Message:
 
     @cached_property
     def text(self) -> str:
-        """The body; raises a GatewayError as :meth:`pieces` does."""
+        """The body as text. Raises the same errors as :meth:`pieces`."""
         return self._read_text()
 
     def _read_text(self) -> str:
@@ -84,18 +91,21 @@ class Message:
         return body.decode("utf-8", "replace")
 
     def begin_large(self) -> None:
-        """Called before a large body is held in memory."""
+        """Called before a large body is read into memory; a subclass may wait here."""
 
     def object(self, go_type: str = "db.Body") -> dict[str, Any]:
-        """The body as a JSON object; raises a 400 GatewayError where it is none.
+        """Parse the body as a JSON object. Raises a 400 GatewayError if it is not one.
 
-        It can be read once: the text is not kept beside what is made of it.
+        The body can be read only once: to save memory, its text is not kept.
         """
         self._check_json()
         return gojson.decode_object(self._read_text(), go_type)
 
     def struct(self, wanted: gostructs.Type) -> Any:
-        """The body as JSON of a type; raises a 400 GatewayError where it is of another."""
+        """Parse the body as JSON of a Go type. Raises a 400 GatewayError if it does not match.
+
+        The body can be read only once, as with :meth:`object`.
+        """
         self._check_json()
         return gostructs.read(self._read_text(), wanted)
 
@@ -111,15 +121,15 @@ class Message:
 class Call(Message):
     """A request to a port of the gateway.
 
-    ``path`` is as it was sent, escapes and all, from the gateway's root on; ``mount`` is what
-    stood before it; where the server has unescaped it, ``is_raw`` is false, and a slash may have
-    been escaped or not. ``is_secure`` says whether it came by HTTPS, and ``host`` is the host that
-    it was sent to, where the server has checked it. ``trusted`` is the user that a caller in this
-    process speaks for: he needs no password, and reads all channels unless he is known to the
-    gateway.
+    ``path`` is the path below the gateway's root, as the client sent it, with its escapes.
+    ``mount`` is the path prefix at which the gateway is mounted. ``is_raw`` is false if the server
+    unescaped the path; then it is not known which slashes were escaped. ``is_secure`` is true for
+    HTTPS. ``host`` is the host to which the request was sent, or None if the server has not
+    checked it. ``trusted`` is the name of the user for whom a caller in this process acts. That
+    user needs no password, and can read all channels if the gateway has no user of that name.
 
-    ``longest_wait`` is how long (seconds) the server can let a feed wait. ``can_follow`` says
-    whether it can serve others while it sends a feed that has no end.
+    ``longest_wait`` is the longest time (in seconds) that the server lets a feed wait.
+    ``can_follow`` is true if the server can answer other requests while it sends an endless feed.
     """
 
     port: str
@@ -137,20 +147,23 @@ class Call(Message):
     is_secure: bool = False
     host: str | None = None
     database: Database = field(init=False)
-    #: The same, once the client may know of it.
+    #: The database, once the client may learn that it exists; it decides the CORS headers.
     known: Database | None = None
     names: dict[str, str] = field(default_factory=dict)
-    #: What goes with the answer, whatever it is.
+    #: Headers that are added to the answer, including errors.
     answer_headers: dict[str, str] = field(default_factory=dict)
     _readers: dict[Collection, Reader] = field(default_factory=dict)
-    #: The session that the user has logged in by, if it lasts longer than this request.
+    #: The session by which the user is logged in, unless it ends with this request.
     _session: sessions.Session | None = None
-    #: Whether it has one of the turns for large bodies.
+    #: Whether this request holds one of the turns for large bodies.
     _has_turn: bool = False
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The query string's parameters; the first of several wins, as in Go."""
+        """The parameters in the query string. As in Go, the first of several values counts.
+
+        Raises a 400 GatewayError if there are too many parameters.
+        """
         try:
             pairs = parse_qsl(
                 self.query_string, keep_blank_values=True, max_num_fields=MAX_PARAMETERS
@@ -160,16 +173,19 @@ class Call(Message):
         return dict(reversed(pairs))
 
     def flag(self, name: str) -> bool:
-        """A parameter that says yes or no; no where it is absent."""
+        """Return whether a parameter of the query is ``true``."""
         return self.query.get(name) == "true"
 
     def integer(self, name: str) -> int | None:
-        """A parameter that is a natural number; None where it is absent, or none."""
+        """Return a parameter that is a natural number, None if it is missing or not a number."""
         found = re.fullmatch(r"[0-9]{1,18}", self.query.get(name, ""))
         return int(found[0]) if found else None
 
     def strings(self, name: str) -> list[str] | None:
-        """A parameter that is a JSON array of strings; raises a 400 GatewayError for another."""
+        """Return a parameter that is a JSON array of strings, None if it is missing or null.
+
+        Raises a 400 GatewayError if it is anything else.
+        """
         if not self.query.get(name):
             return None
         try:
@@ -183,21 +199,29 @@ class Call(Message):
         return value
 
     def accepts(self, media_type: str) -> bool:
-        """Whether the client takes an answer of a type (``multipart/``: of any that begins so)."""
+        """Return whether the client accepts a media type.
+
+        ``multipart/`` stands for any type that begins with it.
+        """
         accept = self.headers.get("accept", "")
         return not accept or media_type in accept or "*/*" in accept
 
     def json(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
-        """An answer as JSON; raises a 406 GatewayError for a client that does not take it.
+        """Return an answer with a value as JSON. A str is taken as JSON text.
 
-        As on a real gateway, what he has asked for is done all the same.
+        Raises a 406 GatewayError if the client does not accept JSON. As on a real gateway, a write
+        that the client asked for has been done by then.
         """
         if not self.accepts("application/json"):
             raise GatewayError(406, "only application/json available", headers)
         return Answer.json(value, status, headers)
 
     def body_of(self, media_type: str) -> str:
-        """The body, which is of a type; raises a 415 GatewayError where it is of another."""
+        """Return the body as text.
+
+        Raises a 415 GatewayError if its Content-Type is not ``media_type``, and the errors of
+        :meth:`pieces`.
+        """
         given = self.headers.get("content-type", "")
         if given and not given.startswith(media_type):
             raise GatewayError(415, f"Invalid content type {given} - expected {media_type}")
@@ -205,13 +229,13 @@ class Call(Message):
 
     @property
     def session_id(self) -> str | None:
-        """The session's id in the request's cookie."""
+        """The session id in the request's cookie, None if there is none."""
         return self.cookie(self.database.option("session_cookie_name"))
 
     def cookie(self, name: str) -> str | None:
-        """A cookie's value; the first of several of a name wins, as in Go."""
-        # Not Django's parse_cookie(): before Python 3.12.6, it takes time by the square of a
-        # quoted value's length.
+        """Return a cookie's value or None. As in Go, the first of several values counts."""
+        # Django's parse_cookie() is not used because, before Python 3.12.6, it takes quadratic time
+        # for quoted values.
         for pair in self.headers.get("cookie", "").split(";"):
             key, _, value = pair.strip().partition("=")
             if key == name:
@@ -219,7 +243,7 @@ class Call(Message):
         return None
 
     def credentials(self) -> tuple[str, str] | None:
-        """Name and password of basic authentication, None where there are none."""
+        """Return the name and the password of basic authentication, None if there are none."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         if scheme != "Basic":
             return None
@@ -230,9 +254,9 @@ class Call(Message):
         return (name, password) if name and colon else None
 
     def user(self) -> users.User | None:
-        """Who has logged in with this request; None: nobody tries to.
+        """Return the user whose password or session is in the request, None if it has neither.
 
-        Raises a 401 GatewayError where the password is wrong or the session over.
+        Raises a 401 GatewayError if the password is wrong or the session has expired.
         """
         credentials = self.credentials()
         if credentials is not None and not self.database.option("disable_password_auth"):
@@ -249,11 +273,11 @@ class Call(Message):
 
     @property
     def session(self) -> sessions.Session | None:
-        """The session that the client has logged in by, if it lasts longer than this request."""
+        """The session by which the user is logged in, unless it ends with this request."""
         return self._session
 
     def session_cookie(self, session: sessions.Session) -> str:
-        """The Set-Cookie header for a session."""
+        """Return the value of the Set-Cookie header for a session."""
         return session.cookie(
             self.database, self.mount, is_secure=self.is_secure,
             crosses_sites=any(cors.of(self.database).values()),
@@ -265,7 +289,7 @@ class Call(Message):
             self._has_turn = True
 
     def end(self) -> None:
-        """The request has been answered."""
+        """Release what the request holds. Called once it has been answered."""
         if self._has_turn:
             self._has_turn = False
             limits.TURNS.leave(self._turn_of)
@@ -275,16 +299,18 @@ class Call(Message):
         return self._user.name if self._user is not None else None
 
     def identify(self) -> users.User | None:
-        """Who asks, None: an administrator, or somebody whom only the caller knows.
+        """Return the user who sends the request; this can be GUEST.
 
-        Raises a 401 GatewayError where he may not.
+        Returns None for an administrator, and for a trusted user that the gateway does not know.
+        Raises a 401 GatewayError if the login fails or the user is disabled.
         """
         return self._user
 
     def log_in(self) -> Reader:
-        """Who asks, GUEST where he may, and what is open to him in the database's collection.
+        """Return the reader who sends the request, with their channels in the collection.
 
-        Raises a 401 GatewayError where he may not.
+        A request without a login is by GUEST. Raises a 401 GatewayError if the login fails or the
+        user is disabled.
         """
         collection = self.database.collection
         if collection not in self._readers:
@@ -302,7 +328,7 @@ class Call(Message):
 
     @cached_property
     def _user(self) -> users.User | None:
-        """Who asks; None: an administrator, or somebody whom only the caller knows."""
+        """The user who sends the request, see :meth:`identify`."""
         if self.port == ADMIN_PORT:
             return None
         if self.trusted is not None:
@@ -340,19 +366,25 @@ def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def unescape(segment: str) -> str:
-    """A path segment without its escapes; raises a 400 GatewayError for a malformed one."""
+    """Return a path segment without its escapes. Raises a 400 GatewayError if one is malformed."""
     if _ESCAPE.search(segment):
         raise bad_request("Invalid doc ID")
     return unquote_to_bytes(segment).decode("utf-8", "replace")
 
 
 def header_value(text: str) -> str:
-    """A text as a header can carry it: UTF-8 in the form that WSGI has for it, all in one line."""
+    """Return a text in a form that is safe in a header.
+
+    It is one line, and its UTF-8 bytes are decoded as Latin-1, as WSGI requires.
+    """
     return _CONTROL.sub(" ", text).strip().encode("utf-8", "replace").decode("latin-1")
 
 
 def document_id(segment: str) -> str:
-    """The document id that a path segment stands for; raises a 400 GatewayError for no id."""
+    """Return the document id in a path segment.
+
+    Raises a 400 GatewayError if the segment is malformed or begins with an underscore.
+    """
     uid = unescape(segment)
     if uid.startswith("_"):
         raise bad_request("Invalid doc ID")

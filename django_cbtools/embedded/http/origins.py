@@ -1,11 +1,12 @@
-"""Which hosts the gateway goes by, and which web pages may send it requests.
+"""Protection against requests from other sites' web pages (CSRF) and against DNS rebinding.
 
-A browser sends the cookie of a site with requests that another site's page makes, and a page whose
-name was turned into this machine's address (DNS rebinding) counts as the gateway's own.
+A browser sends a site's cookie even with requests from another site's pages. An attacker can also
+let a host name resolve to this machine's address (DNS rebinding); to a browser, the attacker's page
+then has the same origin as the gateway.
 
-``SYNC_GATEWAY_OPTIONS["hosts"]`` lists the names, beside those of this machine, by which the
-gateway's own server is reached, written as in Django's ALLOWED_HOSTS. Where the gateway is mounted
-in a site, ALLOWED_HOSTS counts.
+``SYNC_GATEWAY_OPTIONS["hosts"]`` lists the host names of the gateway's own server in addition to
+those of the local machine, in the format of Django's ALLOWED_HOSTS. If the gateway is mounted in a
+site, ALLOWED_HOSTS applies instead.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def is_known(host: str) -> bool:
-    """Whether the gateway's own server goes by this host."""
+    """Return whether a Host header, with or without a port, names the gateway's own server.
+
+    Raises ImproperlyConfigured if the setting ``hosts`` is not a list.
+    """
     domain, _ = split_domain_port(host)
     if not domain:
         return False
@@ -46,9 +50,9 @@ def is_known(host: str) -> bool:
 
 
 def check_admin(call: Call) -> None:
-    """Raise a 403 GatewayError where a web page may be behind a request to the admin port.
+    """Raise a 403 GatewayError if a request to the admin port may come from a web page.
 
-    It asks for no password: a page in a developer's browser must not reach it.
+    The admin API asks for no password, so a page in a developer's browser must not reach it.
     """
     if "origin" in call.headers:
         raise GatewayError(403, "The admin API is not for web pages")
@@ -61,7 +65,7 @@ def check_admin(call: Call) -> None:
 
 
 def check_login(call: Call) -> None:
-    """Raise a 400 GatewayError where a web page of another site may not log in."""
+    """Raise a 400 GatewayError if a web page of another site tries to log in and may not."""
     if _is_foreign(call) and not cors.matched(
         cors.of(call.database).get("login_origin", ()), call.headers.get("origin", "")
     ):
@@ -69,20 +73,20 @@ def check_login(call: Call) -> None:
 
 
 def check_write(call: Call, database: Database) -> None:
-    """Raise a 403 GatewayError where a web page of another site makes a browser write.
+    """Raise a 403 GatewayError if a web page of another site makes a browser write.
 
-    That is so where the browser may have added the credentials by itself, and CORS does not let the
-    page in.
+    This concerns requests whose credentials the browser may have added by itself. Pages that the
+    CORS rules allow are not refused.
     """
     if call.port == ADMIN_PORT or call.trusted is not None or call.method in _SAFE_METHODS:
         return
     has_cookie = call.session_id is not None
-    # Other programs may say where they come from, too, but not as a browser does.
+    # Other programs may send an Origin header too, but only browsers send Sec-Fetch-Site.
     has_password = call.credentials() is not None and "sec-fetch-site" in call.headers
     if not (has_cookie or has_password) or not _is_foreign(call):
         return
     allowed, origin = cors.of(database).get("origin", ()), call.headers.get("origin", "")
-    # Browsers do not let all pages ("*") send cookies.
+    # "*" does not cover requests with cookies. Browsers do not let such requests through either.
     if origin not in allowed and (has_cookie or "*" not in allowed):
         raise GatewayError(
             403, "This web page is of another site: list its origin in the database's cors.origin"
@@ -90,7 +94,7 @@ def check_write(call: Call, database: Database) -> None:
 
 
 def _is_foreign(call: Call) -> bool:
-    """Whether a web page of another site sends a request, as far as the browser says."""
+    """Return whether a request comes from another site's web page, by what the browser tells."""
     origin = call.headers.get("origin")
     if origin is None:
         return call.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")

@@ -1,4 +1,4 @@
-"""Guess the content type of bytes, by the WHATWG's rules as Go implements them."""
+"""Guess the content type of data by the WHATWG's MIME sniffing rules, as Go implements them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TAGS = (
     rb"<!DOCTYPE HTML|<HTML|<HEAD|<SCRIPT|<IFRAME|<H1|<DIV|<FONT|<TABLE|<A|<STYLE|<TITLE|<B|<BODY"
     rb"|<BR|<P|<!--"
 )
-#: Patterns of the first bytes, and the content type of each; the first match counts.
+#: Patterns of the first bytes, each with a content type. The first match counts.
 _SIGNATURES = [
     (re.compile(pattern, re.DOTALL), content_type)
     for pattern, content_type in (
@@ -52,7 +52,10 @@ _SIGNATURES = [
 
 
 def sniff(data: bytes) -> str:
-    """The content type of some data, guessed from its first bytes."""
+    """Return the content type of some data, guessed from its first bytes.
+
+    It is ``application/octet-stream`` if the data is of no known type.
+    """
     data = data[:LENGTH]
     for pattern, content_type in _SIGNATURES:
         if pattern.match(data):

@@ -1,4 +1,4 @@
-"""Bodies that come in pieces: what such a stream yields, and how to read it on a thread."""
+"""Streamed bodies of answers: the protocol by which they wait, and how to read them on a thread."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 
 class Waiting(ABC):
-    """What a stream yields where it has nothing to send until something happens.
+    """A pause, which a stream yields when it has nothing to send until something happens.
 
-    Whoever reads the stream calls :meth:`begin`, waits until it is woken or until the time
-    ``until`` (of time.monotonic()), calls :meth:`end`, and goes on with the stream. Where the
-    stream should come to an end, it sets ``is_over`` first.
+    The reader of the stream calls :meth:`begin`, waits until ``wake`` is called or until the time
+    ``until`` (of time.monotonic()), calls :meth:`end`, and goes on reading the stream. To make the
+    stream end, the reader sets ``is_over`` before it goes on.
     """
 
     until: float
@@ -26,16 +26,16 @@ class Waiting(ABC):
 
     @abstractmethod
     def end(self) -> None:
-        """Do not call it any more."""
+        """Stop calling ``wake``."""
 
 
-#: A stream may be read on one thread after another: it keeps nothing that belongs to a thread, such
-#: as a cursor or a transaction, from one piece to the next.
+#: The pieces of a stream may be read on different threads. Between two pieces, a stream must not
+#: keep anything that belongs to a thread, such as a cursor or a transaction.
 Stream: TypeAlias = Generator["bytes | Waiting", None, None]
 
 
 def blocking(stream: Stream) -> Generator[bytes, None, None]:
-    """The pieces of a stream; the thread that asks for them waits where the stream does."""
+    """Yield the pieces of a stream; the calling thread blocks while the stream waits."""
     try:
         for piece in stream:
             if isinstance(piece, Waiting):
@@ -50,7 +50,7 @@ def _wait(waiting: Waiting) -> None:
     woken = threading.Event()
     waiting.begin(woken.set)
     try:
-        # A lock does not wait for ever so long.
+        # A lock cannot wait longer than TIMEOUT_MAX. Waking early does no harm.
         woken.wait(min(waiting.until - time.monotonic(), threading.TIMEOUT_MAX))
     finally:
         waiting.end()

@@ -1,1 +1,1 @@
-"""The gateway over HTTP: a server of its own, and Django views for a site's urls."""
+"""Serve the gateway over HTTP, by its own server or by views in a Django site's URLconf."""

@@ -1,4 +1,4 @@
-"""A port of the gateway as an ASGI application."""
+"""An ASGI application that serves one port of the gateway."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ from .request_body import Body
 
 logger = logging.getLogger(__name__)
 
-#: In a scope's state: what says that the answer should come to an end.
+#: The key, in the state of an ASGI scope, of the Ending that tells an answer to stop.
 ENDING = "django_cbtools.ending"
 _CLOSE = {"Connection": "close"}
 
 
 class Application:
-    """A port of the gateway; ``alias`` as in DATABASES."""
+    """The ASGI application for one port of the gateway.
+
+    ``alias`` is the alias of the database in Django's setting DATABASES; None means the alias of
+    the configured document database.
+    """
 
     def __init__(self, port: str, alias: str | None, pools: Pools) -> None:
         self.port = port
@@ -42,7 +46,8 @@ class Application:
             await _send(Answer.of_error(error), scope["method"], send)
             return
         has_body = "content-length" in call.headers or "transfer-encoding" in call.headers
-        # One that the client sends only if it is wanted is not asked for before it is.
+        # A client that sends "Expect: 100-continue" waits to be asked for its body. It is not asked
+        # before the body is needed.
         body.is_complete = not has_body
         if has_body and "expect" not in call.headers:
             try:
@@ -75,7 +80,7 @@ class Application:
 
 
 def _answer(call: Call) -> Answer:
-    """The answer, on a thread."""
+    """Return the answer to a request; runs on a thread. Unexpected errors become a 500 answer."""
     try:
         return respond(call)
     except Exception:

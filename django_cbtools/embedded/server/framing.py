@@ -1,4 +1,4 @@
-"""What a request's head must be, beyond what h11 asks, as a real gateway has it."""
+"""Check the head of a request more strictly than h11 does, as a real gateway does."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 def check(scope: dict[str, Any]) -> None:
-    """Raise a GatewayError for a head that is malformed, or that is read in more than one way.
+    """Raise a GatewayError if the head of a request is malformed or ambiguous.
 
-    The connection is closed after it: where the next request begins is not certain.
+    The status is 400 for malformed headers, 413 for a body that is too large, 417 for an unknown
+    expectation, and 505 for an unsupported HTTP version. The caller must close the connection,
+    since it is not certain where the next request begins.
     """
     if not _VERSION.fullmatch(scope["http_version"]):
         raise GatewayError(505, "unsupported protocol version")
@@ -42,9 +44,10 @@ def check(scope: dict[str, Any]) -> None:
 
 
 def path(scope: dict[str, Any]) -> str:
-    """The path as it was sent, escapes and all; raises a 400 GatewayError for none.
+    """Return the path as the client sent it, with its escapes.
 
-    Of an absolute URI, it is what comes after the host.
+    If the client sent an absolute URI, the path is the part after the host. Raises a 400
+    GatewayError if the request target is not valid.
     """
     target: str = scope["raw_path"].decode("latin-1")
     if target.startswith("/") or target == "*":
@@ -56,7 +59,7 @@ def path(scope: dict[str, Any]) -> str:
 
 
 def as_dict(headers: Headers) -> dict[str, str]:
-    """Headers by their names in lower case; those that come more than once are joined."""
+    """Return the headers by their lower-case names. Repeated headers are joined into one value."""
     joined: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")

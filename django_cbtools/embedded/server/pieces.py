@@ -1,4 +1,4 @@
-"""An answer's stream for an asynchronous server: one that waits holds no thread."""
+"""Read the stream of an answer asynchronously; a stream that waits does not occupy a thread."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..http.streams import Stream, Waiting
 
 
 class Ending:
-    """Whether an answer should come to an end: its client has left, or the server is stopped.
+    """Tells whether an answer should end, because its client has left or the server is stopping.
 
-    ``is_lost``: nothing can be sent any more.
+    ``is_lost`` means that the connection is lost, and nothing more can be sent.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,10 @@ class Ending:
 
 
 class Pieces:
-    """The pieces of a stream; ``run`` runs what reads it on a thread."""
+    """An asynchronous iterator over the pieces of a stream, as bytes.
+
+    ``run`` runs a function on a thread; it is used to read the stream.
+    """
 
     def __init__(
         self,
@@ -42,7 +45,7 @@ class Pieces:
         self._stream = stream
         self._run = run
         self._ending = ending or Ending()
-        # A piece may still be on its way when the client leaves.
+        # The stream may still be read on a thread when the client leaves and it is closed.
         self._lock = threading.Lock()
 
     def __aiter__(self) -> Pieces:
@@ -64,7 +67,7 @@ class Pieces:
             return next(self._stream, None)
 
     def close(self) -> None:
-        """Have the stream give back what it holds."""
+        """Close the stream, so that it releases its resources."""
         with self._lock:
             self._stream.close()
 

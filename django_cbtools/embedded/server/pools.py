@@ -1,4 +1,7 @@
-"""The threads on which requests are answered: SQLite and V8 are asked on threads, not in a loop."""
+"""The thread pools on which requests are answered.
+
+SQLite and V8 block, so they are used on threads and not in the event loop.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,21 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-#: How many threads there are for requests that read, for those that write (SQLite has one writer at
-#: a time: more would wait for each other), for those whose body is still on its way, and for the
-#: pieces of answers that are sent as they come.
+#: The numbers of threads for requests that read, for requests that write (SQLite allows one writer
+#: at a time, so more threads would only wait for each other), for requests whose body has not fully
+#: arrived, and for generating streamed answers.
 READERS, WRITERS, UPLOADS, STREAMS = 16, 8, 32, 2
 
 
 class Pool(ThreadPoolExecutor):
-    """Threads, made when they are needed, that keep their connections to databases."""
+    """A pool of threads that keep their database connections open. Threads start on demand."""
 
     def __init__(self, name: str, size: int) -> None:
         super().__init__(size, f"gateway-{name}", self._begin)
         self._wrappers: list[BaseDatabaseWrapper] = []
 
     def close(self) -> None:
-        """Let the threads finish their work, and close their connections."""
+        """Wait until the threads have finished their work, and close their connections."""
         self.shutdown()
         for wrapper in self._wrappers:
             wrapper.close()
@@ -35,13 +38,13 @@ class Pool(ThreadPoolExecutor):
 
     def _begin(self) -> None:
         for alias in connections:
-            # Another thread closes it, see above.
+            # The thread that calls close() closes the connection.
             connections[alias].inc_thread_sharing()
             self._wrappers.append(connections[alias])
 
 
 class Pools:
-    """A pool for each kind of work, so that none keeps another waiting."""
+    """A thread pool for each kind of work, so that one kind does not delay another."""
 
     def __init__(self) -> None:
         self._reads = Pool("reader", READERS)
@@ -50,7 +53,7 @@ class Pools:
         self.streams = Pool("stream", STREAMS)
 
     def of(self, method: str) -> Pool:
-        """The pool for a request whose body is there."""
+        """Return the pool for a request with this method whose body has fully arrived."""
         return self._reads if method in ("GET", "HEAD", "OPTIONS") else self._writes
 
     def close(self) -> None:
@@ -59,15 +62,16 @@ class Pools:
 
 
 async def run(pool: Pool, alias: str, work: Callable[[], Any]) -> Any:
-    """What ``work`` returns, which is done on a thread of a pool."""
+    """Run ``work`` on a thread of a pool, and return its result."""
     return await asyncio.get_running_loop().run_in_executor(pool, _checked, alias, work)
 
 
 def _checked(alias: str, work: Callable[[], Any]) -> Any:
-    """Do the work on a connection that is in order, and keep it.
+    """Run the work on a usable connection, and keep the connection open.
 
-    To open it takes longer than most requests, so that it is never too old. Django's signals, which
-    look after all connections, take longer, too.
+    Opening a connection takes longer than most requests, so CONN_MAX_AGE is ignored. Only the
+    connection to ``alias`` is checked: Django's request signals check all connections, which takes
+    longer.
     """
     connections[alias].close_if_unusable_or_obsolete()
     try:
@@ -81,7 +85,7 @@ _lock = threading.Lock()
 
 
 def shared() -> Pools:
-    """The pools of this process, for the gateway in a site."""
+    """Return the pools that a gateway mounted in a Django site uses, shared by this process."""
     global _shared
     with _lock:
         if _shared is None:
@@ -90,7 +94,7 @@ def shared() -> Pools:
 
 
 def _forget() -> None:
-    """In a forked child: the threads are the parent's."""
+    """Drop the pools in a forked child: their threads exist only in the parent."""
     global _shared, _lock
     _shared, _lock = None, threading.Lock()
 

@@ -1,4 +1,4 @@
-"""uvicorn's side of a connection, with what it leaves out: limits on how long a client may take."""
+"""The HTTP protocol of uvicorn with limits on connections and on how long requests may take."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ..http.answers import Answer
 from .application import ENDING
 from .pieces import Ending
 
-#: How long (seconds) a client may take for a request's head, and for its body, in which a second
-#: more is given for so many bytes.
+#: How long (in seconds) a client may take to send a request's head, and its body. For the body, it
+#: gets one more second for every RATE bytes that it has sent.
 HEAD, BODY, RATE = 20.0, 30.0, 1000
-#: How many connections a port has at once.
+#: The largest number of simultaneous connections to a port.
 MAX_CONNECTIONS = 10_000
 
 # An application cannot tell uvicorn the reason phrase of its answer.
@@ -36,12 +36,14 @@ class Protocol(H11Protocol):
         self.app_state = {**self.app_state, ENDING: self._ending}
         self._has_left = False
         self._received = 0
-        #: The request that the client has begun to send (None: his first), and since when.
+        #: The request that the client should be sending: the current cycle (None before the first
+        #: request), whether it is being answered, and the time and the number of bytes received
+        #: when the wait began.
         self._owed: tuple[RequestResponseCycle | None, bool, float, int] | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        # asyncio leaves it out where a socket does not name its protocol.
+        # asyncio does not set it for a socket that was created without a protocol.
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > MAX_CONNECTIONS:
@@ -56,7 +58,7 @@ class Protocol(H11Protocol):
             super().handle_events()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The client sends no more; he is answered all the same, but does not wait for changes."""
+        """Handle a client that sends no more: it still gets its answer, but waiting feeds end."""
         self._has_left = True
         if not self._is_answering():
             return False
@@ -88,14 +90,14 @@ class Protocol(H11Protocol):
             super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what h11 has just refused."""
+        """Answer a request that h11 cannot parse; called while its error is handled."""
         error = sys.exc_info()[1]
         part = "body" if self._is_answering() else "head"
         reason = f"The request's {part} cannot be read: {error or msg}"
         self._refuse(getattr(error, "error_status_hint", 400), reason)
 
     def check(self, now: float) -> None:
-        """Refuse a client who takes too long; asked about once a second."""
+        """Refuse a request that takes too long to arrive. Called about once a second."""
         is_answering = self._is_answering()
         if is_answering:
             is_owed = (
@@ -104,7 +106,7 @@ class Protocol(H11Protocol):
                 and not self.cycle.waiting_for_100_continue
             )
         else:
-            # uvicorn itself limits the time between two requests.
+            # The time between two requests is limited by uvicorn itself.
             is_owed = (
                 self.cycle is None
                 or bool(self.conn.trailing_data[0])
@@ -127,7 +129,7 @@ class Protocol(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, status: int, reason: str) -> None:
-        """Answer a request that cannot be read, if it is not being answered, and close."""
+        """Close the connection; first send an error unless an answer has already been started."""
         if self._is_answering():
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -144,7 +146,7 @@ class Protocol(H11Protocol):
 
 
 class PortServer(Server):
-    """A port's server; it looks after its connections."""
+    """The server of a port. It checks its connections for requests that take too long."""
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:

@@ -1,4 +1,4 @@
-"""The body of a request: it comes to the server's event loop, and is read on a thread."""
+"""The body of a request, which arrives on the event loop and is read on a thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..http.messages import PIECE
 
 
 class Body:
-    """A request's body; the server takes no more of it than it is asked for."""
+    """The body of a request. No more of it is received than is asked for."""
 
     def __init__(self, receive: Callable[[], Awaitable[Any]]) -> None:
         self._receive = receive
@@ -21,7 +21,10 @@ class Body:
         self.is_complete = False
 
     async def begin(self) -> None:
-        """Take what comes: all of it, if it is small."""
+        """Receive the beginning of the body, or all of it if it is small.
+
+        Raises ConnectionError if the client disconnects.
+        """
         while not self.is_complete and len(self._data) < PIECE:
             await self._take()
 
@@ -33,9 +36,10 @@ class Body:
         self.is_complete = not message.get("more_body", False)
 
     def read(self, limit: int) -> bytes:
-        """What comes next: ``limit`` bytes, fewer at the end; waits for them, on a thread.
+        """Return the next ``limit`` bytes, fewer at the end of the body.
 
-        Raises a 400 GatewayError where they do not come.
+        Waits until they arrive, so it must not be called on the event loop. Raises a 400
+        GatewayError if they do not arrive.
         """
         while not self.is_complete and len(self._data) < limit:
             try:

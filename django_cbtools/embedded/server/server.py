@@ -1,4 +1,4 @@
-"""The gateway over HTTP: its two ports, served by uvicorn in a thread of their own."""
+"""The gateway's own server: the public and the admin port, served by uvicorn on a thread."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from ..http.messages import ADMIN_PORT, PUBLIC_PORT
 from .application import Application
 from .pools import Pools
 
-#: The longest head of a request, in bytes, as on a real gateway.
+#: The largest head of a request, in bytes, as on a real gateway.
 MAX_HEAD_BYTES = 1024 * 1024
 #: How many connections may wait to be accepted.
 BACKLOG = 2048
-#: How long (seconds) a connection is kept for a client's next request, and how long who is being
-#: answered has when the server is stopped.
+#: How long (in seconds) an idle connection is kept open for the next request, and how long answers
+#: in progress may take after the server is told to stop.
 KEEP_ALIVE, GRACE = 60, 10
 
 
 class Server:
-    """Both ports of the gateway on one host; a port of 0 is any that is free."""
+    """A server for both ports of the gateway on one host.
+
+    A port of 0 means any free port. Raises ImproperlyConfigured if uvicorn is not installed.
+    """
 
     def __init__(self, host: str, port: int, admin_port: int, alias: str | None = None) -> None:
         try:
@@ -44,12 +47,12 @@ class Server:
 
     @property
     def urls(self) -> tuple[str, str]:
-        """The addresses of the public and the admin port; known once the server is started."""
+        """The URLs of the public and the admin port. They are known once the server has started."""
         public, admin = (_url(sock) for sock in self._sockets)
         return public, admin
 
     def start(self) -> None:
-        """Listen; OSError where a port is taken."""
+        """Start to listen on both ports. Raises OSError if a port is in use."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
             for port in self._ports.values():
@@ -67,7 +70,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening, and answer who is being served; feeds that wait end at once."""
+        """Stop listening, and wait for requests in progress. Feeds that wait end at once."""
         for server in self._servers:
             server.should_exit = True
         if self._thread is not None:

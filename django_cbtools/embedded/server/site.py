@@ -1,4 +1,4 @@
-"""The gateway as a Django view, for a URLconf: under WSGI and under ASGI."""
+"""The gateway as a Django view, for a site's URLconf. It works under WSGI and ASGI."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ from ..http.streams import Waiting
 from .pieces import Pieces
 from .pools import Pool, run, shared
 
-#: Where WSGI servers put the path as the client sent it (PATH_INFO has lost escaped slashes).
+#: The WSGI variables that hold the path as the client sent it. PATH_INFO is unescaped, so that
+#: escaped slashes are lost.
 _RAW_PATHS = ("RAW_URI", "REQUEST_URI", "UNENCODED_URL")
-#: How long (seconds) a feed waits under a server that answers one request at a time.
+#: How long (in seconds) a feed may wait under a server that answers one request at a time.
 _LONGEST_WAIT = 20.0
 
 
@@ -42,12 +43,15 @@ class _Everything(Container[Any]):
 
 
 def urlpatterns(port: str) -> list[URLPattern]:
-    """The URL patterns of one of the gateway's ports."""
+    """Return the URL patterns that serve one of the gateway's ports."""
     return [_Pattern(port)]
 
 
 class _Pattern(URLPattern):
-    """Leads to a view that is asynchronous under ASGI, where a feed that waits holds no thread."""
+    """A pattern for all paths. Its view is synchronous under WSGI and asynchronous under ASGI.
+
+    Under ASGI, a feed that waits does not occupy a thread.
+    """
 
     def __init__(self, port: str) -> None:
         def gateway(request: HttpRequest, path: str) -> HttpResponseBase:
@@ -75,8 +79,8 @@ class _Pattern(URLPattern):
 
 class _Pieces(Pieces):
     async def _wait(self, waiting: Waiting) -> None:
-        # asgiref keeps a thread for each request for as long as it is answered. This one has
-        # nothing to do until the feed ends, when there will be another.
+        # asgiref keeps a thread for each request until it is answered. The feed does not need
+        # that thread while it waits, so it is ended here; asgiref starts another when needed.
         context = SyncToAsync.thread_sensitive_context.get(None)
         if context is not None:
             executor = SyncToAsync.context_to_thread_executor.pop(context, None)
@@ -88,8 +92,8 @@ class _Pieces(Pieces):
 
 def _as_view(view: Callable[..., Any]) -> Callable[..., Any]:
     view = csrf_exempt(view)
-    # The gateway has its own users, and its own transactions: one that a long poll held open
-    # would keep everybody else from writing.
+    # The gateway has its own users and its own transactions. With ATOMIC_REQUESTS, a long poll
+    # would hold a transaction open and block all other writes.
     view.login_required = False  # type: ignore[attr-defined]
     view._non_atomic_requests = _Everything()  # type: ignore[attr-defined]
     return view
@@ -105,7 +109,7 @@ def _is_in_loop() -> bool:
 
 async def _run(pool: Pool, alias: str, work: Callable[[], Any]) -> Any:
     if SyncToAsync.thread_sensitive_context.get(None) is None:
-        # A test of Django's: its transaction is its own thread's.
+        # Django's test client: the test's transaction belongs to its own thread.
         return await sync_to_async(work)()
     return await run(pool, alias, work)
 
@@ -140,7 +144,7 @@ def _response(answer: Answer, stream: Any) -> HttpResponseBase:
         response["Content-Length"] = str(answer.length)
     if "Content-Type" not in answer.headers:
         del response["Content-Type"]
-    # The site's cache would show to one user what another has read.
+    # Otherwise the site's cache could show one user an answer meant for another.
     patch_cache_control(response, private=True, max_age=0)
     return response
 
@@ -153,7 +157,7 @@ class _Body:
 
     def read(self, limit: int) -> bytes:
         try:
-            # Not request.body: Django's limit on it is meant for forms.
+            # Django limits the size of request.body (DATA_UPLOAD_MAX_MEMORY_SIZE), for forms.
             data = self._request.read(limit)
         except UnreadablePostError as error:
             raise bad_request(f"The request's body did not arrive: {error}") from None
@@ -164,7 +168,11 @@ class _Body:
 
 
 def _split(request: HttpRequest, path: str) -> tuple[str, str, bool]:
-    """What the gateway is mounted at, and the rest of the path; whether that is as it was sent."""
+    """Return the path prefix at which the gateway is mounted, the path below it, and a flag.
+
+    The flag is true if the path is as the client sent it, with its escapes. Otherwise only the
+    unescaped path is known, and has been escaped again.
+    """
     mount = request.path[: len(request.path) - len(path)].rstrip("/")
     if isinstance(request, ASGIRequest):
         sent = [request.scope.get("raw_path", b"").decode("latin-1")]
@@ -178,9 +186,10 @@ def _split(request: HttpRequest, path: str) -> tuple[str, str, bool]:
 
 
 def _end(target: str, path: str) -> str | None:
-    """The end of a path as it was sent that is the same as ``path``, None where none is.
+    """Return the end of ``target``, a path as it was sent, that unescapes to ``path``.
 
-    Proxies and servers take prefixes away, or put them in front.
+    Returns None if no end of it does. The beginning is not compared because proxies and servers may
+    remove or add prefixes.
     """
     segments = target.split("/")
     missing = len(path)
