@@ -1,1 +1,1 @@
-"""Administration of databases: their configuration, their state, and jobs."""
+"""Administration of databases: configurations, states, and background jobs."""

@@ -1,4 +1,4 @@
-"""Creates, changes and drops databases, each in one transaction."""
+"""Creates, configures, flushes and drops databases, each in one transaction."""
 
 from __future__ import annotations
 
@@ -18,19 +18,23 @@ from . import configs, resync
 from .config_checks import check, check_change
 from .jobs import Job
 
-#: Databases of an older version have no bucket: it has the database's name.
+#: An SQL expression for a database's bucket. Earlier versions stored none; then the bucket has the
+#: database's name.
 _BUCKET = "coalesce(nullif(bucket, ''), name)"
-#: The tables with a column for the keyspace ...
+#: The tables with a column for the keyspace.
 _BY_KEYSPACE = ("attachment_chunks", "attachments", "local", "revisions", "documents")
-#: ... and those with a column for the database's name.
+#: The tables with a column for the database's name.
 _BY_NAME = ("users", "roles", "sessions", "grants")
 
 
 def create(alias: str, name: str, config: Mapping[str, Any]) -> None:
-    """Create a database; raise a GatewayError if it cannot be created.
+    """Create a database.
 
-    What is in its bucket already is found there, and so are the users of a database of that name
-    that was dropped.
+    It contains the documents that are already in its bucket. If a database with the same name and
+    bucket was dropped before, its users and roles return.
+
+    Raises a GatewayError if the configuration is invalid (400 or 500), if the name is taken (412),
+    or if another database uses one of its collections (409).
     """
     config = {**config, "name": name}
     check(config)
@@ -39,7 +43,7 @@ def create(alias: str, name: str, config: Mapping[str, Any]) -> None:
 
 
 def ensure(alias: str, name: str) -> None:
-    """Create the database that the settings name, unless it exists or was dropped."""
+    """Create the database that Django's settings name, unless it exists or was dropped."""
     # One transaction, since another process may do the same at the same time.
     with transaction.atomic(using=alias):
         with connections[alias].cursor() as cursor:
@@ -54,7 +58,7 @@ def ensure(alias: str, name: str) -> None:
 
 
 def names(alias: str) -> list[str]:
-    """Return the names of all databases in the alias's file."""
+    """Return the names of all databases in the SQLite file of a Django alias."""
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT name FROM cbtools_databases WHERE instr(name, '@') = 0 ORDER BY 1")
         return [name for (name,) in cursor.fetchall()]
@@ -65,9 +69,13 @@ def configure(
     change: Callable[[dict[str, Any]], dict[str, Any]],
     if_match: str = "",
 ) -> str:
-    """Change a database's configuration; return the new version, or raise a GatewayError.
+    """Change a database's configuration, and return its new version.
 
-    ``if_match`` is the version to start from, in double quotes ('': any).
+    ``change`` takes the old configuration and returns the new one. ``if_match`` is the version that
+    the caller expects, in double quotes ('': any).
+
+    Raises a 412 GatewayError if that is not the current version, and another GatewayError if the
+    new configuration is refused.
     """
     now = _now()
     with database.atomic():
@@ -94,13 +102,17 @@ def configure(
 
 
 def open_database(alias: str, name: str) -> Database | None:
-    """Return the database called ``name``; bring it online if its delay is over."""
+    """Return the database called ``name``, or None if there is no such database.
+
+    If the database was scheduled to go online and the time has come, this brings it online. Its
+    state is RESYNCING while a resync is running.
+    """
     database = Database.find(alias, name)
     if database is None or database.state == ONLINE:
         return database
     members = _wake(database).members
     due = members.get("at")
-    # It is due, too, where the clock has been set back behind the time when it was put off.
+    # It is also due if the clock was set back to a time before it was scheduled.
     if due is not None and not members.get("beat", 0) <= time.time() < due:
         with database.atomic():
             if _wake(database).members.get("at") == due:
@@ -110,9 +122,10 @@ def open_database(alias: str, name: str) -> Database | None:
 
 
 def set_offline(database: Database, offline: bool, delay: float = 0) -> None:
-    """Take a database offline or bring it online, after a delay (seconds).
+    """Take a database offline or bring it online.
 
-    There is nobody who waits for it to be over: whoever opens the database then brings it online.
+    With a ``delay`` (seconds), the database goes online later. No thread waits for that: the first
+    request after the delay brings it online (see :func:`open_database`).
     """
     with database.atomic():
         wake = _wake(database)
@@ -129,7 +142,10 @@ def _wake(database: Database) -> Job:
 
 
 def flush(database: Database) -> None:
-    """Empty the database's bucket: remove documents, users and sessions, but no designs."""
+    """Empty a database's bucket: remove documents, users, roles and sessions.
+
+    Design documents are kept. The other databases that use the bucket are emptied too.
+    """
     bucket = database.bucket
     inside = "(keyspace = %s OR substr(keyspace, 1, length(%s) + 1) = %s || '.')"
     with database.atomic():
@@ -159,7 +175,7 @@ def flush(database: Database) -> None:
 
 
 def stored(database: Database) -> tuple[dict[str, Any], str]:
-    """Return the stored configuration and its version."""
+    """Return a database's stored configuration and its version."""
     config = configs.ordered({**database.config, "name": database.name, "bucket": database.bucket})
     version = database.value(
         "SELECT version FROM cbtools_databases WHERE name = %s", [database.name]
@@ -217,8 +233,10 @@ def _insert(alias: str, name: str, config: Mapping[str, Any], version: str) -> N
 
 
 def _follow_documents(database: Database) -> None:
-    """Let sequences go on where those of the documents in the bucket end, and what the documents
-    open be open here: they may have been another database's."""
+    """Adopt the documents in the bucket, which another database may have written.
+
+    The database's sequences continue after theirs, and their grants become grants of this database.
+    """
     keyspaces = [found.keyspace for found in database.all()]
     marks = ", ".join(["%s"] * len(keyspaces))
     database.execute(

@@ -1,4 +1,4 @@
-"""Compaction: removes old tombstones, and attachments that no document uses."""
+"""Compaction: removes old tombstones and unused attachments."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..documents.purge import purge
 from ..errors import bad_request
 from .jobs import COMPLETED, Job
 
-#: How long (seconds) a tombstone is kept: a real gateway's default.
+#: How long (seconds) a tombstone is kept. This is a real gateway's default.
 TOMBSTONES_KEPT = 30 * 24 * 60 * 60
 #: How many documents are removed in one transaction.
 BATCH = 1000
-#: What each type of compaction counts.
+#: The counts that each type of compaction reports, with their initial values.
 _COUNTS: dict[str, dict[str, Any]] = {
     "tombstone": {"docs_purged": 0},
     "attachment": {"marked_attachments": 0, "purged_attachments": 0, "compact_id": ""},
@@ -26,16 +26,20 @@ _COUNTS: dict[str, dict[str, Any]] = {
 
 
 def job(database: Database, kind: str) -> Job:
-    """Return the compaction job of a type; raise a 400 GatewayError for an unknown type."""
+    """Return the job for a type of compaction, ``tombstone`` or ``attachment``.
+
+    Raises a 400 GatewayError for any other type.
+    """
     if kind not in _COUNTS:
         raise bad_request("Unknown parameter for 'type'. Must be 'tombstone' or 'attachment'")
     return Job(database, f"compact_{kind}", _COUNTS[kind])
 
 
 def run(database: Database, kind: str, *, dry_run: bool = False) -> dict[str, Any]:
-    """Compact; return the job as it started. Raise a 503 GatewayError if it is running.
+    """Compact a database, and return the job's state from its start, as answers show it.
 
-    ``dry_run``: count the attachments that would go.
+    With ``dry_run``, attachments are counted but not removed. Raises a 503 GatewayError if the job
+    is already running, and a 400 GatewayError for an unknown type.
     """
     with database.atomic():
         this = job(database, kind)

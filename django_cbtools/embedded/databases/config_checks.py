@@ -1,4 +1,4 @@
-"""Checks of database configurations, with the messages of a real gateway."""
+"""Checks database configurations, with the error messages of a real gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import GatewayError, bad_request
 from ..options import NOT_PERSISTED
 
 _NAME = re.compile(r"[a-z][-a-z0-9_$()+/]*")
-#: Valid names of cookies and headers.
+#: A valid name of a cookie or header.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SAME_SITE = ("Lax", "Strict", "None", "Default")
 #: Options of the channel cache that must be at least 1.
@@ -19,7 +19,7 @@ _CHANNEL_CACHE_MINIMA = (
     "max_num_pending", "max_wait_pending", "max_wait_skipped", "max_length", "min_length",
     "expiry_seconds",
 )  # fmt: skip
-#: The smallest values of warning thresholds.
+#: The smallest allowed values of warning thresholds.
 _THRESHOLD_MINIMA = {
     "channels_per_doc": 5, "access_and_role_grants_per_doc": 5,
 }  # fmt: skip
@@ -27,7 +27,7 @@ _MIB = 1024 * 1024
 
 
 def is_name(name: str) -> bool:
-    """Return whether a text is a valid name of a database."""
+    """Return whether a string is a valid name of a database."""
     return bool(_NAME.fullmatch(name))
 
 
@@ -39,7 +39,7 @@ def check(config: Mapping[str, Any]) -> None:
 
 
 def check_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """As :func:`check`, for a configuration that replaces another."""
+    """Check a configuration that replaces another one, as :func:`check` does."""
     _raise(_not_persisted(new))
     _raise([*_errors(new), *_forbidden_changes(old, new)])
     _check_editions(new)
@@ -112,7 +112,7 @@ def _errors(config: Mapping[str, Any]) -> Iterator[str]:
             f'unsupported_options.same_site_cookie option "{same_site}" is not valid, '
             'choices are "Lax", "Strict", and "None'
         )
-    # A real gateway accepts these, but then sends no such cookie or header.
+    # A real gateway accepts invalid names, but then does not send the cookie or header.
     for header_part in (get("session_cookie_name"), *(get("cors.headers") or ())):
         if header_part and not _TOKEN.fullmatch(header_part):
             yield f'"{header_part}" cannot be the name of a cookie or a header'

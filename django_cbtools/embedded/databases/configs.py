@@ -13,16 +13,17 @@ from django_cbtools import canonical
 from .. import gostructs
 from ..options import DATABASE, RUNTIME
 
-#: A string in backquotes, for functions of several lines.
+#: A string in backquotes. JavaScript functions with several lines are written like that.
 _BACKQUOTED = re.compile(r"`([^`\\]*(?:\\.[^`\\]*)*)(`|\\?\Z)", re.DOTALL)
 #: Shown in place of a secret.
 REDACTED = "xxxxx"
 
 
 def read(text: str) -> dict[str, Any]:
-    """Return the configuration in a text, without empty options; raise a 400 GatewayError.
+    """Parse a database configuration, and return it without empty options.
 
-    A string may be in backquotes, and then go over several lines.
+    The text is JSON, but strings may be enclosed in backquotes and then contain line breaks. Raises
+    a 400 GatewayError if the text is invalid.
     """
     if "`" in text and not _is_json(text):
         text = _BACKQUOTED.sub(_quoted, text)
@@ -35,14 +36,14 @@ def read(text: str) -> dict[str, Any]:
 
 
 def _quoted(found: re.Match[str]) -> str:
-    """A string in backquotes as JSON; one that does not end stays as it is."""
+    """Return a string in backquotes as JSON. An unterminated string is not changed."""
     return canonical.dumps(found[1].replace("\r", "")) if found[2] == "`" else found[0]
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration with changes; objects are merged member by member.
+    """Return a configuration with changes applied. Objects are merged member by member.
 
-    A scope is replaced as a whole: collections that it does not name any more are removed.
+    A scope is replaced as a whole: collections that ``changes`` does not name are removed from it.
     """
     result = dict(base)
     for key, value in changes.items():
@@ -56,7 +57,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def ordered(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration with its options in the order of answers."""
+    """Return the configuration with its options in the order in which answers list them."""
     return {key: config[key] for key in DATABASE.members if key in config}
 
 
@@ -71,7 +72,7 @@ def runtime(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration without secrets."""
+    """Return the configuration with its secrets replaced by REDACTED."""
     return {
         key: REDACTED
         if value and key in ("password", "remote_password", "validation_key")
@@ -83,9 +84,10 @@ def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def version(previous: str, config: Mapping[str, Any]) -> str:
-    """The version of a configuration that follows another, such as ``2-83ba...`` ('': the first).
+    """Return the version of a configuration, such as ``2-83ba...``.
 
-    It is a revision id over the configuration's members in their order (30-config.json, step 1).
+    ``previous`` is the version that it follows ('': none). A version is made like a revision id,
+    from the JSON of the configuration with its options in order (30-config.json, step 1).
     """
     generation, _, digest = previous.partition("-")
     text = canonical.escaped(dumps(config))

@@ -1,7 +1,7 @@
 """Jobs that process a whole database. Their progress is stored with the database.
 
-A job runs in the request that starts it, in batches, each in a transaction of its own: what is
-done and how far it is agree, whatever happens in between.
+A job runs in the request that starts it, in batches. Each batch is one transaction, which also
+stores the progress. So the stored progress is correct even if the process dies in between.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ COMPLETED = "completed"
 _NEVER: Mapping[str, Any] = {
     "status": COMPLETED, "start_time": "0001-01-01T00:00:00Z", "last_error": "",
 }  # fmt: skip
-#: A job that has not reported for so many seconds is considered dead.
+#: A job that has not reported progress for this time (seconds) is considered dead.
 SILENCE = 30.0
 
 
 class Job:
-    """A job of one kind with its counts; use it inside :meth:`Database.atomic`."""
+    """A job of one kind, with its counts. Use it inside :meth:`Database.atomic`."""
 
     def __init__(self, database: Database, kind: str, counts: Mapping[str, Any]) -> None:
         self._database = database
@@ -56,14 +56,17 @@ class Job:
         return {key: value for key, value in self.members.items() if key != "beat"}
 
     def begin(self, **members: Any) -> None:
-        """Start the job; raise a 503 GatewayError if it is running."""
+        """Start the job; raise a 503 GatewayError if it is already running."""
         if self.is_running:
             raise GatewayError(503, "Process already running")
         start = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
         self.keep(**{**_NEVER, "start_time": start, "status": RUNNING, **members})
 
     def stop(self) -> None:
-        """Ask the process that runs the job to stop after its batch."""
+        """Ask the process that runs the job to stop after its current batch.
+
+        Raises a 503 GatewayError if the job is stopping already, or not running.
+        """
         if self.status == STOPPING:
             raise GatewayError(503, "Process currently stopping. Wait until stopped to retry")
         if not self.is_running:
@@ -71,7 +74,7 @@ class Job:
         self.keep(status=STOPPING)
 
     def keep(self, **members: Any) -> None:
-        """Store the progress."""
+        """Change members of the job's state, and store it."""
         self.members |= {**members, "beat": time.time()}
         self._all[self._kind] = self.members
         self._database.execute(
@@ -81,6 +84,8 @@ class Job:
 
 
 def is_alive(members: Mapping[str, Any]) -> bool:
-    """Whether a job that says it is running has said so lately, by a clock that may have been set
-    back since."""
+    """Return whether a running job has reported progress within the last SILENCE seconds.
+
+    The clock may have been set back, so reports from the future count only if they are as near.
+    """
     return bool(abs(time.time() - members.get("beat", 0)) < SILENCE)

@@ -22,7 +22,7 @@ from .jobs import COMPLETED, RUNNING, STOPPED, Job
 
 logger = logging.getLogger(__name__)
 
-#: How many documents are looked at for one transaction, and for how long (seconds) at most.
+#: How many documents are processed for one transaction, and for how long (seconds) at most.
 BATCH = 100
 BATCH_TIME = 1.0
 _COUNTS: Mapping[str, Any] = {
@@ -37,10 +37,14 @@ def job(database: Database) -> Job:
 def run(
     database: Database, scopes: Mapping[str, Sequence[str]], *, regenerate_sequences: bool
 ) -> dict[str, Any]:
-    """Process the documents of all, or some, collections; return the job as it started.
+    """Run the sync function on the documents of a database.
 
-    Documents stay where they are in the order of all changes, unless their sequences are to be
-    regenerated. Raises a GatewayError where the database is not offline, or a collection unknown.
+    ``scopes`` names the collections to process, by scope (empty: all). Documents keep their
+    sequences unless ``regenerate_sequences`` is true. Returns the job's state from its start, as
+    answers show it.
+
+    Raises a 400 GatewayError if a collection is unknown, and a 503 GatewayError if a resync is
+    already running. Errors after the start are stored in the job.
     """
     try:
         places = _places(database, scopes)
@@ -102,7 +106,10 @@ def _count(database: Database) -> int:
 
 
 class _Seen(NamedTuple):
-    """A document as it was read, and what the sync function says of it and of its other leaves."""
+    """A document as it was read, with the sync function's results.
+
+    ``verdict`` is the result for the current revision, ``leaves`` are the channels of other leaves.
+    """
 
     document: Document
     verdict: syncfunction.Verdict
@@ -110,9 +117,10 @@ class _Seen(NamedTuple):
 
 
 def _batch(database: Database, after: str, *, regenerate_sequences: bool) -> str | None:
-    """Look at the next documents by id; the last id, None where it is done or is to stop.
+    """Process the documents that follow the id ``after``.
 
-    The sync function is asked before the transaction, as plans.py says.
+    Returns the last id that was processed, or None if the job is finished or has to stop. The sync
+    function runs before the transaction, for the reason given in plans.py.
     """
     found = documents.read(
         database, "deleted = 0 AND uid > %s ORDER BY uid LIMIT %s", [after, BATCH]
@@ -162,7 +170,7 @@ def _other_leaves(database: Database, document: Document) -> Iterator[tuple[str,
 def _renumber_principals(database: Database) -> None:
     """Give roles and users new sequences, after those of the documents.
 
-    The sequences of their channels do not change, and as on a real gateway GUEST keeps its own.
+    The sequences of their channels do not change. As on a real gateway, GUEST keeps its sequence.
     """
     with database.atomic():
         if job(database).status != RUNNING:
@@ -183,7 +191,7 @@ def _renumber_principals(database: Database) -> None:
 
 
 def _resync(database: Database, seen: _Seen, sequence: int) -> bool:
-    """Apply the sync function's result to a document; return whether that changed it."""
+    """Apply the sync function's result to a document; return whether anything changed."""
     document, (channels, grants, expires), leaves = seen
     for rev, names in leaves.items():
         database.execute(

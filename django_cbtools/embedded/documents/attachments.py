@@ -1,8 +1,9 @@
 """Attachments: their metadata in documents, and their contents.
 
-The contents are stored in chunks, once for each digest in a keyspace. `cbtools_attachments` says
-which documents hold which contents. Knowing a digest gives nobody access: a document may claim any
-attachment, but it holds only what was uploaded with it or with the revision it is based on.
+The contents are stored in chunks, once for each digest in a keyspace. `cbtools_attachments` records
+which documents hold which contents. Knowing a digest does not give access to the contents: a
+document may claim any attachment, but it holds only attachments that were uploaded with it or with
+the revision it is based on.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from .documents import Document, oldest_kept
 
 #: The largest attachment (bytes), as on a real gateway.
 MAX_BYTES = 20 * 1024 * 1024
-#: The size of a chunk: a multiple of three, so that the base64 of chunks is that of the whole.
+#: The size of a chunk (bytes). It is a multiple of three, so that chunks can be encoded as base64
+#: one by one.
 CHUNK = 255 * 1024
 #: ``ver`` in a real gateway's metadata. Here it marks attachments whose contents are stored.
 VERSION = 2
 
-#: A name as error messages quote it.
+#: Quotes a name for an error message.
 quoted = json.JSONEncoder(ensure_ascii=False).encode
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _GO_TYPES = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {}"}
@@ -39,8 +41,8 @@ _GO_TYPES = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {
 class Upload:
     """The contents of an uploaded attachment.
 
-    They are ``length`` bytes of a file, from ``start`` on. The caller closes the file, which holds
-    all attachments of a request: there may be thousands.
+    They are ``length`` bytes of ``file``, beginning at ``start``. One file holds all attachments of
+    a request, as there may be thousands. The caller closes it.
     """
 
     file: IO[bytes]
@@ -50,7 +52,7 @@ class Upload:
 
     @classmethod
     def receive(cls, pieces: Iterable[bytes], file: IO[bytes]) -> Upload:
-        """Append an upload to a file; raises a 413 GatewayError if it is too large."""
+        """Append an upload to a file. Raises a 413 GatewayError if it is too large."""
         sha1 = hashlib.sha1(usedforsecurity=False)
         file.seek(0, io.SEEK_END)
         start = file.tell()
@@ -65,7 +67,11 @@ class Upload:
 
     @classmethod
     def decode(cls, data: Any) -> Upload:
-        """An upload from base64 in a body; raises a 400 or 413 GatewayError."""
+        """Return the upload that a body contains as base64.
+
+        Raises a 400 GatewayError if ``data`` is not valid base64, and a 413 GatewayError if the
+        attachment is too large.
+        """
         if not isinstance(data, str):
             kind = _GO_TYPES.get(type(data), "json.Number")
             raise bad_request(f"invalid attachment data (type {kind})")
@@ -77,14 +83,14 @@ class Upload:
         return cls.receive([base64.b64decode(data)], io.BytesIO())
 
     def md5(self) -> str:
-        """The digest that CouchDB uses."""
+        """Return the MD5 digest, as CouchDB writes it: ``md5-`` and base64."""
         md5 = hashlib.md5(usedforsecurity=False)
         for data in self.chunks():
             md5.update(data)
         return f"md5-{_encoded(md5.digest())}"
 
     def chunks(self) -> Iterator[bytes]:
-        """The contents, in at least one chunk, which may be empty."""
+        """Yield the contents in chunks. There is at least one chunk, which may be empty."""
         for place in range(0, max(self.length, 1), CHUNK):
             self.file.seek(self.start + place)
             yield self.file.read(min(CHUNK, self.length - place))
@@ -98,10 +104,14 @@ class Held(NamedTuple):
 
 
 def resolve(given: Any, uploads: Mapping[str, Upload], rev: str, base: Document | None) -> Held:
-    """The attachments that a body's `_attachments` give to a revision based on another.
+    """Return the attachments of a new revision.
 
-    ``uploads`` are the attachments that were sent beside the body, by name. Raises a 400
-    GatewayError for one that was neither sent nor known, and a 413 one for one that is too large.
+    ``given`` is the value of `_attachments` in its body, ``rev`` is its id, and ``base`` is the
+    revision that it is based on, or None. ``uploads`` are the attachments that were sent beside the
+    body, by name.
+
+    Raises a 400 GatewayError for an attachment that is neither sent nor known, and a 413
+    GatewayError for one that is too large.
     """
     # Anything but an object is ignored (05-doc-bodies.json).
     if not given or not isinstance(given, dict):
@@ -125,7 +135,7 @@ def resolve(given: Any, uploads: Mapping[str, Upload], rev: str, base: Document 
         elif not known and meta.get("digest") is None:
             raise bad_request(f"Missing digest in stub attachment {quoted(name)}")
         else:
-            # A claim: it is shown, and there is nothing to read (15-attachments.json).
+            # A claim: answers show it, but it has no contents to read (15-attachments.json).
             held[name] = {key: value for key, value in meta.items() if key != "ver"}
     return Held(canonical.dumps(held), new)
 
@@ -156,7 +166,7 @@ def store(database: Database, uid: str, uploads: Iterable[Upload]) -> None:
             continue
         position = 0
         for data in upload.chunks():
-            # Not by Django's cursor: where DEBUG is on, it keeps what it was given.
+            # Django's cursor would keep the data in memory while DEBUG is on.
             with database.connection.wrap_database_errors:
                 database.connection.connection.execute(
                     "INSERT INTO cbtools_attachment_chunks (keyspace, digest, position, data) "
@@ -168,7 +178,10 @@ def store(database: Database, uid: str, uploads: Iterable[Upload]) -> None:
 
 @dataclass(frozen=True)
 class Content:
-    """What an attachment holds, from one byte to another, to be read when it is wanted."""
+    """A range of bytes of a stored attachment, from ``start`` to ``end``.
+
+    The bytes are read only when they are needed.
+    """
 
     database: Database
     digest: str
@@ -180,10 +193,10 @@ class Content:
         return self.end - self.start
 
     def chunks(self) -> Generator[bytes, None, None]:
-        """What it holds, a query for each chunk.
+        """Yield the bytes in chunks, each read by a query of its own.
 
-        No transaction is open in between, so that a slow client keeps nobody waiting. Raises a
-        404 GatewayError where the attachment is removed meanwhile.
+        No transaction is open between the queries, so that a slow client does not block writers.
+        Raises a 404 GatewayError if the attachment is removed in the meantime.
         """
         position = self.start
         while position < self.end:
@@ -199,14 +212,14 @@ class Content:
             position += len(data)
 
     def read(self, limit: int) -> bytes:
-        """The first bytes of it."""
+        """Return the first ``limit`` bytes, or all of them if there are fewer."""
         end = min(self.end, self.start + limit)
         return b"".join(Content(self.database, self.digest, self.start, end).chunks())
 
 
 @dataclass(frozen=True)
 class Base64:
-    """What an attachment holds, as base64."""
+    """A range of bytes of a stored attachment, encoded as base64."""
 
     content: Content
 
@@ -218,21 +231,24 @@ class Base64:
         return map(base64.b64encode, self.content.chunks())
 
 
-#: A piece of a body: what is there, or what is read from the store when its turn comes.
+#: A piece of an answer's body: bytes, or a part of an attachment that is read when it is sent.
 Piece: TypeAlias = "bytes | Content | Base64"
 
 
 def content(database: Database, meta: Mapping[str, Any]) -> Content:
-    """What an attachment holds; raises a 404 GatewayError where a document only claims it."""
+    """Return the contents of the attachment that ``meta`` describes.
+
+    Raises a 404 GatewayError if the document only claims the attachment.
+    """
     if meta.get("ver") != VERSION:
         raise missing()
     return Content(database, meta["digest"], 0, meta.get("encoded_length", meta.get("length")))
 
 
 def collect(database: Database, uids: Sequence[str] | None = None) -> int:
-    """Remove attachments that no stored revision holds any more, and return how many.
+    """Remove attachments that no stored revision uses any more, and return their number.
 
-    ``uids`` limits this to some documents.
+    ``uids`` limits this to the attachments of some documents.
     """
     keyspace, oldest = database.keyspace, oldest_kept(database)
     held = (
@@ -246,7 +262,8 @@ def collect(database: Database, uids: Sequence[str] | None = None) -> int:
     )
     params = [keyspace] if uids is None else [keyspace, json.dumps(uids)]
     with database.atomic():
-        # Otherwise they would return without their attachments if revisions are kept longer.
+        # Expired revisions must go first. They would reappear without their attachments if the
+        # configured time for which revisions are kept were raised later.
         database.execute(
             f"DELETE FROM cbtools_revisions WHERE {those} AND superseded < %s", [*params, oldest]
         )

@@ -1,4 +1,4 @@
-"""The bodies of documents: what they may contain, and what is stored of them."""
+"""Document bodies: checks of their properties, and the JSON that is stored."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from . import documents
 
 
 def check_reserved(body: Mapping[str, Any]) -> None:
-    """Raise a 400 GatewayError for the gateway's own property; this is checked first."""
+    """Raise a 400 GatewayError if a body contains the gateway's own property ``_sync``.
+
+    Callers check this before anything else.
+    """
     if "_sync" in body:
         raise bad_request("document-top level property '_sync' is a reserved internal property")
 
 
 def check(body: Mapping[str, Any]) -> None:
-    """Raise a 400 or 404 GatewayError for properties that a new revision may not have."""
+    """Raise a GatewayError if a body contains properties that a new revision may not have.
+
+    The status is 404 for ``_removed``, and 400 for ``_purged`` and ``_sync_...``.
+    """
     if body.get("_removed") is not None:
         raise missing("Document revision is not accessible")
     if "_purged" in body:
@@ -33,9 +39,10 @@ def check(body: Mapping[str, Any]) -> None:
 
 
 def stored(body: Mapping[str, Any], digested: str) -> str:
-    """The JSON that is stored of a body; ``digested`` is its JSON for the digest.
+    """Return the JSON to store for a body, without special properties.
 
-    Raises a 413 GatewayError if it is too large.
+    ``digested`` is the JSON from which the revision's digest was computed. Raises a 413
+    GatewayError if the JSON is too large.
     """
     if body.get("_deleted") is True:
         return "{}"

@@ -1,9 +1,9 @@
-"""Documents of channels in the order of their ids or sequences, read from an index.
+"""Reads the documents of channels from an index, in the order of their ids or sequences.
 
-The index is the table cbtools_memberships, which SQLite's own triggers keep (see schema). It is
-read in ranges, one or more for each channel, and the ranges are merged. What that costs depends on
-how many documents are taken and on how many ranges there are, not on how many documents the
-database or the channels hold.
+The index is the table cbtools_memberships, which SQLite triggers maintain (see schema). It is read
+in ranges, one or more for each channel, and the ranges are merged. The cost depends on the number
+of documents that are read and on the number of ranges, not on the number of documents in the
+database or in the channels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..database import Database
 BY_ID = "uid"
 BY_SEQUENCE = "sequence"
 
-#: How many rows all ranges together hold at once, and how many one of several reads first.
+#: How many rows all ranges together hold in memory at once, and how many rows one of several ranges
+#: reads first.
 _ROWS = 4000
 _FIRST = 8
 
@@ -43,19 +44,22 @@ _HEADS = (
     "ORDER BY {order} LIMIT 1) AS head "
     "FROM json_each(%s) AS range WHERE head IS NOT NULL"
 )
-#: Sequences begin after a place, ids at it.
+#: A range of sequences excludes its start; a range of ids includes it.
 _AFTER = {BY_ID: ">=", BY_SEQUENCE: ">"}
 #: Indexes of the documents that are not deleted.
 _LIVE = {BY_ID: "cbtools_documents_live", BY_SEQUENCE: "cbtools_documents_live_sequence"}
 
 
 class Range(NamedTuple):
-    """Documents of a channel (STAR: all documents) between two places. Sequences begin after
-    ``after``, ids at it; ``upto`` is included (None: there is no end).
+    """The documents of a channel between two places. STAR stands for all documents.
 
-    ``live`` are documents that are in the channel and not deleted; the others are tombstones, and
-    documents that have left the channel. (None, with STAR only: both.) A ``trigger`` is the
-    sequence just before which all of the range comes.
+    A place is an id or a sequence. A range of sequences excludes ``after``; a range of ids includes
+    it. Both include ``upto`` (None: the range has no end).
+
+    If ``live`` is true, the range contains documents that are in the channel and not deleted. If it
+    is false, the range contains tombstones and documents that have left the channel. None means
+    both, and is allowed with STAR only. If there is a ``trigger``, the whole range is sorted just
+    before that sequence.
     """
 
     channel: str
@@ -65,7 +69,7 @@ class Range(NamedTuple):
     trigger: int = 0
 
     def order(self, place: Any) -> tuple[Any, bool, Any]:
-        """What places of different ranges are compared by."""
+        """Return the key by which the places of different ranges are compared."""
         return self.trigger or place, not self.trigger, place
 
 
@@ -78,11 +82,12 @@ def merge(
     *,
     every: bool = False,
 ) -> Iterator[tuple[Range, tuple[Any, ...]]]:
-    """Yield the rows of ranges in order, by id or by sequence. A place that several ranges share
-    comes once, or with ``every`` once for each range.
+    """Yield the rows of several ranges in order, by id or by sequence.
 
-    A row begins with its place, and goes on with ``columns`` of the table of documents, which is
-    called ``document``. ``limit`` (0: none) is how many the caller takes at most.
+    A place that several ranges share comes once or, with ``every``, once for each range. A row
+    consists of its place and the values of ``columns``, which are SQL expressions; the table of
+    documents is called ``document`` in them. ``limit`` is the largest number of rows that the
+    caller will take (0: no limit).
     """
     most = max(_ROWS // max(len(ranges), 1), _FIRST)
     most = min(most, limit) if limit else most
@@ -106,7 +111,7 @@ def merge(
 
 
 def _heads(database: Database, order: str, ranges: Sequence[Range]) -> Iterator[tuple[int, Any]]:
-    """The ranges that may hold something, by number, and a place that is not beyond the first."""
+    """Yield the indexes of ranges that may have rows, each with a place at or before its first."""
     asked = []
     for number, part in enumerate(ranges):
         if part.channel == STAR or len(ranges) == 1:
@@ -114,7 +119,7 @@ def _heads(database: Database, order: str, ranges: Sequence[Range]) -> Iterator[
         else:
             asked.append(number)
     if asked:
-        # One query for all of them: most hold nothing that is new.
+        # One query for all of them, as most have no new rows.
         parts = [ranges[number] for number in asked]
         bounds = [[part.channel, int(bool(part.live)), part.after] for part in parts]
         sql = _HEADS.format(order=order, after=_AFTER[order])
@@ -127,7 +132,7 @@ def _heads(database: Database, order: str, ranges: Sequence[Range]) -> Iterator[
 def _rows(
     database: Database, order: str, part: Range, columns: str, most: int, ranges: int
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows of a range, page by page. Pages grow, as what is read may not be taken."""
+    """Yield the rows of a range, read in pages. Pages grow, as the caller may need few rows."""
     size = most if ranges == 1 else min(_FIRST, most)
     after, operator = part.after, _AFTER[order]
     until = [] if part.upto is None else [part.upto]

@@ -1,6 +1,6 @@
-"""Which revisions a document accepts: none that would make a conflict.
+"""Conflict checks: a document refuses revisions that would create a conflict.
 
-Since 4.0 a real gateway refuses those whatever ``allow_conflicts`` says.
+Since version 4.0, a real gateway refuses them whatever the value of ``allow_conflicts``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from .documents import Document
 
 
 def start(old: Document | None, rev: str, cv: str, *, deleted: bool) -> str:
-    """The revision that an edit follows ('': none), by its id or its version.
+    """Return the id of the revision that an edit is based on ('': none).
 
-    If the edit names both, the version counts. Raises a 409 GatewayError if that is not a revision
-    that can be followed.
+    The edit names it by its id (``rev``) or its version (``cv``). If it names both, the version
+    counts. Raises a 409 GatewayError if no new revision may follow that revision, and a 400
+    GatewayError if the version is not the current one of a document with conflicting branches.
     """
     if cv:
         if old is None or cv != old.cv:
@@ -35,8 +36,10 @@ def start(old: Document | None, rev: str, cv: str, *, deleted: bool) -> str:
 
 
 def check_pushed(old: Document | None, history: Sequence[str], *, deleted: bool) -> None:
-    """Raise a 409 GatewayError if a document does not accept a revision that a replicator sends
-    with its history."""
+    """Raise a 409 GatewayError if a document does not accept a replicator's revision.
+
+    ``history`` is the revision's id and those of its ancestors, newest first.
+    """
     if old is not None:
         parent = next((rev for rev in history if rev in old.tree), "")
         _check(old, parent, deleted=deleted, may_branch=not parent)
@@ -45,7 +48,7 @@ def check_pushed(old: Document | None, history: Sequence[str], *, deleted: bool)
 def _check(old: Document, parent: str, *, deleted: bool, may_branch: bool) -> None:
     """Raise a 409 GatewayError unless a revision follows the current one or ends another branch.
 
-    If the document is deleted, the revision ``may_branch`` off.
+    With ``may_branch``, it may also start a new branch if the document is deleted.
     """
     if parent == old.rev:
         return

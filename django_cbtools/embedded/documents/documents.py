@@ -1,4 +1,4 @@
-"""Reading documents and their revisions from the database."""
+"""Documents and their revisions, as they are read from the database."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ..errors import GatewayError, bad_request, missing
 from .revtree import RevisionTree
 
 MAX_ID_BYTES = 250
-#: The largest body, as on Couchbase Server.
+#: The largest body (bytes), as on Couchbase Server.
 MAX_BYTES = 20 * 1024 * 1024
 REV = re.compile(r"[1-9][0-9]{0,17}-.+", re.DOTALL)
 #: Flags in a document's metadata.
 DELETED, HIDDEN, BRANCHED = 1, 4, 16
-#: The value of `superseded` for the body of a leaf, which is kept as long as it is a leaf.
+#: The value of `superseded` for the body of a leaf. It is kept for as long as it is a leaf.
 NEVER = 1 << 62
 
 #: The columns of a Document. The table must be called ``document`` in the query.
@@ -36,8 +36,11 @@ COLUMNS = (
 
 
 class Removal(NamedTuple):
-    """How a document left a channel: it entered at ``start``, and revision ``rev`` took it out
-    at ``end``. ``deleted``: that revision is a tombstone."""
+    """How a document left a channel.
+
+    It entered the channel at sequence ``start``, and revision ``rev`` removed it from the channel
+    at sequence ``end``. ``deleted`` says whether that revision is a tombstone.
+    """
 
     start: int
     end: int
@@ -47,8 +50,11 @@ class Removal(NamedTuple):
 
 
 class Stay(NamedTuple):
-    """An earlier stay in a channel to which the document came back later: from sequence ``start``
-    to ``end``. ``compacted``: several stays merged into one."""
+    """An earlier stay in a channel to which the document returned later.
+
+    It lasted from sequence ``start`` to sequence ``end``. ``compacted`` says whether several stays
+    were merged into this one.
+    """
 
     name: str
     start: int
@@ -58,9 +64,9 @@ class Stay(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """A document at its current revision (or, read by ``rev``, at another one).
+    """A document at its current revision, or at another one if a caller asked for that.
 
-    What ends in ``_text`` is JSON as it is stored, parsed when it is asked for.
+    Fields that end in ``_text`` hold JSON as it is stored. Properties parse them on first use.
     """
 
     uid: str
@@ -76,7 +82,7 @@ class Document:
     #: Seconds since 1970.
     expires: int | None = None
     past_text: str = "[]"
-    #: The reader may not see this revision: it is shown as a stub without its body.
+    #: Whether the reader may not see this revision. Answers show it as a stub without a body.
     removed: bool = False
 
     @cached_property
@@ -97,7 +103,7 @@ class Document:
 
     @cached_property
     def past(self) -> list[Stay]:
-        """Earlier stays in channels to which the document came back."""
+        """Earlier stays in channels to which the document returned."""
         return [Stay(*stay) for stay in json.loads(self.past_text)]
 
     @cached_property
@@ -113,7 +119,7 @@ class Document:
         return self.tree.history(self.rev)
 
     def members(self) -> dict[str, Any]:
-        """The special properties that every answer shows."""
+        """Return the special properties that every answer shows, such as ``_id`` and ``_rev``."""
         members: dict[str, Any] = {"_id": self.uid, "_rev": self.rev}
         if self.cv:
             members["_cv"] = self.cv
@@ -124,8 +130,11 @@ class Document:
         return members
 
     def text(self, members: dict[str, Any] | None = None) -> str:
-        """Return the document as JSON, with special properties. None: those of :meth:`members`,
-        and the stubs of the attachments."""
+        """Return the document as JSON, with special properties.
+
+        ``members`` are the special properties. The default is the result of :meth:`members` and
+        the stubs of the attachments.
+        """
         if members is None:
             members = self.members()
             if self.attachments_text != "{}":
@@ -152,8 +161,8 @@ class Document:
     def revisions(self, limit: int | None = None, known: Sequence[str] = ()) -> dict[str, Any]:
         """Return the history as replicators expect it: ``{"start": 3, "ids": [...]}``.
 
-        It ends with the newest of the revisions that are ``known`` to the client; where none of
-        them is in it, it has no more than ``limit``.
+        The history ends with the newest revision that is ``known`` to the client. If the client
+        knows none of them, the history is cut to ``limit`` revisions (None: all).
         """
         history = self.history
         is_known = set(known).__contains__
@@ -166,11 +175,12 @@ class Document:
         }
 
     def shown_to(self, reader: Reader, *, asked: bool) -> Document:
-        """Return what a reader may see. ``asked``: he asked for this very revision.
+        """Return the document as a reader may see it.
 
-        Out of his channels he is told only that it is gone, so that his replicator can follow
-        (24-channel-access.json); raises a 403 GatewayError where he has asked for the current
-        one.
+        ``asked`` says whether the reader asked for this very revision, not just for the current
+        one. If the revision is not in the reader's channels, the answer is a stub that says that it
+        was removed, so that replicators can continue (24-channel-access.json). A reader who asked
+        for the current revision gets a 403 GatewayError instead.
         """
         if reader.may_read(self.channels):
             return self
@@ -182,7 +192,7 @@ class Document:
 
 
 def row_of(document: Document) -> tuple[Any, ...]:
-    """Return the document as a row for the database."""
+    """Return the values of a document's row in the table of documents, without the keyspace."""
     return (
         document.uid, document.rev, document.cv, document.sequence, document.deleted,
         document.body, document.tree_text, document.channels_text, document.removals_text,
@@ -219,7 +229,7 @@ def read(database: Database, condition: str, params: Sequence[Any]) -> list[Docu
 
 
 def loaded(row: Sequence[Any]) -> Document:
-    """Make a document from a row of COLUMNS."""
+    """Return the document for a row with the columns COLUMNS."""
     return Document(row[0], row[1], row[2], row[3], bool(row[4]), *row[5:])
 
 
@@ -233,8 +243,10 @@ def find(database: Database, uids: Sequence[str]) -> dict[str, Document]:
 
 
 def current(database: Database, uid: str) -> Document:
-    """Return a document at its current revision, which may be a tombstone; raise a 404
-    GatewayError if there is no such document."""
+    """Return a document at its current revision, which may be a tombstone.
+
+    Raises a 404 GatewayError if there is no such document.
+    """
     document = find(database, [uid]).get(uid)
     if document is None:
         raise missing()
@@ -266,5 +278,5 @@ def revision_of(database: Database, document: Document, rev: str) -> Document:
 
 
 def oldest_kept(database: Database) -> int:
-    """Return the time (seconds since 1970) before which bodies of old revisions have expired."""
+    """Return the earliest time (seconds since 1970) of old revisions whose bodies are kept."""
     return int(time.time()) - int(database.option("old_rev_expiry_seconds"))

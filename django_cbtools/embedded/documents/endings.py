@@ -1,4 +1,4 @@
-"""Ending expired documents: they become tombstones, as if an administrator had deleted them."""
+"""Deletes expired documents: they become tombstones, as if an administrator had deleted them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ from .writes import Edit
 
 logger = logging.getLogger(__name__)
 
-#: How many documents are ended at once, and how many batches there are in one request.
+#: How many documents are deleted in one batch, and how many batches there are in one request.
 BATCH = 100
 BATCHES = 10
-#: Refusals that say nothing of the document: it has been written to, or there was no time.
+#: Statuses of errors after which a later request tries again: the document was changed in the
+#: meantime, or time ran out.
 _LATER = (409, 503)
 
 
 def end_documents(database: Database, *, first: str | None = None) -> None:
-    """End the documents of a keyspace whose time is over, ``first`` (an id) before all others.
+    """Delete the expired documents of a keyspace, beginning with the document ``first`` (an id).
 
-    Where there are very many of them, the rest is left to the requests that follow.
+    If there are very many of them, later requests delete the rest. A document whose deletion the
+    sync function refuses is purged.
     """
     now = int(time.time())
     if first is not None:
         _end(database, now, "keyspace = %s AND expires <= %s AND uid = %s", first)
-    # The plus keeps SQLite from taking an index of all of the keyspace's documents.
+    # The plus keeps SQLite from using an index that contains all documents of the keyspace.
     condition = "+keyspace = %s AND expires <= %s ORDER BY expires LIMIT %s"
     for _ in range(BATCHES):
         if not _end(database, now, condition, BATCH):
@@ -42,14 +44,15 @@ def end_documents(database: Database, *, first: str | None = None) -> None:
 
 
 def _end(database: Database, now: int, condition: str, param: str | int) -> bool:
-    """End the documents for which a condition holds; whether there may be more."""
+    """Delete the documents for which a condition holds; return whether there may be more."""
     over = database.rows(
         f"SELECT uid, rev FROM cbtools_documents WHERE {condition}",
         [database.keyspace, now, param],
     )
     if not over:
         return False
-    # Whoever writes to one of them meanwhile decides anew when it ends.
+    # The history names the revision that was read: a write in the meantime sets a new expiry, and
+    # makes this edit a conflict.
     edits = [
         Edit(uid, {"_deleted": True}, history=(canonical.revision_id(rev, "{}"), rev))
         for uid, rev in over
@@ -73,7 +76,7 @@ def _end(database: Database, now: int, condition: str, param: str | int) -> bool
 
 
 def _forget(database: Database, uids: list[str]) -> None:
-    """Forget the bodies and attachments of documents that have ended, and their rows in views."""
+    """Remove the old bodies and attachments of deleted documents, and their rows in views."""
     with database.atomic():
         forget_rows(database, uids)
         database.execute(

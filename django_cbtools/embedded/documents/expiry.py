@@ -1,4 +1,4 @@
-"""When documents expire: what `_exp` says, and how it is shown."""
+"""Document expiry: parses and formats the special property `_exp`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from django_cbtools import canonical
 
 from ..errors import GatewayError, bad_request
 
-#: Up to here (seconds) a number is a time to live, beyond it a time since 1970; memcached's rule.
+#: Numbers up to this one are a time to live in seconds; larger ones are seconds since 1970. This is
+#: memcached's rule.
 MAX_TTL = 30 * 24 * 60 * 60
 _MAX = (1 << 32) - 1
 _MAX_INT32 = 1 << 31
@@ -20,9 +21,10 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)",
 
 
 def parse(value: Any) -> int | None:
-    """The time (seconds since 1970) that `_exp` stands for, None for no end.
+    """Return the time (seconds since 1970) at which a document with this `_exp` expires.
 
-    Raises a 400 GatewayError with a real gateway's words (06-doc-expiry.json).
+    None means never. Raises a 400 GatewayError if the value is invalid, with the message of a real
+    gateway (06-doc-expiry.json).
     """
     if value is None:
         return None
@@ -42,7 +44,7 @@ def _of_number(value: float) -> int:
 
 
 def _of_text(text: str) -> int:
-    """A number, which has to fit into 32 bits, or a date."""
+    """Return the number in a text if it fits into 32 bits; else parse the text as a date."""
     if re.fullmatch(r"[+-]?[0-9]{1,10}", text) and -_MAX_INT32 <= int(text) < _MAX_INT32:
         return int(text)
     return _date(text)
@@ -67,5 +69,5 @@ def _invalid(why: str) -> GatewayError:
 
 
 def shown(expires: int) -> str:
-    """As a date, in the form that answers have."""
+    """Return a time (seconds since 1970) in the format of answers: ``2030-01-31T12:00:00Z``."""
     return datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""The documents that a reader may list, in the order of their ids."""
+"""Lists documents in the order of their ids, as far as a reader may see them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .documents import Document
 
 #: How many documents are read at once with their bodies.
 _BATCH = 50
-#: As soon as those that are read have so many characters, no more is read.
+#: A batch ends early once the bodies in it have this many characters in total.
 _MAX_BYTES = 4 * 1024 * 1024
 _NO_BODIES = documents.COLUMNS.replace("document.body", "'{}'")
 
@@ -28,10 +28,11 @@ def listed(
     limit: int = 0,
     bodies: bool = True,
 ) -> Iterator[Document]:
-    """Live documents of the reader's channels from one id to another, both included.
+    """Yield the documents in the reader's channels that are not deleted, in the order of their ids.
 
-    ``limit`` (0: none) is how many the caller takes at most. Without ``bodies`` the documents
-    come with empty ones.
+    ``start`` and ``end`` are the first and last id, both included (None: no bound). ``limit`` is
+    the largest number of documents that the caller will take (0: no limit). Without ``bodies``,
+    the documents have empty bodies.
     """
     channels = [STAR] if reader.reads_all else sorted(reader.channels)
     ranges = [Range(name, True, start or "", end) for name in channels if "\0" not in name]
@@ -42,7 +43,7 @@ def listed(
     ids = (uid for _, (uid, _) in channelindex.merge(database, BY_ID, ranges, "NULL", limit))
     while batch := list(islice(ids, min(limit or _BATCH, _BATCH))):
         for _, document in named(database, batch):
-            # It may have been written to in between.
+            # The document may have changed since its id was read.
             if document and not document.deleted and reader.may_list(document.channels):
                 yield document
 
@@ -50,9 +51,9 @@ def listed(
 def named(
     database: Database, uids: Sequence[str], *, bodies: bool = True
 ) -> Iterator[tuple[str, Document | None]]:
-    """Each id with its document, None where there is none; as often as it is named.
+    """Yield each of ``uids`` in order, with its document, or None if it does not exist.
 
-    Without ``bodies`` the documents come with empty ones.
+    Ids may be repeated. Without ``bodies``, the documents have empty bodies.
     """
     columns = documents.COLUMNS if bodies else _NO_BODIES
     place = 0
@@ -67,14 +68,14 @@ def named(
 
 
 def _first(database: Database, uids: Sequence[str], columns: str) -> dict[str, Document | None]:
-    """Documents by their ids, None where there is none: the first ones of those that are named.
+    """Return the first documents of ``uids`` by id, with None for those that do not exist.
 
-    There are so few of them that their bodies do not take too much memory, but there is one.
+    The result is cut so that the bodies do not take too much memory, but it has at least one entry.
     """
     known: dict[str, Document | None] = {}
     size = 0
     with database.connection.cursor() as cursor:
-        # The join has the ids in their order.
+        # The join returns the ids in their given order.
         cursor.execute(
             f"SELECT asked.key, {columns} FROM json_each(%s) AS asked "
             "CROSS JOIN cbtools_documents AS document "

@@ -1,7 +1,7 @@
 """Local documents, such as the checkpoints of replicators. They are not replicated.
 
-Their revisions are ``0-1``, ``0-2`` ... (16-local-docs.json). One that nobody has read or written
-for `local_doc_expiry_secs` (0: for ever) is gone.
+Their revisions are ``0-1``, ``0-2`` ... (16-local-docs.json). A local document expires if nobody
+reads or writes it for `local_doc_expiry_secs` seconds (0: never).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _AT = "keyspace = %s AND name = %s AND (%s = 0 OR saved > %s)"
 
 
 def read(database: Database, name: str) -> dict[str, Any]:
-    """Return a document with its special properties; raise a 404 GatewayError if there is none.
+    """Return a local document with its special properties, and put off its expiry.
 
-    To read it keeps it alive.
+    Raises a 404 GatewayError if there is no such document.
     """
     row = database.row(
         f"SELECT version, body, saved FROM cbtools_local WHERE {_AT}", _key(database, name)
@@ -34,7 +34,8 @@ def read(database: Database, name: str) -> dict[str, Any]:
     if row is None:
         raise missing()
     version, text, saved = row
-    # Replicators read often, and each write has to wait for other writers.
+    # Replicators read often, and a write waits for other writers. So the time of the last use is
+    # stored only after a hundredth of the lifetime.
     lifetime = _lifetime(database)
     if lifetime and saved < _now() - lifetime // 100:
         with database.atomic():
@@ -47,9 +48,11 @@ def read(database: Database, name: str) -> dict[str, Any]:
 
 
 def save(database: Database, name: str, body: Mapping[str, Any]) -> str:
-    """Write a document over the revision that its body names; return the new revision.
+    """Write a local document, and return its new revision.
 
-    Raises a 409 GatewayError where it is not the current one, 404 where there is none to replace.
+    The ``_rev`` in the body names the revision to replace. Raises a 409 GatewayError if that is not
+    the current revision, 404 if there is no document to replace, 413 if the body is too large, and
+    400 if the name is invalid.
     """
     given = body.get("_rev")
     with database.atomic():
@@ -66,7 +69,11 @@ def save(database: Database, name: str, body: Mapping[str, Any]) -> str:
 
 
 def delete(database: Database, name: str, rev: str) -> None:
-    """Remove a document; raise a GatewayError as :func:`save` does, 404 if there is none."""
+    """Remove a local document.
+
+    Raises a 409 GatewayError if ``rev`` is not the current revision, 404 if there is no such
+    document, and 400 if the name is invalid.
+    """
     with database.atomic():
         if not _replaced(database, name, rev):
             raise missing("No previous revision to replace")
@@ -77,7 +84,7 @@ def delete(database: Database, name: str, rev: str) -> None:
 
 
 def _replaced(database: Database, name: str, rev: str) -> int:
-    """Return the version of the document, which must be ``rev``; 0 if there is no document."""
+    """Return the number of the current revision, which must be ``rev``; 0 if there is none."""
     if not name or len(name.encode()) > MAX_NAME_BYTES:
         raise bad_request("Invalid doc ID")
     version = database.value(f"SELECT version FROM cbtools_local WHERE {_AT}", _key(database, name))
@@ -113,7 +120,7 @@ def _now() -> int:
 
 
 def row(database: Database, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a local document of a batch; return its row in the answer."""
+    """Write a local document that is part of a batch, and return its row in the answer."""
     uid = body["_id"]
     try:
         return {"id": uid, "rev": save(database, uid.removeprefix(PREFIX), body)}

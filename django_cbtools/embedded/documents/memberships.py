@@ -1,4 +1,4 @@
-"""Recording which channels a document is in, and which it has left."""
+"""Records which channels a document is in, and which channels it has left."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _remember(past: list[Stay], stay: Stay) -> list[Stay]:
 
 
 def left(document: Document) -> dict[str, list[int]]:
-    """Return the channels that a document has left, and at which sequences, latest first."""
+    """Return the channels that a document has left, with the sequences, latest first."""
     ends: dict[str, set[int]] = {}
     for name, removal in document.removals.items():
         ends.setdefault(name, set()).add(removal.end)
@@ -58,7 +58,7 @@ def left(document: Document) -> dict[str, list[int]]:
 
 
 def forget(database: Database, uid: str, upto: int) -> list[str]:
-    """Forget which channels a document left up to a sequence, and return their names.
+    """Forget the channels that a document left up to sequence ``upto``, and return their names.
 
     Raises a 404 GatewayError if there is no such document.
     """

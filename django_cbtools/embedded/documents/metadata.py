@@ -70,8 +70,10 @@ def of(database: Database, document: Document) -> dict[str, Any]:
 
 
 def redact(metadata: dict[str, Any], salt: str) -> None:
-    """Replace names by digests. Like a real gateway, raises a 500 GatewayError for a document
-    without attachments."""
+    """Replace the names in a document's metadata with digests, in place.
+
+    Like a real gateway, raises a 500 GatewayError for a document without attachments.
+    """
 
     def hidden(names: Mapping[str, Any]) -> dict[str, Any]:
         return {_digest(salt, name): value for name, value in names.items()}
@@ -112,8 +114,10 @@ def _stay(stay: Stay) -> dict[str, Any]:
 
 
 def _version(cv: str) -> tuple[str, str]:
-    """Split a version into its number, as Couchbase Server writes it (lowest byte first), and its
-    source."""
+    """Split a version into its number and its source.
+
+    The number is written as in Couchbase Server, lowest byte first.
+    """
     number, _, source = cv.partition("@")
     return f"0x{bytes.fromhex(number)[::-1].hex()}", source
 

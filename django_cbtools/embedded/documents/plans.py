@@ -1,4 +1,4 @@
-"""Plans of writes, made before the transaction that carries them out.
+"""Plans writes before the transaction that carries them out.
 
 The sync function may run for seconds, and a transaction keeps all other writers waiting. So the
 function runs first, on the document as it was read. The write follows only if the document has not
@@ -26,10 +26,10 @@ from .syncfunction import Verdict
 
 @dataclass(frozen=True)
 class Edit:
-    """A requested write: a body, and the revision or version it is based on ('': none).
+    """A requested write: a body, and the revision or version that it is based on ('': none).
 
-    A replicator's write brings its own revision id: ``history`` is that id and those of its
-    ancestors, newest first. ``uploads`` are attachments sent beside the body, by name.
+    A replicator's write contains its own revision id. Then ``history`` is that id and the ids of
+    its ancestors, newest first. ``uploads`` are attachments sent beside the body, by name.
     """
 
     uid: str
@@ -41,12 +41,12 @@ class Edit:
 
 
 class Saved(NamedTuple):
-    """The result of a write; ``cv`` is '' if the revision was known already."""
+    """The result of a write. ``cv`` is '' if the document already had the revision."""
 
     uid: str
     rev: str
     cv: str
-    #: The document's current revision, which may be another one.
+    #: The document's current revision. It differs from ``rev`` if another branch wins.
     winner: str
 
 
@@ -63,17 +63,20 @@ class Revision:
 
 @dataclass(frozen=True)
 class Plan:
-    """A new revision of a document that was ``old`` (None: it did not exist), and the revision that
-    is current afterwards, which may be another one."""
+    """A planned write of a new revision.
+
+    ``old`` is the document as it was read (None: it does not exist). ``current`` is the revision
+    that will be current afterwards. It differs from ``new`` if another branch wins.
+    """
 
     uid: str
     old: Document | None
     new: Revision
     current: Revision
     tree: RevisionTree
-    #: Leaves of the old tree that are none any more, where the document is branched.
+    #: Leaves of the old tree that are no longer leaves; empty unless the document has branches.
     gone: frozenset[str]
-    #: What the sync function says of the new revision, and of the current one.
+    #: The sync function's results for the new revision, and for the current one.
     new_verdict: Verdict
     verdict: Verdict
     uploads: Sequence[attachments.Upload]
@@ -89,14 +92,14 @@ class Plan:
 
     @property
     def grants(self) -> Grants | None:
-        """What the document grants from now on; None: nothing changes."""
-        # A new document has nothing to take back.
+        """What the document will grant, or None if that does not change."""
+        # A new document has no earlier grants to revoke.
         if self._changes_channels and (self.old or any(self.verdict.grants)):
             return self.verdict.grants
         return None
 
     def document(self, ticket: Ticket) -> Document:
-        """The document as it is to be stored."""
+        """Return the document to store."""
         old, current = self.old, self.current
         expires = self.new.expires
         if self.verdict.expiry is not None:
@@ -106,7 +109,7 @@ class Plan:
             self.tree.dumps(),
             old.channels_text if old and not self._changes_channels else "{}",
             old.removals_text if old else "{}", current.attachments,
-            # Those who have a tombstone are to be told.
+            # A tombstone must not expire: replicators still have to learn of the deletion.
             None if current.deleted else expires,
             old.past_text if old else "[]",
         )  # fmt: skip
@@ -116,9 +119,10 @@ class Plan:
 
 
 def make(database: Database, edit: Edit, old: Document | None, author: Reader) -> Plan | Saved:
-    """Plan an edit of a document as it was read; returns Saved if its revision is known already.
+    """Return the plan of an edit, or a Saved if the document already has its revision.
 
-    Raises the GatewayError with which the edit is refused.
+    ``old`` is the document as it was read (None: it does not exist). Raises a GatewayError if the
+    edit is refused.
     """
     expires = _expires(edit)
     bodies.check_reserved(edit.body)
@@ -155,20 +159,24 @@ def make(database: Database, edit: Edit, old: Document | None, author: Reader) -
 def _start(
     database: Database, edit: Edit, old: Document | None, digested: str, author: Reader
 ) -> str:
-    """The revision that an edit follows; raises a GatewayError where it cannot follow it."""
+    """Return the id of the revision that an edit follows ('': none).
+
+    Raises a GatewayError if it may not follow that revision.
+    """
     try:
         deleted = edit.body.get("_deleted") is True
         return conflicts.start(old, edit.rev, edit.cv, deleted=deleted)
     except GatewayError:
         if database.option("unsupported.force_api_forbidden_errors"):
-            # An author who may not change a document is not told that it is there.
+            # An author who may not change a document must not learn that it exists. The sync
+            # function rejects the edit before the conflict is reported.
             rev = canonical.revision_id(edit.rev, digested)
             syncfunction.decide(database, edit.uid, rev, edit.body, old, author)
         raise
 
 
 def _beside(database: Database, plan: Plan, old: Document, winner: str, author: Reader) -> Plan:
-    """The plan if the new revision is on a branch beside the one that wins."""
+    """Return the plan for a new revision that is on a branch other than the winning one."""
     other = documents.revision_of(database, old, winner)
     verdict = plan.new_verdict
     if winner != old.rev:
@@ -183,11 +191,11 @@ def _beside(database: Database, plan: Plan, old: Document, winner: str, author: 
 
 
 def _expires(edit: Edit) -> int | None:
-    """When the document expires, by its body; raises a 400 GatewayError."""
+    """Return when the document expires; raise a 400 GatewayError if its `_exp` is invalid."""
     try:
         return expiry.parse(edit.body.get("_exp"))
     except GatewayError:
-        # As on a real gateway, an invalid one from a replicator is ignored.
+        # As on a real gateway, an invalid `_exp` from a replicator is ignored.
         if edit.history:
             return None
         raise
@@ -196,7 +204,7 @@ def _expires(edit: Edit) -> int | None:
 def ancestor(
     database: Database, old: Document | None, tree: RevisionTree, rev: str
 ) -> Document | None:
-    """The nearest ancestor of a revision whose body is still stored."""
+    """Return the nearest ancestor of a revision whose body is still stored, or None."""
     if old is None:
         return None
     for ancestor in tree.history(rev)[1:]:

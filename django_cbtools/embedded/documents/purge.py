@@ -1,4 +1,4 @@
-"""Purging documents: removing them with everything that belongs to them."""
+"""Purges documents: removes them and everything that belongs to them, without a tombstone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BATCH = 1000
 def purge(
     database: Database, uids: list[str], condition: str = "TRUE", params: Any = ()
 ) -> list[str]:
-    """Purge those documents for which an SQL condition still holds, and return their ids."""
+    """Purge the documents of ``uids`` for which an SQL condition still holds; return their ids."""
     gone = []
     for start in range(0, len(uids), BATCH):
         gone += _purge(database, uids[start : start + BATCH], condition, params)

@@ -21,7 +21,7 @@ class Node(NamedTuple):
 
 
 def order(rev: str) -> tuple[int, str]:
-    """The key by which revisions are compared."""
+    """Return the key by which revisions are compared: the generation, then the digest."""
     return generation(rev), rev.partition("-")[2]
 
 
@@ -33,7 +33,10 @@ class RevisionTree:
 
     @classmethod
     def loads(cls, text: str, *, deleted: bool = False) -> RevisionTree:
-        """The tree from the JSON of :meth:`dumps`; ``deleted``: whether its first revision is."""
+        """Return the tree that :meth:`dumps` wrote as JSON.
+
+        ``deleted`` says whether the first revision is a tombstone.
+        """
         items = json.loads(text)
         nodes = {}
         for item, following in zip(items, [*items[1:], ""], strict=False):
@@ -46,8 +49,10 @@ class RevisionTree:
         return cls(nodes)
 
     def dumps(self) -> str:
-        """JSON: a list of ids, each the child of the next one. Other revisions are written as
-        [id, parent, deleted]."""
+        """Return the tree as JSON: a list of revision ids, each the child of the next one.
+
+        A revision with another parent, or a tombstone, is written as ``[id, parent, deleted]``.
+        """
         items: list[str | list[str | int]] = []
         revs = list(self.nodes)
         for rev, following in zip(revs, [*revs[1:], ""], strict=False):
@@ -65,7 +70,7 @@ class RevisionTree:
 
     @property
     def newest(self) -> str:
-        """The revision added last."""
+        """The revision that was added last."""
         return next(iter(self.nodes))
 
     def is_deleted(self, rev: str) -> bool:
@@ -75,7 +80,7 @@ class RevisionTree:
         return self.nodes[rev].parent
 
     def leaves(self) -> list[str]:
-        """The revisions without children, the winner first."""
+        """Return the revisions without children, the winner first."""
         parents = {node.parent for node in self.nodes.values()}
         return sorted(
             (rev for rev in self.nodes if rev not in parents),
@@ -92,13 +97,14 @@ class RevisionTree:
             rev = self.nodes[rev].parent
 
     def history(self, rev: str) -> tuple[str, ...]:
-        """A revision and its known ancestors, newest first."""
+        """Return a revision and its known ancestors, newest first."""
         return tuple(self._up(rev))
 
     def add(self, chain: Sequence[str], *, deleted: bool = False) -> None:
-        """Add a revision with its history, newest first; ``deleted`` belongs to the first one.
+        """Add a revision and its ancestors.
 
-        Revisions that are known stay as they are.
+        ``chain`` are their ids, newest first. ``deleted`` says whether the first one is a
+        tombstone. Revisions that the tree already has are not changed.
         """
         new = {}
         for rev, parent in zip(chain, [*chain[1:], ""], strict=False):
@@ -108,8 +114,11 @@ class RevisionTree:
         self.nodes = {**new, **self.nodes}
 
     def prune(self, limit: int) -> None:
-        """Forget revisions that are ``limit`` or more above every leaf, and deleted branches that
-        ended more than ``limit`` generations below the live ones."""
+        """Forget old revisions.
+
+        These are the revisions that are ``limit`` or more generations away from every leaf, and
+        deleted branches that ended more than ``limit`` generations before the live ones.
+        """
         if len(self) <= limit:
             return
         leaves = self.leaves()

@@ -1,9 +1,9 @@
-// What runs inside V8 for a sync function: what it is given, and what it says.
+// Runs a sync function inside V8: provides the functions that it can call and collects its results.
 //
-// It sees the globals of ES5, as on a real gateway, and the functions below. It finds everything as
-// at every other run: what it declares, or assigns to a variable that it has not declared, is gone
-// afterwards. It cannot leave work for later either: there are no promises, no timers, no async
-// functions.
+// The sync function sees the globals of ES5, as on a real gateway, and the functions below. Each
+// run starts from the same state: variables that a run declares, or assigns without declaring them,
+// are removed afterwards. Nor can a run schedule work for later: there are no promises, timers or
+// async functions.
 ({
   globals: [],
   hasCode: false,
@@ -21,14 +21,15 @@
     var TEXTS = /\/\/[^\n]*|\/\*[^]*?\*\/|"(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*'/g;
     var ASYNC = /(?:^|[^.\w$])async\s*(?:[\w$*[(])/;
 
-    // A function that makes the sync function anew for each run, and with it all that it encloses.
+    // Returns a factory that creates the sync function anew for each run, so that its closures hold
+    // nothing from earlier runs.
     function compile(source) {
       if (ASYNC.test(source.replace(TEXTS, " "))) throw new SyntaxError("Unexpected token async");
       return world.Function.apply(null, PARAMETERS.concat("return (" + source + "\n);"));
     }
 
-    // None, or why the text is no function. `underscore` is the library's text (null: the function
-    // does not use it).
+    // Compiles the sync function. Returns null, or the reason why `source` is not a function.
+    // `underscore` is the source of Underscore (null: the function does not use it).
     function prepare(source, underscore) {
       try {
         if (underscore !== null) makeUnderscore = world.Function(underscore + "\nreturn this._;");
@@ -43,7 +44,7 @@
 
     // ----------------------------------------------------------------- values
 
-    // A real gateway's engine has no null in documents.
+    // Replaces nulls with undefined, as a real gateway does.
     function withoutNulls(value) {
       if (value === null) return undefined;
       if (typeof value === "object") {
@@ -67,7 +68,8 @@
       return names.some(function (name) { return wanted.indexOf(name) !== -1; });
     }
 
-    // Run the function on a document: what it says. `user` is null for an administrator.
+    // Runs the sync function on a document, and returns its results. `user` is null for an
+    // administrator.
     function run(doc, oldDoc, user) {
       if (!world.clean()) return { stained: true };
       var out = {
@@ -129,7 +131,7 @@
         },
         log: logger("info"),
         console: { log: logger("info"), error: logger("error") },
-        // It counts (uniqueId) and can be added to (mixin): each run has one of its own.
+        // Underscore has state (uniqueId) and can be extended (mixin), so each run gets a new copy.
         _: makeUnderscore === null ? undefined : makeUnderscore.call({})
       };
 

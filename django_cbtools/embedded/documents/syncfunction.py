@@ -1,4 +1,4 @@
-"""The sync function: it decides which channels a document is in, and who gets access to what."""
+"""Runs the sync function, which assigns documents to channels and grants channels and roles."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from .documents import Document
 
 logger = logging.getLogger(__name__)
 
-#: Integers beyond these are text to JavaScript (25-sync-rules.json, step 35), and so are numbers
-#: that do not fit.
+#: The largest integer that the function gets as a number. It gets larger ones as strings
+#: (25-sync-rules.json, step 35), and so it does numbers that a double cannot hold.
 _MAX_SAFE = (1 << 53) - 1
 _MAY_NOT_FIT = re.compile(r"\d{16}|Infinity")
 
 
-#: Where a function may be using Underscore, which not every one has to load.
+#: Finds possible uses of Underscore. The library is loaded only for functions that may use it.
 _NAMES_UNDERSCORE = re.compile(r"(?<![\w$.])_(?![\w$])", re.ASCII)
 
 
@@ -48,12 +48,12 @@ class Verdict(NamedTuple):
 
     channels: list[str]
     grants: Grants = Grants()
-    #: As `_exp`.
+    #: In the form of `_exp`; None: the function did not set it.
     expiry: Any = None
 
 
 def check(source: str) -> None:
-    """Raise a 400 GatewayError for text that is not a function."""
+    """Raise a 400 GatewayError if ``source`` is not a JavaScript function."""
     if source == DEFAULT_SYNC:
         return
     with javascript.world(javascript.SYNC, ("", source)) as world:
@@ -61,7 +61,7 @@ def check(source: str) -> None:
 
 
 def _prepare(world: javascript.Engine, source: str) -> None:
-    """Compile the function in a world; raises a 400 GatewayError if it is not a function."""
+    """Compile the function in a world; raise a 400 GatewayError if it is not a function."""
     if world.known:
         return
     try:
@@ -83,9 +83,11 @@ def decide(
     base: Document | None,
     author: Reader,
 ) -> Verdict:
-    """Run the sync function for a revision on top of ``base``.
+    """Run the sync function for a new revision, and return its result.
 
-    Raises the GatewayError with which it rejects the revision, and a 500 one if it fails.
+    ``base`` is the revision that the new one is based on; the function gets it as ``oldDoc``.
+    Raises the GatewayError with which the function rejects the revision, a 500 GatewayError if the
+    function fails, and a 403 GatewayError if guests may not write.
     """
     if author.name == "" and database.option("unsupported.guest_read_only"):
         raise GatewayError(403, "Anonymous access is read-only")
@@ -102,7 +104,10 @@ def decide(
 
 
 def store(database: Database, uid: str, opened: Grants, sequence: int) -> bool:
-    """Store what a document grants, in place of what it granted; return whether that changed."""
+    """Replace a document's grants, and return whether they changed.
+
+    Revoked grants are recorded in the history of users and roles.
+    """
     change = grants.store(database, uid, opened, sequence)
     if change.closed:
         users.remember(database, change, sequence)
@@ -113,9 +118,10 @@ def store(database: Database, uid: str, opened: Grants, sequence: int) -> bool:
 def _default_channels(
     database: Database, body: Mapping[str, Any], *, is_configured: bool
 ) -> list[str]:
-    """The channels from the default sync function.
+    """Return the channels that the default sync function assigns.
 
-    Without a configured function, documents of a named collection are in the channel of its name.
+    Without a configured function, a document of a named collection is in the channel that has the
+    collection's name.
     """
     if not is_configured and database.collection.name != DEFAULT:
         return [database.collection.name]
@@ -173,7 +179,7 @@ def _run(database: Database, source: str, uid: str, call: str, user: str | None)
             with javascript.world(javascript.SYNC, key, user) as world:
                 _prepare(world, source)
                 said: dict[str, Any] = json.loads(world.call_text(call, limit))
-                # The previous run left something that cannot be removed.
+                # If the previous run left something that cannot be removed, use a new world.
                 world.full = "stained" in said
             if "stained" not in said:
                 break
@@ -260,7 +266,7 @@ def _without_prefix(calls: Iterable[tuple[str, list[str]]]) -> list[tuple[str, l
 
 
 def _expiry(values: Iterable[Any]) -> Any:
-    """The last valid value; invalid ones and fractions of a second are ignored."""
+    """Return the last valid value. Invalid ones and fractions of a second are ignored."""
     valid = None
     for value in values:
         seconds = int(value) if isinstance(value, float) else value

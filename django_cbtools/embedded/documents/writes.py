@@ -1,4 +1,4 @@
-"""Writing documents: edits are planned, then carried out in batches, one transaction each."""
+"""Writes documents: plans edits, then carries them out in batches, each in one transaction."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ __all__ = ["Edit", "Saved", "ancestor", "save"]
 
 logger = logging.getLogger(__name__)
 
-#: How many documents, and characters of them, are written in one transaction, and how long
-#: (seconds) it may go on before the next one.
+#: The limits of one transaction: the number of documents, their characters, and its duration
+#: (seconds).
 BATCH = 1000
 BATCH_LENGTH = 16 * 1024 * 1024
 COMMIT_TIME = 1.0
-#: How long (seconds) the sync function and the rest of planning may take: for one request (but an
-#: administrator's), and for one transaction of it.
+#: How long (seconds) planning, which includes the sync function, may take: for a whole request
+#: (administrators have no such limit), and for one transaction.
 PLANNING_TIME = 60.0
 ROUND_TIME = 1.0
-#: Batches of more edits than this are planned in turns, two at a time and one for each user, so
-#: that small requests do not have to compete with many busy threads.
+#: Batches of more edits than this are planned in turns, at most two at a time and one for each
+#: user, so that small requests do not compete with many busy threads.
 FEW = 20
 _many = Turns(places=2, each=1)
 
 
 def save(database: Database, edits: Sequence[Edit], author: Reader) -> list[Saved | GatewayError]:
-    """Write documents in order, each by itself; the results say what was saved or why it was not.
+    """Write documents in order, and return a result for each: what was saved, or its error.
 
-    What they say is committed. An error that stops the whole request is raised if nothing has been
-    written yet; otherwise it is the result for all remaining documents.
+    An error in one edit does not affect the others. Saved documents are committed. An error that
+    stops the whole request is raised if nothing has been written yet; otherwise it is the result
+    for all remaining documents.
     """
     writing = _Writing(database, edits, author)
     try:
@@ -66,7 +67,7 @@ _Planned = tuple[int, Plan | Saved | GatewayError]
 
 
 class _Writing:
-    """A request's edits: indexes of those still to write, and the results so far, by index."""
+    """The state of a request: the indexes of waiting edits, and the results so far, by index."""
 
     def __init__(self, database: Database, edits: Sequence[Edit], author: Reader) -> None:
         self.results: dict[int, Saved | GatewayError] = {}
@@ -79,7 +80,7 @@ class _Writing:
         self._left = math.inf if author.name is None else PLANNING_TIME
 
     def plan(self) -> list[_Planned]:
-        """Plan the next edits, up to the second change of one document."""
+        """Plan the next edits. The batch ends before the second change to the same document."""
         places = self._next()
         if len(places) <= FEW:
             return self._plan(places)
@@ -125,7 +126,7 @@ class _Writing:
         return places
 
     def write(self, planned: list[_Planned]) -> list[_Planned]:
-        """Carry plans out in one transaction; returns those that are left for the next one.
+        """Carry plans out in one transaction; return those that are left for the next one.
 
         If a document or the author's access has changed since the plans were made, the remaining
         plans are dropped, and their edits are planned again.
@@ -152,12 +153,12 @@ class _Writing:
         self.has_written = self.has_written or bool(done)
         left = planned[len(done) :]
         if is_another:
-            # Whether he may write the rest can depend on it.
+            # The author's permission to write the remaining documents may depend on it.
             self._author = self._author.again()
         if is_over or is_another:
             self.waiting.extendleft(place for place, _ in reversed(left))
             left = []
-        # Where much has to be planned anew, less is planned ahead.
+        # If many plans had to be dropped, the next batch is smaller.
         self._most = min(BATCH, max(2 * len(done), 1))
         return left
 
@@ -169,7 +170,7 @@ class _Writing:
 
 
 class _Batch:
-    """Plans that are carried out in one transaction, which is open."""
+    """Carries plans out in one transaction, which the caller has opened."""
 
     def __init__(self, database: Database, planned: Sequence[Plan]) -> None:
         self.has_changed_grants = False
@@ -180,7 +181,7 @@ class _Batch:
         self._bereft: list[str] = []
 
     def write(self, plan: Plan) -> Saved | None:
-        """Carry a plan out; returns None if its document has changed since it was made."""
+        """Carry a plan out; return None if its document has changed since the plan was made."""
         database = self._database
         if self._known.get(plan.uid) != plan.old:
             return None
@@ -197,14 +198,14 @@ class _Batch:
         return Saved(plan.uid, plan.new.rev, ticket.cv, plan.current.rev)
 
     def store(self) -> None:
-        """Store the documents; the last thing to do."""
+        """Store the documents. Call this last."""
         _store(self._database, self._written)
         if self._bereft:
             attachments.collect(self._database, self._bereft)
 
 
 def _kept(database: Database, plan: Plan, ticket: Ticket) -> list[tuple[Any, ...]]:
-    """The rows of revisions that are stored beside the current one."""
+    """Return the rows of the revisions to keep beside the current one."""
     kept: list[tuple[Any, ...]] = []
     if not plan.is_current:
         new = plan.new
@@ -229,7 +230,7 @@ def _kept(database: Database, plan: Plan, ticket: Ticket) -> list[tuple[Any, ...
 
 
 def _let_go(database: Database, old: Document, gone: Iterable[str], now: int) -> None:
-    """Mark the bodies of former leaves as superseded, so that they are removed in time."""
+    """Mark the bodies of former leaves as superseded, so that they expire."""
     database.execute(
         "UPDATE cbtools_revisions SET superseded = %s WHERE keyspace = %s AND uid = %s "
         "AND rev IN (SELECT value FROM json_each(%s)) AND superseded = %s",
@@ -238,7 +239,7 @@ def _let_go(database: Database, old: Document, gone: Iterable[str], now: int) ->
 
 
 def _keep(database: Database, kept: Sequence[tuple[Any, ...]]) -> bool:
-    """Store bodies and remove outdated ones; returns whether those had attachments."""
+    """Store revisions and remove expired ones; return whether the latter had attachments."""
     oldest = documents.oldest_kept(database)
     over: list[tuple[Any, ...]] = []
     for row in kept:

@@ -1,10 +1,10 @@
-// What runs inside V8 for the order of view keys. No function of anybody else's is in this context.
+// Computes the sort keys of view keys inside V8. No administrator's function runs in this context.
 //
-// A key's sort key is a text that compares, code unit by code unit, as Couchbase's collation
-// compares the key: null < false < true < numbers < strings < arrays < objects, strings in ICU's
-// root order.
-// ICU gives no sort keys to JavaScript, so every string that was ever a key has a label, a fraction
-// written in digits that sort as text, between the labels of its neighbours.
+// A sort key is a string. Sort keys compare, code unit by code unit, as Couchbase's collation
+// compares the keys: null < false < true < numbers < strings < arrays < objects, with strings in
+// ICU's root order.
+// JavaScript has no access to ICU's sort keys. So every string that has ever been a key gets a
+// label between the labels of its neighbours: a fraction, written in digits that sort as text.
 (function () {
   "use strict";
   var compare = new Intl.Collator("en-US").compare; // English does not differ from the root order
@@ -33,8 +33,8 @@
     return label.replace(/0+$/, "");
   }
 
-  // `count` labels strictly between `low` and `high` (null: no bound), spread evenly; `rising` ones
-  // leave most of the room above them to those that are going to follow.
+  // Returns `count` labels strictly between `low` and `high` (null: no bound). They are spread
+  // evenly, unless they are `rising`: then most of the room above them is left for later labels.
   function between(low, high, count, rising) {
     var width = Math.max(low ? low.length : 0, high ? high.length : 0, 4);
     for (;; width += 2) {
@@ -57,7 +57,7 @@
     return dictionaries.get(store);
   }
 
-  // Where `text` belongs in `order`: {index, found}.
+  // Returns the place of `text` in `order`: {index, found}.
   function locate(order, text) {
     var low = 0, high = order.length;
     while (low < high) {
@@ -69,16 +69,17 @@
     return { index: low, found: false };
   }
 
-  // Texts such as dates and counters come one after the other. Without knowing which have come
-  // last, halving the room between one and what is behind it all would make every sixth label
-  // longer.
+  // Remembers the latest strings. Strings such as dates and counters arrive in rising order. If
+  // each new label halved the room between the previous one and the end, every sixth label would
+  // have to be longer.
   function remember(words, pairs) {
     if (pairs.length) {
       words.recent = new Set(pairs.slice(-16).map(function (pair) { return pair[0]; }));
     }
   }
 
-  // Labels for texts that have none: the [text, label] pairs, and the order with the new texts.
+  // Makes labels for strings that have none. Returns the [text, label] pairs, and the order with
+  // the new strings in it.
   function place(words, texts) {
     texts.sort(compare);
     var pairs = [], order = [], taken = 0;
@@ -88,7 +89,7 @@
         pairs.push([texts[i++], words.labels.get(words.order[spot.index])]);
         continue;
       }
-      // All new texts that go into the same gap share it; equal ones share a label.
+      // All new strings in the same gap share its room; strings that compare equal share a label.
       var next = words.order[spot.index];
       var groups = [];
       for (; i < texts.length && (next === undefined || compare(texts[i], next) < 0); i++) {
@@ -175,8 +176,8 @@
     }).join("") + END;
   }
 
-  // Sort keys for the bounds of a query. A string that no document has gets a label between its
-  // neighbours which is not kept.
+  // Returns the sort keys for the bounds of a query. A string without a label gets a temporary one
+  // between its neighbours.
   function bounds(store, keys) {
     var words = dictionary(store);
     return keys.map(function (key) {
@@ -195,7 +196,7 @@
     });
   }
 
-  // Sort keys for the keys of rows, and the labels that these are the first to need.
+  // Returns the sort keys for the keys of rows, and the new labels as [text, label] pairs.
   function encodeAll(store, keys) {
     var words = dictionary(store), unknown = new Set();
     keys.forEach(function (key) { collect(key, words.labels, unknown); });
@@ -207,7 +208,7 @@
     return [keys.map(function (key) { return encode(key, label); }), placed.pairs];
   }
 
-  // ------------------------------------------------------- what Python calls
+  // ---------------------------------------------- functions called by Python
 
   var calls = {
     learn: learn,

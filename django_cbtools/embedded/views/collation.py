@@ -1,9 +1,11 @@
-"""Labels, by which the strings in view keys sort in the order of Couchbase's collation.
+"""Stores the labels that make view keys sort in the order of Couchbase's collation.
 
-The engine makes them (see ``collation.js``) and remembers those of each store; here they are
-stored. The engine learns them again if a transaction that stored some was rolled back, or if
-another process has stored some since. No id is ever used for two labels, rolled back or not: if
-the store has the last label that the engine knows, it has all of them.
+Each string in a key has a label; labels sort as text in the order of the strings. The JavaScript
+engine makes the labels (see ``collation.js``) and remembers those of each store, that is, of each
+SQLite file. This module stores them. It loads them into the engine again if a transaction that
+stored labels was rolled back, or if another process has stored some. No id is ever used for two
+labels, even after a rollback. So if the store has the last label that the engine knows, it has all
+of them.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from ..errors import bad_request
 
 
 def _store(database: Database) -> str:
-    # A test database has the alias of the real one.
+    # A test database has the same alias as the real one, so the alias alone does not identify it.
     return f"{database.alias}:{database.connection.settings_dict['NAME']}"
 
 
@@ -30,7 +32,7 @@ def _last_id(database: Database) -> int:
 
 
 def synchronise(engine: javascript.Engine, database: Database) -> int:
-    """Tell the engine the store's labels that it does not know; returns the id of the last one."""
+    """Load stored labels that the engine does not know; return the id of the last stored one."""
     store = _store(database)
     known, last = engine.known.get(store), _last_id(database)
     if known != last:
@@ -48,7 +50,10 @@ def synchronise(engine: javascript.Engine, database: Database) -> int:
 
 
 def bounds(engine: javascript.Engine, database: Database, keys: list[Any]) -> list[str]:
-    """The sort keys of a query's keys; raises a 400 GatewayError for a number that is too large."""
+    """Return the sort keys of the keys in a query.
+
+    Raises a 400 GatewayError if a key contains a number that is too large.
+    """
     synchronise(engine, database)
     try:
         sort_keys: list[str] = engine.call("bounds", _store(database), keys)
@@ -66,10 +71,10 @@ class Run:
         self._labels: list[list[str]] = []
 
     def encode(self, keys: Sequence[str]) -> list[str]:
-        """The sort keys of rows' keys, which are JSON."""
+        """Return the sort keys for the keys of rows, which are JSON."""
         if not keys:
             return []
-        # Keys often come many times.
+        # Many rows often have the same key.
         different = list(dict.fromkeys(keys))
         store = json.dumps(_store(self._database))
         with javascript.engine() as engine:
@@ -77,7 +82,7 @@ class Run:
             answer = engine.call_text(f'["encode",{store},[{",".join(different)}]]')
             sort_keys, self._labels = json.loads(answer)
             if self._labels:
-                # Until they are committed the engine knows more than the store holds.
+                # Until these labels are committed, the engine knows labels that the store lacks.
                 engine.known[_store(self._database)] = self
         if len(different) == len(keys):
             return list(sort_keys)
@@ -87,8 +92,8 @@ class Run:
     def keep(self) -> bool:
         """Store the labels, inside the transaction that writes the rows.
 
-        Returns False, with nothing written, if other labels were stored since the run began: they
-        may contradict these.
+        If other labels have been stored since the run began, these may contradict them. Then the
+        method writes nothing and returns False.
         """
         if not self._labels:
             return True

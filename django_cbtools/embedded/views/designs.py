@@ -13,7 +13,7 @@ from ..errors import bad_request, missing
 from ..gostructs import Map, Struct
 from .index import Index, drop_unused
 
-#: What a design document may hold.
+#: The members that a design document may have.
 DESIGN = Struct("DesignDoc", {
     "language": "string",
     "views": Map("sgbucket.ViewMap", Struct(
@@ -23,7 +23,7 @@ DESIGN = Struct("DesignDoc", {
 }, "sgbucket")  # fmt: skip
 BUILT_IN_REDUCES = ("_count", "_sum", "_stats")
 
-# Sync Gateway puts this around every map function, and shows it; recorded in 27-design-docs.json.
+# Sync Gateway wraps every map function in this code, and shows the result (27-design-docs.json).
 _WRAPPER = (
     "\n\tfunction(doc, meta) {\n\n\t\t//Skip any internal sync documents\n"
     '\t\tif (meta.id.substring(0, 6) == "_sync:") {\n\t\t\treturn;\n\t\t}\n'
@@ -42,7 +42,7 @@ _WRAPPER = (
 
 
 def get(database: Database, name: str) -> dict[str, Any]:
-    """A design document as it was put; raises a 404 GatewayError if it does not exist."""
+    """Return a design document as it is stored; raise a 404 GatewayError if it does not exist."""
     body = database.value(
         "SELECT body FROM cbtools_designs WHERE keyspace = %s AND name = %s",
         [database.keyspace, name],
@@ -54,7 +54,7 @@ def get(database: Database, name: str) -> dict[str, Any]:
 
 
 def shown(design: Mapping[str, Any]) -> dict[str, Any]:
-    """A design document as the gateway shows it."""
+    """Return a design document as answers show it, with wrapped map functions."""
     answer: dict[str, Any] = {"language": "javascript"}
     if design.get("views"):
         raw = (design.get("options") or {}).get("raw", False)
@@ -66,7 +66,7 @@ def shown(design: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
-    """Create or replace a design document. Its functions are compiled by queries."""
+    """Create or replace a design document. Its functions are not compiled until a query."""
     database.execute(
         "INSERT INTO cbtools_designs VALUES (%s, %s, %s) "
         "ON CONFLICT (keyspace, name) DO UPDATE SET body = excluded.body",
@@ -76,7 +76,10 @@ def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
 
 
 def delete(database: Database, name: str) -> None:
-    """Remove a design document with its indexes; raises a 404 GatewayError if it does not exist."""
+    """Delete a design document and the indexes that no other design document uses.
+
+    Raises a 404 GatewayError if it does not exist.
+    """
     if not database.execute(
         "DELETE FROM cbtools_designs WHERE keyspace = %s AND name = %s",
         [database.keyspace, name],
@@ -86,9 +89,10 @@ def delete(database: Database, name: str) -> None:
 
 
 def view(database: Database, design_name: str, view_name: str) -> tuple[Index, str | None]:
-    """A view's index and its reduce function; raises a 404 GatewayError if it does not exist.
+    """Return the index of a view and its reduce function (None: it has none).
 
-    Raises a 400 GatewayError for an unknown built-in reduce function.
+    Raises a 404 GatewayError if the view does not exist, and a 400 GatewayError if its built-in
+    reduce function is unknown.
     """
     found = (get(database, design_name).get("views") or {}).get(view_name)
     if found is None:
@@ -117,7 +121,7 @@ def _drop_unused(database: Database) -> None:
 
 
 def _complete(design: Mapping[str, Any]) -> dict[str, Any]:
-    """A design document, each of whose views has a map function, if an empty one."""
+    """Return a design document in which views without a map function have an empty one."""
     views = {
         name: {"map": "", **(view or {})} for name, view in (design.get("views") or {}).items()
     }

@@ -1,8 +1,8 @@
-// What runs inside V8 for a map or reduce function: what it is given, and what it makes.
+// Runs map and reduce functions inside V8: provides their globals and collects their results.
 //
-// It sees the globals that Couchbase's view engine gives such functions: the built-in objects of
-// ECMAScript, emit (map functions alone), sum, dateToArray and decodeBase64. A variable that it
-// assigns to without having declared it stays until the next batch of documents.
+// A function sees the globals that Couchbase's view engine provides: the built-in objects of
+// ECMAScript, emit (map functions only), sum, dateToArray and decodeBase64. A variable that it
+// assigns without declaring it stays until the next batch of documents.
 ({
   globals: [
     "BigInt", "Iterator", "Map", "Promise", "Proxy", "Reflect", "Set", "Symbol", "WeakMap",
@@ -13,16 +13,16 @@
     "use strict";
     var MAX_DEPTH = 100; // of a key
     var MAX_EMITTED = 1024 * 1024; // characters, by one document, as on Couchbase Server
-    var MAX_ROWS = 5000; // in one run: the next run goes on from there
+    var MAX_ROWS = 5000; // in one run; the next run continues from there
     var global = globalThis, evaluate = eval, assign = Object.assign;
-    var JSON_FLAGS = 0x2000000; // what a gateway marks its documents with in Couchbase Server
+    var JSON_FLAGS = 0x2000000; // how a gateway marks its documents in Couchbase Server
     var fn = null, uids = [], revs = [], expirations = [], bodies = [], progress = null;
 
-    // -------------------------------------------------- what functions are given
+    // ---------------------------------------------- globals of the functions
 
     var DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    // They do what Couchbase Server's do, at odd values too, and fail where those fail.
+    // They behave like Couchbase Server's, even for unusual values, and fail for the same values.
     var helpers = {
       sum: function (values) {
         var total = 0;
@@ -42,7 +42,7 @@
         if (text.length % 4) throw new TypeError("the length of base64 is a multiple of 4");
         var first = text.indexOf("="), padding = first > 0 ? text.length - first : 0;
         var end = padding ? text.length - 4 : text.length, bytes = [];
-        // What is no digit is -1, all bits of which are set.
+        // A character that is not a digit counts as -1, which has all bits set.
         function bits(at) {
           return DIGITS.indexOf(text[at]) << 18 | DIGITS.indexOf(text[at + 1]) << 12 |
             DIGITS.indexOf(text[at + 2]) << 6 | DIGITS.indexOf(text[at + 3]);
@@ -67,15 +67,15 @@
 
     function emit(key, value) {
       var keyText = JSON.stringify(key) || "null", valueText = JSON.stringify(value) || "null";
-      // What JSON makes of a key counts: toJSON may have made something else of it.
+      // Check the key as JSON has it, since a toJSON method may have changed it.
       if (typeof key === "object") checkDepth(JSON.parse(keyText), MAX_DEPTH);
       progress.emitted += keyText.length + valueText.length;
       if (progress.emitted > MAX_EMITTED) throw tooMuch();
       progress.rows.push(uids[progress.at], progress.position++, keyText, valueText);
     }
 
-    // Give the function its globals as they are at the start of each batch of documents. False:
-    // what it has left there cannot be taken away.
+    // Resets the function's globals, at the start of each batch of documents. Returns false if the
+    // function left something that cannot be removed.
     function begin(isMap) {
       if (!world.clean()) return false;
       assign(global, helpers, isMap && { emit: emit });
@@ -84,7 +84,7 @@
 
     // ------------------------------------------------------------------- runs
 
-    // None, or why the text is no function.
+    // Compiles a function. Returns null, or the reason why `source` is not a function.
     function compile(source) {
       try {
         fn = evaluate("(" + source + "\n)");
@@ -101,7 +101,8 @@
       }
     }
 
-    // Documents to map: their uids, revisions, ends (seconds since 1970, 0: none) and bodies.
+    // Sets the documents to map: their uids, revisions, expiry times (seconds since 1970, 0: none)
+    // and bodies.
     function load(batch) {
       uids = batch[0];
       revs = batch[1];
@@ -110,9 +111,9 @@
       progress = null;
     }
 
-    // Map the documents from index `start` on. What has been done is in `progress`, where it can be
-    // fetched even after the run has been stopped: `rows` has four items for each row: uid,
-    // position among the document's rows, key and value.
+    // Maps the documents from index `start` on. The results are collected in `progress`, so that
+    // they are available even if the run is stopped. `rows` is a flat array with four items for
+    // each row: uid, position among the document's rows, key and value.
     function map(start) {
       progress = { at: start, before: 0, position: 0, emitted: 0, rows: [], errors: [] };
       while (progress.at < uids.length && progress.rows.length < MAX_ROWS * 4) {
@@ -134,8 +135,8 @@
       return made();
     }
 
-    // What the last run has made; `end` is the document that it came to. After a run was stopped,
-    // that is without what the document emitted that it was at.
+    // Returns the results of the last run. `end` is the index of the first document that was not
+    // completed. If the run was stopped, the rows of that document are left out.
     function made() {
       progress.rows.length = progress.before;
       return { end: progress.at, rows: progress.rows, errors: progress.errors };

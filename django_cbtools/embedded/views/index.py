@@ -1,7 +1,8 @@
-"""The index of a view: rows in SQLite, updated by sequence.
+"""The index of a view: the rows that its map function emits, stored in SQLite.
 
-An index belongs to the text of its map function: design documents with the same function share it,
-and it is dropped with the last of them.
+An update maps the documents whose sequences follow those of the last update. An index belongs to
+the source of its map function: views with the same function share it, and it is dropped with the
+last of them.
 """
 
 from __future__ import annotations
@@ -22,18 +23,21 @@ from . import collation
 
 logger = logging.getLogger(__name__)
 
-#: How many documents, and characters of them, are mapped in one go, and how many rows of them are
-#: written in one transaction; a single document may have more.
+#: The limits of one batch: the number of documents, of rows, and of characters in the documents. A
+#: single document may exceed them.
 BATCH = 2000
 BATCH_ROWS = 5000
 BATCH_LENGTH = 16 * 1024 * 1024
-#: How many documents the map function may be stopped at before an update is given up.
+#: An update ends with an error once the map function had to be stopped at this many documents.
 MAX_STOPPED = 5
 
 
 class _Batch(NamedTuple):
-    """Documents in the order of their sequences. ``live`` are the indexes of those that are not
-    deleted, ``documents`` is the JSON of these."""
+    """Documents in the order of their sequences.
+
+    ``live`` are the indexes of documents that are not deleted. ``documents`` is JSON with the uids,
+    revisions, expiry times and bodies of these.
+    """
 
     sequences: list[int]
     uids: list[str]
@@ -42,7 +46,7 @@ class _Batch(NamedTuple):
 
 
 def signature(source: str) -> str:
-    """The identifier of a function's index."""
+    """Return the identifier of the index that belongs to a map function."""
     return hashlib.sha256(source.encode()).hexdigest()[:32]
 
 
@@ -50,9 +54,10 @@ def signature(source: str) -> str:
 def function_world(
     database: Database, source: str, name: str, kind: str = "map"
 ) -> Iterator[javascript.Engine]:
-    """A world in which a map or reduce function is compiled.
+    """Return a context manager for a world in which a map or reduce function is compiled.
 
-    Raises a 400 GatewayError if it does not compile. ``name`` is for the message.
+    ``source`` is the function, ``kind`` is "map" or "reduce", and ``name`` names the view in error
+    messages. Raises a 400 GatewayError if the function does not compile.
     """
     key = (kind, database.alias, database.keyspace, source)
     while True:
@@ -77,7 +82,10 @@ def _compile(world: javascript.Engine, source: str, name: str) -> None:
 
 
 class Index:
-    """The rows that a map function emits for a keyspace's documents. ``name`` is for messages."""
+    """The rows that a map function emits for the documents of a keyspace.
+
+    ``source`` is the function. ``name`` names the view in messages.
+    """
 
     def __init__(self, database: Database, source: str, name: str) -> None:
         self.database = database
@@ -85,8 +93,11 @@ class Index:
         self.name = name
 
     def state(self) -> tuple[int, int, float, int]:
-        """The index's id, the sequence it has reached, the time of that (seconds since 1970), and a
-        number that changes when documents are purged."""
+        """Return the index's id, its sequence, the time of its last update, and its epoch.
+
+        The sequence is the last one that has been indexed. The time is in seconds since 1970 (0:
+        never). The epoch is a number that changes when documents are purged.
+        """
         params = [self.database.keyspace, signature(self.source)]
         query = (
             "SELECT id, sequence, updated, epoch FROM cbtools_views "
@@ -103,11 +114,11 @@ class Index:
         return row[0], row[1], row[2], row[3]
 
     def update(self) -> int:
-        """Map the documents written since the last update; returns the index's id.
+        """Index the documents that were written since the last update; return the index's id.
 
-        Raises a 400 GatewayError if the function does not compile, and a 500 one if it had to be
-        stopped at many documents. What was indexed until then stays, and the next update goes on
-        from there.
+        Raises a 400 GatewayError if the function does not compile, and a 500 GatewayError if it had
+        to be stopped at MAX_STOPPED documents. The documents indexed until then remain indexed, and
+        the next update continues after them.
         """
         stopped, size = 0, BATCH
         while True:
@@ -124,7 +135,7 @@ class Index:
                 labels = collation.Run(self.database)
                 sort_keys = labels.encode(mapped.rows[2::4])
             except javascript.JavaScriptMemory as error:
-                # The engine is lost, and with it what this run has done.
+                # The engine is lost with all results of this run. Try again with fewer documents.
                 if len(batch.uids) > 1:
                     size = max(1, len(batch.uids) // 10)
                     continue
@@ -179,7 +190,7 @@ class Index:
     ) -> None:
         database = self.database
         with database.atomic():
-            # Another process may have brought the index here, or further, in the meantime.
+            # Another process may have updated the index in the meantime.
             if not labels.keep():
                 return
             if not database.execute(
@@ -211,7 +222,8 @@ class Index:
 class _Mapped:
     """The rows of the first ``count`` documents of a batch.
 
-    ``rows`` has four items for each row: uid, position, key and value (see ``functions.js``).
+    ``rows`` is a flat list with four items for each row: uid, position, key and value (see
+    ``functions.js``). ``stopped`` is the number of documents at which the function was stopped.
     """
 
     count: int
@@ -220,7 +232,7 @@ class _Mapped:
 
 
 def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
-    """Map documents, until the function has been stopped ``stops_left`` times."""
+    """Map documents until the function has been stopped at ``stops_left`` of them."""
     live = batch.live
     mapped = _Mapped(len(batch.uids))
     with function_world(index.database, index.source, index.name) as world:
@@ -239,7 +251,7 @@ def _map(index: Index, batch: _Batch, stops_left: int) -> _Mapped:
             for uid, message in made["errors"]:
                 _log_left_out(index.name, uid, message)
             if why is not None and made["end"] == at:
-                # This document has had the whole time limit for itself.
+                # The function spent the whole time limit on this one document.
                 _log_left_out(index.name, batch.uids[live[at]], why)
                 mapped.stopped += 1
                 at += 1
@@ -267,7 +279,7 @@ def drop_unused(database: Database, sources: Iterable[str]) -> None:
     Their rows are deleted in several transactions. If that is interrupted, the next call goes on.
     """
     used = json.dumps([signature(source) for source in sources])
-    # A thread that is updating one of them does not find it any more.
+    # The new signature hides an index from threads that are updating it.
     rows = database.rows(
         "UPDATE cbtools_views SET signature = 'dropped ' || id WHERE keyspace = %s "
         "AND signature NOT IN (SELECT value FROM json_each(%s)) RETURNING id",

@@ -1,4 +1,4 @@
-"""Reducing the rows of an index, in groups."""
+"""Reduces the rows of an index in groups, with a built-in or a JavaScript function."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHUNK = 1000
 
 
 class Row(NamedTuple):
-    """A row of an answer; ``key`` and ``value`` are JSON texts, ``id`` is None after a reduce."""
+    """A row of a query's result. ``key`` and ``value`` are JSON; reduced rows have no ``id``."""
 
     id: str | None
     key: str
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class Range(NamedTuple):
-    """A range of an index's rows, in SQL."""
+    """A range of an index's rows, described as an SQL condition with an order."""
 
     view: int
     condition: str
@@ -53,7 +53,10 @@ class Range(NamedTuple):
 
 
 class _Partial(NamedTuple):
-    """The built-in reductions of some rows; those of neighbouring rows can be added up."""
+    """The results of the built-in reduce functions for some rows. They can be added up.
+
+    ``odd`` is the number of values that are not numbers.
+    """
 
     sort_key: str
     key: str
@@ -78,13 +81,17 @@ class _Partial(NamedTuple):
 
 
 class Grouping(NamedTuple):
-    """How rows are grouped: by whole keys (level None), by the first items of array keys, or all
-    together (0). Keys that sort as equal are equal."""
+    """How rows are grouped.
+
+    If ``level`` is None, they are grouped by whole keys; if it is 0, all rows are one group;
+    otherwise they are grouped by the first ``level`` items of array keys. Keys with the same sort
+    key are equal.
+    """
 
     level: int | None
 
     def of(self, sort_key: str) -> str:
-        """The common part of a group's sort keys."""
+        """Return the part of a sort key that all rows of the same group share."""
         if self.level == 0:
             return ""
         if self.level is None or not sort_key.startswith("6"):
@@ -98,7 +105,7 @@ class Grouping(NamedTuple):
         return sort_key
 
     def key(self, key: str) -> str:
-        """The key of a group, made of that of one of its rows."""
+        """Return the key of a group, given the key of one of its rows (both are JSON)."""
         if self.level == 0:
             return "null"
         if self.level is None or not key.startswith("["):
@@ -107,7 +114,11 @@ class Grouping(NamedTuple):
 
 
 def reduced_rows(index: Index, reduce: str, found: Range, group: Grouping) -> Iterator[Row]:
-    """A row for each group of a range's rows; none where there are no rows."""
+    """Yield a row for each group of the rows in a range. An empty range has no groups.
+
+    Raises a 400 GatewayError if a JavaScript reduce function does not compile, and a 500
+    GatewayError if it fails or if a built-in one meets values that are not numbers.
+    """
     if reduce in BUILT_IN_REDUCES:
         return _built_in(index, reduce, found, group)
     return _javascript(index, reduce, found, group)
@@ -153,7 +164,7 @@ def _result(reduce: str, total: _Partial) -> Any:
 
 
 def _plain(number: float) -> float | None:
-    # JSON has no infinity: like JavaScript, null.
+    # JSON has no infinity. JavaScript writes null instead.
     if not math.isfinite(number):
         return None
     return int(number) if float(number).is_integer() and abs(number) < 2**53 else number

@@ -1,4 +1,4 @@
-"""View queries: which rows of an index to return, and in which order."""
+"""View queries: parses their parameters and selects the rows of an index."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from . import collation
 from .index import Index
 from .reduces import Grouping, Range, Row, reduced_rows
 
-#: How old (seconds) rows asked for with ``stale=ok`` may be; Couchbase Server's own updates of
-#: indexes run at this interval.
+#: How old (seconds) the rows of a query with ``stale=ok`` may be. Couchbase Server updates indexes
+#: at this interval by itself.
 AUTO_UPDATE_SECONDS = 5.0
 
 _UNSET: Any = object()
-#: What a client may call old rows; whatever else he says, he gets new ones.
+#: The values of ``stale`` that allow old rows. Any other value means up-to-date rows.
 _STALE = {
     "ok": "ok", "update_after": "update_after",
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), "ok"),
@@ -30,7 +30,10 @@ _STALE = {
 
 @dataclass(frozen=True)
 class ViewQuery:
-    """The parameters of a view query, checked."""
+    """The validated parameters of a view query.
+
+    ``group_level`` is 0 to reduce all rows to one, and None to group by whole keys.
+    """
 
     startkey: Any = _UNSET
     endkey: Any = _UNSET
@@ -47,10 +50,11 @@ class ViewQuery:
 
     @classmethod
     def parse(cls, params: Mapping[str, str]) -> ViewQuery:
-        """From a query string; raises a GatewayError for invalid parameters.
+        """Parse the parameters of a query string.
 
-        As on a real gateway, empty values are ignored, only "true" is true, and text that is no
-        number counts as 0.
+        As on a real gateway, empty values are ignored, only "true" is true, and a value that is not
+        a number counts as 0. Raises a 400 GatewayError for keys that are not valid JSON, and a 500
+        GatewayError if ``limit`` is 0.
         """
         given = {name: value for name, value in params.items() if value}
         found: dict[str, Any] = {}
@@ -84,9 +88,13 @@ def _number(text: str) -> int:
 
 
 def run(index: Index, reduce: str | None, query: ViewQuery) -> list[Row]:
-    """The rows that match a query."""
+    """Return the rows that match a query, after updating the index if the query requires it.
+
+    ``reduce`` is the view's reduce function, or None. Raises a GatewayError if a function fails, or
+    if the parameters do not fit a view with a reduce function (400).
+    """
     view, _, updated, _ = index.state()
-    # A time in the future means that the clock has been set back: the rows count as old.
+    # If the time is in the future, the clock has been set back. Then the rows count as old.
     is_old = not 0 <= time.time() - updated <= AUTO_UPDATE_SECONDS
     if query.stale == "false" or not updated or (query.stale == "ok" and is_old):
         view = index.update()
@@ -114,7 +122,7 @@ def _rows(index: Index, view: int, reduce: str | None, query: ViewQuery) -> Iter
 
 
 def _conditions(database: Database, query: ViewQuery) -> list[tuple[str, list[Any]]]:
-    """SQL conditions for the requested ranges of rows, in order."""
+    """Return SQL conditions and their parameters for the requested ranges of rows, in order."""
     if query.keys is not None:
         return [("sort_key = %s", [key]) for key in _sort_keys(database, query.keys)]
     bounds = [None if key is _UNSET else key for key in (query.startkey, query.endkey)]
