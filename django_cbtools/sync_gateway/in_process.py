@@ -1,4 +1,4 @@
-"""The way to the embedded gateway: requests go to it in this process, on this thread."""
+"""A transport for requests that calls the embedded gateway in this process, on this thread."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from django_cbtools.embedded.api.gateway import respond
 from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.http.messages import Call
 
-#: The addresses are ``http+embedded://public/...`` and ``http+embedded://admin/...``: requests
-#: takes care of queries only where the scheme begins so.
+#: The scheme of URLs such as ``http+embedded://public/...`` and ``http+embedded://admin/...``. It
+#: begins with "http", as requests adds query parameters only to such URLs.
 SCHEME = "http+embedded"
 
 
 class _Stream(io.RawIOBase):
-    """An answer that comes in pieces, as a file."""
+    """A file object that reads a streamed answer."""
 
     def __init__(self, chunks: Generator[bytes, None, None]) -> None:
         self._chunks = chunks
@@ -50,9 +50,10 @@ class _Stream(io.RawIOBase):
 
 
 class InProcessAdapter(BaseAdapter):
-    """A transport of requests' that asks the embedded gateway.
+    """A transport adapter for requests that sends requests to the embedded gateway.
 
-    The program is ``trusted``: it speaks for SYNC_GATEWAY_USER without a password.
+    If ``trusted`` is true, requests to the public API act as SYNC_GATEWAY_USER and need no
+    password.
     """
 
     def __init__(self, *, trusted: bool = True) -> None:
@@ -73,7 +74,7 @@ class InProcessAdapter(BaseAdapter):
         content = io.BytesIO(body.encode() if isinstance(body, str) else body)
         headers = {name.lower(): str(value) for name, value in request.headers.items()}
         if self.trusted:
-            # Packing would be a waste of time.
+            # Within a process, compressing answers would only cost time.
             headers.pop("accept-encoding", None)
         answer = respond(
             Call(
@@ -95,7 +96,7 @@ class InProcessAdapter(BaseAdapter):
             io.BytesIO(answer.body) if answer.stream is None else _Stream(answer.chunks())
         )
         if "Content-Encoding" in answer.headers:
-            # It unpacks the body, as it does over HTTP.
+            # urllib3 decompresses the body, as it does over HTTP.
             response.raw = HTTPResponse(response.raw, answer.headers, preload_content=False)
         response.encoding = "utf-8"
         response.url = request.url or ""
@@ -103,4 +104,4 @@ class InProcessAdapter(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: the adapter holds no connections."""

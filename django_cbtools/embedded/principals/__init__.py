@@ -1,1 +1,1 @@
-"""Users and roles: what is open to them, passwords, sessions."""
+"""Users and roles: their channels and grants, passwords, and sessions."""

@@ -1,6 +1,6 @@
-"""Grants by documents: channels for users and roles, and roles for users.
+"""Grants that documents make: channels for users and roles, and roles for users.
 
-Users and roles are called as in a sync function: "alice", "role:editors", '' for GUEST.
+Users and roles are named as in a sync function: "alice", "role:editors", '' for GUEST.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class Grants(NamedTuple):
 
 
 class Change(NamedTuple):
-    """How a document's grants have changed: the new ones, and the revoked ones with the sequences
-    at which they were granted.
+    """How a document's grants have changed.
 
-    A grant is a user or role, a kind (channel or role), and a name.
+    ``opened`` are the new grants. ``closed`` are the revoked ones, with the sequences at which they
+    were granted. A grant is a tuple of a user or role, a kind (CHANNEL or ROLE), and a name.
     """
 
     opened: set[tuple[str, str, str]]
     closed: Mapping[tuple[str, str, str], int]
 
     def taken(self, kind: str) -> dict[str, dict[str, int]]:
-        """Return the revoked grants of a kind, by user or role."""
+        """Return the revoked names of a kind with their sequences, by user or role."""
         taken: dict[str, dict[str, int]] = {}
         for (principal, of, name), since in sorted(self.closed.items()):
             if of == kind:
@@ -46,7 +46,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Granted:
-    """What all documents together grant a user or role: channels, by keyspace, and roles."""
+    """What all documents together grant a user or role: channels by keyspace, and roles.
+
+    Each name has the earliest sequence at which it was granted.
+    """
 
     channels: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     roles: dict[str, int] = field(default_factory=dict)
@@ -81,7 +84,10 @@ def by_document(database: Database, uid: str) -> list[tuple[str, str, str, int]]
 
 
 def store(database: Database, uid: str, grants: Grants, sequence: int) -> Change:
-    """Replace a document's grants. Grants that remain keep their sequence."""
+    """Replace a document's grants, and return what changed.
+
+    Grants that remain keep their sequence; new ones get ``sequence``.
+    """
     wanted = {
         (principal, kind, name)
         for kind, by_principal in ((CHANNEL, grants.channels), (ROLE, grants.roles))

@@ -1,4 +1,4 @@
-"""The history of users and roles: channels and roles that they lost, and when they had them."""
+"""The history of users and roles: the channels and roles that they lost, and when they had them."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ History = Mapping[str, Past]
 
 
 def ended(history: History, gone: Since, end: int, window: int) -> dict[str, Past]:
-    """Return the history with names that were revoked at ``end``. ``gone`` says at which sequence
-    each was granted.
+    """Return the history with the names that were revoked at sequence ``end`` added.
 
-    Entries older than ``window`` seconds are dropped.
+    ``gone`` are these names with the sequences at which they were granted. Entries older than
+    ``window`` seconds are dropped.
     """
     now = int(time.time())
     after = {name: past for name, past in history.items() if past.updated > now - window}
@@ -56,7 +56,7 @@ def ended(history: History, gone: Since, end: int, window: int) -> dict[str, Pas
 
 
 def load(stored: Mapping[str, list[Any]] | Iterable[str]) -> dict[str, Past]:
-    """Parse what :func:`dump` wrote. Earlier versions wrote a list of names."""
+    """Return the history that :func:`dump` wrote. Earlier versions wrote a list of names."""
     if not isinstance(stored, Mapping):
         return {name: Past(int(time.time())) for name in stored}
     return {
@@ -66,5 +66,5 @@ def load(stored: Mapping[str, list[Any]] | Iterable[str]) -> dict[str, Past]:
 
 
 def dump(history: History) -> dict[str, list[Any]]:
-    """Return the history as a value for JSON."""
+    """Return the history as a value that can be stored as JSON."""
     return {name: [past.updated, *past.periods] for name, past in history.items()}

@@ -8,22 +8,22 @@ import os
 
 from django.contrib.auth.hashers import check_password, make_password
 
-# Hashing is slow on purpose, and clients send the password with every request. As a real gateway
-# does, the process remembers which passwords were right, by a keyed digest.
+# Hashing is slow on purpose, and clients send the password with every request. So the process
+# remembers a keyed digest of each correct password, as a real gateway does.
 _KEY = os.urandom(32)
 _right: dict[tuple[str, bytes], None] = {}
 
 
 def encode(password: str) -> str:
-    """The password as it is stored."""
+    """Return a password in the form in which it is stored."""
     return make_password(password)
 
 
 def verify(encoded: str, password: str) -> bool:
-    """Whether a password is the one that is stored.
+    """Return whether a password matches the stored one, ``encoded``.
 
-    A user without a password ('') logs in with an empty one. One password is hashed in any case:
-    the time that it takes says nothing about the user.
+    A user without a password ('') logs in with an empty one. A password is hashed even then, so
+    that the time it takes reveals nothing about the user.
     """
     key = encoded, hmac.new(_KEY, password.encode(), hashlib.sha256).digest()
     if key in _right:

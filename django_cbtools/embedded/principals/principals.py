@@ -20,7 +20,7 @@ from .history import History
 
 Self = TypeVar("Self", bound="Principal")
 
-#: The collection whose channels are members of a user's or role's configuration themselves.
+#: The collection whose channels are at the top level of a user's or role's configuration.
 DEFAULT_COLLECTION = Collection(DEFAULT, DEFAULT)
 _MAX_NAME = 239
 _ILLEGAL = frozenset("/:,`")
@@ -32,11 +32,11 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Principal:
-    """A user or a role. ``admin_channels`` are the channels that an administrator granted, by
-    collection.
+    """A user or a role.
 
-    ``sequence`` is the sequence of the last change, 0 if it is not stored. ``history`` are the
-    channels that it had before.
+    ``admin_channels`` are the channels that an administrator granted, by collection. ``sequence``
+    is the sequence of the last change (0: it is not stored). ``history`` are the channels that the
+    user or role had before, by collection.
     """
 
     name: str
@@ -46,13 +46,16 @@ class Principal:
 
     @property
     def key(self) -> str:
-        """The name in sync functions."""
+        """The name that sync functions use."""
         raise NotImplementedError
 
     def channels(
         self, database: Database, granted: Granted, place: Collection | None = None
     ) -> dict[str, int]:
-        """Return all its own channels in a collection (None: the database's)."""
+        """Return the channels of a user or role in a collection, without those of a user's roles.
+
+        ``granted`` is what documents grant. The default of ``place`` is the database's collection.
+        """
         place = place or database.collection
         keyspace = dataclasses.replace(database, collection=place).keyspace
         return earliest(
@@ -60,8 +63,10 @@ class Principal:
         )
 
     def losing(self: Self, database: Database, place: Collection, gone: Since, end: int) -> Self:
-        """Return a copy whose history contains the channels that it lost at ``end``. ``gone`` says
-        at which sequence it got each."""
+        """Return a copy whose history contains the channels lost at sequence ``end``.
+
+        ``gone`` are these channels with the sequences at which they were granted.
+        """
         if not gone:
             return self
         window = int(database.option("client_partition_window_secs"))
@@ -69,8 +74,10 @@ class Principal:
         return dataclasses.replace(self, history={**self.history, place: past})
 
     def shown(self, channels: Mapping[Collection, Iterable[str]]) -> dict[str, Any]:
-        """Return the channels as the admin API shows them. ``channels`` are all its channels, by
-        collection. Empty lists are left out."""
+        """Return the name and channels as the admin API shows them, without empty lists.
+
+        ``channels`` are all channels of the user or role, by collection.
+        """
         answer: dict[str, Any] = {"name": self.name}
         scopes: dict[str, dict[str, Any]] = {}
         for place in {DEFAULT_COLLECTION: None, **dict.fromkeys(channels)}:
@@ -86,9 +93,10 @@ class Principal:
         return {**answer, "collection_access": scopes} if scopes else answer
 
     def reopened(self, database: Database, config: Config) -> dict[Collection, list[str]]:
-        """Return the collections whose channels a configuration changes, and their new channels.
+        """Return the new admin channels of the collections that a configuration changes.
 
-        Raises a 404 GatewayError for an unknown collection, a 400 one for a read-only member.
+        Raises a 404 GatewayError for an unknown collection, and a 400 GatewayError for a read-only
+        member or an invalid channel name.
         """
         wanted: dict[Collection, list[str]] = {}
         if config.get("admin_channels") is not None:
@@ -114,8 +122,10 @@ class Principal:
     def opened(
         self, reopened: Mapping[Collection, list[str]], sequence: int
     ) -> dict[Collection, Since]:
-        """Return its admin channels with the changes of :meth:`reopened`. Channels that remain
-        keep their sequence."""
+        """Return the admin channels with the changes that :meth:`reopened` returned.
+
+        Channels that remain keep their sequence; new ones get ``sequence``.
+        """
         return {
             **self.admin_channels,
             **{
@@ -126,7 +136,7 @@ class Principal:
 
 
 def at(names: Iterable[str], before: Since, sequence: int) -> dict[str, int]:
-    """Return names with their sequence from before, or ``sequence`` if they are new."""
+    """Return names with their sequences in ``before``, or with ``sequence`` if they are new."""
     return {name: before.get(name, sequence) for name in names}
 
 
@@ -139,13 +149,13 @@ def load_channels(default: str, others: str) -> dict[Collection, Since]:
 
 
 def dump_channels(channels: Mapping[Collection, Since]) -> tuple[str, str]:
-    """Return them in the form in which they are stored."""
+    """Return admin channels in the form that :func:`load_channels` parses."""
     others = {".".join(place): names for place, names in channels.items()}
     return json.dumps(others.pop(".".join(DEFAULT_COLLECTION), {})), json.dumps(others)
 
 
 def lost(before: Since, after: Since) -> dict[str, int]:
-    """Return the names that are gone, with their sequences."""
+    """Return the names that are in ``before`` but not in ``after``, with their sequences."""
     return {name: since for name, since in before.items() if name not in after}
 
 
@@ -159,7 +169,7 @@ def load_history(text: str) -> dict[Collection, History]:
 
 
 def dump_history(histories: Mapping[Collection, History]) -> str:
-    """Return them in the form in which they are stored."""
+    """Return past channels in the form that :func:`load_history` parses."""
     return json.dumps({".".join(place): history.dump(it) for place, it in histories.items()})
 
 
@@ -167,13 +177,16 @@ def dump_history(histories: Mapping[Collection, History]) -> str:
 
 
 def read_config(text: str) -> dict[str, Any]:
-    """Parse a configuration; raise a 400 GatewayError if the text is none."""
+    """Parse the configuration of a user or role; raise a GatewayError if it is invalid."""
     config: dict[str, Any] = gostructs.unmarshal(text, PRINCIPAL)
     return config
 
 
 def refuse_jwt(config: Config) -> None:
-    """Raise a GatewayError for a configuration that says what OpenID Connect has opened."""
+    """Raise a GatewayError if a configuration contains what OpenID Connect granted.
+
+    The status is 501 if all properties of OpenID Connect are given, and 500 if only some are.
+    """
     given = [name for name in _JWT if name in config]
     if len(given) == len(_JWT):
         raise not_implemented("OpenID Connect")
@@ -182,7 +195,7 @@ def refuse_jwt(config: Config) -> None:
 
 
 def check_same(config: Config, name: str) -> None:
-    """Raise a 400 GatewayError for the configuration of somebody who is not called ``name``."""
+    """Raise a 400 GatewayError if a configuration contains a name other than ``name``."""
     if config.get("name", name) != name:
         raise bad_request("Name mismatch (can't change name)")
 
@@ -196,7 +209,7 @@ def check_name(name: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Whether a user or role can have a name ('' is GUEST's)."""
+    """Return whether a user or role can have a name. '' is GUEST's name."""
     return not (name and _faults(name))
 
 

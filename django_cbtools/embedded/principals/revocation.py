@@ -1,7 +1,8 @@
 """Revocation: which channels a user has lost since some position in a feed.
 
-A user has a channel directly, by a document's grant, or through a role. He loses it when it is
-revoked from him or from the role, when he loses the role, and when the role is deleted.
+A user has a channel directly, by a document's grant, or through a role. The user loses the channel
+when it is revoked from the user or from the role, when the user loses the role, and when the role
+is deleted.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..database import Database
 from . import grants, roles, users
 from .history import History, Period
 
-#: The end of a period that has not ended.
+#: The end of a period that is not over.
 _NEVER = 1 << 63
 
 
@@ -22,8 +23,8 @@ _NEVER = 1 << 63
 class RoleAccess:
     """A role that a user has or had, and the role's current and past channels.
 
-    ``held`` is the sequence at which he got the role, None if he no longer has it. ``past`` are
-    the periods during which he had it before.
+    ``held`` is the sequence at which the user got the role (None: the user no longer has it).
+    ``past`` are earlier periods during which the user had the role.
     """
 
     held: int | None
@@ -33,8 +34,10 @@ class RoleAccess:
     history: History
 
     def periods(self) -> Iterator[Period]:
-        """Yield the periods during which he had the role. Like a real gateway, this leaves out a
-        deleted role that he still has."""
+        """Yield the periods during which the user had the role.
+
+        Like a real gateway, this leaves out the current period if the role is deleted.
+        """
         yield from self.past
         if self.held is not None and not self.is_deleted:
             yield Period(self.held, _NEVER)
@@ -42,7 +45,11 @@ class RoleAccess:
 
 @dataclass(frozen=True)
 class Access:
-    """What a user has and had in a collection."""
+    """The channels that a user has or had in a collection.
+
+    ``open_now`` are all current channels, ``own`` are those without the user's roles, and
+    ``history`` are past channels without the user's roles.
+    """
 
     open_now: Since
     own: Since
@@ -50,9 +57,10 @@ class Access:
     roles: Mapping[str, RoleAccess]
 
     def closed(self, since: int, trigger: int) -> dict[str, int]:
-        """Return the channels that he has lost since a sequence, and when he lost them last.
+        """Return the channels that the user has lost since a sequence.
 
-        ``trigger`` is the sequence of a revocation that the client may have received in part, or 0.
+        Each has the sequence at which the user last lost it. ``trigger`` is the sequence of a
+        revocation that the client may have received only in part, or 0.
         """
         found: dict[str, int] = {}
 
@@ -73,14 +81,14 @@ class Access:
                     close(name, ends[-1])
                 for name, past in role.history.items():
                     for period in filter(lambda period: is_new(period.end), past.periods):
-                        # He lost the role while it had the channel, or the role lost the channel.
+                        # The user lost the role while it had the channel, or the role lost it.
                         close(name, ends[-1] if period.end > ends[-1] else past.end)
         for name, end in _ended(self.history, is_new):
             close(name, end)
         return found
 
     def periods(self, channel: str) -> Iterator[Period]:
-        """Yield the periods during which he had a channel."""
+        """Yield the periods during which the user had a channel."""
         if channel in self.history:
             yield from self.history[channel].periods
         if channel in self.own:
@@ -88,7 +96,8 @@ class Access:
         for role in self.roles.values():
             of_role = list(role.history[channel].periods) if channel in role.history else []
             if channel in role.channels and not role.is_deleted:
-                # Like a real gateway, this does not ask since when the role has the channel.
+                # Like a real gateway, this ignores when the role got this channel, and takes the
+                # sequence of its first channel.
                 of_role.append(Period(min(role.channels.values()), _NEVER))
             for held in role.periods():
                 for had in of_role:
@@ -104,7 +113,10 @@ def _ended(history: History, is_new: Callable[[int], bool]) -> Iterator[tuple[st
 
 
 def access(database: Database, reader: Reader) -> Access | None:
-    """Return what a reader has and had in the database's collection, None if he is no user."""
+    """Return the channels that a reader has or had in the database's collection.
+
+    Returns None for an administrator, and for a user who no longer exists.
+    """
     user = None if reader.own is None else users.find(database, reader.name or users.GUEST)
     if user is None or reader.own is None:
         return None

@@ -19,7 +19,7 @@ _COLUMNS = "name, admin_channels, collections, sequence, channel_history, delete
 
 @dataclass(frozen=True)
 class Role(Principal):
-    """A role. One that is ``deleted`` grants nothing, and its name can be used again."""
+    """A role. A ``deleted`` role grants nothing, and its name can be used again."""
 
     deleted: bool = False
 
@@ -59,7 +59,7 @@ def _find(database: Database, name: str) -> Role | None:
 
 
 def _made(database: Database, name: str) -> Role:
-    """Return a new role, with the history of a deleted role of the same name."""
+    """Return a new role. It has the history of a deleted role of the same name, if there is one."""
     found = _select(database, "name = %s", [name])
     return Role(name, history=found[0].history) if found else Role(name)
 
@@ -76,10 +76,10 @@ def names(database: Database, *, deleted: bool) -> list[str]:
 
 
 def channels(database: Database, held: Since, place: Collection | None = None) -> dict[str, Since]:
-    """Return the channels of roles in a collection, by role, with the sequences at which the role
-    got them.
+    """Return the channels of roles in a collection, by role.
 
-    ``held`` are the roles' names. Roles that do not exist are left out.
+    Each channel has the sequence at which the role got it. ``held`` are the roles' names; roles
+    that do not exist are left out. The default of ``place`` is the database's collection.
     """
     if not held:
         return {}
@@ -89,8 +89,11 @@ def channels(database: Database, held: Since, place: Collection | None = None) -
 
 
 def inherited(channels: Mapping[str, Since], held: Since) -> dict[str, int]:
-    """Return the channels that a user has through roles. ``held`` says when he got each role; he
-    has none of its channels earlier."""
+    """Return the channels that a user has through roles, with their sequences.
+
+    ``held`` are the roles with the sequences at which the user got them. The user has a role's
+    channels from that sequence on at the earliest.
+    """
     return earliest(
         *(
             {name: max(since, held[role]) for name, since in opened.items()}
@@ -113,7 +116,11 @@ def shown(database: Database, name: str) -> dict[str, Any]:
 
 
 def create(database: Database, config: Config) -> None:
-    """Create a role; raise a 409 GatewayError if the name is taken."""
+    """Create a role.
+
+    Raises a 409 GatewayError if the name is taken, and another GatewayError if the configuration
+    is invalid.
+    """
     if config.get("name") is None:
         raise bad_request("Missing name property")
     name = _check(config["name"], config)
@@ -124,7 +131,10 @@ def create(database: Database, config: Config) -> None:
 
 
 def put(database: Database, name: str, config: Config) -> bool:
-    """Create or update a role, and return whether it is new."""
+    """Create or update a role, and return whether it is new.
+
+    Raises a GatewayError if the configuration is invalid.
+    """
     principals.check_same(config, name)
     _check(name, config)
     with database.atomic():
@@ -134,9 +144,9 @@ def put(database: Database, name: str, config: Config) -> bool:
 
 
 def _check(name: str, config: Config) -> str:
-    """The name of a role; raises a GatewayError where it cannot be one, or have a configuration."""
+    """Return the name of a role; raise a GatewayError if the name or configuration is invalid."""
     if name in ("", _GUEST):
-        # A real gateway takes the name for its guest's.
+        # A real gateway takes these names for its guest's, and answers with this error.
         raise GatewayError(
             500, "Internal error: UpdatePrincipal: cannot create principal with empty name"
         )
@@ -162,8 +172,10 @@ def _write(database: Database, role: Role, config: Config) -> None:
 
 
 def remember(database: Database, change: Change, sequence: int) -> None:
-    """Record in the history of roles the channels that a change of grants revokes. They are
-    channels of the database's collection."""
+    """Record the channels that a change of grants revokes in the history of roles.
+
+    These are channels of the database's collection. ``sequence`` is when they were revoked.
+    """
     for key, channels in change.taken(grants.CHANNEL).items():
         role = _find(database, key.removeprefix(grants.ROLE_PREFIX))
         if key.startswith(grants.ROLE_PREFIX) and role is not None:
@@ -174,8 +186,10 @@ def remember(database: Database, change: Change, sequence: int) -> None:
 
 
 def delete(database: Database, name: str, *, purge: bool) -> None:
-    """Delete a role. ``purge``: forget its history too. Raises a 404 GatewayError if it does not
-    exist."""
+    """Delete a role; raise a 404 GatewayError if it does not exist.
+
+    With ``purge``, its history is deleted too.
+    """
     with database.atomic():
         role = get(database, name)
         sequence = database.tickets(1)[0].sequence

@@ -24,7 +24,11 @@ _COLUMNS = "id, username, stamp, expires, ttl, one_time"
 
 
 class Session(NamedTuple):
-    """A session; ``expires`` is in seconds since 1970, ``ttl`` in seconds."""
+    """A session. ``expires`` is in seconds since 1970, ``ttl`` is in seconds.
+
+    A ``one_time`` session ends with its first request. ``stamp`` is the user's stamp from the time
+    of the login; the session is invalid if the user's stamp has changed.
+    """
 
     id: str
     username: str
@@ -36,11 +40,13 @@ class Session(NamedTuple):
     def cookie(
         self, database: Database, mount: str, *, is_secure: bool, crosses_sites: bool
     ) -> str:
-        """The Set-Cookie header; ``mount`` is where the gateway's paths begin.
+        """Return the value of the Set-Cookie header.
 
-        ``is_secure``: the request came by HTTPS. ``crosses_sites``: other sites' pages are let in.
-        Scripts do not see the cookie, and other sites do not make a browser send it, unless the
-        configuration says otherwise (a real gateway's cookie is open to both).
+        ``mount`` is the path at which the gateway is mounted. ``is_secure`` says whether the
+        request came over HTTPS, and ``crosses_sites`` whether pages of other sites may use the
+        gateway. By default, scripts cannot read the cookie, and browsers do not send it with
+        requests from other sites; the configuration can change both. (A real gateway restricts
+        neither.)
         """
         is_secure = is_secure or database.option("session_cookie_secure")
         flags = {
@@ -62,7 +68,10 @@ class Session(NamedTuple):
 
 
 class Resumed(NamedTuple):
-    """The user of a request's session, and the session; None if it was for that request alone."""
+    """The user of a request's session, and the session (None: it was for this request only).
+
+    ``is_extended`` says whether the request extended the session.
+    """
 
     user: users.User
     session: Session | None
@@ -70,7 +79,7 @@ class Resumed(NamedTuple):
 
 
 def ended_cookie(database: Database) -> str:
-    """The Set-Cookie header that deletes the cookie."""
+    """Return the value of the Set-Cookie header that deletes the cookie."""
     name = database.option("session_cookie_name")
     return f"{name}=; Expires={formatdate(int(time.time()), usegmt=True)}"
 
@@ -78,9 +87,9 @@ def ended_cookie(database: Database) -> str:
 def create(
     database: Database, user: users.User, ttl: int = TTL, *, one_time: bool = False
 ) -> Session:
-    """Begin a session, and delete those that have expired.
+    """Create a session, and delete expired ones.
 
-    Raises a 400 GatewayError if the user is disabled.
+    ``ttl`` is its lifetime in seconds. Raises a 400 GatewayError if the user is disabled.
     """
     if user.disabled:
         raise bad_request("User is disabled")
@@ -106,7 +115,7 @@ def _find(database: Database, session_id: str) -> Session | None:
 
 
 def user_of(database: Database, session_id: str) -> users.User:
-    """The user of a session; raises a 404 GatewayError if the session is over or was revoked."""
+    """Return the user of a session; raise a 404 GatewayError if it has expired or was revoked."""
     session = _find(database, session_id)
     user = users.find(database, session.username) if session else None
     if session is None or user is None or user.stamp != session.stamp:
@@ -115,10 +124,11 @@ def user_of(database: Database, session_id: str) -> users.User:
 
 
 def resume(database: Database, session_id: str) -> Resumed:
-    """The session that a request's cookie names.
+    """Return the session that a request's cookie names, and its user.
 
-    The request extends it once a tenth of its time is over; a session for a single request ends.
-    Raises a 401 GatewayError if there is no such session.
+    This extends the session if more than a tenth of its lifetime is over, and ends a one-time
+    session. Raises a 401 GatewayError if there is no such session, or if its user is disabled, has
+    been deleted or has a new password.
     """
     session = _find(database, session_id)
     if session is None:
@@ -127,10 +137,10 @@ def resume(database: Database, session_id: str) -> Resumed:
     if user is None or user.stamp != session.stamp:
         raise GatewayError(401, "Session no longer valid for user")
     if user.disabled:
-        # A real gateway lets him go on until his session ends by itself.
+        # A real gateway lets disabled users continue until their sessions expire.
         raise GatewayError(401, "Session Invalid")
     if session.one_time:
-        # Somebody else may be using it at the same time.
+        # Another request may be using the session at the same time. Only one of them may succeed.
         if not database.execute(
             "DELETE FROM cbtools_sessions WHERE database = %s AND id = %s AND expires > 0",
             [database.name, session_id],
@@ -150,10 +160,10 @@ def resume(database: Database, session_id: str) -> Resumed:
 def watched(
     reader: Reader, database: Database, user: users.User, session: Session | None, password: str
 ) -> Reader:
-    """The reader, for somebody who goes on reading for a while.
+    """Return a reader for a long request, such as a change feed, that checks the login again.
 
-    :meth:`Reader.again` raises a 401 GatewayError once the session that he has logged in by is
-    over, or his password is another.
+    Its method :meth:`Reader.again` raises a 401 GatewayError once the user's session is over, or
+    once ``password`` is no longer the user's password.
     """
 
     def again() -> Reader:
@@ -169,7 +179,7 @@ def watched(
 
 
 def delete(database: Database, session_id: str) -> bool:
-    """End a session; whether there is one, or was one until lately."""
+    """End a session. Return whether it exists or has ended recently."""
     place = [database.name, session_id]
     with database.atomic():
         known = database.value(

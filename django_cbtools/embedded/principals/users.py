@@ -30,9 +30,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class User(Principal):
-    """A user. ``past_roles`` are roles that he had before.
+    """A user. ``past_roles`` are roles that the user had before.
 
-    ``stamp`` is in his sessions: they end when it changes, as it does with the password.
+    The user's sessions contain ``stamp``. It changes with the password, which ends the sessions.
     """
 
     password: str = ""
@@ -47,13 +47,15 @@ class User(Principal):
         return "" if self.name == GUEST else self.name
 
     def accepts(self, password: str) -> bool:
-        # The password first, so that a disabled user is not told by the time it takes.
+        # Check the password first, so that the time it takes does not reveal a disabled user.
         return passwords.verify(self.password, password) and not self.disabled
 
 
 def reader(database: Database, user: User) -> Reader:
-    """The user with all that is open to him in the database's collection, in one query, or three
-    where he has roles."""
+    """Return the reader for a user, with the user's channels in the database's collection.
+
+    This takes one query, or three if the user has roles.
+    """
     granted = grants.of(database, [user.key])[user.key]
     held = earliest(user.admin_roles, granted.roles)
     own = user.channels(database, granted)
@@ -78,13 +80,13 @@ def _known(database: Database, user: User) -> User:
 
 
 def own_channels(database: Database, user: User) -> dict[str, int]:
-    """Return his channels in the default collection, without those of his roles."""
+    """Return a user's channels in the default collection, without those of the user's roles."""
     granted = grants.of(database, [user.key])[user.key]
     return user.channels(database, granted, DEFAULT_COLLECTION)
 
 
 def shown(database: Database, user: User) -> dict[str, Any]:
-    """Return the user as the admin API shows him. Empty lists are left out."""
+    """Return a user as the admin API shows users, without empty lists."""
     channels: dict[Collection, Since] = {}
     held: Since = {}
     if user.sequence:
@@ -103,7 +105,7 @@ def shown(database: Database, user: User) -> dict[str, Any]:
 
 
 def find(database: Database, name: str) -> User | None:
-    """Return a user by name, or None. GUEST always exists; he is disabled by default."""
+    """Return a user by name, or None. GUEST always exists, and is disabled by default."""
     found = _select(database, "AND name = %s", [name])
     if found:
         return found[0]
@@ -124,7 +126,7 @@ def _loaded(
 ) -> User:  # fmt: skip
     held = json.loads(admin_roles)
     if isinstance(held, list):
-        # The first version did not know since when.
+        # The first version did not store the sequences.
         held = dict.fromkeys(held, 1)
     return User(
         name, principals.load_channels(channels, others), sequence,
@@ -134,7 +136,7 @@ def _loaded(
 
 
 def get(database: Database, name: str) -> User:
-    """Return a user by name; raise a 404 GatewayError if he does not exist."""
+    """Return a user by name; raise a 404 GatewayError if there is no such user."""
     user = find(database, name)
     if user is None:
         raise missing()
@@ -151,21 +153,25 @@ def names(database: Database) -> list[str]:
 
 
 def everybody(database: Database, limit: int | None) -> list[User]:
-    """Return all users except GUEST in the order of their names, at most ``limit``."""
+    """Return all users except GUEST in the order of their names, at most ``limit`` (None: all)."""
     return _select(database, "AND name <> %s ORDER BY name LIMIT %s", [GUEST, limit or sys.maxsize])
 
 
 def authenticate(database: Database, name: str, password: str) -> User | None:
-    """Return the user if the password is right and he is not disabled, else None."""
+    """Return the user if the password is right and the user is not disabled, else None."""
     user = find(database, name) if name != GUEST else None
     if user is None:
-        passwords.encode(password)  # as slow as for a user who is there
+        passwords.encode(password)  # takes as long as for a user who exists
         return None
     return user if user.accepts(password) else None
 
 
 def create(database: Database, config: Config) -> None:
-    """Create a user; raise a 409 GatewayError if the name is taken."""
+    """Create a user.
+
+    Raises a 409 GatewayError if the name is taken, and another GatewayError if the configuration
+    is invalid.
+    """
     if config.get("name") is None:
         raise bad_request("Missing name property")
     name = config["name"] or GUEST
@@ -178,7 +184,10 @@ def create(database: Database, config: Config) -> None:
 
 
 def put(database: Database, name: str, config: Config) -> bool:
-    """Create or update a user, and return whether he is new."""
+    """Create or update a user, and return whether the user is new.
+
+    Raises a GatewayError if the configuration is invalid.
+    """
     principals.check_same(config, name)
     with database.atomic():
         user = find(database, name)
@@ -191,7 +200,10 @@ def put(database: Database, name: str, config: Config) -> bool:
 
 
 def delete(database: Database, name: str) -> None:
-    """Delete a user and his sessions; raise a 404 GatewayError if he does not exist."""
+    """Delete a user and the user's sessions.
+
+    Raises a 404 GatewayError if there is no such user, and a 405 GatewayError for GUEST.
+    """
     if name == GUEST:
         raise GatewayError(405, "The GUEST user cannot be deleted. Only disabled via an update.")
     with database.atomic():
@@ -206,8 +218,10 @@ def delete(database: Database, name: str) -> None:
 
 
 def remember(database: Database, change: Change, sequence: int) -> None:
-    """Record in the history of users what a change of grants revokes: channels of the database's
-    collection, and roles."""
+    """Record the channels and roles that a change of grants revokes in the history of users.
+
+    The channels are those of the database's collection. ``sequence`` is when they were revoked.
+    """
     channels, held = change.taken(grants.CHANNEL), change.taken(grants.ROLE)
     for key in sorted(channels.keys() | held.keys()):
         user = find(database, key or GUEST)
@@ -235,7 +249,7 @@ def compact(
 ) -> dict[Collection, list[str]]:
     """Remove channels from a user's history, and return those that were in it, by collection.
 
-    Raises a 404 GatewayError if the user does not exist.
+    ``wanted`` are the channels to remove. Raises a 404 GatewayError if there is no such user.
     """
     with database.atomic():
         user = get(database, name)
@@ -248,7 +262,7 @@ def compact(
             place: {name: past for name, past in pasts.items() if name not in gone.get(place, [])}
             for place, pasts in user.history.items()
         }
-        # GUEST may not be stored at all.
+        # Do not store GUEST without need: it exists without being stored.
         if any(gone.values()):
             _store(database, replace(user, history=history))
     return gone
@@ -260,7 +274,7 @@ def _check_name(name: str) -> None:
 
 
 def _write(database: Database, user: User, config: Config) -> None:
-    # GUEST is there before anybody configures him.
+    # GUEST exists even before it is configured, so it is never new.
     is_new = not user.sequence and user.name != GUEST
     changes = _credentials(database, user, config, is_new)
     granted = grants.of(database, [user.key])[user.key]
@@ -291,7 +305,7 @@ def _write(database: Database, user: User, config: Config) -> None:
 
 
 def _credentials(database: Database, user: User, config: Config, is_new: bool) -> dict[str, Any]:
-    """Return what a configuration changes of a user, except his channels and roles."""
+    """Return the fields of a user that a configuration changes, except channels and roles."""
     changes: dict[str, Any] = {}
     password = config.get("password")
     if password is not None or is_new:

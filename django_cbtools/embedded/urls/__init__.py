@@ -1,1 +1,5 @@
-"""The gateway's ports as URLconfs: ``public`` may be mounted in a site, ``admin`` never."""
+"""URLconfs for the gateway's two APIs.
+
+A Django site may include ``public``. Do not include ``admin`` in a site that others can reach: the
+admin API asks for no password.
+"""

@@ -1,4 +1,4 @@
-"""The gateway's admin API."""
+"""The URLconf of the gateway's admin API."""
 
 from ..http.messages import ADMIN_PORT
 from ..server.site import urlpatterns as _urlpatterns

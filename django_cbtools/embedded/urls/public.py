@@ -1,4 +1,4 @@
-"""The gateway's public API."""
+"""The URLconf of the gateway's public API."""
 
 from ..http.messages import PUBLIC_PORT
 from ..server.site import urlpatterns as _urlpatterns
