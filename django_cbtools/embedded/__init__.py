@@ -1,5 +1,6 @@
-"""A Sync Gateway in process: documents in SQLite, views in V8.
+"""A Sync Gateway that runs in process, with documents in SQLite and views in V8.
 
-It knows neither models nor database backends: only the REST contract, as recorded from a real
-gateway (``tests/gateway/transcripts``), and a Django connection to SQLite.
+This package does not depend on this project's models or database backends. It implements the REST
+API as recorded from a real gateway (``tests/gateway/transcripts``), on a Django connection to
+SQLite.
 """

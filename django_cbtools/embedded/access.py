@@ -1,4 +1,4 @@
-"""Access control: which channels a reader has, and which documents he may read and list."""
+"""Access control: which channels a reader has, and which documents a reader may read and list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Since = Mapping[str, int]
 
 
 def check_channel(name: str) -> str:
-    """Return the name; raise a 400 GatewayError if no channel can have it."""
+    """Return the name; raise a 400 GatewayError if it is not a valid name of a channel."""
     # SQLite's JSON functions cut a string at its first NUL.
     if not name or "," in name or "\0" in name:
         raise bad_request(f'Illegal channel name "{name}"')
@@ -33,15 +33,15 @@ def earliest(*sets: Since) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Reader:
-    """Whoever sends a request, and what he may read in one collection.
+    """The sender of a request, and what the sender may read in one collection.
 
-    ``channels`` are all his channels, those of his roles included. ``own`` are the channels that
-    he has without a role (None: all of them). ``by_role`` are the channels of each of his roles;
-    their sequences say when the role got them. ``roles`` are the names of his roles; their
-    sequences say when he got them.
+    ``channels`` are all channels of the reader, including those of the reader's roles. ``own`` are
+    the channels that the reader has without a role (None: all of them). ``by_role`` are the
+    channels of each role, with the sequences at which the role got them. ``roles`` are the names of
+    the roles, with the sequences at which the reader got them.
 
-    ``name`` is None for an administrator and '' for GUEST. ``sequence`` is the sequence of the
-    last change to the user himself.
+    ``name`` is None for an administrator and '' for GUEST. ``sequence`` is the sequence of the last
+    change to the user's own configuration.
     """
 
     name: str | None
@@ -51,18 +51,18 @@ class Reader:
     reload: Callable[[], Reader] | None = field(default=None, compare=False, repr=False)
     own: Since | None = None
     by_role: tuple[Since, ...] = ()
-    #: Whether a role with all channels also lets him read documents that are in no channel. Like a
-    #: real gateway, the default collection does not allow it; named collections do.
+    #: Whether a role with all channels also gives access to documents that are in no channel. As on
+    #: a real gateway, it does so in named collections, but not in the default collection.
     roles_open_all: bool = False
 
     @property
     def reads_all(self) -> bool:
-        """Whether he has all channels, directly or through a role."""
+        """Whether the reader has all channels, directly or through a role."""
         return STAR in self.channels
 
     @property
     def reads_all_himself(self) -> bool:
-        """Whether he has all channels without any role."""
+        """Whether the reader has all channels without any role."""
         return STAR in (self.channels if self.own is None else self.own)
 
     def visible(self, channels: Iterable[str]) -> list[str]:
@@ -72,11 +72,11 @@ class Reader:
         return [name for name in channels if name in self.channels]
 
     def may_list(self, channels: Iterable[str]) -> bool:
-        """Whether a document in ``channels`` appears in his lists, feeds and view results."""
+        """Return whether the reader's lists, feeds and views show documents in ``channels``."""
         return self.reads_all or bool(self.visible(channels))
 
     def may_read(self, channels: Collection[str]) -> bool:
-        """Whether he may read a document in ``channels``."""
+        """Return whether the reader may read a document in ``channels``."""
         if self.visible(channels):
             return True
         return not channels and (
@@ -84,7 +84,7 @@ class Reader:
         )  # fmt: skip
 
     def since(self, channel: str) -> int:
-        """Return the sequence at which he got a channel that he asks for by name, 0 if he lacks it.
+        """Return the sequence at which the reader got a channel, or 0 without access to it.
 
         Like a real gateway, this takes the sequence at which a role got the channel, even if the
         reader got the role later.
@@ -94,7 +94,7 @@ class Reader:
         return min(filter(None, found), default=0)
 
     def again(self) -> Reader:
-        """Load the reader again. Writes may have granted him channels, or revoked them.
+        """Load the reader again, as writes may have granted or revoked channels.
 
         Two readers that compare equal have the same access. Raises a 401 GatewayError if the user
         no longer exists or is disabled.
@@ -102,7 +102,7 @@ class Reader:
         return self.reload() if self.reload else self
 
     def check(self, channels: Collection[str]) -> None:
-        """Raise a 403 GatewayError if he may not read a document in ``channels``."""
+        """Raise a 403 GatewayError if the reader may not read a document in ``channels``."""
         if not self.may_read(channels):
             raise forbidden()
 

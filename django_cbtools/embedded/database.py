@@ -1,4 +1,4 @@
-"""A database of the gateway, and how to run SQL on the SQLite file that holds it."""
+"""A database of the gateway, and methods that run SQL on the SQLite file that holds it."""
 
 from __future__ import annotations
 
@@ -162,8 +162,10 @@ class Database:
 
     @property
     def sequence(self) -> int:
-        """The last sequence. Raises a GatewayError once the database is offline or deleted, so that
-        feeds which wait for a write end.
+        """The last sequence.
+
+        Raises a GatewayError once the database is offline or deleted. This ends change feeds that
+        wait for a write.
         """
         row = self.row(
             "SELECT state, bucket, config, sequence FROM cbtools_databases WHERE name = %s",
@@ -172,7 +174,11 @@ class Database:
         return int(self._still_open(row)[0])
 
     def status(self) -> tuple[int, int]:
-        """Return the last sequence, and when the database was last started (in microseconds)."""
+        """Return the last sequence, and when the database was last started.
+
+        The time is in microseconds since 1970. Raises a 404 GatewayError if the database does not
+        exist.
+        """
         row = self.row(
             "SELECT sequence, max(started, created) FROM cbtools_databases WHERE name = %s",
             [self.name],
@@ -184,8 +190,8 @@ class Database:
     def tickets(self, count: int) -> list[Ticket]:
         """Allocate sequences and versions for ``count`` writes, in order, inside :meth:`atomic`.
 
-        Unused ones leave gaps, as on a real gateway. Raises a GatewayError where the
-        database has been taken offline since it was opened, or is gone.
+        Unused ones leave gaps, as on a real gateway. Raises a GatewayError if the database has been
+        taken offline (503) or deleted (404) since it was opened.
         """
         row = self.row(
             "UPDATE cbtools_databases SET sequence = sequence + %s, "
@@ -200,9 +206,10 @@ class Database:
         ]
 
     def _still_open(self, row: tuple[Any, ...] | None) -> tuple[Any, ...]:
-        """Return what follows state, bucket and configuration in a row of the database; raise a
-        GatewayError where it no longer is what it was when it was opened, or has no longer the
-        collection."""
+        """Return the rest of a row that begins with state, bucket and configuration.
+
+        Raises a GatewayError as :meth:`check_open` does, or if there is no row (404).
+        """
         if row is None:
             raise missing(f'no such database "{self.name}"')
         # The first version stored no bucket.
@@ -211,8 +218,11 @@ class Database:
         return row[3:]
 
     def check_open(self, now: Database) -> None:
-        """Raise a GatewayError where the database, as it is ``now``, is no longer what it was when
-        it was opened, or has no longer the collection."""
+        """Raise a GatewayError if the database has changed so that it can no longer be used.
+
+        ``now`` is its current state. The status is 503 if its state has changed since it was
+        opened, and 404 if it was replaced or no longer has the collection.
+        """
         # It may have been deleted, and another one created under the same name.
         if now.bucket != self.bucket:
             raise missing(f'no such database "{self.name}"')
@@ -223,7 +233,7 @@ class Database:
 
 
 def under_maintenance(state: str) -> GatewayError:
-    """Return the error with which a database that is not online answers."""
+    """Return the error for requests to a database that is not online."""
     if state == OFFLINE:
         return GatewayError(503, "DB is currently under maintenance")
     return GatewayError(503, f"DB is {state} - try again later")

@@ -1,4 +1,4 @@
-"""The gateway's errors, and how answers show them."""
+"""The gateway's errors, and their form in answers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PHRASES = {
     418: "I'm a teapot",
     422: "Unprocessable Entity",
 }
-#: The member ``error`` of an answer's body ...
+#: The values of ``error`` in an answer's body, where they are not the reason phrase.
 _ERRORS = {404: "not_found", 409: "conflict"}
-#: ... and of a row in a batch, which uses CouchDB's words.
+#: Further values of ``error`` in a row of a batch, which uses CouchDB's words.
 _ROW_ERRORS = {
     400: "bad_request", 401: "unauthorized", 403: "forbidden", 406: "not_acceptable",
     412: "file_exists", 415: "bad_content_type",
@@ -23,7 +23,7 @@ _ROW_ERRORS = {
 
 
 def phrase(status: int) -> str:
-    """The reason phrase of an HTTP status."""
+    """Return the reason phrase of an HTTP status, or '' if it is unknown."""
     return _PHRASES.get(status) or responses.get(status, "")
 
 

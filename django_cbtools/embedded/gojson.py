@@ -1,6 +1,6 @@
-"""Decode JSON from clients, with limits, and with the error messages of Go's decoder.
+"""Decodes JSON from clients, with a memory limit and the error messages of Go's decoder.
 
-Every JSON text that a client sends goes through this module.
+All JSON that clients send goes through this module.
 """
 
 from __future__ import annotations
@@ -23,38 +23,41 @@ _PLACES = {
     "Illegal trailing comma before end of array": "looking for beginning of value",
     "Expecting ':' delimiter": "after object key",
 }
-#: The most memory (bytes) that the values of a text may take.
+#: The most memory (bytes) that the decoded values of a JSON text may take.
 MAX_MEMORY = 128 * 1024 * 1024
-#: About how many bytes a value takes by the characters that are outside of strings; a string has
-#: two quotes.
+#: Estimates the memory (bytes) of values: what each of these characters outside of strings costs. A
+#: string has two quotes.
 _COSTS = {"{": 200, "[": 90, ",": 80, ":": 80, '"': 40}
-#: A text is looked at in pieces of so many characters.
+#: The size (characters) of the pieces in which a text is examined.
 _PIECE = 1 << 20
 _BRACKET = re.compile(r"[\[\]{}]")
 _KINDS = {dict: "object", list: "array", str: "string", bool: "bool", int: "number"}
 
 
 def kind(value: Any) -> str:
-    """The JSON type of a value, as Go names it."""
+    """Return the JSON type of a value, as Go names it."""
     return _KINDS.get(type(value), "number")
 
 
 def width(text: str) -> int:
-    """How many bytes each character of a text takes: as many as the widest one needs."""
+    """Return how many bytes Python uses for each character of a string.
+
+    That is the number of bytes that the widest character needs: 1, 2 or 4.
+    """
     return max(1, sys.getsizeof(text) // (len(text) + 1)) if len(text) > 100 else 4
 
 
 def check_memory(text: str) -> None:
     """Raise a 413 GatewayError for a JSON text whose values would take too much memory.
 
-    A few bytes of text can stand for a hundred times as much: ``{}`` is an object of its own.
+    Decoded values can be a hundred times as large as the text: ``{}`` becomes a whole object.
     """
     if len(text) * _COSTS["{"] <= MAX_MEMORY:
         return
     widest = width(text)
     if "\\u" in text:
         widest = max(widest, 4 if re.search(r"\\u[dD]", text) else 2)
-    # In the text that is stored, and that a digest is taken over, these are six characters each.
+    # These are escaped with six characters each in the JSON that is stored and digested.
     escaped = sum(text.count(character) for character in "<>&")
     size = (len(text) - 5 * text.count("\\u")) * widest + escaped * 5
     for outside, quotes in _outside_of_strings(text):
@@ -65,11 +68,11 @@ def check_memory(text: str) -> None:
 
 
 def _outside_of_strings(text: str) -> Iterator[tuple[str, int]]:
-    """What is outside of the strings of a JSON text, piece by piece, and the number of quotes."""
+    """Yield the parts of a JSON text outside of strings, and the number of quotes, by piece."""
     start = in_string = 0
     while start < len(text):
         piece = text[start : start + _PIECE]
-        # An escape must not be cut in two.
+        # A piece must not end within an escape sequence.
         if (len(piece) - len(piece.rstrip("\\"))) % 2:
             piece = text[start : start + _PIECE + 1]
         start += len(piece)
@@ -79,9 +82,10 @@ def _outside_of_strings(text: str) -> Iterator[tuple[str, int]]:
 
 
 def decode(text: str) -> Any:
-    """The first value of a JSON text, as Go's stream decoder reads it: the rest is ignored.
+    """Return the first value of a JSON text. Like Go's stream decoder, this ignores the rest.
 
-    Raises a 400 GatewayError, or a 413 one as :func:`check_memory` does.
+    Raises a 400 GatewayError if the text is not JSON, and a 413 GatewayError if its values would
+    take too much memory.
     """
     check_memory(text)
     try:
@@ -91,7 +95,10 @@ def decode(text: str) -> Any:
 
 
 def decode_object(text: str, go_type: str = "db.Body") -> dict[str, Any]:
-    """Like :func:`decode`, for a text that must be an object."""
+    """Return the object that a JSON text begins with, as :func:`decode` does.
+
+    Raises a 400 GatewayError if the value is not an object. ``go_type`` is the type in the message.
+    """
     value = decode(text)
     if value is None:
         raise bad_request("Document body is empty")
@@ -103,9 +110,10 @@ def decode_object(text: str, go_type: str = "db.Body") -> dict[str, Any]:
 
 
 def unmarshal(text: str) -> Any:
-    """The value of a JSON text, as Go's Unmarshal reads it: nothing may follow the value.
+    """Return the value of a JSON text. As with Go's Unmarshal, nothing may follow the value.
 
-    Raises a 400 GatewayError, or a 413 one as :func:`check_memory` does.
+    Raises a 400 GatewayError if the text is not JSON, and a 413 GatewayError if its values would
+    take too much memory.
     """
     check_memory(text)
     try:
@@ -141,7 +149,10 @@ def _quoted(character: str) -> str:
 
 
 def _after(text: str) -> str:
-    """Go's words for a place in a JSON text, by the innermost bracket that is open at its end."""
+    """Return Go's words for the place at the end of a JSON text that is cut off after a value.
+
+    They depend on the innermost open bracket.
+    """
     openers: list[str] = []
     for outside, _ in _outside_of_strings(text):
         for bracket in _BRACKET.findall(outside):

@@ -1,7 +1,7 @@
-"""JSON with known members, read as Go reads it into its structs.
+"""Reads JSON objects with known members, as Go reads JSON into structs.
 
-The case of a member's name does not matter, null says nothing, and an error names the first value
-that has another type, in Go's words.
+Names of members are not case-sensitive, and a member that is null counts as missing. If a value has
+the wrong type, the error is Go's message for the first such value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from .errors import GatewayError, bad_request
 
 
 class Struct(NamedTuple):
-    """An object with known members; one without a name has a whole type for a ``package``."""
+    """An object with known members.
+
+    If ``name`` is empty, ``package`` is the whole name of the type.
+    """
 
     name: str
     members: Mapping[str, Type]
@@ -29,40 +32,41 @@ class Struct(NamedTuple):
 
 
 class Map(NamedTuple):
-    """An object with any members, all of one type."""
+    """An object with arbitrary names of members, whose values all have the same type."""
 
     go_type: str
     item: Type
 
 
-#: A str names one of Go's types; with a question mark, its zero counts as nothing.
+#: The type of a value. A str names one of Go's types. With a question mark, the type's zero value
+#: counts as missing.
 Type: TypeAlias = "str | Struct | Map"
 
-#: The numbers of Go's types.
+#: The smallest and largest numbers of Go's integer types.
 _RANGES = {
     "int": (-(1 << 63), (1 << 63) - 1), "uint": (0, (1 << 64) - 1), "uint16": (0, (1 << 16) - 1),
     "uint32": (0, (1 << 32) - 1), "uint64": (0, (1 << 64) - 1),
 }  # fmt: skip
 _ZEROS: tuple[Any, ...] = ("", False, 0, [])
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-#: The characters beyond ASCII that Go takes for letters of another case.
+#: The characters beyond ASCII that Go considers equal to an ASCII letter of another case.
 _FOLDED = str.maketrans({"\u017f": "s", "\u212a": "k"})
 
 
 class _MisfitError(Exception):
-    """A value that is not of the type."""
+    """A value has the wrong type."""
 
 
 class _TimeError(_MisfitError):
-    """A value that is no time."""
+    """A value is not a valid time."""
 
 
 class _UnknownFieldError(Exception):
-    """A member that the struct does not have."""
+    """An object has a member that its struct does not have."""
 
 
 class _Place(NamedTuple):
-    """Where a value stands: the innermost struct, and the way from the outermost."""
+    """The place of a value: the innermost struct, and the path from the outermost one."""
 
     struct: str = ""
     path: str = ""
@@ -72,15 +76,19 @@ class _Place(NamedTuple):
 
 
 def read(text: str, wanted: Type) -> Any:
-    """The value in a request's body.
+    """Return the value in a request's body, which must have the type ``wanted``.
 
-    Raises a 400 GatewayError where it has another type, or a member that is not known.
+    Raises a 400 GatewayError if the body is not JSON, has another type or has unknown members, and
+    a 413 GatewayError if it would take too much memory.
     """
     return fill(gojson.decode(text), wanted)
 
 
 def fill(value: Any, wanted: Type) -> Any:
-    """As :func:`read`, of JSON that has been decoded."""
+    """Return a decoded value in the form that :func:`read` returns.
+
+    Raises a 400 GatewayError if it has another type or unknown members.
+    """
     try:
         return _typed(value, wanted, _Place(), strict=True)
     except _MisfitError as error:
@@ -92,9 +100,11 @@ def fill(value: Any, wanted: Type) -> Any:
 
 
 def unmarshal(text: str, wanted: Type) -> Any:
-    """The value that a text is; members that are not known are passed over.
+    """Return the value of a JSON text, which must have the type ``wanted``.
 
-    Raises a 400 GatewayError where it has another type.
+    Unknown members are ignored. Raises a 400 GatewayError if the text is not JSON or has another
+    type, a 500 GatewayError if a time is invalid, and a 413 GatewayError if the values would take
+    too much memory.
     """
     try:
         return _typed(gojson.unmarshal(text), wanted, _Place(), strict=False)
@@ -105,7 +115,7 @@ def unmarshal(text: str, wanted: Type) -> Any:
 
 
 def _typed(value: Any, wanted: Type, place: _Place, *, strict: bool) -> Any:
-    """A value of a type, without members that say nothing."""
+    """Return a value of the type ``wanted``, without members that count as missing."""
     if isinstance(wanted, Struct):
         if value is None:
             return {}

@@ -1,12 +1,12 @@
-"""The JavaScript engine: V8, by mini-racer.
+"""Runs JavaScript in V8, with the package mini-racer.
 
-Each function of an administrator's (map, reduce, sync) runs in a *world*: an isolate of V8 that
-has nothing in it but this function and what it is given (see ``world.js``). No function finds
-anything that another has left. Collation runs in an isolate without such a function.
+Each map, reduce and sync function of an administrator runs in a *world*: an isolate of V8 that
+contains only this function and its globals (see ``world.js``). So functions cannot affect each
+other. Collation runs in an isolate of its own, without such a function.
 
-An isolate belongs to the process that made it. It is closed when the interpreter ends (Python 3.13
-hangs otherwise); a forked child leaves inherited ones alone, since finalising them would hang, and
-makes its own when it needs them.
+An isolate belongs to the process that created it. It is closed when the interpreter ends; otherwise
+Python 3.13 would hang. A forked child does not touch inherited isolates, as finalising them would
+hang. It creates its own when it needs them.
 """
 
 from __future__ import annotations
@@ -29,46 +29,46 @@ from .turns import Turns
 if TYPE_CHECKING:
     from py_mini_racer import MiniRacer
 
-#: The script of the engine for collation, and what a world has for a function of a view and for a
-#: sync function.
+#: The scripts of engines: for collation, for map and reduce functions, and for sync functions.
 COLLATION = "views/collation.js"
 VIEW = "views/functions.js"
 SYNC = "documents/sync.js"
 _WORLD = "world.js"
-#: How long (seconds) and how large (bytes) a run may be.
+#: How long (seconds) a run may take, and how much memory (bytes) an isolate may use.
 TIME_LIMIT = 2.0
 MEMORY_LIMIT = 256 * 1024 * 1024
-#: How many worlds one function may have, for runs at the same time, and how many of these runs
-#: may be one user's: he cannot keep all others waiting.
+#: How many worlds a function may have for simultaneous runs, and how many of these runs may belong
+#: to the same user, so that one user cannot block all others.
 WORLDS = 4
 WORLDS_OF_USER = 2
-#: How many worlds are kept that nobody is using (making one takes 10 ms), and how many of them may
-#: have garbage in them of more than so many characters.
+#: How many idle worlds are kept (creating one takes 10 ms), how many of them may be untidy, and how
+#: many characters a world must have received since its last garbage collection to be untidy.
 MAX_IDLE = 24
 MAX_UNTIDY = 2
 UNTIDY = 1_000_000
-#: Where the processor has memory protection keys, V8 lets only threads that are younger than itself
-#: touch its code: another thread that closes a context, or makes one, ends the whole process.
+#: On processors with memory protection keys, V8 gives access to its code only to threads that
+#: started after it. If another thread created or closed a context, the whole process would crash.
 _FLAGS = ("--no-memory-protection-keys",)
 
 
 class JavaScriptError(Exception):
-    """A function threw, or V8 refused to go on."""
+    """A function threw an exception, or V8 could not run it."""
 
 
 class JavaScriptTimeout(JavaScriptError):
-    """A run took longer than its limit, and was stopped."""
+    """A run exceeded its time limit and was stopped."""
 
 
 class JavaScriptMemory(JavaScriptError):
-    """A run took more memory than its limit, and was stopped."""
+    """A run exceeded the memory limit and was stopped."""
 
 
 class Engine:
     """An isolate of V8 with one of the scripts in it.
 
-    ``known`` is for the users of the engine: what they have put into it so far. A ``full`` one is
-    of no use any more, since what functions have left in it cannot be taken away.
+    Callers record in ``known`` what they have loaded into the engine. If ``full`` is set, the
+    engine cannot be used again, for example because a function left something that cannot be
+    removed. It is then closed after use.
     """
 
     def __init__(self, script: str) -> None:
@@ -82,7 +82,7 @@ class Engine:
         init_mini_racer(flags=(*DEFAULT_V8_FLAGS, *_FLAGS), ignore_duplicate_init=True)
         self.known: dict[Any, Any] = {}
         self.full = False
-        #: How many characters it has been given since it was tidied up.
+        #: How many characters the engine has received since it was last tidied up.
         self.taken = 0
         self._context: MiniRacer = MiniRacer()
         self._context.set_hard_memory_limit(MEMORY_LIMIT)
@@ -90,14 +90,18 @@ class Engine:
         self._function: Any = self._context.eval(source)
 
     def call_text(self, text: str, time_limit: float | None = None) -> str:
-        """As :meth:`call`, with the JSON made by the caller, and the answer as JSON."""
+        """Call one of the script's functions, with the call and the answer as JSON.
+
+        ``text`` is a JSON list of the function's name and arguments. ``time_limit`` is in seconds
+        (None: no limit). Raises a JavaScriptError.
+        """
         from py_mini_racer import JSEvalException, JSOOMException, JSTimeoutException
 
         self.taken += len(text)
         try:
             answer: str = self._function(text, timeout_sec=time_limit)
         except JSTimeoutException as error:
-            # V8 takes a moment to stop, and has done so when it answers again.
+            # V8 takes a moment to stop. Wait until it answers again.
             with contextlib.suppress(JSEvalException):
                 self._context.eval("0")
             raise JavaScriptTimeout(f"stopped after {time_limit} s") from error
@@ -109,12 +113,16 @@ class Engine:
         return answer
 
     def call(self, name: str, *args: Any, time_limit: float | None = None) -> Any:
-        """Call one of the script's functions with values that JSON can carry."""
+        """Call one of the script's functions, and return its result.
+
+        Arguments and result must be values that JSON can represent. ``time_limit`` is in seconds
+        (None: no limit). Raises a JavaScriptError.
+        """
         text = json.dumps([name, *args], separators=(",", ":"), allow_nan=False)
         return json.loads(self.call_text(text, time_limit))
 
     def tidy(self) -> None:
-        """Give back the memory that only garbage takes."""
+        """Collect garbage."""
         self._context.low_memory_notification()
         self.taken = 0
 
@@ -123,7 +131,7 @@ class Engine:
 
 
 def _text(script: str) -> str:
-    """A script, which is an expression and a comment."""
+    """Return the source of a script, which consists of comments and one expression."""
     return (Path(__file__).parent / script).read_text(encoding="utf-8").rstrip()
 
 
@@ -132,13 +140,13 @@ class _Pool:
 
     def __init__(self) -> None:
         self.changes = threading.Condition()
-        #: V8 ends the process where two threads make its first isolates at once.
+        #: V8 crashes the process if two threads create its first isolates at the same time.
         self.making = threading.Lock()
         self.every: set[Engine] = set()
-        #: Those that nobody is using, last used last, by what they are for.
+        #: Engines that are not in use, each with its key, in the order of their last use.
         self.idle: list[tuple[Hashable, Engine]] = []
         self.turns: WeakValueDictionary[Hashable, Turns] = WeakValueDictionary()
-        #: It changes when all engines are closed: those that are in use then are closed after it.
+        #: Changes when all engines are closed. Engines that are in use then are closed after use.
         self.generation = 0
 
     def turns_of(self, key: Hashable) -> Turns:
@@ -192,7 +200,7 @@ class _Pool:
             engine.close()
         with self.changes:
             self.every.difference_update(idle)
-            # Runs have a time limit.
+            # Wait for engines that are in use; their runs have a time limit.
             self.changes.wait_for(lambda: not self.every, timeout=2 * TIME_LIMIT)
 
 
@@ -201,9 +209,10 @@ _pool = _Pool()
 
 @contextlib.contextmanager
 def engine() -> Iterator[Engine]:
-    """The process's engine for collation, for the use of one thread at a time.
+    """Return a context manager for the process's collation engine.
 
-    Raises ImproperlyConfigured where mini-racer is not installed.
+    One thread can use it at a time; others wait. Raises ImproperlyConfigured if mini-racer is not
+    installed.
     """
     with _pool.turns_of(COLLATION).turn(), _pool.use(COLLATION, COLLATION) as found:
         yield found
@@ -211,10 +220,12 @@ def engine() -> Iterator[Engine]:
 
 @contextlib.contextmanager
 def world(script: str, function: Hashable, user: str | None = None) -> Iterator[Engine]:
-    """A world that only ``function`` has been in, for the use of one thread at a time.
+    """Return a context manager for a world that no other function than ``function`` has used.
 
-    There is no limit to how many ``user`` None may have. Raises ImproperlyConfigured where
-    mini-racer is not installed.
+    ``script`` is VIEW or SYNC, and ``function`` is any key that identifies the function. At most
+    WORLDS threads can use worlds of a function at a time, and at most WORLDS_OF_USER for the same
+    ``user`` (None: no such limit); others wait. Raises ImproperlyConfigured if mini-racer is not
+    installed.
     """
     key = (script, function)
     with _pool.turns_of(key).turn(user), _pool.use(key, script) as found:
@@ -222,14 +233,14 @@ def world(script: str, function: Hashable, user: str | None = None) -> Iterator[
 
 
 def close() -> None:
-    """Close the process's engines, if there are any; the next use makes others."""
+    """Close all engines of the process. The next use creates new ones."""
     _pool.close()
 
 
 def _leave_to_parent() -> None:
     global _pool
     for engine in _pool.every:
-        # One reference more than Python will ever give back: it is never finalised here.
+        # An extra reference, which is never released, keeps the engine from being finalised.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
     _pool = _Pool()
 

@@ -1,7 +1,7 @@
 """The options of a database's configuration: their types and their defaults.
 
-Names and types are the real gateway's (its documentation, "Database configuration"); the defaults
-are those that it shows for ``include_runtime=true`` (30-config.json).
+Names and types are those of a real gateway (see "Database configuration" in its documentation).
+The defaults are those that it shows for ``include_runtime=true`` (30-config.json).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _LOGGING = Struct("DbLoggingConfig", {
     }),
 })  # fmt: skip
 
-#: The configuration of a database. Its order is the order in answers and in the version's digest.
+#: The configuration of a database. Answers and the version's digest use this order of options.
 DATABASE = Struct("DbConfig", {
     "server": "string", "pool": "string", "bucket": "string", "username": "string?",
     "password": "string?", "certpath": "string?", "keypath": "string?", "cacertpath": "string?",

@@ -1,7 +1,7 @@
 """The embedded gateway's tables: their definitions, and how they are created and upgraded.
 
-They are not Django models, as only the gateway uses them. Like the table of Django's migration
-recorder, they are created when they are missing.
+They are not Django models, as only the gateway uses them. They are created when they are missing,
+like the table of Django's migration recorder.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 
-#: In an order in which they can be emptied. Triggers empty cbtools_memberships.
+#: The tables, in an order in which they can be emptied. Triggers empty cbtools_memberships.
 TABLES = (
     "cbtools_attachment_chunks",
     "cbtools_attachments",
@@ -32,18 +32,18 @@ TABLES = (
 # databases: `config` is the administrator's configuration, `bucket` is where the documents are.
 # documents: the winning revision of each document. `history` is its revision tree. `channels` are
 # the channels that the sync function assigned, with the sequences at which it entered them;
-# `removals` are the channels that it has left, `past` earlier stays in channels to which it came
-# back. `doc_type` and `st_deleted` are columns because nearly every query of an application uses
-# them.
+# `removals` are the channels that it has left, and `past` are earlier stays in channels to which it
+# returned. `doc_type` and `st_deleted` are columns because nearly every query of an application
+# uses them.
 # memberships: an index of documents by channel. `live`: the document is in the channel and not
 # deleted; otherwise it is a tombstone, or has left the channel at `sequence`. Triggers on documents
 # maintain it; nothing else writes it.
 # revisions: bodies of leaves that do not win, and of recently superseded revisions.
-# grants: what sync functions grant, to whom, and by which document.
-# attachments: which document has which attachment. attachment_chunks: their content, once for each
-# digest.
+# grants: the channels and roles that each document grants, and to whom.
+# attachments: which document has which attachment.
+# attachment_chunks: the contents of attachments, once for each digest.
 # views: a running query refers to its index by `id`, which is never reused.
-# view_rows: `sort_key` sorts as text in the order of Couchbase's collation.
+# view_rows: `sort_key` is a string that sorts in the order of Couchbase's collation.
 _DDL = """
 CREATE TABLE IF NOT EXISTS cbtools_databases (
     name TEXT PRIMARY KEY,
@@ -225,7 +225,7 @@ CREATE TABLE IF NOT EXISTS cbtools_collation (
 );
 """
 
-# The first version wrote channels as a list.
+# The first version stored channels as a list, so both forms occur.
 _MEMBERS = """
     SELECT {row}.keyspace,
         CASE channel.type WHEN 'text' THEN channel.value ELSE channel.key END AS name,
@@ -286,8 +286,8 @@ _COLUMNS = dict(filter(None, map(_columns, _STATEMENTS)))
 def ensure(connection: sqlite3.Connection, timeout: float) -> None:
     """Create or upgrade the tables of a SQLite database, and put it in WAL mode.
 
-    Raises sqlite3.Error if the file is no database or cannot be written. ``timeout`` (seconds) is
-    how long to wait for another process that does the same.
+    ``timeout`` is how long (seconds) to wait for another process that does the same. Raises
+    sqlite3.Error if the file is not a database or cannot be written.
     """
     if _is_complete(connection):
         return

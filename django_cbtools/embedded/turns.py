@@ -1,4 +1,7 @@
-"""Places that threads take in turn, first come, first served: Python's locks promise no order."""
+"""A semaphore that admits threads in the order in which they arrive.
+
+Python's own locks and semaphores do not guarantee an order.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ _every: WeakSet[Turns] = WeakSet()
 
 
 class Turns:
-    """Places for threads, given in the order in which they come.
+    """A number of places, which threads get in the order in which they arrive.
 
-    One user may have ``each`` of them at a time (None: all). A user who has that many is passed
-    over until he gives one back.
+    One user may hold at most ``each`` places at a time (None: all). The threads of a user who holds
+    that many are skipped until the user releases a place.
     """
 
     def __init__(self, places: int = 1, each: int | None = None) -> None:
@@ -33,7 +36,10 @@ class Turns:
 
     @contextmanager
     def turn(self, user: str | None = None) -> Iterator[None]:
-        """Wait for a place and hold it. ``user`` None has no limit of his own."""
+        """Return a context manager that waits for a place and holds it.
+
+        If ``user`` is None, the limit for each user does not apply.
+        """
         self.enter(user)
         try:
             yield
@@ -41,7 +47,10 @@ class Turns:
             self.leave(user)
 
     def enter(self, user: str | None = None, timeout: float | None = None) -> bool:
-        """Wait for a place; returns False if none was free within ``timeout`` seconds."""
+        """Wait for a place; return False if there was none within ``timeout`` seconds.
+
+        The caller must call :meth:`leave` if the result is True.
+        """
         admitted = threading.Event()
         waiter = (user, admitted)
         with self._lock:
@@ -56,9 +65,9 @@ class Turns:
         return admitted.is_set() or not self._withdraw(waiter)
 
     def leave(self, user: str | None = None) -> None:
-        """Give a place back, to the next one who waits."""
+        """Release a place. The next waiting thread gets it."""
         with self._lock:
-            # In a forked child all places are free, also the one that is given back here.
+            # In a forked child all places are free, including the one that is released here.
             self._free = min(self._free + 1, self._places)
             self._held[user] -= 1
             if self._held[user] <= 0:
@@ -79,7 +88,7 @@ class Turns:
         self._waiting.extendleft(reversed(passed))
 
     def _withdraw(self, waiter: tuple[str | None, threading.Event]) -> bool:
-        """Stop waiting; returns False if the place has been given by now."""
+        """Stop waiting; return False if the thread has already got its place."""
         with self._lock:
             if waiter[1].is_set():
                 return False
@@ -88,7 +97,7 @@ class Turns:
 
 
 def _begin_anew() -> None:
-    """In a forked child: the threads of the parent do not exist there."""
+    """Free all places in a forked child, as the parent's threads do not exist there."""
     for turns in _every:
         turns._begin()
 

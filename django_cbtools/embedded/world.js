@@ -1,17 +1,19 @@
-// A world: what a function of somebody else's sees of JavaScript, the same at each of its runs.
+// Prepares a world: an isolate of V8 in which an administrator's function runs, and which is the
+// same at the start of each run.
 //
-// Each map, reduce and sync function has a world of its own, an isolate of V8. In it the built-in
-// objects that the function needs are frozen, and all others are out of its reach: those that take
-// memory past V8's limit (typed arrays, WebAssembly, Intl), that wait (Atomics), or that belong to
-// the program around V8 (timers, the console).
+// Each map, reduce and sync function has a world of its own. The built-in objects that the function
+// needs are frozen. All others are removed: those that can use memory beyond V8's limit (typed
+// arrays, WebAssembly, Intl), that wait (Atomics), or that belong to the program that embeds V8
+// (timers, the console).
 //
-// This script makes a function, which takes what a room needs of its world: `globals`, the names
-// that stay; `hasCode`, whether text can be made code; `make`, which is given the world's tools and
-// returns `call`, what Python calls, and `given`, what the function is given.
+// The value of this script is a function. Its argument `room` describes the contents of the world:
+// `globals` are the names of globals to keep besides those of ES5; `hasCode` says whether strings
+// can be compiled to code; `make` is called with the world's tools, and returns `call`, which is
+// the function that Python calls, and `given`, the objects that the administrator's function uses.
 (function () {
   "use strict";
   var global = globalThis, parent = Object.getPrototypeOf(global);
-  // Taken before they are put out of reach.
+  // Keep references to these before they are removed.
   var Func = Function, Names = Set, own = Reflect.ownKeys, remove = Reflect.deleteProperty;
   var get = Object.getOwnPropertyDescriptor, define = Object.defineProperty;
   var parse = JSON.parse, text = JSON.stringify;
@@ -23,12 +25,12 @@
     "TypeError", "URIError", "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent",
     "escape", "isFinite", "isNaN", "parseFloat", "parseInt", "undefined", "unescape"
   ];
-  // What objects made by old code are given in place of what their prototypes have.
+  // Properties that older code often overrides on its own objects.
   var OFTEN_OVERRIDDEN = ["toString", "toLocaleString", "valueOf", "constructor", "name"];
 
   function noCode() { throw new EvalError("code cannot be made of text here"); }
 
-  // What makes functions of text has no name of its own, but for one.
+  // The constructors that compile strings. Only the first one is a global.
   var makers = [
     Func, function* () {}.constructor, async function () {}.constructor,
     async function* () {}.constructor
@@ -38,13 +40,13 @@
     makers.forEach(function (maker) { define(maker.prototype, "constructor", { value: noCode }); });
     noCode.prototype = Func.prototype;
     global.Function = noCode;
-    // Nor can work be left for later.
+    // Nor may a function schedule work for later.
     define(Promise.prototype, "constructor", { value: undefined });
     Promise.prototype.then = noCode;
     delete Array.fromAsync;
   }
 
-  // Objects that have no name, but are within reach of what a program can write.
+  // Returns built-in objects that are not globals, but that a program can reach.
   function nameless() {
     var error = new Error("");
     var found = makers.map(function (maker) { return maker.prototype; }).concat(
@@ -60,7 +62,8 @@
     return found;
   }
 
-  // An assignment to an object would fail where its prototype has a frozen property of that name.
+  // Replaces a property with accessors that let other objects override it. Without them, assigning
+  // to an object would fail if its prototype had a frozen property of that name.
   function allowOverride(object, key, value) {
     define(object, key, {
       get() { return value; },
@@ -106,9 +109,9 @@
   return function (room) {
     var known = new Names(room.globals.concat(ES5));
 
-    // Take away what the last run has left. False: that cannot be done.
+    // Removes what the last run left behind. Returns false if that is not possible.
     function clean() {
-      /(?:)/.exec(""); // what RegExp.$1 and the like say
+      /(?:)/.exec(""); // resets RegExp.$1 and the like
       if (!Object.isExtensible(global) || Object.getPrototypeOf(global) !== parent) return false;
       return own(global).every(function (name) { return known.has(name) || remove(global, name); });
     }
@@ -116,10 +119,10 @@
     var made = room.make({ clean: clean, describe: describe, Function: Func, noCode: noCode });
     if (!room.hasCode) hideCode();
     var hidden = nameless();
-    // It would lead to another library of objects.
+    // This method would give access to the objects of Temporal.
     delete Date.prototype.toTemporalInstant;
     own(global).forEach(function (name) {
-      // What cannot be removed is a variable of the program that V8 is embedded in.
+      // A global that cannot be removed is a variable of the program that embeds V8.
       if (!known.has(name) && !remove(global, name)) { global[name] = undefined; known.add(name); }
     });
     var kept = Array.from(known, function (name) { return global[name]; });

@@ -1,5 +1,5 @@
 """URLconfs for the gateway's two APIs.
 
-A Django site may include ``public``. Do not include ``admin`` in a site that others can reach: the
-admin API asks for no password.
+A Django site may include ``public``. Never include ``admin`` in a site: the admin API does not ask
+for a password.
 """
