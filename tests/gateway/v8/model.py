@@ -127,10 +127,8 @@ class Model:
 
     def group(self, key, parameters):
         level = parameters.get("group_level")
-        if level is None:
+        if not level:
             return key if parameters.get("group") else None
-        if level == 0:
-            return None
         return key[:level] if isinstance(key, list) else key
 
     def reduce(self, reduce, part, parameters):
