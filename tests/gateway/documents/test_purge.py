@@ -136,6 +136,12 @@ def test_what_is_no_object_is_refused(body):
     )  # fmt: skip
 
 
+def test_null_purges_nothing():
+    put("doc")
+    assert ADMIN.ask("POST", "/_purge", "null")[0] == 200
+    assert ADMIN.get("/doc")[0] == 200
+
+
 def test_administrators_purge():
     put("doc")
     add_user("alice", admin_channels=["*"])
