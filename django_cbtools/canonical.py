@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 #: Special properties. They are left out of digests and of stored bodies.
@@ -19,6 +19,9 @@ SPECIAL = frozenset(
 )
 #: How deep a value may be nested. A real gateway allows 10,000 levels, Python and SQLite fewer.
 MAX_DEPTH = 200
+#: The size (characters) of the pieces in which a text is examined.
+_PIECE = 1 << 20
+_NO_BRACKET = re.compile(r"[^\[\]{}]+")
 #: Integers with more digits keep their text: to convert them takes time by the square of that.
 _MAX_DIGITS = 300
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -64,12 +67,10 @@ def loads(text: str) -> tuple[Any, int]:
     no value, or if it is nested deeper than MAX_DEPTH.
     """
     start = len(text) - len(text.lstrip(" \t\r\n"))
-    try:
-        value, end = _decoder.raw_decode(text, start)
-    except RecursionError:
-        raise ValueError("exceeded max depth") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _is_too_deep(value):
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_too_deep(text):
+        # Parsing until a RecursionError would break finalizers that happen to run meanwhile.
         raise ValueError("exceeded max depth")
+    value, end = _decoder.raw_decode(text, start)
     if _SURROGATE_ESCAPE.search(text):
         value = _without_surrogates(value)
     return value, end
@@ -93,18 +94,35 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
-def _is_too_deep(value: Any) -> bool:
-    level: list[Any] = [[value]]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            item
-            for holder in level
-            for item in (holder.values() if isinstance(holder, dict) else holder)
-            if isinstance(item, (dict, list))
-        ]
-        if not level:
+def _is_too_deep(text: str) -> bool:
+    depth = 0
+    for bracket in brackets(text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            return True
+        if depth == 0:
             return False
-    return True
+    return False
+
+
+def brackets(text: str) -> Iterator[str]:
+    """Yield each bracket and brace of a JSON text that is outside of strings."""
+    for outside, _ in outside_of_strings(text):
+        yield from _NO_BRACKET.sub("", outside)
+
+
+def outside_of_strings(text: str) -> Iterator[tuple[str, int]]:
+    """Yield the parts of a JSON text outside of strings, and the number of quotes, by piece."""
+    start = in_string = 0
+    while start < len(text):
+        piece = text[start : start + _PIECE]
+        # A piece must not end within an escape sequence.
+        if (len(piece) - len(piece.rstrip("\\"))) % 2:
+            piece = text[start : start + _PIECE + 1]
+        start += len(piece)
+        parts = piece.replace("\\\\", "").replace('\\"', "").split('"')
+        yield "".join(parts[in_string::2]), len(parts) - 1
+        in_string ^= (len(parts) - 1) % 2
 
 
 _encode_plain = json.JSONEncoder(

@@ -52,3 +52,23 @@ def test_text_of_numbers_is_kept(number):
 def test_what_is_no_json_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         canonical.loads(text)
+
+
+@pytest.mark.parametrize("start", ["[", '{"a":', '[{"]":', '["\\\\", "\\"]]",'])
+def test_a_text_is_too_deep_before_it_is_parsed(start):
+    """Where Python's stack ends, finalizers that run in between would fail."""
+    with pytest.raises(ValueError, match="exceeded max depth") as caught:
+        canonical.loads(start * 10_000)
+    assert caught.value.__context__ is None
+
+
+def test_depth_counts_what_is_nested():
+    def nested(levels):
+        return '[{"[[{": 1},"]",' * (levels - 1) + "[]" + "]" * (levels - 1)
+
+    deepest = nested(canonical.MAX_DEPTH)
+    value, end = canonical.loads(deepest + "[" * 1000)
+    assert end == len(deepest)
+    assert value[0] == {"[[{": 1}
+    with pytest.raises(ValueError, match="exceeded max depth"):
+        canonical.loads(nested(canonical.MAX_DEPTH + 1))

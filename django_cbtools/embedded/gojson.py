@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from django_cbtools import canonical
@@ -28,9 +27,6 @@ MAX_MEMORY = 128 * 1024 * 1024
 #: Estimates the memory (bytes) of values: what each of these characters outside of strings costs. A
 #: string has two quotes.
 _COSTS = {"{": 200, "[": 90, ",": 80, ":": 80, '"': 40}
-#: The size (characters) of the pieces in which a text is examined.
-_PIECE = 1 << 20
-_BRACKET = re.compile(r"[\[\]{}]")
 _KINDS = {dict: "object", list: "array", str: "string", bool: "bool", int: "number"}
 
 
@@ -60,25 +56,11 @@ def check_memory(text: str) -> None:
     # These are escaped with six characters each in the JSON that is stored and digested.
     escaped = sum(text.count(character) for character in "<>&")
     size = (len(text) - 5 * text.count("\\u")) * widest + escaped * 5
-    for outside, quotes in _outside_of_strings(text):
+    for outside, quotes in canonical.outside_of_strings(text):
         size += sum(outside.count(character) * cost for character, cost in _COSTS.items())
         size += quotes * _COSTS['"']
         if size > MAX_MEMORY:
             raise GatewayError(413, "Request body too large: send fewer values at once")
-
-
-def _outside_of_strings(text: str) -> Iterator[tuple[str, int]]:
-    """Yield the parts of a JSON text outside of strings, and the number of quotes, by piece."""
-    start = in_string = 0
-    while start < len(text):
-        piece = text[start : start + _PIECE]
-        # A piece must not end within an escape sequence.
-        if (len(piece) - len(piece.rstrip("\\"))) % 2:
-            piece = text[start : start + _PIECE + 1]
-        start += len(piece)
-        parts = piece.replace("\\\\", "").replace('\\"', "").split('"')
-        yield "".join(parts[in_string::2]), len(parts) - 1
-        in_string ^= (len(parts) - 1) % 2
 
 
 def decode(text: str) -> Any:
@@ -154,10 +136,9 @@ def _after(text: str) -> str:
     They depend on the innermost open bracket.
     """
     openers: list[str] = []
-    for outside, _ in _outside_of_strings(text):
-        for bracket in _BRACKET.findall(outside):
-            if bracket in "[{":
-                openers.append(bracket)
-            else:
-                openers.pop()
+    for bracket in canonical.brackets(text):
+        if bracket in "[{":
+            openers.append(bracket)
+        else:
+            openers.pop()
     return "after array element" if openers[-1:] == ["["] else "after object key:value pair"

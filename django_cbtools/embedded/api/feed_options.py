@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from django_cbtools import canonical
 
-from .. import gostructs
+from .. import gojson, gostructs
 from ..access import STAR, check_channel
-from ..errors import bad_request, not_implemented
+from ..errors import GatewayError, bad_request, not_implemented
 from ..feed.changes import Wish
 from ..feed.sequences import SequenceId
 from ..gostructs import Struct
@@ -148,8 +148,8 @@ def _posted(text: str) -> dict[str, Any]:
 def _unquoted(text: str) -> str:
     """Return the value of a JSON string; any other text is returned as it is."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = gojson.unmarshal(text)
+    except GatewayError:
         return text
     return value if isinstance(value, str) else "" if value is None else text
 
@@ -157,8 +157,8 @@ def _unquoted(text: str) -> str:
 def _strings(text: str) -> list[str] | None:
     """Parse a JSON array of strings; return None if the text is anything else."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = gojson.unmarshal(text)
+    except GatewayError:
         return None
     is_one = isinstance(value, list) and all(isinstance(item, str) for item in value)
     return value if is_one else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import math
 import re
 import tempfile
@@ -189,8 +188,8 @@ class Call(Message):
         if not self.query.get(name):
             return None
         try:
-            value = json.loads(self.query[name])
-        except (ValueError, RecursionError):
+            value = gojson.unmarshal(self.query[name])
+        except GatewayError:
             value = None
         if value is None and self.query[name].strip() == "null":
             return None
