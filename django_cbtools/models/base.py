@@ -100,8 +100,9 @@ class CouchbaseModel(
         *,
         fetch_mode: Any = None,
     ) -> Any:
-        """An instance from what :meth:`document_columns` select; fetch modes are Django 6.1's."""
-        uid, rev, body = values
+        """An instance from what :meth:`document_columns` select, and whatever comes behind it;
+        fetch modes are Django 6.1's."""
+        uid, rev, body, *_ = values
         if cls.__init__ is not CouchbaseModel.__init__ or _is_observed(cls):
             instance = cls()
         else:

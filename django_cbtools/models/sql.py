@@ -52,6 +52,9 @@ class WhereDocumentsAre(Expression):
 class DocumentQuery(sql.Query):
     """A query that can only be asked where documents are."""
 
+    #: Whether it is, or is part of, a union or its like that is ordered.
+    is_ordered_in_combination = False
+
     def get_compiler(
         self, using: str | None = None, connection: Any = None, elide_empty: bool = True
     ) -> Any:

@@ -80,6 +80,9 @@ class SQLCompiler(compiler.SQLCompiler):
 
     def pre_sql_setup(self, with_col_aliases: bool = False) -> Any:
         """As Django's; and what only has to be shown is shown exactly."""
+        if self._is_ordered_combination():
+            for query in (self.query, *self.query.combined_queries):
+                query.is_ordered_in_combination = True
         _, order_by, group_by = setup = super().pre_sql_setup(with_col_aliases)
         query = self.query
         if not (
@@ -135,7 +138,12 @@ class SQLCompiler(compiler.SQLCompiler):
             )
             return columns
         alias = start_alias or self.query.get_initial_alias()
-        return [Col(alias, field) for field in opts.model.document_columns()]
+        fields = opts.model.document_columns()
+        if getattr(self.query, "is_ordered_in_combination", False):
+            # Only what is selected can be ordered by.
+            names = {field.name for field in fields} | {"extra"}
+            fields += [f for f in opts.model._meta.concrete_fields if f.name not in names]
+        return [field.get_col(alias) for field in fields]
 
     def _exact(self, expression: Any) -> tuple[str, list[Any]] | None:
         if not isinstance(expression, Col) or not issubclass(
@@ -149,6 +157,14 @@ class SQLCompiler(compiler.SQLCompiler):
             _compiling.statement.ask(expression.alias, column)
         quoted = values.quoted(column).replace("%", "%%")
         return f"{values.quoted(expression.alias)}.{quoted}", []
+
+    def _is_ordered_combination(self) -> bool:
+        query: Any = self.query
+        if not query.combinator or not isinstance(query, DocumentQuery):
+            return False
+        by_default = query.default_ordering and query.get_meta().ordering
+        is_ordered = query.order_by or query.extra_order_by or by_default
+        return bool(is_ordered or query.is_ordered_in_combination)
 
     def _is_of_documents(self, alias: str | None) -> bool:
         table = self.query.alias_map.get(alias or "")
