@@ -17,6 +17,7 @@ from django_cbtools.embedded.http import messages
 from django_cbtools.embedded.server import protocol
 from django_cbtools.embedded.server.server import Server
 from django_cbtools.sync_gateway import SyncGateway
+from tests.gateway.sockets import rest, until
 
 DB = "/test_documents"
 PUT = f"PUT {DB}/x HTTP/1.1\r\n"
@@ -55,24 +56,8 @@ FEED = _head(f"GET {DB}/_changes?feed=continuous&timeout=0 HTTP/1.1", "Host: loc
 LONGPOLL = _head(f"GET {DB}/_changes?feed=longpoll&timeout=0 HTTP/1.1", "Host: localhost")
 
 
-def _until(sock, end):
-    data = b""
-    while end not in data:
-        received = sock.recv(65536)
-        assert received, data
-        data += received
-    return data
-
-
-def _rest(sock):
-    data = b""
-    while received := sock.recv(65536):
-        data += received
-    return data
-
-
 def _is_answered(connect):
-    return _until(connect(GET), b"}").startswith(b"HTTP/1.1 200 ")
+    return until(connect(GET), b"}").startswith(b"HTTP/1.1 200 ")
 
 
 def _files():
@@ -108,7 +93,7 @@ def _files():
 def test_head_that_can_be_read_in_two_ways(head, connect):
     """It is refused, and what comes after it is no request."""
     sock = connect(f"{head}\r\n2\r\n{{}}\r\n0\r\n\r\n{GET}")
-    answer = _rest(sock)
+    answer = rest(sock)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1
     assert "id" not in SyncGateway.all_docs(["x"])["rows"][0]
@@ -124,7 +109,7 @@ def test_head_that_can_be_read_in_two_ways(head, connect):
     ],
 )
 def test_head_that_asks_for_too_much(head, status, connect):
-    assert _rest(connect(head + "\r\n{}")).startswith(f"HTTP/1.1 {status} ".encode())
+    assert rest(connect(head + "\r\n{}")).startswith(f"HTTP/1.1 {status} ".encode())
 
 
 @pytest.mark.parametrize(
@@ -141,7 +126,7 @@ def test_head_that_asks_for_too_much(head, status, connect):
 )
 def test_connection_stays_open(line, status, connect):
     sock = connect(_head(f"{line} HTTP/1.1", "Host: localhost") + GET)
-    answer = _until(sock, b'"db_name"')
+    answer = until(sock, b'"db_name"')
     while answer.count(b"HTTP/1.1 ") < 2:
         answer += sock.recv(65536)
     statuses = re.findall(rb"HTTP/1\.1 (\d+) ", answer)
@@ -153,7 +138,7 @@ def test_chunk_without_a_size(chunk, connect):
     sock = connect(
         f"{PUT}Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}\r\n{{}}\r\n0\r\n\r\n"
     )
-    assert _rest(sock).startswith(b"HTTP/1.1 400 ")
+    assert rest(sock).startswith(b"HTTP/1.1 400 ")
 
 
 def test_head_without_an_end(connect):
@@ -187,7 +172,7 @@ def test_who_takes_too_long_is_refused(connect, monkeypatch):
     }
     sockets = [connect(sent) for sent in late]
     for sock, answer in zip(sockets, late.values(), strict=True):
-        assert _rest(sock).startswith(answer)
+        assert rest(sock).startswith(answer)
 
 
 def test_head_that_comes_byte_by_byte(connect, monkeypatch):
@@ -205,10 +190,10 @@ def test_number_of_connections(connect, monkeypatch):
     monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 20)
     open_ = [connect(FEED) for _ in range(20)]
     for sock in open_:
-        _until(sock, b"\n\r\n")
-    assert _rest(connect()).startswith(b"HTTP/1.1 503 ")
+        until(sock, b"\n\r\n")
+    assert rest(connect()).startswith(b"HTTP/1.1 503 ")
     open_.pop().close()
-    while not _until(connect(GET), b"\r\n\r\n").startswith(b"HTTP/1.1 200 "):
+    while not until(connect(GET), b"\r\n\r\n").startswith(b"HTTP/1.1 200 "):
         time.sleep(0.05)
 
 
@@ -218,22 +203,22 @@ def test_number_of_connections(connect, monkeypatch):
 def test_feeds_that_wait_hold_no_thread(connect):
     feeds = [connect(FEED) for _ in range(100)] + [connect(LONGPOLL) for _ in range(100)]
     for sock in feeds:
-        _until(sock, b"\n\r\n")
+        until(sock, b"\n\r\n")
     assert _is_answered(connect)
     mine = [thread for thread in threading.enumerate() if thread.name.startswith("gateway-")]
     assert len(mine) < 60
     SyncGateway.save_json("woken", {"channels": ["a"]})
     for sock in feeds:
-        _until(sock, b'"id":"woken"')
+        until(sock, b'"id":"woken"')
 
 
 def test_feeds_that_are_left_hold_nothing(connect):
-    _until(connect(FEED), b"\n\r\n")
+    until(connect(FEED), b"\n\r\n")
     files, threads = _files(), threading.active_count()
     for _ in range(5):
         left = [connect(FEED) for _ in range(20)] + [connect(LONGPOLL) for _ in range(20)]
         for sock in left:
-            _until(sock, b"\n\r\n")
+            until(sock, b"\n\r\n")
         for sock in left:
             sock.close()
     while _files() > files + 20:
@@ -254,20 +239,20 @@ def test_feeds_are_not_read_for_what_does_not_concern_them(connect, server, monk
         for _ in range(20):
             sock = stack.enter_context(socket.create_connection((parts.hostname, parts.port)))
             sock.sendall(FEED.encode())
-            _until(sock, b"\n\r\n")
+            until(sock, b"\n\r\n")
             feeds.append(sock)
         loud = connect(FEED)
-        _until(loud, b"\n\r\n")
+        until(loud, b"\n\r\n")
         SyncGateway.save_json("first", {"channels": ["loud"]})
-        _until(loud, b'"id":"first"')
+        until(loud, b'"id":"first"')
         read.clear()
         for number in range(10):
             SyncGateway.save_json(f"loud{number}", {"channels": ["loud"]})
-            _until(loud, f'"id":"loud{number}"'.encode())
+            until(loud, f'"id":"loud{number}"'.encode())
         assert len(read) < 20
         SyncGateway.save_json("quiet", {"channels": ["quiet"]})
         for sock in feeds:
-            _until(sock, b'"id":"quiet"')
+            until(sock, b'"id":"quiet"')
 
 
 # -------------------------------------------------------------------- memory

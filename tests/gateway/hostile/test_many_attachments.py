@@ -12,7 +12,7 @@ from pathlib import Path
 from django_cbtools.embedded.api import edits
 from django_cbtools.embedded.api.gateway import respond
 from django_cbtools.embedded.http.messages import Call
-from tests.gateway.attachment_client import multipart
+from tests.gateway.attachments.client import multipart
 
 COUNT = 1500
 FILES = Path("/proc/self/fd")

@@ -30,6 +30,7 @@ from django_cbtools.embedded.http.answers import Answer
 from django_cbtools.embedded.http.streams import Waiting
 from django_cbtools.embedded.server import application, site
 from django_cbtools.embedded.server.server import Server
+from tests.gateway.sockets import rest, until
 
 ROOT = Path(__file__).parents[3]
 DB = "/test_documents"
@@ -179,22 +180,6 @@ def _ask(address, method, path, body=None):
     return answer.status, text
 
 
-def _until(sock, end):
-    data = b""
-    while end not in data:
-        received = sock.recv(65536)
-        assert received, data
-        data += received
-    return data
-
-
-def _rest(sock):
-    data = b""
-    while received := sock.recv(65536):
-        data += received
-    return data
-
-
 @pytest.fixture(autouse=True)
 def _others():
     """The threads of servers that other tests have left running."""
@@ -227,7 +212,7 @@ def test_those_who_wait_hold_no_thread(handlers, connect, address):
     for _ in waiting:
         handlers.pieces.put(None)
     for sock in waiting:
-        assert _until(sock, b"0\r\n\r\n")
+        assert until(sock, b"0\r\n\r\n")
 
 
 def test_feeds_keep_nobody_else_waiting(connect, address):
@@ -237,10 +222,10 @@ def test_feeds_keep_nobody_else_waiting(connect, address):
         for _ in range(MANY // 2)
     ]
     for sock in feeds[: MANY // 2]:
-        _until(sock, b'{"results":[')
+        until(sock, b'{"results":[')
     assert _ask(address, "PUT", f"{DB}/d", "{}")[0] == 201
     for sock in feeds:
-        _until(sock, b'"id":"d"')
+        until(sock, b'"id":"d"')
 
 
 def test_those_who_are_slow_keep_nobody_else_waiting(connect, address):
@@ -249,7 +234,7 @@ def test_those_who_are_slow_keep_nobody_else_waiting(connect, address):
     assert _ask(address, "PUT", f"{DB}/d", "{}")[0] == 201
     for sock, (request, length) in zip(sockets, slow, strict=True):
         sock.sendall(request[-length - 1 :])
-        assert _until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
+        assert until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
 
 
 def test_handler_that_fails(handlers, address, caplog):
@@ -306,13 +291,13 @@ def test_client_that_goes_away(handlers, connect, address):
 def test_client_that_has_sent_all_is_answered(connect):
     sock = connect(_put("d"))
     sock.shutdown(socket.SHUT_WR)
-    assert _rest(sock).startswith(b"HTTP/1.1 201 ")
+    assert rest(sock).startswith(b"HTTP/1.1 201 ")
 
 
 def test_stream_is_closed_where_nobody_reads_it(handlers, connect):
     sock = connect(STREAM)
     handlers.pieces.put(b"first")
-    _until(sock, b"first\r\n")
+    until(sock, b"first\r\n")
     sock.close()
     while handlers.events.empty():
         handlers.pieces.put(b"more")
@@ -326,13 +311,13 @@ def test_each_piece_is_sent_at_once(handlers, connect):
     sock = connect(STREAM)
     for piece in (b"first", b"\n", b"x" * 1_000_000, b"last"):
         handlers.pieces.put(piece)
-        received = _until(sock, b"%x\r\n%b\r\n" % (len(piece), piece))
+        received = until(sock, b"%x\r\n%b\r\n" % (len(piece), piece))
     assert handlers.events.empty()
     handlers.pieces.put(None)
-    assert _until(sock, b"\r\n\r\n") == b"0\r\n\r\n"
+    assert until(sock, b"\r\n\r\n") == b"0\r\n\r\n"
     assert handlers.events.get() == "closed"
     sock.sendall(_put("d"))
-    assert _until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
+    assert until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
     assert received
 
 
@@ -341,19 +326,19 @@ def test_stream_of_known_length(handlers, connect):
     sock = connect(STREAM)
     for piece in (b"abc", b"def", None):
         handlers.pieces.put(piece)
-    head, _, body = _until(sock, b"def").partition(b"\r\n\r\n")
+    head, _, body = until(sock, b"def").partition(b"\r\n\r\n")
     assert body == b"abcdef"
     assert b"Content-Length: 6" in head
     assert b"chunked" not in head
     sock.sendall(_put("d"))
-    assert _until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
+    assert until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
 
 
 def test_stream_to_a_client_of_http_1_0(handlers, connect):
     sock = connect(b"GET /try/stream HTTP/1.0\r\n\r\n")
     for piece in (b"abc", b"def", None):
         handlers.pieces.put(piece)
-    head, _, body = _rest(sock).partition(b"\r\n\r\n")
+    head, _, body = rest(sock).partition(b"\r\n\r\n")
     assert body == b"abcdef"
     assert b"chunked" not in head
 
@@ -364,7 +349,7 @@ def test_stream_that_breaks_has_no_end(handlers, connect, address, caplog):
         sock = connect(STREAM)
         handlers.pieces.put(b"first")
         handlers.pieces.put(ZeroDivisionError())
-        body = _rest(sock).partition(b"\r\n\r\n")[2]
+        body = rest(sock).partition(b"\r\n\r\n")[2]
         assert body == (b"first" if length else b"5\r\nfirst\r\n")
         assert handlers.events.get() == "closed"
     assert _ask(address, "PUT", f"{DB}/d", "{}")[0] == 201
@@ -373,7 +358,7 @@ def test_stream_that_breaks_has_no_end(handlers, connect, address, caplog):
 
 def test_head_of_a_stream_reads_nothing_of_it(handlers, connect):
     sock = connect(_request("HEAD /try/stream", "Connection: close"))
-    assert b"\r\n\r\n" in _rest(sock)
+    assert b"\r\n\r\n" in rest(sock)
 
 
 # ---------------------------------------------------------------------- bodies
@@ -381,35 +366,35 @@ def test_head_of_a_stream_reads_nothing_of_it(handlers, connect):
 
 def test_body_is_read_bit_by_bit(connect):
     sock = connect(_request("PUT /try/read", "Content-Length: 2500", body=b"x" * 2500))
-    assert _until(sock, b"]").endswith(b"[1000,1000,500]")
+    assert until(sock, b"]").endswith(b"[1000,1000,500]")
     chunks = b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in (1, 1800, 699))
     body = chunks + b"0\r\n\r\n"
     sock.sendall(_request("PUT /try/read", "Transfer-Encoding: chunked", body=body))
-    assert _until(sock, b"]").endswith(b"[1000,1000,500]")
+    assert until(sock, b"]").endswith(b"[1000,1000,500]")
     sock.sendall(_put("d"))
-    assert _until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
+    assert until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
 
 
 def test_body_in_chunks_leaves_nothing_behind(connect):
     """Its end is no beginning of a request that somebody waits for."""
     body = b"2\r\n{}\r\n0\r\nTrailer: x\r\n\r\n"
     sock = connect(_request(f"PUT {DB}/d", "Transfer-Encoding: chunked", body=body))
-    _until(sock, b"}")
+    until(sock, b"}")
     sock.sendall(_put("e"))
-    assert _until(sock, b"}").startswith(b"HTTP/1.1 201 ")
+    assert until(sock, b"}").startswith(b"HTTP/1.1 201 ")
 
 
 @pytest.mark.parametrize("header", ["Content-Length: 3000", "Transfer-Encoding: chunked"])
 def test_body_that_stops_half_way_is_no_body(header, connect):
     sock = connect(_request("PUT /try/read", header, body=b"bb8\r\n" + b"x" * 1500))
     sock.shutdown(socket.SHUT_WR)
-    assert _rest(sock).startswith(b"HTTP/1.1 400 ")
+    assert rest(sock).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("length", ["-1", "+2", "1_0", "two", " ", "0x2"])
 def test_length_that_is_none(length, connect):
     sock = connect(_request("PUT /try/read", f"Content-Length: {length}", body=b"{}"))
-    assert _rest(sock).startswith(b"HTTP/1.1 400 ")
+    assert rest(sock).startswith(b"HTTP/1.1 400 ")
 
 
 def test_requests_sent_without_waiting_for_answers(connect):
@@ -421,9 +406,9 @@ def test_requests_sent_without_waiting_for_answers(connect):
 
 def test_client_that_wants_to_be_told_to_go_on(connect):
     sock = connect(_request(f"PUT {DB}/d", "Content-Length: 2", "Expect: 100-continue"))
-    assert _until(sock, b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert until(sock, b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     sock.sendall(b"{}")
-    assert _until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
+    assert until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 201 ")
 
 
 # -------------------------------------------------------------------- the end
@@ -431,16 +416,16 @@ def test_client_that_wants_to_be_told_to_go_on(connect):
 
 def test_server_stops_while_clients_wait(server, handlers, connect):
     feed = connect(_request(f"GET {DB}/_changes?feed=longpoll"))
-    _until(feed, b'{"results":[\r\n')
+    until(feed, b'{"results":[\r\n')
     stream = connect(STREAM)
     handlers.pieces.put(b"first")
-    _until(stream, b"first\r\n")
+    until(stream, b"first\r\n")
     for start in (b"", b"PUT /", _put("d")[:-1]):
         connect(start)
     server.stop()
     assert not _threads()
-    assert _rest(feed).endswith(b'"last_seq":"0"}\n\r\n0\r\n\r\n')
-    assert _rest(stream) == b"0\r\n\r\n"
+    assert rest(feed).endswith(b'"last_seq":"0"}\n\r\n0\r\n\r\n')
+    assert rest(stream) == b"0\r\n\r\n"
 
 
 # ----------------------------------------------------------------- the command
@@ -484,7 +469,7 @@ def test_command_ends_while_clients_wait(command, address_of_command):
         waiting[-1].sendall(request)
     assert _ask(address_of_command, "PUT", f"{DB}/d", "{}")[0] == 201
     for feed in waiting[-2:]:
-        _until(feed, b'"id":"d"')
+        until(feed, b'"id":"d"')
     # The long poll is over; another one waits.
     waiting[-2].sendall(_request(f"GET {DB}/_changes?feed=longpoll&since=1"))
     command.send_signal(signal.SIGINT)
@@ -545,10 +530,10 @@ def test_site_sends_each_piece_at_once(handlers, site_connect):
     sock = site_connect(SITE_STREAM)
     for piece in (b"first", b"\n", b"x" * 1_000_000, b"last"):
         handlers.pieces.put(piece)
-        _until(sock, piece)
+        until(sock, piece)
     assert handlers.events.empty()
     handlers.pieces.put(None)
-    assert _rest(sock) == b""
+    assert rest(sock) == b""
     assert handlers.events.get() == "closed"
 
 
@@ -557,17 +542,17 @@ def test_site_sends_the_length_where_it_is_known(handlers, site_connect):
     sock = site_connect(SITE_STREAM)
     for piece in (b"abc", b"def", None):
         handlers.pieces.put(piece)
-    head, _, body = _until(sock, b"def").partition(b"\r\n\r\n")
+    head, _, body = until(sock, b"def").partition(b"\r\n\r\n")
     assert body == b"abcdef"
     assert b"Content-Length: 6" in head
     sock.sendall(_request("GET /sync/"))
-    assert _until(sock, b"}").startswith(b"HTTP/1.1 200 ")
+    assert until(sock, b"}").startswith(b"HTTP/1.1 200 ")
 
 
 def test_site_closes_a_stream_that_nobody_reads(handlers, site_connect):
     sock = site_connect(SITE_STREAM)
     handlers.pieces.put(b"first")
-    _until(sock, b"first")
+    until(sock, b"first")
     sock.close()
     while handlers.events.empty():
         handlers.pieces.put(b"more")
@@ -577,4 +562,4 @@ def test_site_closes_a_stream_that_nobody_reads(handlers, site_connect):
 def test_site_refuses_a_body_that_stops_half_way(handlers, site_connect):
     sock = site_connect(_request("PUT /sync/try/read", "Content-Length: 3000", body=b"x" * 1500))
     sock.shutdown(socket.SHUT_WR)
-    assert _rest(sock).startswith(b"HTTP/1.1 400 ")
+    assert rest(sock).startswith(b"HTTP/1.1 400 ")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django_cbtools import canonical
-from tests.gateway.attachment_client import digest_of
+from tests.gateway.attachments.client import digest_of
 
 _digest_body, _revision_id = canonical.digest_body, canonical.revision_id
 

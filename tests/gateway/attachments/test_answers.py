@@ -14,36 +14,9 @@ from django_cbtools.embedded.api.attachments import asked_range
 from django_cbtools.embedded.documents import attachments
 from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.http.sniffing import sniff
-from django_cbtools.sync_gateway import SyncGateway
-from tests.gateway.attachment_client import JSON, Client, b64, branch, digest_of, inline, parts_of
+from tests.gateway.attachments.client import JSON, b64, branch, digest_of, inline, parts_of
 
 BOB = ("bob", "bob's")
-
-
-@pytest.fixture
-def client(db):
-    client = Client()
-    # The database is made when it is first asked for.
-    assert client.get("/").status_code == 200
-    yield client
-    client.http.close()
-
-
-@pytest.fixture
-def by_http(http_gateway):
-    client = Client(*http_gateway.urls)
-    yield client
-    client.http.close()
-
-
-@pytest.fixture(params=["in process", "over HTTP"])
-def either(request):
-    return request.getfixturevalue("client" if request.param == "in process" else "by_http")
-
-
-@pytest.fixture
-def bob(client):
-    SyncGateway.put_user("bob", password="bob's", admin_channels=["b"])
 
 
 @pytest.fixture

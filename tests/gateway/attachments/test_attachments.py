@@ -22,8 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from django_cbtools.embedded.database import Database
 from django_cbtools.embedded.documents import attachments
 from django_cbtools.embedded.documents.purge import purge
-from django_cbtools.sync_gateway import SyncGateway
-from tests.gateway.attachment_client import (
+from tests.gateway.attachments.client import (
     DB,
     JSON,
     Client,
@@ -40,32 +39,6 @@ MEGABYTE = 1024 * 1024
 
 # A server's threads need committed data.
 TRANSACTIONAL = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def client(db):
-    client = Client()
-    # The database is made when it is first asked for.
-    assert client.get("/").status_code == 200
-    yield client
-    client.http.close()
-
-
-@pytest.fixture
-def by_http(http_gateway):
-    client = Client(*http_gateway.urls)
-    yield client
-    client.http.close()
-
-
-@pytest.fixture(params=["in process", "over HTTP"])
-def either(request):
-    return request.getfixturevalue("client" if request.param == "in process" else "by_http")
-
-
-@pytest.fixture
-def bob(client):
-    SyncGateway.put_user("bob", password="bob's", admin_channels=["b"])
 
 
 def _database():
