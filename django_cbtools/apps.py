@@ -19,5 +19,7 @@ class DjangoCBToolsConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  (they register themselves)
+        from .migrating import leave_documents_out
 
+        leave_documents_out()
         post_migrate.connect(make_permissions, dispatch_uid="django_cbtools.make_permissions")

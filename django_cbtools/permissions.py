@@ -1,6 +1,6 @@
 """Content types and permissions of documents, made after ``migrate`` as those of other models are.
 
-``apps.get_models()``, which Django asks for models to make them for, leaves documents out.
+Django makes them for the models that migrations know, and those leave documents out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.apps import apps as global_apps
 from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.management import create_contenttypes
 
-from django_cbtools.models.registry import documents
+from django_cbtools.models import CouchbaseModel
 
 
 def create_document_permissions(
@@ -23,7 +23,11 @@ def create_document_permissions(
     Django's own functions do it, with all their care for ``using``, routers, ``verbosity``, and
     for what is not installed.
     """
-    found = [model for model in documents([app_config]) if model._meta.auto_created]
+    found = [
+        model
+        for model in app_config.get_models()
+        if issubclass(model, CouchbaseModel) and not model.in_migrations
+    ]
     if found:
         with_documents: Any = _Apps(apps, _App(app_config.label, found))
         create_contenttypes(app_config, apps=with_documents, **kwargs)

@@ -1,4 +1,4 @@
-"""Checks of document classes; Django's own too, since ``apps.get_models()`` leaves these out."""
+"""Checks of document classes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,17 @@ from django_cbtools.models.registry import documents
 
 Document = type[CouchbaseModel]
 
-#: Of what no database could do in a table; documents are in none.
-_OF_TABLES = frozenset(("models.W047",))
-
 
 @register("cbtools", Tags.models)
 def check_documents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """What Django checks of models, and what a document cannot have."""
+    """What a document cannot have; of nested models, what Django checks of models too."""
     messages: list[CheckMessage] = []
     for model in documents(app_configs, nested=True):
         messages += _many_to_many(model) + _extra(model)
         messages += _computed(model)
         messages += _keys(model)
         if model._meta.auto_created:
-            messages += [found for found in model.check(**kwargs) if found.id not in _OF_TABLES]
+            messages += model.check(**kwargs)
     return messages
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
+from django.core.checks import CheckMessage
 from django.db import models
 from django.db.models import signals
 from django.db.models.base import ModelState
@@ -28,6 +29,9 @@ from .relations import UID_LENGTH
 from .uids import new_uid
 from .unique import ValidatedUniqueness
 
+#: System checks of what no database could do in a table.
+_OF_TABLES = frozenset(("models.W047",))
+
 
 class CouchbaseModel(
     DocumentDeletion, ValidatedUniqueness, models.Model, metaclass=DocumentBase, root=True
@@ -42,6 +46,8 @@ class CouchbaseModel(
 
     uid_prefix: str = "st"
     doc_type: ClassVar[str | None] = None
+    #: Whether it is a part of documents, which is nothing on its own.
+    is_nested: ClassVar[bool] = False
     #: All document classes, by the name that Django has for their tables.
     tables: ClassVar[dict[str, Any]] = {}
     _plan_cache: ClassVar[Plan]
@@ -84,6 +90,11 @@ class CouchbaseModel(
     def type_name(cls) -> str:
         """The ``doc_type`` of this class's documents."""
         return cls.doc_type or cls.__name__.lower()
+
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[CheckMessage]:
+        """As Django's, without what it says of tables: documents are in none."""
+        return [found for found in super().check(**kwargs) if found.id not in _OF_TABLES]
 
     @classmethod
     def document_columns(cls) -> list[values.Field]:
@@ -248,6 +259,8 @@ def _with(mine: dict[str, Any], key: str, other: dict[str, Any]) -> dict[str, An
 
 class CouchbaseNestedModel(CouchbaseModel, root=True):
     """A part of a document, in a list under one of its keys: it is saved with the document."""
+
+    is_nested = True
 
     class Meta:
         abstract = True

@@ -1,9 +1,9 @@
 """The metaclass of documents.
 
 Django refuses to instantiate abstract models, and documents are declared ``abstract = True`` so
-that migrations take no care of them. So a document class is made a concrete model without a table
-of its own, marked as Django marks the tables that it makes for many-to-many fields:
-``apps.get_models()`` leaves it out, and migrations with it, while everything else works.
+that migrations take no care of them. So a document class is made a concrete model that is not
+managed, and has no table of its own. Migrations leave it out, as :mod:`django_cbtools.migrating`
+has it; everything else takes it for a model as any other.
 """
 
 from __future__ import annotations
@@ -37,11 +37,17 @@ class DocumentBase(ModelBase):
         parents = [base for base in bases if isinstance(base, DocumentBase)]
         if root:
             return cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
-        attrs["Meta"] = meta = _make_meta(attrs.get("Meta"), parents, attrs["__module__"])
-        _forget_former(meta, name, attrs["__module__"])
+        declared: Any = attrs.get("Meta")
+        is_nested = any(parent.is_nested for parent in parents)
+        in_migrations = not (is_nested or getattr(declared, "abstract", False)) and all(
+            getattr(parent, "in_migrations", True) for parent in parents
+        )
+        attrs["Meta"] = meta = _make_meta(declared, parents, attrs["__module__"], is_nested)
+        if not in_migrations:
+            _forget_former(meta, name, attrs["__module__"])
         with _as_abstract(parents):
             cls = cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
-        cls.Meta = meta
+        cls.Meta, cls.in_migrations = meta, in_migrations
         cls.document_column = DocumentColumn.of(cls)
         for error in ("DoesNotExist", "MultipleObjectsReturned"):
             inherited = [getattr(parent, error) for parent in parents if hasattr(parent, error)]
@@ -59,6 +65,9 @@ class DocumentBase(ModelBase):
 
     Meta: Any
     _meta: Any
+    #: Whether migrations know the class: it was declared without ``abstract = True``.
+    in_migrations: bool
+    is_nested: bool
     tables: dict[str, Any]
     document_column: DocumentColumn
 
@@ -75,12 +84,12 @@ class DocumentBase(ModelBase):
         super().add_to_class(name, value)
 
 
-def _make_meta(declared: type | None, parents: list[DocumentBase], module: str) -> type:
+def _make_meta(
+    declared: type | None, parents: list[DocumentBase], module: str, is_nested: bool
+) -> type:
     inherited = [parent.Meta for parent in parents if hasattr(parent, "_meta")]
-    is_hidden: Any = getattr(declared, "abstract", False) or any(
-        parent._meta.auto_created for parent in parents
-    )
-    attrs: dict[str, Any] = {"abstract": False, "auto_created": bool(is_hidden)}
+    # Nested models are models by their fields alone: the registry names them to nobody.
+    attrs: dict[str, Any] = {"abstract": False, "auto_created": is_nested}
     base: Any = declared or (inherited[0] if inherited else object)
     if not hasattr(declared, "managed"):
         attrs["managed"] = False
@@ -98,7 +107,7 @@ def _forget_former(meta: Any, name: str, module: str) -> None:
     """A document class may be declared again in its module: in a function, or by a reload."""
     known = apps.all_models[meta.app_label]
     former = known.get(name.lower())
-    if isinstance(former, DocumentBase) and meta.auto_created and former.__module__ == module:
+    if isinstance(former, DocumentBase) and former.__module__ == module:
         del known[name.lower()]
 
 

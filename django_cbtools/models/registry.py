@@ -1,4 +1,4 @@
-"""The document classes of a project: ``apps.get_models()`` leaves them out."""
+"""The document classes of a project."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from .base import CouchbaseModel, CouchbaseNestedModel
 def documents(
     app_configs: Iterable[AppConfig] | None = None, *, nested: bool = False
 ) -> list[type[CouchbaseModel]]:
-    """The document classes of the apps (all apps: None); with ``nested``, those of their parts
-    too."""
+    """The document classes of the apps (all apps: None), proxies left out; with ``nested``, those
+    of their parts too."""
     return [
         model
         for config in (apps.get_app_configs() if app_configs is None else app_configs)
-        for model in config.get_models(include_auto_created=True)
+        for model in config.get_models(include_auto_created=nested)
         if issubclass(model, CouchbaseModel)
         and (nested or not issubclass(model, CouchbaseNestedModel))
+        and not model._meta.proxy
     ]

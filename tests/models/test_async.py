@@ -36,7 +36,7 @@ NETWORK = {
 LOCAL = {
     CouchbaseModel: {
         "after_delete", "after_save", "append_channel", "append_to_references_list",
-        "before_delete", "before_save", "clear_channels", "declared_keys",
+        "before_delete", "before_save", "check", "clear_channels", "declared_keys",
         "delete_from_references_list", "document_columns", "fields_as_json", "from_db",
         "from_dict", "from_dict_nested", "from_json", "from_sync_gateway_row", "get_constraints",
         "get_doc_type",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import decimal
+import io
 import json
 import logging
 import pickle
@@ -16,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import models
+from django.db.migrations.state import ProjectState
 from django.forms import modelform_factory
 from hypothesis import given
 from hypothesis import strategies as st
@@ -360,9 +362,19 @@ def test_dates_helpers():
 
 
 def test_documents_stay_out_of_migrations(db, tmp_path):
-    assert CBArticle not in apps.get_models()
-    assert apps.get_model("testapp", "CBArticle") is CBArticle
+    assert ("testapp", "cbarticle") not in ProjectState.from_apps(apps).models
     call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+    told = io.StringIO()
+    call_command("migrate", stdout=told)
+    assert "not yet reflected" not in told.getvalue()
+
+
+def test_documents_are_models_of_their_app():
+    assert apps.get_model("testapp", "CBArticle") is CBArticle
+    assert CBArticle in apps.get_models()
+    assert CBArticle in apps.get_app_config("testapp").get_models()
+    assert not CBArticle._meta.auto_created
+    assert CBPayment not in apps.get_models()
 
 
 def test_registered_document_is_in_the_registry():

@@ -1,11 +1,10 @@
-"""Django's ``dumpdata``, with the documents of the apps, which ``apps.get_models()`` leaves out."""
+"""Django's ``dumpdata``, with each document once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from django.apps import AppConfig, apps
 from django.core.management.commands import dumpdata
 from django.db import connections
 
@@ -20,25 +19,21 @@ class Command(dumpdata.Command):
     """
 
     def handle(self, *app_labels: str, **options: Any) -> None:
-        if holds_documents(connections[options["database"]]):
-            app_labels = tuple(_labels(app_labels))
+        is_here = holds_documents(connections[options["database"]])
+        named = {label.lower() for label in app_labels}
+        left_out = [label for label in _left_out(is_here) if label.lower() not in named]
+        options["exclude"] = [*options["exclude"], *left_out]
         super().handle(*app_labels, **options)
 
 
-def _labels(app_labels: Sequence[str]) -> Iterator[str]:
-    """The models of each app that has documents; all else as it is."""
-    for label in app_labels or apps.app_configs:
-        config = apps.app_configs.get(label)
-        models = _models_with_documents(config) if config else []
-        yield from (model._meta.label for model in models) if models else [label]
+def _left_out(is_here: bool) -> Iterator[str]:
+    """The document classes that no app stands for.
 
-
-def _models_with_documents(config: AppConfig) -> list[Any]:
-    """An app's models, documents included; nothing where it has none.
-
-    Of classes that share a doc_type, and so their documents, it is the first one.
+    Of classes of an app that share a doc_type, and so their documents, it stands for the first.
     """
-    by_type: dict[str, Any] = {}
-    for model in documents([config]):
-        by_type.setdefault(model.type_name(), model)
-    return [*config.get_models(), *by_type.values()] if by_type else []
+    seen: set[tuple[str, str]] = set()
+    for model in documents():
+        key = model._meta.app_label, model.type_name()
+        if key in seen or not (is_here or model.in_migrations):
+            yield model._meta.label
+        seen.add(key)
