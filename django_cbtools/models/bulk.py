@@ -132,28 +132,28 @@ class Bulk:
         for batch in self._batches(documents, size):
             self.write(self._prepared(batch, lambda document: Changed(document, fields)))
 
-    def delete(self, documents: Iterable[Any]) -> int:
-        """Delete documents softly, as ``document.delete()`` does it; how many."""
-        count = 0
+    def delete(self, documents: Iterable[Any]) -> list[Any]:
+        """Delete documents softly, as ``document.delete()`` does it; those that were deleted."""
+        deleted = []
         for batch in self._batches(documents):
             gone = self.write(self._prepared(batch, _marked_deleted))
             for document in gone:
                 document.after_save(False)
                 document.after_delete()
-            count += len(gone)
-        return count
+            deleted += gone
+        return deleted
 
-    def hard_delete(self, documents: Iterable[Any]) -> int:
-        """Delete documents for real; how many."""
-        count = 0
+    def hard_delete(self, documents: Iterable[Any]) -> list[Any]:
+        """Delete documents for real; those that were deleted."""
+        deleted = []
         for batch in self._batches(documents):
             for document in batch:
                 document.before_delete()
             gone = self.write([Tombstone(document) for document in batch])
             for tombstone in gone:
                 tombstone.document.after_delete()
-            count += len(gone)
-        return count
+                deleted.append(tombstone.document)
+        return deleted
 
     def _prepared(self, documents: Iterable[Any], prepare: Callable[[Any], Any]) -> list[Any]:
         """What can be written; what its model does not allow is refused."""

@@ -16,6 +16,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import models, router
 from django.db.models.deletion import Collector
+from django.db.models.signals import ModelSignal, post_delete, pre_delete
 
 from django_cbtools import conf
 from django_cbtools.signals import cb_post_delete, cb_pre_delete
@@ -43,10 +44,15 @@ class DocumentDeletion(DocumentSaving):
         self.get_uid()
         collector = DocumentCollector(self, hard=False)
         collector.collect_others(self)
+        collector.send(pre_delete, self)
         self.before_delete()
-        self.st_deleted = True
-        self.save()
+        self.st_deleted = self._is_being_deleted = True
+        try:
+            self.save()
+        finally:
+            del self._is_being_deleted
         self.after_delete()
+        collector.send(post_delete, self)
         return collector.delete({self._meta.label: 1})
 
     def hard_delete(self) -> tuple[int, dict[str, int]]:
@@ -60,11 +66,13 @@ class DocumentDeletion(DocumentSaving):
             )
         collector = DocumentCollector(self, hard=True)
         collector.collect_others(self)
+        collector.send(pre_delete, self)
         self.before_delete()
         with reserved(Tombstone(self)):
             SyncGateway.delete_document(self.get_uid(), self.rev)
         self.is_gone()
         self.after_delete()
+        collector.send(post_delete, self)
         return collector.delete({self._meta.label: 1})
 
     def undelete(self) -> None:
@@ -104,6 +112,11 @@ class DocumentCollector(Collector):
         super().__init__(conf.document_alias(), origin, **kwargs)
         self.hard = hard
 
+    def send(self, signal: ModelSignal, document: Any) -> None:
+        """Send one of Django's signals for a document; ``hard`` is told besides."""
+        about = {"using": self.using, "origin": self.origin, "hard": self.hard}
+        signal.send(sender=type(document), instance=document, **about)
+
     def collect_others(self, document: Any) -> None:
         """What is deleted with a document, which is not deleted itself."""
         self.collect([document])
@@ -129,6 +142,9 @@ class DocumentCollector(Collector):
     def delete(self, counts: Any = ()) -> tuple[int, dict[str, int]]:
         """How many rows and documents were deleted, and how many of each class."""
         counter = Counter(dict(counts))
+        for model, instance in self.instances_with_model():
+            if is_document(model):
+                self.send(pre_delete, instance)
         with Bulk() as bulk:
             for model, count in self._delete_documents(bulk):
                 counter[model._meta.label] += count
@@ -150,10 +166,13 @@ class DocumentCollector(Collector):
         for queryset in [found for found in self.fast_deletes if is_document(found.model)]:
             self.fast_deletes.remove(queryset)
             for loaded in bulk.load(queryset.model._base_manager, revisions(queryset)):
-                yield queryset.model, delete(loaded)
+                yield queryset.model, len(delete(loaded))
         # What points to others goes before them.
         for model in [found for found in reversed(self.data) if is_document(found)]:
-            yield model, delete(sorted(self.data.pop(model), key=lambda document: document.pk))
+            gone = delete(sorted(self.data.pop(model), key=lambda document: document.pk))
+            for document in gone:
+                self.send(post_delete, document)
+            yield model, len(gone)
 
     def _take_updates(self) -> dict[frozenset[Any], list[Any]]:
         """Documents that are to lose, or change, what they point to, by the fields; each once."""

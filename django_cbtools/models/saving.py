@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db import DatabaseError
 from django.db.models import FileField
 from django.db.models.fields.files import FieldFile
+from django.db.models.signals import ModelSignal, post_save, pre_save
 from django.utils import timezone
 
 from django_cbtools import conf
@@ -45,6 +46,9 @@ class DocumentSaving(DocumentJSON):
     rev: Any
     created: Any
     updated: Any
+
+    #: Whether the document is saved to be deleted softly.
+    _is_being_deleted = False
 
     if TYPE_CHECKING:
         _state: Any
@@ -90,6 +94,7 @@ class DocumentSaving(DocumentJSON):
         if names is not None and not names:
             return
         fields = None if names is None else self._fields(names)
+        self._send(pre_save, update_fields=names)
         self.before_save(fields)
         if fields is not None or force_update:
             self._write_over(fields)
@@ -97,6 +102,13 @@ class DocumentSaving(DocumentJSON):
         else:
             created = self._write(merge, is_new=bool(force_insert))
         self.after_save(created)
+        self._send(post_save, update_fields=names, created=created)
+
+    def _send(self, signal: ModelSignal, **about: Any) -> None:
+        """Send one of Django's signals; to be deleted softly is not to be saved."""
+        if not self._is_being_deleted:
+            using = conf.document_alias()
+            signal.send(sender=type(self), instance=self, using=using, raw=False, **about)
 
     def _check_arguments(
         self,
