@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.lookups import IsNull
 
+from . import conversions as to
 from . import member_lookups as lookups
+from . import member_paths as paths
 from . import values
 from .formfields import ElementChoices, in_order
 from .members import Members, Problems, converted, is_json, located, problems, read, unread, written
@@ -138,14 +141,13 @@ class ArrayMembers(Members):
 
     def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only)  # type: ignore[misc]
-        self.adopted(cls, name)
+        self.adopted(cls)
 
-    def adopted(self, model: Any, name: str) -> None:
-        if isinstance(self.base_field, models.Field):
-            self.base_field.set_attributes_from_name(name)
-            self.base_field.model = model
+    def adopted(self, model: Any) -> None:
+        # It is no field of the model, and has no name in it: whatever it is part of would be
+        # pickled, and compared, as the field that has its name there.
         if isinstance(self.base_field, Members):
-            self.base_field.adopted(model, name)
+            self.base_field.adopted(model)
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         found: list[checks.CheckMessage] = super().check(**kwargs)  # type: ignore[misc]
@@ -155,23 +157,41 @@ class ArrayMembers(Members):
             message = f"The base_field of an array is a field that is no relation, not {what}."
             hint = "Write ListField(models.CharField(max_length=100))."
             return [*found, checks.Error(message, hint=hint, obj=self, id="cbtools.E007")]
-        for each in base.check(**kwargs):
+        checked = copy.copy(base)
+        checked.set_attributes_from_name(self.name)
+        checked.model = self.model  # type: ignore[attr-defined]
+        for each in checked.check(**kwargs):
             each.msg, each.obj = f"base_field: {each.msg}", self
             found.append(each)
         return found
 
     def get_lookup(self, lookup_name: str) -> Any:
-        return _LOOKUPS.get(lookup_name)
+        found = _LOOKUPS.get(lookup_name)
+        return found or paths.any_lookup(
+            _compared(self.base_field, lookup_name), ListField, lookup_name
+        )
+
+    def get_lookups(self) -> dict[str, Any]:
+        """What a lookup may begin with: of these, Django suggests some for others."""
+        return {**self.base_field.get_lookups(), **_LOOKUPS, "len": paths.Length}
+
+    def ways_to_ask(self, name: str) -> str:
+        base: Any = self.base_field
+        return (
+            "An array can be asked what it contains, overlap, contained_by, len, an index such as "
+            f"{name}__0, and of any element whatever its field can be. "
+            f"{base.ways_to_ask(name) if isinstance(base, Members) else ''}"
+        ).rstrip()
 
     def get_transform(self, lookup_name: str) -> Any:
         if lookup_name == "len":
-            return lookups.Length
+            return paths.Length
         # SQLite takes larger numbers for others.
         if lookup_name.isascii() and lookup_name.isdecimal() and len(lookup_name) < 10:
-            return partial(lookups.Part, f"[{int(lookup_name)}]", self.base_field)
-        if isinstance(self.base_field, Members):
-            return lookups.any_element(self.base_field, ListField, lookup_name)
-        return None
+            return partial(paths.Part, f"[{int(lookup_name)}]", self.base_field)
+        if type(self.base_field) is models.JSONField:  # which takes any name for a key
+            return None
+        return paths.any_element(self.base_field, ListField, lookup_name)
 
 
 class ListField(_JSONField[Set, Get]):
@@ -190,6 +210,11 @@ class ListField(_JSONField[Set, Get]):
             kwargs.setdefault("default", list)
         super().__init__(*args, **kwargs)
 
+    def get_lookup(self, lookup_name: str) -> Any:
+        if lookup_name in _OF_TEXT:
+            return paths.any_lookup(_TEXT, ListField, lookup_name)
+        return super().get_lookup(lookup_name)
+
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         super().validate(value, model_instance)
         if value is not None and not isinstance(value, list):
@@ -202,6 +227,10 @@ class TypedListField(ArrayMembers, ListField[Set, Get]):
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()
         return name, f"{ListField.__module__}.{ListField.__qualname__}", args, kwargs
+
+
+# What errors call it; it is pickled by its __qualname__.
+TypedListField.__name__ = ListField.__name__
 
 
 class SetField(ArrayMembers, Field_[Set, Get]):
@@ -256,7 +285,28 @@ ListField.register_lookup(lookups.ArrayExact)
 ListField.register_lookup(lookups.Contains)
 ListField.register_lookup(lookups.ContainedBy)
 ListField.register_lookup(lookups.Overlap)
-ListField.register_lookup(lookups.Length)
+ListField.register_lookup(paths.Length)
+
+#: What asks about a text.
+_OF_TEXT = frozenset(
+    ("icontains", "iexact", "startswith", "istartswith", "endswith", "iendswith", "regex", "iregex")
+)
+
+
+class _AnyText(models.TextField):  # type: ignore[type-arg]
+    """What is in an array of any JSON, where it is asked about as a text."""
+
+    document_kind = values.Kind(
+        "CASE WHEN {type} IN ('text', 'integer', 'real') THEN CAST({value} AS TEXT) END", to.text
+    )
+
+
+_TEXT = _AnyText()
+
+
+def _compared(field: Any, lookup_name: str) -> Any:
+    """As what the elements of an array are compared, by a lookup."""
+    return _TEXT if type(field) is models.JSONField and lookup_name in _OF_TEXT else field
 
 
 def _token(item: Any) -> str | None:

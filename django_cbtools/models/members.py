@@ -51,8 +51,12 @@ class Members:
         """What is wrong with the members."""
         raise NotImplementedError
 
-    def adopted(self, model: Any, name: str) -> None:
-        """The field is one of this model's, or part of the one that has this name there."""
+    def adopted(self, model: Any) -> None:
+        """The field is one of this model's, or part of one."""
+        raise NotImplementedError
+
+    def ways_to_ask(self, name: str) -> str:
+        """What a query can ask of a field of this name, for errors."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ a field's methods

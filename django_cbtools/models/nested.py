@@ -11,13 +11,13 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.models.lookups import IsNull
 
-from . import member_lookups as lookups
-from . import values
+from . import member_lookups, member_paths, values
 from .base import CouchbaseNestedModel
 from .document import DOC_TYPE, GATEWAY_KEYS, Stored
 from .fields import ArrayMembers, Field_, Get, Set
 from .members import Members, Problems, is_located, located, unread, written
 from .merge import is_same
+from .object_lookups import ObjectExact
 
 #: What a nested model says nothing of, where a phone wrote it all the same.
 _LEFT_ALONE = GATEWAY_KEYS | {DOC_TYPE, "channels", "uid"}
@@ -35,6 +35,8 @@ class EmbeddedField(Members, Field_[Set, Get]):
     _pyi_private_get_type: Any
 
     json_type = "object"
+    #: The model of the field that it is part of.
+    _owner: Any = None
 
     def __init__(self, nested_model: Any, *args: Any, **kwargs: Any) -> None:
         self._nested = nested_model
@@ -44,13 +46,17 @@ class EmbeddedField(Members, Field_[Set, Get]):
     def nested_model(self) -> Any:
         """The class; LookupError or ValueError where there is none of that name."""
         if isinstance(self._nested, str):
-            owner: Any = self.model
+            owner: Any = self._owner or self.model
             if self._nested == "self":
                 self._nested = owner
             else:
                 label, _, name = self._nested.rpartition(".")
                 self._nested = apps.get_model(label or owner._meta.app_label, name, False)
         return self._nested
+
+    def members(self) -> list[Stored]:
+        """The fields that are in the JSON of the nested model."""
+        return _kept(self.nested_model)
 
     # ------------------------------------------------------------------- JSON
 
@@ -99,8 +105,8 @@ class EmbeddedField(Members, Field_[Set, Get]):
         nested = self._nested if isinstance(self._nested, str) else self._nested._meta.label
         return name, path, args, {**kwargs, "nested_model": nested}
 
-    def adopted(self, model: Any, name: str) -> None:
-        pass
+    def adopted(self, model: Any) -> None:
+        self._owner = model
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         found: list[checks.CheckMessage] = super().check(**kwargs)
@@ -117,13 +123,22 @@ class EmbeddedField(Members, Field_[Set, Get]):
     def get_lookup(self, lookup_name: str) -> Any:
         return _LOOKUPS.get(lookup_name)
 
+    def get_lookups(self) -> dict[str, Any]:
+        """What a lookup may begin with: of these, Django suggests some for others."""
+        names = {stored.field.name: stored.field for stored in self.members()}
+        return {**_LOOKUPS, **names}
+
+    def ways_to_ask(self, name: str) -> str:
+        names = ", ".join(f"{name}__{stored.field.name}" for stored in self.members())
+        return f"Ask for a member: {names}."
+
     def get_transform(self, lookup_name: str) -> Any:
-        for stored in _kept(self.nested_model):
+        for stored in self.members():
             if lookup_name in (stored.field.name, stored.attname):
                 step = "." + values.quoted_key(stored.key)
-                return partial(lookups.Part, step, stored.field)
+                return partial(member_paths.Part, step, stored.field)
         if lookup_name == "uid":
-            return partial(lookups.Part, '."uid"', _UID)
+            return partial(member_paths.Part, '."uid"', _UID)
         return None
 
 
@@ -144,8 +159,8 @@ class EmbeddedListField(ArrayMembers, Field_[Set, Get]):
 
 
 _LOOKUPS = {
-    "exact": lookups.ObjectExact,
-    "in": lookups.OneOf,
+    "exact": ObjectExact,
+    "in": member_lookups.OneOf,
     "isnull": IsNull,
 }
 

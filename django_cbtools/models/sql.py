@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import NotSupportedError, connections
-from django.db.models import BooleanField, Expression, Q, sql
+from django.db.models import BooleanField, Expression, Q, Value, sql
+from django.db.models.expressions import Col
+from django.db.models.fields.json import JSONExact, KeyTransform
 
 from django_cbtools import conf
 
 from . import values
-from .member_lookups import may_lack
+from .member_aggregates import over_elements
+from .member_paths import may_lack, root_of
+from .members import Members
 
 
 def holds_documents(connection: Any) -> bool:
@@ -80,6 +84,32 @@ class DocumentQuery(sql.Query):
         may_lack_it = is_of_document and field.name not in values.OWN_COLUMNS
         return may_lack_it or bool(super().is_nullable(field))
 
+    def add_annotation(self, annotation: Any, *args: Any, **kwargs: Any) -> None:
+        super().add_annotation(over_elements(annotation), *args, **kwargs)
+
+    def get_aggregation(self, using: Any, aggregate_exprs: Any) -> Any:
+        over = {alias: over_elements(each) for alias, each in aggregate_exprs.items()}
+        return super().get_aggregation(using, over)
+
+    def build_lookup(self, lookups: Any, lhs: Any, rhs: Any) -> Any:
+        """As Django's. JSON has one null: whoever asks for it means what is null, or missing."""
+        lookup = super().build_lookup(lookups, lhs, rhs)
+        if isinstance(lookup, JSONExact) and _is_json_of_document(lookup.lhs):
+            asked = lookup.rhs.value if isinstance(lookup.rhs, Value) else lookup.rhs
+            if asked is None:
+                return lookup.lhs.get_lookup("isnull")(lookup.lhs, True)
+        return lookup
+
+    def try_transform(self, lhs: Any, name: str, lookups: Any = None) -> Any:
+        """As Django's. Of arrays and objects, the error says what they can be asked."""
+        try:
+            return super().try_transform(lhs, name, lookups)
+        except FieldError as error:
+            field = lhs.output_field
+            if not isinstance(field, Members):
+                raise
+            raise FieldError(f"{error} {field.ways_to_ask(_name(lhs))}") from None
+
     def build_filter(self, *args: Any, **kwargs: Any) -> Any:
         """As Django's. What excludes some values in arrays and objects does not exclude those
         where there are none."""
@@ -90,3 +120,16 @@ class DocumentQuery(sql.Query):
                 if may_lack(getattr(condition, "lhs", None)) and condition.lookup_name != "isnull":
                     clause.add(condition.lhs.get_lookup("isnull")(condition.lhs, False), Q.AND)
         return clause, joins
+
+
+def _name(expression: Any) -> str:
+    """What is asked, as far as its name is known."""
+    target = getattr(root_of(expression), "target", None)
+    return "..." if target is None or target is not expression.output_field else str(target.name)
+
+
+def _is_json_of_document(expression: Any) -> bool:
+    """Whether it is a JSON field of a document, or of a nested object, and no key in one."""
+    root = root_of(expression)
+    is_key = isinstance(expression, KeyTransform)
+    return not is_key and isinstance(root, Col) and hasattr(root.target.model, "document_column")

@@ -301,7 +301,7 @@ class LookupTests(TestCase):
 
     def test_lookups_that_cannot_work(self):
         for lookup in (
-            {"tags__startswith": "a"}, {"tags__x": 1}, {"address__town": "Oslo"}, {"tags__-1": "a"},
+            {"tags__x": 1}, {"address__town": "Oslo"}, {"tags__-1": "a"},
             {"address__contains": "Oslo"}, {"payments__x": 1}, {"payments__amount__x": 1},
             {"address__city__x": 1}, {"address__rev": 1}, {"payments__0__agent__name": "Eve"},
             {"tags__4294967296": "a"}, {"tags__contains": [F("name")]},

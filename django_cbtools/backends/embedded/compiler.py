@@ -12,7 +12,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import NotSupportedError, router
-from django.db.models import Subquery
+from django.db.models import Aggregate, Subquery
 from django.db.models.expressions import Col, RawSQL, Ref
 from django.db.models.fields.json import HasKeyLookup, KeyTransform, KeyTransformIsNull
 from django.db.models.options import Options
@@ -23,6 +23,7 @@ from django.db.models.sql.where import ExtraWhere
 from django_cbtools.backends import writing
 from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
+from django_cbtools.models.member_aggregates import check_aggregate
 from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
 
 from .tables import DocumentTable, Statement, document_path, is_document_table
@@ -74,6 +75,8 @@ class SQLCompiler(compiler.SQLCompiler):
             if _is_in_document(node.lhs):
                 sql, params = super().compile(node)
                 return sql, tuple(document_path(str(param)) for param in params)
+        elif isinstance(node, Aggregate):
+            check_aggregate(node)
         elif isinstance(node, (RawSQL, ExtraWhere)) and statement is not None:
             statement.ask_all()
         return super().compile(node)
