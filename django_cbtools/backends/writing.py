@@ -18,6 +18,7 @@ from django.db.models.sql import compiler
 
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.bulk import Bulk, revisions
+from django_cbtools.models.member_updates import MemberTarget
 from django_cbtools.models.queryset import DocumentQuerySet
 from django_cbtools.models.sql import DocumentQuery
 from django_cbtools.models.written import check_channels
@@ -72,16 +73,20 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
         constants = {field: value for field, value in values.items() if field not in computed}
         self._check(constants)
         found = self._select([values[field] for field in computed])
+        written = {getattr(field, "field", field) for field in values}
+
+        def changed(document: Any) -> Any:
+            for field, value in constants.items():
+                _set(document, field, value)
+            for field, value in zip(computed, found[document.uid][1:], strict=True):
+                _set(document, field, _stored(_target(field), value))
+            return document
+
         with Bulk() as bulk:
             manager = self.model._base_manager.using(self.using)
             revs = {uid: rev for uid, (rev, *_) in found.items()}
             for documents in bulk.load(manager, revs):
-                for document in documents:
-                    for field, value in constants.items():
-                        setattr(document, field.attname, value)
-                    for field, value in zip(computed, found[document.uid][1:], strict=True):
-                        setattr(document, field.attname, _stored(field, value))
-                bulk.update(documents, values.keys())
+                bulk.update(bulk.prepared(documents, changed), written)
         return bulk.saved
 
     def _resolved(self, field: Any, value: Any) -> Any:
@@ -103,7 +108,7 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
                         f"{what} are not allowed in this query ({field.name}={value!r})."
                     )
             if not _has_type(value):  # it is the field's, as in an UPDATE
-                value = ExpressionWrapper(value, output_field=field)
+                value = ExpressionWrapper(value, output_field=_target(field))
         elif hasattr(value, "prepare_database_save"):
             if not field.remote_field:
                 raise TypeError(
@@ -117,6 +122,9 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
         """Raise, before anything is asked, what no document could store."""
         blank = self.model()
         for field, value in constants.items():
+            if isinstance(field, MemberTarget):
+                field.check(value)
+                continue
             setattr(blank, field.attname, value)
             if field.name == "channels":
                 check_channels(value)
@@ -136,6 +144,18 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
             query.add_annotation(expression, f"_{number}")
         rows = query.get_compiler(self.using).results_iter(tuple_expected=True)
         return {uid: values for uid, *values in rows}
+
+
+def _target(field: Any) -> Any:
+    """The field whose values are set."""
+    return field.target if isinstance(field, MemberTarget) else field
+
+
+def _set(document: Any, field: Any, value: Any) -> None:
+    if isinstance(field, MemberTarget):
+        field.set(document, value)
+    else:
+        setattr(document, field.attname, value)
 
 
 def _has_type(expression: Any) -> bool:

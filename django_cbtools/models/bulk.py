@@ -130,13 +130,13 @@ class Bulk:
     ) -> None:
         """Write some fields of documents, and ``updated``."""
         for batch in self._batches(documents, size):
-            self.write(self._prepared(batch, lambda document: Changed(document, fields)))
+            self.write(self.prepared(batch, lambda document: Changed(document, fields)))
 
     def delete(self, documents: Iterable[Any]) -> list[Any]:
         """Delete documents softly, as ``document.delete()`` does it; those that were deleted."""
         deleted = []
         for batch in self._batches(documents):
-            gone = self.write(self._prepared(batch, _marked_deleted))
+            gone = self.write(self.prepared(batch, _marked_deleted))
             for document in gone:
                 document.after_save(False)
                 document.after_delete()
@@ -155,7 +155,7 @@ class Bulk:
                 deleted.append(tombstone.document)
         return deleted
 
-    def _prepared(self, documents: Iterable[Any], prepare: Callable[[Any], Any]) -> list[Any]:
+    def prepared(self, documents: Iterable[Any], prepare: Callable[[Any], Any]) -> list[Any]:
         """What can be written; what its model does not allow is refused."""
         prepared = []
         for document in documents:

@@ -14,6 +14,7 @@ from django.db.models.sql.where import AND
 
 from .bulk import Bulk
 from .deletion import DocumentCollector
+from .member_updates import MemberTarget, is_member
 from .raw import RawDocuments
 from .sql import DocumentQuery
 from .written import alters_data
@@ -68,14 +69,22 @@ class DocumentQuerySet(models.QuerySet[Model]):
     # --------------------------------------------------------------- changing
 
     def update(self, **kwargs: Any) -> int:
-        """Change fields of all documents that are found, and ``updated``; how many."""
+        """Change fields of all documents that are found, and ``updated``; how many.
+
+        ``update(address__city="Oslo", details__color="red", prices__0=3)`` changes what is within a
+        field; objects are made where there are none.
+        """
         self._check_may("update")
         if self.query.is_sliced:
             raise TypeError("Cannot update a query once a slice has been taken.")
         self._for_write = True
         self.query.get_compiler(self.db)  # refuses aliases that hold no documents
         query: Any = self.query.chain(sql.UpdateQuery)
-        query.add_update_values(kwargs)
+        within = {name for name in kwargs if is_member(self.model, name)}
+        query.add_update_values({name: kwargs[name] for name in kwargs if name not in within})
+        query.add_update_fields(
+            [(MemberTarget(self.model, name), self.model, kwargs[name]) for name in sorted(within)]
+        )
         query.clear_select_clause()
         # Django would let nothing but a rollback follow a refusal. Here all others are saved.
         count: int = query.get_compiler(self.db).execute_sql(ROW_COUNT)

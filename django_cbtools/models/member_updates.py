@@ -1,0 +1,121 @@
+"""What ``QuerySet.update()`` changes within objects and arrays: ``update(address__city="X")``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
+from django.db import models
+from django.db.models.constants import LOOKUP_SEP
+
+from django_cbtools.exceptions import CouchbaseValueError
+
+from .fields import ListField
+from .members import written
+
+
+class MemberTarget:
+    """What is set within a field; for the compilers of updates, as a field of its own.
+
+    FieldDoesNotExist where the path leads to nothing that is declared, FieldError where it does not
+    say to which element.
+    """
+
+    #: What Django asks of fields.
+    generated = False
+
+    def __init__(self, model: Any, name: str) -> None:
+        first, *self._path = name.split(LOOKUP_SEP)
+        self.name = name
+        self.field: Any = model._meta.get_field(first)
+        # Raises what is wrong with the path.
+        self.target = _follow(self.field, self._path, name)
+        self.remote_field = self.target.remote_field
+
+    def check(self, value: Any) -> None:
+        """CouchbaseValueError for what cannot be stored there."""
+        try:
+            written(self.target, value)
+        except (TypeError, ValueError, ArithmeticError, ValidationError) as error:
+            raise CouchbaseValueError(f"{self.name} cannot store {value!r}: {error}") from error
+
+    def set(self, document: Any, value: Any) -> None:
+        """Set it; CouchbaseValueError where there is something of another type in the way."""
+        attname = self.field.attname
+        whole = _changed(self.field, getattr(document, attname), self._path, value, self.name)
+        setattr(document, attname, whole)
+
+
+def is_member(model: Any, name: str) -> bool:
+    """Whether an update of that name is of something within a field."""
+    first, *path = name.split(LOOKUP_SEP)
+    if not path:
+        return False
+    try:
+        field = model._meta.get_field(first)
+    except FieldDoesNotExist:
+        return False
+    return isinstance(field, models.JSONField) or hasattr(field, "document_kind")
+
+
+def _follow(field: Any, path: list[str], name: str) -> Any:
+    """The field of what a path leads to; a JSONField where no field is declared for it."""
+    if not path:
+        return field
+    step, *rest = path
+    if hasattr(field, "nested_model"):
+        for stored in field.members():
+            if step in (stored.field.name, stored.attname):
+                return _follow(stored.field, rest, name)
+        nested = field.nested_model
+        known = ", ".join(stored.field.name for stored in field.members())
+        raise FieldDoesNotExist(
+            f"{nested.__name__} has no field named {step!r}, which {name!r} asks to update; it "
+            f"has {known}."
+        )
+    if hasattr(field, "base_field") or isinstance(field, ListField):
+        if not step.isdecimal() or getattr(field, "collection", list) is not list:
+            raise FieldError(
+                f"Cannot update {name!r}: say which element, as in "
+                f"{name.split(LOOKUP_SEP)[0]}{LOOKUP_SEP}0, or update the whole field."
+            )
+        return _follow(getattr(field, "base_field", models.JSONField()), rest, name)
+    if isinstance(field, models.JSONField):
+        return models.JSONField()
+    raise FieldError(
+        f"Cannot update {name!r}: there is nothing within a {type(field).__name__} to update."
+    )
+
+
+def _changed(field: Any, value: Any, path: list[str], new: Any, name: str) -> Any:
+    """A value with something within it set; what is missing on the way there is made."""
+    if not path:
+        return new
+    step, *rest = path
+    if hasattr(field, "nested_model"):
+        nested = field.nested_model() if value is None else value
+        if not isinstance(nested, field.nested_model):
+            raise _in_the_way(name, value)
+        (stored,) = (s for s in field.members() if step in (s.field.name, s.attname))
+        old = getattr(nested, stored.attname)
+        setattr(nested, stored.attname, _changed(stored.field, old, rest, new, name))
+        return nested
+    if isinstance(value, list) and step.isdecimal():
+        at = int(step)
+        if at >= len(value):
+            raise CouchbaseValueError(f"{name}: there is no element {at} of {len(value)}.")
+        base = getattr(field, "base_field", models.JSONField())
+        items = [*value]
+        items[at] = _changed(base, items[at], rest, new, name)
+        return items
+    if value is None and not hasattr(field, "base_field") and not isinstance(field, ListField):
+        value = {}
+    if not isinstance(value, dict):
+        raise _in_the_way(name, value)
+    return {**value, step: _changed(field, value.get(step), rest, new, name)}
+
+
+def _in_the_way(name: str, value: Any) -> CouchbaseValueError:
+    return CouchbaseValueError(
+        f"{name} cannot be set within what is there: {type(value).__name__}."
+    )
