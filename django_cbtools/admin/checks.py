@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin import ModelAdmin
 from django.contrib.admin.sites import all_sites
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.contrib.admin.utils import NotRelationField, get_fields_from_path
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
+from django.db.models import JSONField
 
 from django_cbtools.models import CouchbaseModel
+from django_cbtools.models.members import Members
 
+from .filters import lists_elements
 from .layout import DocumentLayout
 
 
@@ -30,3 +36,72 @@ def check_admins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         for model, found in sorted(classes, key=repr)
         if issubclass(model, CouchbaseModel) and not issubclass(found, DocumentLayout)
     ]
+
+
+@register("cbtools", Tags.admin)
+def check_searches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Whether the lists of documents can be searched and filtered by what the admins name."""
+    admins: list[Any] = [
+        admin
+        for site in all_sites
+        for model, admin in site._registry.items()
+        if issubclass(model, CouchbaseModel)
+    ]
+    searches = [
+        Error(
+            f"The value of 'search_fields' refers to {name!r}, which cannot be searched: {problem}",
+            hint="Name a list of texts, or a member of an object: 'tags', 'address__city', "
+            "'payments__title'.",
+            obj=type(admin),
+            id="cbtools.E020",
+        )
+        for admin in admins
+        for name in admin.search_fields
+        if (problem := _search_problem(admin, str(name)))
+    ]
+    filters = [
+        Error(
+            f"The value of 'list_filter' refers to {name!r}, which is a "
+            f"{type(field).__name__}: there is no list of its values to choose from.",
+            hint="Write a SimpleListFilter whose queryset() asks for a member, as in "
+            f"queryset.filter({name}__...=self.value()).",
+            obj=type(admin),
+            id="cbtools.E021",
+        )
+        for admin in admins
+        for name, field in _filtered(admin)
+        if isinstance(field, (Members, JSONField)) and not lists_elements(field)
+    ]
+    return [*searches, *filters]
+
+
+def _search_problem(admin: Any, name: str) -> str:
+    """What Django, or the field, says when the list is searched for a text."""
+
+    class Admin:
+        opts = admin.opts
+
+        def get_search_fields(self, request: Any) -> list[str]:
+            return [name]
+
+    search: Any = ModelAdmin.get_search_results
+    try:
+        search(Admin(), None, admin.model._default_manager.all(), "x")
+    except FieldError as error:
+        return str(error)
+    except (ValueError, TypeError, ValidationError):
+        return "it is compared with other values than texts."
+    return ""
+
+
+def _filtered(admin: Any) -> list[tuple[str, Any]]:
+    """The fields that Django finds a filter for."""
+    found = []
+    for name in admin.list_filter:
+        if isinstance(name, str):
+            try:
+                *_, field = get_fields_from_path(admin.model, name)
+            except (NotRelationField, FieldDoesNotExist):
+                continue  # Django's own checks say so
+            found.append((name, field))
+    return found

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import reverse_field_path
+from django.core.exceptions import ValidationError
+from django.db.models import Count, JSONField, Q
 from django.utils.translation import gettext_lazy as _
+
+from django_cbtools.models import ListField, SetField
+from django_cbtools.models.formfields import in_order
+from django_cbtools.models.members import Members
+from django_cbtools.models.values import kind
 
 
 class DeletedFilter(admin.SimpleListFilter):
@@ -35,3 +47,98 @@ def shows_deleted(request: Any) -> bool:
     return (match is not None and "object_id" in match.kwargs) or (
         request.GET.get(DeletedFilter.parameter_name) in ("only", "all")
     )
+
+
+class ElementsFilter(admin.FieldListFilter):
+    """By what a list contains: of ``list_filter = ["tags"]``, each of the tags that there are."""
+
+    def __init__(
+        self, field: Any, request: Any, params: Any, model: Any, model_admin: Any, field_path: str
+    ) -> None:
+        self.lookup_kwarg = f"{field_path}__contains"
+        self.base = getattr(field, "base_field", None) or JSONField()
+        parent, _path = reverse_field_path(model, field_path)
+        is_own = model == parent
+        queryset = model_admin.get_queryset(request) if is_own else parent._default_manager.all()
+        self.elements = dict(self._elements(queryset, field))
+        super().__init__(field, request, params, model, model_admin, field_path)
+
+    def _elements(self, queryset: Any, field: Any) -> Iterator[tuple[str, tuple[Any, str]]]:
+        """What may be chosen: how it stands in addresses, what it is, how it is shown."""
+        if self.base.choices:
+            for value, label in self.base.flatchoices:
+                yield self._parameter(value), (value, str(label))
+            return
+        lists = queryset.order_by().values_list(field.name, flat=True).distinct()
+        found = {}
+        for items in lists:
+            for item in items if isinstance(items, (list, set)) else ():
+                if self._can_be_asked(item):
+                    found[self._parameter(item)] = item
+        for item in in_order(set(found.values())):
+            yield self._parameter(item), (item, str(item))
+
+    def _can_be_asked(self, item: Any) -> bool:
+        """Whether an element is a value of its field, and none that has others in it."""
+        if item is None or isinstance(item, (list, dict, set)):
+            return False
+        try:
+            kind(self.base).read(item)
+        except ValueError:  # what a phone wrote in another type
+            return False
+        return True
+
+    def _parameter(self, item: Any) -> str:
+        # Of any JSON, the address has to tell 1 from "1".
+        return json.dumps(item) if type(self.base) is JSONField else str(item)
+
+    def expected_parameters(self) -> list[str | None]:
+        return [self.lookup_kwarg]
+
+    def has_output(self) -> bool:
+        return bool(self.elements)
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        chosen: Any = self.used_parameters.get(self.lookup_kwarg, [])
+        try:
+            conditions = [self._condition(self._value(parameter)) for parameter in chosen]
+            return queryset.filter(reduce(or_, conditions)) if conditions else queryset
+        except (ValueError, ValidationError) as error:
+            raise IncorrectLookupParameters(error) from error
+
+    def _value(self, parameter: str) -> Any:
+        is_json = type(self.base) is JSONField
+        return json.loads(parameter) if is_json else self.base.to_python(parameter)
+
+    def _condition(self, item: Any) -> Q:
+        return Q((self.lookup_kwarg, [item]))
+
+    def get_facet_counts(self, pk_attname: str, filtered_qs: Any) -> dict[str, Any]:
+        return {
+            f"{i}__c": Count(pk_attname, filter=self._condition(item))
+            for i, (item, _label) in enumerate(self.elements.values())
+        }
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        counts = self.get_facet_queryset(changelist) if changelist.add_facets else None
+        chosen: Any = self.used_parameters.get(self.lookup_kwarg, [])
+        yield {
+            "selected": not chosen,
+            "query_string": changelist.get_query_string(remove=[self.lookup_kwarg]),
+            "display": _("All"),
+        }
+        for i, (parameter, (_item, label)) in enumerate(self.elements.items()):
+            yield {
+                "selected": parameter in chosen,
+                "query_string": changelist.get_query_string({self.lookup_kwarg: parameter}),
+                "display": f"{label} ({counts[f'{i}__c']})" if counts else label,
+            }
+
+
+def lists_elements(field: Any) -> bool:
+    """Whether it is a field of lists of values that can be chosen from."""
+    is_list = isinstance(field, (ListField, SetField))
+    return is_list and not isinstance(getattr(field, "base_field", None), Members)
+
+
+admin.FieldListFilter.register(lists_elements, ElementsFilter, take_priority=True)

@@ -32,6 +32,8 @@ class Members:
     #: What serializers look for in what is stored as a JSONField.
     encoder: Any = None
     decoder: Any = None
+    #: Its default, where none is declared, is no empty text.
+    empty_strings_allowed = False
 
     # ------------------------------------------------------- what each class says
 
