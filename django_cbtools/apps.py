@@ -20,6 +20,8 @@ class DjangoCBToolsConfig(AppConfig):
     def ready(self) -> None:
         from . import checks  # noqa: F401  (they register themselves)
         from .migrating import leave_documents_out
+        from .test_runs import watch
 
         leave_documents_out()
+        watch()
         post_migrate.connect(make_permissions, dispatch_uid="django_cbtools.make_permissions")

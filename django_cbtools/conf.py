@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 EMBEDDED_ENGINE = "django_cbtools.backends.embedded"
+#: The alias of the gateway that stands in for a real one while tests run.
+TEST_ALIAS = "cbtools_test_gateway"
 
 DEFAULTS: dict[str, Any] = {
     "SYNC_GATEWAY_URL": None,
@@ -68,6 +71,46 @@ def is_embedded_alias(alias: str) -> bool:
     return isinstance(config, dict) and config.get("ENGINE") == EMBEDDED_ENGINE
 
 
+def without_test_in_name() -> list[str]:
+    """The databases at SYNC_GATEWAY_URL and COUCHBASE_HOSTS that are not there for tests: those
+    whose names do not have ``test`` in them."""
+    names = []
+    if get("SYNC_GATEWAY_URL"):
+        names.append(get("SYNC_GATEWAY_BUCKET"))
+    if get("COUCHBASE_HOSTS"):
+        names.append(get("COUCHBASE_BUCKET") or get("SYNC_GATEWAY_BUCKET"))
+    return [name for name in dict.fromkeys(map(str, names)) if "test" not in name]
+
+
+def is_test_run() -> bool:
+    """Whether Django's ``setup_test_environment()`` has been called, as test runners do."""
+    utils = sys.modules.get("django.test.utils")
+    return hasattr(getattr(utils, "_TestState", None), "saved_data")
+
+
+def uses_test_gateway() -> bool:
+    """Whether an embedded gateway stands in for the real one, since tests are running, and what the
+    settings name is not there for tests."""
+    return is_test_run() and bool(without_test_in_name())
+
+
+def gateway_alias() -> str:
+    """The alias in DATABASES that holds the embedded gateway.
+
+    Raises ImproperlyConfigured where tests have none.
+    """
+    if not uses_test_gateway():
+        return document_alias()
+    if TEST_ALIAS not in settings.DATABASES:
+        raise ImproperlyConfigured(
+            f"Tests must not touch {without_test_in_name()[0]!r}: its name does not have 'test' in "
+            "it. An embedded gateway stands in for what the settings name when "
+            "setup_test_environment() is called; SYNC_GATEWAY_URL or COUCHBASE_HOSTS was set later "
+            "than that. Name a database with 'test' in its name."
+        )
+    return TEST_ALIAS
+
+
 def uses_embedded_gateway() -> bool:
     """Whether documents are kept by the embedded gateway; False: by the one at SYNC_GATEWAY_URL.
 
@@ -82,7 +125,7 @@ def uses_embedded_gateway() -> bool:
                 f"({alias!r}) has the embedded backend: they would hold different documents. "
                 f"Take SYNC_GATEWAY_URL away, or give DATABASES[{alias!r}] another ENGINE."
             )
-        return False
+        return uses_test_gateway()
     if not embedded:
         raise ImproperlyConfigured(
             f"There is no place for documents: set DATABASES[{alias!r}]['ENGINE'] to "
@@ -106,4 +149,4 @@ def uses_cluster() -> bool:
             f"({alias!r}) has the embedded backend: views would not see them. "
             f"Take COUCHBASE_HOSTS away, or give DATABASES[{alias!r}] another ENGINE."
         )
-    return True
+    return not uses_test_gateway()

@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Begin no tests where the gateway that they need cannot be there."""
+    if apps.ready and apps.is_installed("django_cbtools"):
+        from django_cbtools.test_runs import gateway
+
+        try:
+            gateway.check()
+        except ImproperlyConfigured as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 @pytest.fixture

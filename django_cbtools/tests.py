@@ -19,7 +19,7 @@ def clean_buckets() -> None:
     """Delete all documents, of whatever type, from a database that is there for tests.
 
     Raises ImproperlyConfigured unless the bucket's name has ``test`` in it, or the documents are
-    in the database that Django's test runner has made.
+    in what was made for tests: Django's test database, or the gateway in place of a real one.
     """
     bucket = conf.get("SYNC_GATEWAY_BUCKET")
     if "test" not in bucket and not _is_test_database():
@@ -47,7 +47,7 @@ def deploy_views() -> None:
 
 def _is_test_database() -> bool:
     if conf.get("SYNC_GATEWAY_URL"):
-        return False
+        return conf.uses_test_gateway()
     connection = connections[conf.document_alias()]
     creation: Any = connection.creation
     return bool(connection.settings_dict["NAME"] == creation._get_test_db_name())

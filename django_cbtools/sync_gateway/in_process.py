@@ -79,7 +79,7 @@ class InProcessAdapter(BaseAdapter):
         answer = respond(
             Call(
                 port=url.netloc,
-                alias=conf.document_alias(),
+                alias=conf.gateway_alias(),
                 method=request.method or "GET",
                 path=url.path,
                 query_string=url.query,

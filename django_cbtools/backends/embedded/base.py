@@ -15,6 +15,7 @@ from django_cbtools.embedded.turns import Turns
 
 from . import functions, writers
 from .creation import DatabaseCreation
+from .introspection import DatabaseIntrospection
 from .operations import DatabaseOperations
 
 MINIMUM_SQLITE = (3, 38)
@@ -28,6 +29,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     display_name = "SQLite with documents"
     ops_class = DatabaseOperations
     creation_class = DatabaseCreation
+    introspection_class = DatabaseIntrospection
     #: Where this connection has its turn to write.
     _turns: Turns | None = None
 

@@ -22,6 +22,12 @@ class DatabaseCreation(creation.DatabaseCreation):
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         super()._clone_test_db(suffix, verbosity, keepdb)  # type: ignore[misc]
 
+    def setup_worker_connection(self, _worker_id: int) -> None:
+        """As Django's, but for the gateway of a test run, a mirror of itself: it has no clones, and
+        each process makes its own (:mod:`django_cbtools.test_runs`)."""
+        if self.connection.settings_dict["TEST"]["MIRROR"] != self.connection.alias:
+            super().setup_worker_connection(_worker_id)
+
     def serialize_db_to_string(self) -> str:
         gateway = {table: self._rows(table) for table in schema.TABLES}
         return json.dumps([super().serialize_db_to_string(), gateway], default=_binary)

@@ -33,11 +33,14 @@ class DatabaseOperations(operations.DatabaseOperations):
         reset_sequences: bool = False,
         allow_cascade: bool = False,
     ) -> list[str]:
-        """Emptying the database empties the gateway too."""
+        """As Django's. The gateway's tables are emptied where they are named, as ``flush`` does,
+        behind the others and in their own order."""
+        ordinary = [table for table in tables if table not in schema.TABLES]
         flush: list[str] = super().sql_flush(
-            style, tables, reset_sequences=reset_sequences, allow_cascade=allow_cascade
+            style, ordinary, reset_sequences=reset_sequences, allow_cascade=allow_cascade
         )
-        return flush + [f"DELETE FROM {table};" for table in schema.TABLES]
+        gateways = [table for table in schema.TABLES if table in tables]
+        return flush + [f"DELETE FROM {self.quote_name(table)};" for table in gateways]
 
     def adapt_document_json(self, value: Any, encoder: type[json.JSONEncoder] | None) -> str:
         """A value as JSON text, the way it is written in stored documents."""

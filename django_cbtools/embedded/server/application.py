@@ -70,7 +70,7 @@ class Application:
     def _call(self, scope: Any, body: Body) -> Call:
         return Call(
             port=self.port,
-            alias=self.alias or conf.document_alias(),
+            alias=self.alias or conf.gateway_alias(),
             method=scope["method"],
             path=framing.path(scope),
             query_string=scope["query_string"].decode("latin-1"),

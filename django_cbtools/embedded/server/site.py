@@ -119,7 +119,7 @@ def _call(port: str, request: HttpRequest, path: str) -> Call:
     has_threads = request.META.get("wsgi.multithread", True)
     return Call(
         port=port,
-        alias=conf.document_alias(),
+        alias=conf.gateway_alias(),
         method=request.method or "GET",
         path=raw_path,
         query_string=request.META.get("QUERY_STRING", ""),

@@ -1,0 +1,132 @@
+"""The embedded gateway of a test run: begun, ended, and one for each process of parallel tests."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.signals import setting_changed
+from django.db import connections
+
+from django_cbtools import conf
+
+#: What tells processes that Django spawns for parallel tests where their parent's gateway is.
+_VARIABLE = "CBTOOLS_TEST_GATEWAY"
+
+#: The folder of the gateway's files, and the process that made it and will remove it.
+_folder: Path | None = None
+_owner = 0
+
+
+def check() -> None:
+    """Raise ImproperlyConfigured where tests need a gateway that cannot be there."""
+    names = conf.without_test_in_name()
+    if names and find_spec("py_mini_racer") is None:
+        raise ImproperlyConfigured(
+            f"Tests do not begin: they must not touch {names[0]!r}, as its name does not have "
+            "'test' in it, and the embedded gateway that takes its place needs an extra: "
+            "pip install 'django-cbtools[embedded]'. Or name a database for tests in "
+            "SYNC_GATEWAY_BUCKET (and COUCHBASE_BUCKET), with 'test' in its name."
+        )
+
+
+def begin() -> None:
+    """Make the gateway of this run, if it needs one."""
+    global _folder, _owner
+    if not conf.uses_test_gateway():
+        return
+    parents = _parents_file()
+    _folder = Path(tempfile.mkdtemp(prefix="test_cbtools_", dir=parents and parents.parent))
+    _owner = os.getpid()
+    name = _own_file()
+    if parents is not None:
+        _copy(str(parents), name)
+    os.environ[_VARIABLE] = f"{_owner}:{name}"
+    atexit.register(end)
+    settings.DATABASES[conf.TEST_ALIAS] = {
+        "ENGINE": conf.EMBEDDED_ENGINE,
+        "NAME": name,
+        "OPTIONS": {"init_command": "PRAGMA synchronous=OFF;"},
+        # Django makes, migrates, fills and clones no test database for a mirror.
+        "TEST": {"MIRROR": conf.TEST_ALIAS},
+    }
+    # This gives a database the defaults of its settings.
+    connections.settings = connections.configure_settings(None)
+    _tell()
+
+
+def end() -> None:
+    """Remove what :func:`begin` has made; once more, or in another process, nothing is done."""
+    global _folder
+    folder, _folder = _folder, None
+    if folder is None or _owner != os.getpid():
+        return
+    atexit.unregister(end)
+    connections[conf.TEST_ALIAS].close()
+    del connections[conf.TEST_ALIAS]
+    del settings.DATABASES[conf.TEST_ALIAS], os.environ[_VARIABLE]
+    shutil.rmtree(folder, ignore_errors=True)
+    _tell()
+
+
+def use_own_file() -> None:
+    """In a process that Django has made for parallel tests: a gateway of its own, with what
+    migrations have saved."""
+    connection = connections[conf.TEST_ALIAS]
+    found, own = connection.settings_dict["NAME"], _own_file()
+    if found != own:
+        connection.close()
+        if not os.path.exists(own):
+            _copy(found, own)
+        connection.settings_dict["NAME"] = own
+
+
+def _own_file() -> str:
+    """The file of this process; one that Django has forked for parallel tests has a number."""
+    runner = sys.modules.get("django.test.runner")
+    number = 0 if _owner == os.getpid() else getattr(runner, "_worker_id", 0)
+    return os.path.join(str(_folder), f"gateway_{number}.sqlite3")
+
+
+def _parents_file() -> Path | None:
+    """The file of the process that has spawned this one for parallel tests."""
+    parent = multiprocessing.parent_process()
+    pid, _, name = os.environ.get(_VARIABLE, "").partition(":")
+    return Path(name) if parent is not None and pid == str(parent.pid) else None
+
+
+def _copy(source: str, target: str) -> None:
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+def empty() -> None:
+    """Delete all that is in the gateway."""
+    call_command(
+        "flush",
+        verbosity=0,
+        interactive=False,
+        database=conf.TEST_ALIAS,
+        inhibit_post_migrate=True,
+    )
+
+
+def _tell() -> None:
+    """Documents are elsewhere from now on: connections to where they were are forgotten."""
+    values: dict[str, Any] = {
+        name: conf.get(name) for name in ("SYNC_GATEWAY_URL", "COUCHBASE_HOSTS")
+    }
+    for name, value in values.items():
+        setting_changed.send(sender=_tell, setting=name, value=value, enter=conf.is_test_run())
