@@ -1,7 +1,8 @@
 """Reads JSON objects with known members, as Go reads JSON into structs.
 
 Names of members are not case-sensitive, and a member that is null counts as missing. If a value has
-the wrong type, the error is Go's message for the first such value.
+the wrong type, the error is Go's message for the first such value. The types Set and time.Time
+decode themselves in Go. If one of them fails, its error comes before those of all other types.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Map(NamedTuple):
 
 
 #: The type of a value. A str names one of Go's types. With a question mark, the type's zero value
-#: counts as missing.
+#: counts as missing. "Set" is a list of strings which decodes itself.
 Type: TypeAlias = "str | Struct | Map"
 
 #: The smallest and largest numbers of Go's integer types.
@@ -57,7 +58,11 @@ class _MisfitError(Exception):
     """A value has the wrong type."""
 
 
-class _TimeError(_MisfitError):
+class _OwnError(_MisfitError):
+    """A value has the wrong type, and the type decodes itself: Go stops there."""
+
+
+class _TimeError(_OwnError):
     """A value is not a valid time."""
 
 
@@ -135,6 +140,11 @@ def _typed(value: Any, wanted: Type, place: _Place, *, strict: bool) -> Any:
     name = wanted.rstrip("?")
     if name.startswith("[]"):
         value = _list(value, name, place, strict=strict)
+    elif name == "Set":
+        try:
+            value = _list(value, "[]string", place, strict=strict)
+        except _MisfitError as error:
+            raise _OwnError(error) from None
     elif name == "time.Time":
         _check_time(value)
     elif not _fits(value, name):
@@ -155,16 +165,24 @@ def _members(
     value: Mapping[str, Any], wanted: Struct, place: _Place, *, strict: bool
 ) -> dict[str, Any]:
     found = {}
+    errors: list[Exception] = []
     for key, item in value.items():
         name = key if key in wanted.members else key.translate(_FOLDED).lower()
         if name not in wanted.members:
             if strict:
-                raise _UnknownFieldError(canonical.dumps(key))
+                errors.append(_UnknownFieldError(canonical.dumps(key)))
             continue
         if item is not None:
-            item = _typed(item, wanted.members[name], place.at(wanted, name), strict=strict)
+            try:
+                item = _typed(item, wanted.members[name], place.at(wanted, name), strict=strict)
+            except _OwnError:
+                raise
+            except (_MisfitError, _UnknownFieldError) as error:
+                errors.append(error)
         if item is not None:
             found[name] = item
+    if errors:
+        raise errors[0]
     return {name: found[name] for name in wanted.members if name in found}
 
 

@@ -15,17 +15,17 @@ _COLLECTION = Struct("CollectionConfig", {"sync": "string?", "import_filter": "s
 _SCOPE = Struct("ScopeConfig", {"collections": Map("rest.CollectionsConfig", _COLLECTION)})
 
 _COLLECTION_ACCESS = Struct("CollectionAccessConfig", {
-    "admin_channels": "[]string", "all_channels": "[]string", "jwt_channels": "[]string",
+    "admin_channels": "Set", "all_channels": "Set", "jwt_channels": "Set",
     "jwt_last_updated": "time.Time",
 }, "auth")  # fmt: skip
 #: The configuration of a user or role.
 PRINCIPAL = Struct("PrincipalConfig", {
-    "name": "string", "admin_channels": "[]string",
+    "name": "string", "admin_channels": "Set",
     "collection_access": Map("map[string]map[string]*auth.CollectionAccessConfig", Map(
         "map[string]*auth.CollectionAccessConfig", _COLLECTION_ACCESS)),
-    "email": "string", "disabled": "bool", "password": "string", "admin_roles": "[]string",
-    "all_channels": "[]string", "roles": "[]string", "jwt_issuer": "string",
-    "jwt_roles": "[]string", "jwt_channels": "[]string", "jwt_last_updated": "time.Time",
+    "email": "string", "disabled": "bool", "password": "string", "admin_roles": "Set",
+    "all_channels": "Set", "roles": "[]string", "jwt_issuer": "string",
+    "jwt_roles": "Set", "jwt_channels": "Set", "jwt_last_updated": "time.Time",
 }, "auth")  # fmt: skip
 
 _EVENTS = Struct("EventHandlerConfig", {

@@ -22,9 +22,10 @@ Self = TypeVar("Self", bound="Principal")
 
 #: The collection whose channels are at the top level of a user's or role's configuration.
 DEFAULT_COLLECTION = Collection(DEFAULT, DEFAULT)
+GUEST = "GUEST"
 _MAX_NAME = 239
 _ILLEGAL = frozenset("/:,`")
-_JWT = ("jwt_issuer", "jwt_roles", "jwt_channels", "jwt_last_updated")
+_JWT = ("jwt_issuer", "jwt_roles", "jwt_channels")
 _READ_ONLY = ("all_channels", "jwt_channels", "jwt_last_updated")
 
 Config = Mapping[str, Any]
@@ -182,30 +183,41 @@ def read_config(text: str) -> dict[str, Any]:
     return config
 
 
-def refuse_jwt(config: Config) -> None:
-    """Raise a GatewayError if a configuration contains what OpenID Connect granted.
+def admitted(database: Database, config: Config, name: str) -> Config:
+    """Return the configuration of a user or role, without what an existing user has already.
 
-    The status is 501 if all properties of OpenID Connect are given, and 500 if only some are.
+    Raises a 400 GatewayError if no user or role can have the name, or if the configuration changes
+    what OpenID Connect granted to the user of that name. This is also refused for a role with the
+    name of a user. The status is 501 if all properties of OpenID Connect are given, and 500 if only
+    some are.
     """
-    given = [name for name in _JWT if name in config]
+    if name in ("", GUEST) or _is_user(database, name):
+        if any(config.get(key) for key in _JWT):
+            raise bad_request("Can't change read-only properties")
+        config = {key: value for key, value in config.items() if key != "jwt_issuer"}
+    faults = _faults(name) if name else []
+    if faults:
+        raise bad_request(f"invalid name: {'; '.join(faults)}")
+    given = [key for key in _JWT if key in config]
     if len(given) == len(_JWT):
         raise not_implemented("OpenID Connect")
     if given:
         raise GatewayError(500, "Internal error: must either specify all OIDC properties or none")
+    return config
+
+
+def _is_user(database: Database, name: str) -> bool:
+    return bool(
+        database.rows(
+            "SELECT 1 FROM cbtools_users WHERE database = %s AND name = %s", [database.name, name]
+        )
+    )
 
 
 def check_same(config: Config, name: str) -> None:
     """Raise a 400 GatewayError if a configuration contains a name other than ``name``."""
     if config.get("name", name) != name:
         raise bad_request("Name mismatch (can't change name)")
-
-
-def check_name(name: str) -> str:
-    """Return the name; raise a 400 GatewayError if no user or role can have it."""
-    faults = _faults(name)
-    if faults:
-        raise bad_request(f"invalid name: {'; '.join(faults)}")
-    return name
 
 
 def is_name(name: str) -> bool:

@@ -11,9 +11,8 @@ from ..database import Collection, Database
 from ..errors import GatewayError, bad_request, conflict, missing
 from . import grants, principals
 from .grants import Change, Granted
-from .principals import DEFAULT_COLLECTION, Config, Principal
+from .principals import DEFAULT_COLLECTION, GUEST, Config, Principal
 
-_GUEST = "GUEST"
 _COLUMNS = "name, admin_channels, collections, sequence, channel_history, deleted"
 
 
@@ -123,8 +122,9 @@ def create(database: Database, config: Config) -> None:
     """
     if config.get("name") is None:
         raise bad_request("Missing name property")
-    name = _check(config["name"], config)
+    name = config["name"]
     with database.atomic():
+        config = _admitted(database, config, name)
         if _find(database, name) is not None:
             raise conflict("Already exists")
         _write(database, _made(database, name), config)
@@ -136,22 +136,21 @@ def put(database: Database, name: str, config: Config) -> bool:
     Raises a GatewayError if the configuration is invalid.
     """
     principals.check_same(config, name)
-    _check(name, config)
     with database.atomic():
+        config = _admitted(database, config, name)
         role = _find(database, name)
         _write(database, role or _made(database, name), config)
     return role is None
 
 
-def _check(name: str, config: Config) -> str:
-    """Return the name of a role; raise a GatewayError if the name or configuration is invalid."""
-    if name in ("", _GUEST):
+def _admitted(database: Database, config: Config, name: str) -> Config:
+    config = principals.admitted(database, config, name)
+    if name in ("", GUEST):
         # A real gateway takes these names for its guest's, and answers with this error.
         raise GatewayError(
             500, "Internal error: UpdatePrincipal: cannot create principal with empty name"
         )
-    principals.refuse_jwt(config)
-    return principals.check_name(name)
+    return config
 
 
 def _write(database: Database, role: Role, config: Config) -> None:

@@ -20,7 +20,7 @@ from .history import dump as dump_past
 from .history import load as load_past
 from .principals import DEFAULT_COLLECTION, Config, Principal
 
-GUEST = "GUEST"
+GUEST = principals.GUEST
 _EMAIL = re.compile("[^@]+@[^@]+", re.DOTALL)
 _COLUMNS = (
     "name, password, email, disabled, admin_channels, collections, channel_history, admin_roles, "
@@ -175,9 +175,8 @@ def create(database: Database, config: Config) -> None:
     if config.get("name") is None:
         raise bad_request("Missing name property")
     name = config["name"] or GUEST
-    _check_name(name)
-    principals.refuse_jwt(config)
     with database.atomic():
+        config = principals.admitted(database, config, name)
         if find(database, name) is not None:
             raise conflict("Already exists")
         _write(database, User(name), config)
@@ -190,11 +189,8 @@ def put(database: Database, name: str, config: Config) -> bool:
     """
     principals.check_same(config, name)
     with database.atomic():
+        config = principals.admitted(database, config, name)
         user = find(database, name)
-        if user and any(config.get(key) for key in ("jwt_issuer", "jwt_roles", "jwt_channels")):
-            raise bad_request("Can't change read-only properties")
-        _check_name(name)
-        principals.refuse_jwt(config)
         _write(database, user or User(name), config)
     return user is None
 
@@ -268,11 +264,6 @@ def compact(
     return gone
 
 
-def _check_name(name: str) -> None:
-    if name != GUEST:
-        principals.check_name(name)
-
-
 def _write(database: Database, user: User, config: Config) -> None:
     # GUEST exists even before it is configured, so it is never new.
     is_new = not user.sequence and user.name != GUEST
@@ -317,8 +308,10 @@ def _credentials(database: Database, user: User, config: Config, is_new: bool) -
         changes["password"] = passwords.encode(password) if password else ""
         changes["stamp"] = uuid.uuid4().hex
     email = config.get("email")
-    if email is not None and email != user.email and (not email or _EMAIL.fullmatch(email)):
-        changes["email"] = email
+    if email is not None and email != user.email:
+        # Like a real gateway, this takes an invalid address for a change, and drops it.
+        is_valid = not email or _EMAIL.fullmatch(email)
+        changes["email"] = email if is_valid else user.email
     disabled = config.get("disabled")
     if disabled is not None and disabled != user.disabled:
         changes["disabled"] = disabled

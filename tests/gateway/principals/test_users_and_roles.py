@@ -143,7 +143,7 @@ def test_what_changes_nothing_takes_no_sequence():
     add_user("alice", **config)
     add_role("r", "a")
     before = sequence(), reader()
-    for change in ({}, config, {"email": "none"}, {"admin_channels": None}, {"unknown": 1}):
+    for change in ({}, config, {"admin_channels": None}, {"unknown": 1}):
         assert ADMIN.put("/_user/alice", change)[0] == 200
     assert ADMIN.put("/_role/r", {"admin_channels": ["a"], "password": "x"})[0] == 200
     assert (sequence(), reader()) == before
@@ -432,16 +432,6 @@ def test_no_role_has_the_guest_s_name(method):
         500, "Internal error: UpdatePrincipal: cannot create principal with empty name"
     )  # fmt: skip
     assert ADMIN.get("/_role/")[1] == []
-
-
-def test_what_openid_connect_would_open_is_not_dropped_silently():
-    jwt = {
-        "jwt_issuer": "x", "jwt_roles": [], "jwt_channels": [],
-        "jwt_last_updated": "2026-01-01T00:00:00Z",
-    }  # fmt: skip
-    for given, expected in (({"jwt_issuer": "x"}, 500), (jwt, 501)):
-        assert ADMIN.put("/_user/bob", {"password": "letmein", **given})[0] == expected
-    assert ADMIN.get("/_user/bob")[0] == 404
 
 
 def test_users_in_full_are_not_listed_by_views():
