@@ -36,6 +36,14 @@ class CouchbaseModelError(Exception):
     """A document is used in a way that its model does not allow."""
 
 
+class StaleFormWarning(UserWarning):
+    """A form writes over a document, and does not know which revision it was made from.
+
+    What somebody else has saved since the form was opened is lost then. CBUpdateView and the
+    admin's DocumentForm know, as long as the template shows the form's hidden fields.
+    """
+
+
 class CouchbaseValueError(CouchbaseModelError, ValueError):
     """A value that its field cannot store."""
 

@@ -61,6 +61,10 @@ class _ConflictMixin:
             form.fields[REVISION] = forms.CharField(
                 widget=forms.HiddenInput, required=False, initial=revision
             )
+            if isinstance(form, forms.BaseModelForm):
+                form.instance._state.is_form_current = bool(
+                    form.data.get(form.add_prefix(REVISION))
+                )  # type: ignore[attr-defined]
         return form
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import html
+import re
 
+import pytest
+from django import forms
+from django.test import RequestFactory
+from django.views import generic
+
+from django_cbtools.admin import DocumentForm
+from django_cbtools.exceptions import StaleFormWarning
 from tests.testapp.models import CBArticle
 
 
@@ -18,3 +26,36 @@ def test_list(client, article):
     assert "First," in client.get("/articles/").content.decode()
     article.delete()
     assert "First," not in client.get("/articles/").content.decode()
+
+
+@pytest.mark.parametrize("data", [{}, {"_rev": ""}])
+def test_form_posted_without_its_revision_warns(client, article, data):
+    with pytest.warns(StaleFormWarning, match=f"CBArticle {article.uid} without the revision"):
+        client.post(f"/articles/{article.uid}/edit/", {"title": "mine", **data})
+
+
+def test_plain_form_warns_only_where_it_writes_over_a_document(article, recwarn):
+    class Update(generic.UpdateView):
+        model = CBArticle
+        fields = ("title",)
+        template_name = "testapp/page.html"
+        success_url = "/articles/"
+
+    factory = RequestFactory()
+    Update.as_view()(factory.get("/"), pk=article.uid)
+    form = forms.modelform_factory(CBArticle, fields=["title"])({"title": "new"})
+    assert form.is_valid()
+    article.full_clean()
+    assert not recwarn
+    with pytest.warns(StaleFormWarning, match="CBUpdateView"):
+        Update.as_view()(factory.post("/", {"title": "mine"}), pk=article.uid)
+    assert CBArticle(article.uid).title == "mine"
+
+
+def test_the_admins_form_knows_its_revision(article, recwarn):
+    form_class = forms.modelform_factory(CBArticle, form=DocumentForm, fields=["title"])
+    revision = form_class(instance=article)["revision"].as_hidden()
+    value = html.unescape(re.search(r'value="([^"]*)"', revision)[1])
+    form = form_class({"title": "mine", "revision": value}, instance=article)
+    assert form.is_valid(), form.errors
+    assert not recwarn

@@ -105,6 +105,7 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
                 if self.cleaned_data.get(name) is not None or not self._is_gone(name)
             ]
             self._check_revision()
+        document._state.is_form_current = True
         failure = self.failure
         if failure is not None and not self.errors and self._is_about(failure):
             self.add_error(None, ValidationError(str(failure), code="failure"))

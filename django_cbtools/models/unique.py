@@ -6,6 +6,7 @@ the ORM, among the documents that are not deleted softly: what such a document h
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db import connections
 from django.db.models import UniqueConstraint
 
 from django_cbtools import conf
+from django_cbtools.exceptions import StaleFormWarning, shown
 
 from .sql import holds_documents
 
@@ -49,6 +51,21 @@ class ValidatedUniqueness:
 
     Where no ORM can be asked about documents, what is unique is not checked.
     """
+
+    def full_clean(
+        self, exclude: Any = None, validate_unique: bool = True, validate_constraints: bool = True
+    ) -> None:
+        # A ModelForm leaves out what is unique, and checks it later.
+        if not validate_unique and self.rev and not getattr(self._state, "is_form_current", False):  # type: ignore[attr-defined]
+            warnings.warn(
+                f"A form writes over {type(self).__name__} {shown(self.uid)} without the revision "  # type: ignore[attr-defined]
+                "that it was made from: what somebody else has saved meanwhile is lost. Use "
+                "CBUpdateView, or a form of the class django_cbtools.admin.DocumentForm, and show "
+                "the form's hidden fields in the template.",
+                StaleFormWarning,
+                stacklevel=2,
+            )
+        super().full_clean(exclude, validate_unique, validate_constraints)  # type: ignore[misc]
 
     def validate_unique(self, exclude: Any = None) -> None:
         # A uid that is taken is the gateway's to refuse, as a conflict.

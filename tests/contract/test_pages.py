@@ -73,7 +73,8 @@ def test_nothing_is_made_of_a_form_with_errors(client, created, url):
 def test_update(client, article):
     url = f"/articles/{article.uid}/edit/"
     assert client.get(url).status_code == 200
-    assert client.post(url, {"title": "Second", "year_published": "1"}).status_code == 302
+    sent = {"title": "Second", "year_published": "1", "_rev": article.rev}
+    assert client.post(url, sent).status_code == 302
     changed = CBArticle(article.uid)
     assert (changed.title, changed.extra, changed.channels) == ("Second", {"kept": 1}, ["c"])
 
@@ -88,7 +89,8 @@ def test_conflict_is_a_form_error(client, article, monkeypatch):
         real_save(self)
 
     monkeypatch.setattr(CBArticle, "save", save_after_somebody_else)
-    answer = client.post(f"/articles/{article.uid}/edit/", {"title": "Mine", "year_published": "1"})
+    sent = {"title": "Mine", "year_published": "1", "_rev": article.rev}
+    answer = client.post(f"/articles/{article.uid}/edit/", sent)
     assert answer.status_code == 200
     assert "Somebody else has changed this" in answer.content.decode()
     assert CBArticle(article.uid).title == "Somebody else's"
