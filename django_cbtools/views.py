@@ -64,7 +64,7 @@ class _ConflictMixin:
             if isinstance(form, forms.BaseModelForm):
                 form.instance._state.is_form_current = bool(
                     form.data.get(form.add_prefix(REVISION))
-                )  # type: ignore[attr-defined]
+                )
         return form
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
