@@ -101,7 +101,7 @@ class _SaveFormMixin(_ConflictMixin, _ExtraDataMixin):
             document = form.instance
         else:
             document = self.object or self.model()
-            document.from_dict(form.cleaned_data)
+            document.from_cleaned_data(form.cleaned_data)
         document.from_dict(self.get_extra_data())
         document.save()
         self.object = document

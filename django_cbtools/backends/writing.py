@@ -21,6 +21,7 @@ from django_cbtools.models.bulk import Bulk, revisions
 from django_cbtools.models.member_updates import MemberTarget
 from django_cbtools.models.queryset import DocumentQuerySet
 from django_cbtools.models.sql import DocumentQuery
+from django_cbtools.models.values import Unreadable, kind
 from django_cbtools.models.written import check_channels
 
 
@@ -79,7 +80,7 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
             for field, value in constants.items():
                 _set(document, field, value)
             for field, value in zip(computed, found[document.uid][1:], strict=True):
-                _set(document, field, _stored(_target(field), value))
+                _set(document, field, _stored(_target(field), values[field], value))
             return document
 
         with Bulk() as bulk:
@@ -165,8 +166,14 @@ def _has_type(expression: Any) -> bool:
         return False
 
 
-def _stored(field: Any, value: Any) -> Any:
+def _stored(field: Any, expression: Any, value: Any) -> Any:
     """A computed value as the field's column would have it."""
     if isinstance(field, models.DecimalField) and value is not None:
         return format_number(value, field.max_digits, field.decimal_places)
-    return value
+    convert = kind(field).convert
+    if convert is None or isinstance(expression.output_field, type(field)):
+        return value
+    try:
+        return convert(value)
+    except Unreadable:
+        return value

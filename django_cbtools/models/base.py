@@ -204,6 +204,8 @@ class CouchbaseModel(
         else:
             self._fill_by_from_dict(document)
         self.uid, self.rev, self._was = uid, rev, was
+        if self._prepared:
+            self._prepared = {}
         self._state.adding, self._state.db = False, db
 
     def _fill_by_from_dict(self, document: Mapping[str, Any]) -> None:

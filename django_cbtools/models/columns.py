@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.expressions import Col
 
 from .fields import DictField
+from .preparing import Comparing
 
 
 class DocumentColumn(models.TextField):  # type: ignore[type-arg]
@@ -23,9 +24,7 @@ class DocumentColumn(models.TextField):  # type: ignore[type-arg]
 
 def adapt_json(field: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
     """get_db_prep_value() of documents' JSONFields: as what it is compared with is stored."""
-    if not prepared:
-        value = field.get_prep_value(value)
-    return connection.ops.adapt_document_json(value, field.encoder)
+    return type(field).get_db_prep_value(field, value, Comparing(connection), prepared)
 
 
 class ExtraField(DictField[dict[str, Any], dict[str, Any]]):

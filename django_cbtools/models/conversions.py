@@ -1,6 +1,6 @@
 """Values of Django's fields to JSON and back, by type.
 
-What is given to JSON has passed the field's ``get_prep_value()``. ``ValueError`` (or TypeError)
+What is given to JSON has passed the field's ``get_db_prep_save()``. ``ValueError`` (or TypeError)
 says that a value cannot be stored, :exc:`Unreadable` that JSON is no value of the type. Neither has
 the value in its message: what phones write is not for logs.
 """
@@ -42,10 +42,14 @@ def text(value: Any) -> str:
     return value
 
 
-def text_to_json(value: Any) -> Any:
-    """A text as it is; UnicodeEncodeError where gateways would store another one."""
-    if isinstance(value, str):
-        value.encode()
+def text_to_json(value: Any) -> str:
+    """A text; UnicodeEncodeError where gateways would store another one. A number is stored as
+    text, as in a column of texts."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, not {type(value).__name__}")
+    value.encode()
     return value
 
 
@@ -182,13 +186,16 @@ def binary_to_json(value: Any) -> str:
     return base64.b64encode(bytes(value)).decode()
 
 
-def plain_json(value: Any, encoder: Any = None) -> Any:
-    dumped = json.dumps(value, cls=encoder, allow_nan=False, ensure_ascii=False)
-    return json.loads(dumped.encode())
+def plain_json(value: Any) -> Any:
+    """What JSON has, as it has it; TypeError for what it cannot have."""
+    if value.__class__ is int or value.__class__ is bool:
+        return value
+    return from_json_text(json.dumps(value, allow_nan=False, ensure_ascii=False))
 
 
-def encoded(encoder: Any) -> Callable[[Any], Any]:
-    return lambda value: plain_json(value, encoder)
+def from_json_text(value: Any) -> Any:
+    """JSON, of the text that fields prepare for a database."""
+    return json.loads(value.encode()) if isinstance(value, str) else plain_json(value)
 
 
 def decoded(decoder: Any) -> Callable[[Any], Any]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import json
+import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.db.models import FileField
+from django.db.models.fields.files import FieldFile
 
 from django_cbtools.exceptions import CouchbaseValueError
 from django_cbtools.sync_gateway.client import parse
@@ -37,10 +42,14 @@ class DocumentJSON:
     #: What was read, by attribute: the value that it became, and the JSON that it was. What is
     #: written as it was read anyway need not be here.
     _read: dict[str, tuple[Any, Any]] = {}  # of the class, and empty
+    #: What fields made of values for the next save, by attribute: the value, and its JSON.
+    _prepared: dict[str, tuple[Any, Any]] = {}  # of the class, and empty
     #: The JSON that the instance was loaded from, or was saved as; a text where nobody asked yet.
     _was: dict[str, Any] | str
     #: Whether the instance is being filled with what the gateway has.
     _is_loading = False
+    #: Whether ``from_dict()`` is given values of the program's, not of JSON.
+    _is_given_values = False
 
     if TYPE_CHECKING:
         _meta: Any
@@ -105,25 +114,45 @@ class DocumentJSON:
 
     def _to_json(self, stored: Stored) -> Any:
         value = getattr(self, stored.attname)
+        prepared = self._prepared.get(stored.attname)
+        if prepared is not None and prepared[0] is value:
+            return prepared[1]
+        return self._written(stored, value)
+
+    def _written(self, stored: Stored, value: Any) -> Any:
+        """The JSON of a value of a field: as it was read, where it is the one that was."""
         read = self._read.get(stored.attname)
         rewrite = stored.kind.rewrite
-        if (
-            read is not None
-            and rewrite is None
-            and _is_same(read[0], value)
-            and (not isinstance(value, (list, dict)) or _is_untouched(stored, value, read[1]))
-        ):
-            return read[1]
-        if value is None:
-            return None
         try:
             if rewrite is not None:
-                return rewrite(value, read and read[1])
+                return None if value is None else rewrite(value, read and read[1])
+            if (
+                read is not None
+                and _is_same(read[0], value)
+                and (value.__class__ in _UNCHANGING or _is_untouched(stored, value, read[1]))
+            ):
+                return read[1]
             return stored.kind.written(stored.field, value)
         except (TypeError, ValueError, ArithmeticError, ValidationError) as error:
             raise CouchbaseValueError(
                 f"Document {self.uid}: field {stored.field.name} cannot store {value!r}: {error}"
             ) from error
+
+    def prepare_field(self, field: Any, add: bool) -> None:
+        """Have a field do what it does before it is written: files are stored, times are set. What
+        its ``pre_save()`` returns is what is written; the attribute may have another value."""
+        is_file = isinstance(field, FileField)
+        if is_file and not isinstance(getattr(self, field.attname), FieldFile):
+            return  # somebody has written what its field cannot take for a file
+        value = field.pre_save(self, add)
+        if value is not getattr(self, field.attname):
+            for stored in self._stored_fields():
+                if stored.field is field:
+                    prepared = self._written(stored, value)
+                    self._prepared = {
+                        **self._prepared,
+                        field.attname: (getattr(self, field.attname), prepared),
+                    }
 
     def from_dict(self, dict_payload: Mapping[str, Any]) -> None:
         """Take over the keys that are given, of a document's JSON or a form's cleaned data.
@@ -142,8 +171,19 @@ class DocumentJSON:
             elif key not in GATEWAY_KEYS and key != DOC_TYPE:
                 self.extra[key] = value
 
+    def from_cleaned_data(self, cleaned_data: Mapping[str, Any]) -> None:
+        """As :meth:`from_dict`, of values as a form has cleaned them, which are no JSON."""
+        self._is_given_values = True
+        try:
+            self.from_dict(cleaned_data)
+        finally:
+            del self._is_given_values
+
     def _from_json(self, stored: Stored, raw: Any) -> None:
         value = raw
+        if self._is_given_values:
+            setattr(self, stored.attname, value)
+            return
         try:
             value = stored.kind.read(raw)
         except ValueError as error:
@@ -157,9 +197,9 @@ class DocumentJSON:
         for stored in self._stored_fields():
             value, raw = self._read.get(stored.attname, (None, None))
             kind = stored.kind
-            if raw is not None and value is raw and kind.from_json and not kind.rewrite:
+            if raw is not None and value is raw and not kind.rewrite:
                 try:
-                    kind.from_json(raw)
+                    kind.read(raw)
                 except ValueError:
                     found[stored.field.name] = raw
         return found
@@ -215,11 +255,11 @@ class DocumentJSON:
 
 
 def _is_untouched(stored: Stored, value: Any, raw: Any) -> bool:
-    """Whether a list or an object has not been changed in place since it was made of JSON."""
-    if stored.kind.from_json is None:
+    """Whether a value that was made of JSON has not been changed in place since then."""
+    if stored.kind.from_json is None and stored.kind.convert is None:
         return True
     try:
-        fresh = stored.kind.from_json(raw)
+        fresh = stored.kind.read(raw)
     except ValueError:
         return True  # it is the JSON itself
     written = stored.kind.written
@@ -233,6 +273,11 @@ def _is_same(one: Any, other: Any) -> bool:
 
 # ----------------------------------------------------------------------- copies
 
+#: Types of values that cannot be changed in place.
+_UNCHANGING = frozenset(
+    (str, int, float, bool, bytes, type(None), datetime.datetime, datetime.date, datetime.time,
+     datetime.timedelta, decimal.Decimal, uuid.UUID)
+)  # fmt: skip
 #: The types of most values, which need no copy: loading does not have to look at them closely.
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import string
 from typing import Any
 
@@ -49,7 +48,7 @@ class _OfArrays(Lookup):
         if has_objects(self.lhs.output_field) and not hasattr(self.rhs, "resolve_expression"):
             return self.objects(ObjectsOf(self.lhs, compiler), self.rhs)
         left, params = array_sql(compiler, self.lhs)
-        right, right_params = self._right(compiler)
+        right, right_params = self._right(compiler, connection)
         field = getattr(self.lhs.output_field, "base_field", None)
         kind = values.JSON if field is None else values.kind(field)
         template = ANY_JSON if kind.sql == values.JSON.sql else kind.sql
@@ -64,9 +63,10 @@ class _OfArrays(Lookup):
             tuple(param for name in order for param in by_side.get(name, ())),
         )
 
-    def _right(self, compiler: Any) -> Compiled:
+    def _right(self, compiler: Any, connection: Any) -> Compiled:
         if not hasattr(self.rhs, "resolve_expression"):
-            return "%s", (json.dumps(self.rhs),)
+            field = self.lhs.output_field
+            return "%s", (field.get_db_prep_value(self.rhs, connection, prepared=True),)
         if self.rhs.output_field.get_internal_type() == "JSONField":
             return array_sql(compiler, self.rhs)
         raise FieldError(

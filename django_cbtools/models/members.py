@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from . import values
+from . import conversions, values
 from .formfields import MembersFormField
 
 Problems: TypeAlias = Iterator[ValidationError]
@@ -65,12 +66,26 @@ class Members:
 
     @property
     def document_kind(self) -> values.Kind:
-        return values.Kind(
+        found = values.Kind(
             f"CASE WHEN {{type}} = '{self.json_type}' THEN {{json}} END",
             lambda value: self.rewrite(value, None),
             self.read,
             self.rewrite,
         )
+        field: Any = self
+        if self._overrides("from_db_value", "get_db_converters"):
+            found = replace(found, from_json=None, convert=values.converter(field))
+        if self._overrides("get_prep_value", "get_db_prep_value", "get_db_prep_save"):
+            found = replace(found, to_json=conversions.from_json_text, rewrite=None)
+        return found
+
+    def _overrides(self, *names: str) -> bool:
+        """Whether a subclass has methods of its own instead of these."""
+        for name in names:
+            method = getattr(type(self), name)
+            if not any(method is vars(base).get(name) for base in _DJANGOS):
+                return True
+        return False
 
     def get_internal_type(self) -> str:
         return "JSONField"
@@ -159,6 +174,9 @@ def is_located(error: ValidationError) -> bool:
     return bool(error.message == _LOCATED)
 
 
+#: Where methods of fields are that nobody has overridden.
+_DJANGOS = (Members, models.Field, models.JSONField)
+
 # -------------------------------------------------------------- values of any field
 
 
@@ -173,9 +191,9 @@ def read(field: values.Field, raw: Any) -> Any:
 def written(field: values.Field, value: Any, raw: Any = None) -> Any:
     """What a field's value is in JSON."""
     kind = values.kind(field)
-    if value is None:
-        return None
-    return kind.written(field, value) if kind.rewrite is None else kind.rewrite(value, raw)
+    if kind.rewrite is None:
+        return kind.written(field, value)
+    return None if value is None else kind.rewrite(value, raw)
 
 
 def converted(field: values.Field, value: Any) -> Any:
@@ -223,4 +241,4 @@ def _prepare(value: Any) -> None:
         is_new = value._state.adding
         for field in value._meta.concrete_fields:
             if is_new or not getattr(field, "auto_now", False):
-                field.pre_save(value, is_new)
+                value.prepare_field(field, is_new)  # type: ignore[attr-defined]

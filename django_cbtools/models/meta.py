@@ -22,6 +22,7 @@ from django.db.models.base import ModelBase
 from django_cbtools.exceptions import SyncGatewayNotFound
 
 from .columns import DocumentColumn, adapt_json
+from .members import Members
 from .sql import WhereDocumentsAre
 
 #: The app of documents that are declared outside of all installed apps.
@@ -79,7 +80,7 @@ class DocumentBase(ModelBase):
             if _is_inherited(cls, name, value):  # its first declarer keeps the reverse name
                 value.remote_field.related_name = "+"
                 value.remote_field.__dict__.pop("hidden", None)  # cached, and copied
-        elif getattr(kind, "get_db_prep_value", None) is models.JSONField.get_db_prep_value:
+        elif issubclass(kind, models.JSONField) and not issubclass(kind, Members):
             value.get_db_prep_value = partial(adapt_json, value)
         super().add_to_class(name, value)
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db import DatabaseError
-from django.db.models import FileField
-from django.db.models.fields.files import FieldFile
 from django.db.models.signals import ModelSignal, post_save, pre_save
 from django.utils import timezone
 
@@ -250,7 +248,7 @@ class DocumentSaving(DocumentJSON):
 
     def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
         """Take note that the gateway has this JSON of the document now, as that revision."""
-        self.rev, self._base = rev, remembered(document)
+        self.rev, self._base, self._prepared = rev, remembered(document), {}
 
     def before_save(self, fields: Iterable[Any] | None = None) -> None:
         """What has to be done before the document is written, alone or in bulk, or some fields."""
@@ -265,9 +263,7 @@ class DocumentSaving(DocumentJSON):
         written = self._meta.concrete_fields if fields is None else fields
         check_values(self, written)
         for field in written:
-            # Files are stored here, and auto_now takes effect.
-            if not _is_no_file(field, self):
-                field.pre_save(self, self.rev is None)
+            self.prepare_field(field, self.rev is None)
 
     def after_save(self, created: bool) -> None:
         """What has to be done once the document is written."""
@@ -331,13 +327,6 @@ class DocumentSaving(DocumentJSON):
         await sync_to_async(self.save)(**kwargs)
 
     alters_data(save, asave)
-
-
-def _is_no_file(field: Any, document: Any) -> bool:
-    """Whether somebody has written what its field cannot take for a file."""
-    return isinstance(field, FileField) and not isinstance(
-        field.value_from_object(document), FieldFile
-    )
 
 
 def _exists(conflict: SyncGatewayConflict) -> DocumentExists:

@@ -11,6 +11,7 @@ import datetime
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from django.db import models
@@ -20,6 +21,7 @@ from django_cbtools import canonical
 
 from . import conversions as to
 from .conversions import Unreadable
+from .preparing import connection
 
 __all__ = [
     "INTEGER",
@@ -30,6 +32,7 @@ __all__ = [
     "Kind",
     "Unreadable",
     "column_sql",
+    "converter",
     "exact_column",
     "exact_columns",
     "is_readable",
@@ -46,37 +49,52 @@ Field: TypeAlias = "models.Field[Any, Any]"
 class Kind:
     """How values of one type of field are written and read.
 
-    ``to_json`` and ``from_json`` are None where JSON has the type itself; they never see None.
+    ``from_json`` is None where JSON has the type itself; neither it nor ``to_json`` sees None.
     ``sql`` is an expression of SQLite's over ``{value}`` (the JSON value as SQL has it), ``{type}``
     (its JSON type) and ``{json}`` (its JSON text).
 
     ``rewrite`` is for values that can be changed in place: of such a value, and the JSON that the
     field was read from (None: it was not), it makes the JSON that is to be written.
+
+    ``convert`` is what a class of fields makes of what a database has, a null included.
     """
 
     sql: str
-    to_json: Callable[[Any], Any] | None = None
+    to_json: Callable[[Any], Any] = to.plain_json
     from_json: Callable[[Any], Any] | None = None
     rewrite: Callable[[Any, Any], Any] | None = None
     #: SQL for what is only shown, where ``sql`` is less exact.
     exact: str | None = None
+    convert: Callable[[Any], Any] | None = None
 
     def read(self, raw: Any) -> Any:
         """The value that JSON is; what is null, or no JSON, as it is. ValueError where the type
         has no such value."""
-        if self.from_json is None or not isinstance(raw, (str, int, float, list, dict)):
-            return raw
-        return self.from_json(raw)
+        if raw is not None:
+            if not isinstance(raw, (str, int, float, list, dict)):
+                return raw
+            if self.from_json is not None:
+                raw = self.from_json(raw)
+        return raw if self.convert is None else self.convert(raw)
 
     def written(self, field: Field, value: Any) -> Any:
-        """What a value of a field is in JSON; raises what ``get_prep_value()`` does, or else
+        """What a value of a field is in JSON; raises what ``get_db_prep_save()`` does, or else
         ValueError, TypeError or ArithmeticError."""
-        if getattr(value, "name", value) is None:  # the file of a field that has none
+        if isinstance(field, models.FileField) and getattr(value, "name", value) is None:
             return None
-        # A time without a zone stays as it is, as in 1.x: Django would take it for a local one.
-        is_moment = isinstance(value, datetime.datetime) and isinstance(field, models.DateTimeField)
-        prepared = value if is_moment else field.get_prep_value(value)
-        return prepared if self.to_json is None or prepared is None else self.to_json(prepared)
+        prepare = field.get_db_prep_save
+        if isinstance(value, datetime.datetime) and _takes_moments_as_django(type(field)):
+            # A time without a zone stays as it is, as in 1.x: Django would take it for a local one.
+            prepare = partial(field.get_db_prep_value, prepared=True)
+        prepared = prepare(value, connection=connection)
+        return None if prepared is None else self.to_json(prepared)
+
+
+def _takes_moments_as_django(kind_of_field: Any) -> bool:
+    return all(
+        getattr(kind_of_field, name) is getattr(models.DateTimeField, name, None)
+        for name in ("get_prep_value", "get_db_prep_save")
+    )
 
 
 # What begins like this is a date or a time to SQLite, or none, and never the time that it is now
@@ -148,11 +166,11 @@ INTEGER = Kind(
     # What does not fit into 64 bits is a REAL, which no INTEGER equals.
     "CASE WHEN {type} IN ('integer', 'real') AND {value} = CAST({value} AS INTEGER) "
     "THEN CAST({value} AS INTEGER) END",
-    None,
+    to.plain_json,
     to.integer,
 )
 # A null is NULL, as it is for all other types.
-JSON = Kind("nullif({json}, 'null')", to.plain_json)
+JSON = Kind("nullif({json}, 'null')", to.from_json_text)
 
 #: By Field.get_internal_type(); PLAIN for all others.
 KINDS = {
@@ -168,7 +186,7 @@ KINDS = {
         INTEGER,
     ),
     "BooleanField": Kind(
-        "CASE {type} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END", None, to.boolean
+        "CASE {type} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END", to.plain_json, to.boolean
     ),
     "FloatField": Kind(
         f"CASE WHEN {{type}} IN ('integer', 'real') AND {{value}} BETWEEN {_FINITE} "
@@ -213,10 +231,32 @@ def kind(field: Field) -> Kind:
     own: Kind | None = getattr(field, "document_kind", None)
     if own is not None:
         return own
-    encoder, decoder = getattr(field, "encoder", None), getattr(field, "decoder", None)
-    if encoder is not None or decoder is not None:
-        return replace(JSON, to_json=to.encoded(encoder), from_json=decoder and to.decoded(decoder))
-    return KINDS.get(field.get_internal_type(), PLAIN)
+    found = KINDS.get(field.get_internal_type(), PLAIN)
+    if isinstance(field, models.JSONField):
+        if type(field).from_db_value is not models.JSONField.from_db_value:
+            return replace(found, convert=converter(field))
+        return replace(found, from_json=to.decoded(field.decoder)) if field.decoder else found
+    convert = converter(field)
+    return found if convert is None else replace(found, convert=convert)
+
+
+def converter(field: Field) -> Callable[[Any], Any] | None:
+    """What Django's converters make of what a database has for a field; None where it has none.
+    They are given JSON text where it is a field of JSON."""
+    converters = field.get_db_converters(connection)
+    is_json = field.get_internal_type() == "JSONField"
+
+    def convert(raw: Any) -> Any:
+        value = json.dumps(raw) if is_json and raw is not None else raw
+        try:
+            for each in converters:
+                value = each(value, field.cached_col, connection)
+        except Exception as error:  # whatever a class of fields raises, documents are loaded
+            name = type(field).__name__
+            raise Unreadable(f"{name} raised {type(error).__name__} when it was read") from error
+        return value
+
+    return convert if converters else None
 
 
 def json_key(field: Field) -> str:

@@ -38,9 +38,9 @@ LOCAL = {
         "after_delete", "after_save", "append_channel", "append_to_references_list",
         "before_delete", "before_save", "check", "clear_channels", "declared_keys",
         "delete_from_references_list", "document_columns", "fields_as_json", "from_db",
-        "from_dict", "from_dict_nested", "from_json", "from_sync_gateway_row", "get_constraints",
-        "get_doc_type",
-        "get_references_list", "get_uid", "is_gone", "is_new", "saved_as", "to_dict",
+        "from_cleaned_data", "from_dict", "from_dict_nested", "from_json",
+        "from_sync_gateway_row", "get_constraints", "get_doc_type", "get_references_list",
+        "get_uid", "is_gone", "is_new", "prepare_field", "saved_as", "to_dict",
         "to_dict_nested", "to_json", "type_name", "unread",
         "validate_unique", "validate_constraints", "full_clean",  # Django has no twins of these
     },

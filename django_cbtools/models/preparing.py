@@ -1,0 +1,78 @@
+"""What fields are given for a connection where their values are made JSON, or are made of it.
+
+Django's fields prepare values for a database, and convert what comes from one, by methods that are
+given its connection; classes of fields override them. Documents call the same ones. This connection
+is that of the documents' alias, but it leaves Python's values as they are: what they are in JSON is
+for :mod:`.values` to say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections
+
+from django_cbtools import conf
+
+
+class _Like:
+    """Has what another object has, but for what is said here."""
+
+    def __init__(self, other: Callable[[], Any]) -> None:
+        self._other = other
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._other(), name)
+
+
+class _Operations(_Like):
+    @staticmethod
+    def adapt_json_value(value: Any, encoder: Any) -> str:
+        return json.dumps(value, cls=encoder, allow_nan=False, ensure_ascii=False)
+
+    @staticmethod
+    def _as_it_is(value: Any, *args: Any) -> Any:
+        return value
+
+    adapt_document_json = adapt_json_value
+    adapt_datefield_value = adapt_datetimefield_value = adapt_timefield_value = _as_it_is
+    adapt_decimalfield_value = adapt_integerfield_value = adapt_ipaddressfield_value = _as_it_is
+
+
+class _Features(_Like):
+    has_native_duration_field = True
+    has_native_uuid_field = True
+    interprets_empty_strings_as_nulls = False
+
+
+class _Database(_Like):
+    Binary = staticmethod(_Operations._as_it_is)
+
+
+def _documents() -> Any:
+    return connections[conf.document_alias()]
+
+
+class _Connection(_Like):
+    ops = _Operations(lambda: _documents().ops)
+    features = _Features(lambda: _documents().features)
+    Database = _Database(lambda: _documents().Database)
+
+
+connection: Any = _Connection(_documents)
+
+
+class Comparing(_Like):
+    """A connection by which JSON is prepared to be compared with what is in documents."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(lambda: connection)
+        self.ops = _ComparingOperations(lambda: connection.ops)
+
+
+class _ComparingOperations(_Like):
+    @property
+    def adapt_json_value(self) -> Any:
+        return self.adapt_document_json
