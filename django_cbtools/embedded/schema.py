@@ -166,6 +166,7 @@ CREATE TABLE IF NOT EXISTS cbtools_users (
     stamp TEXT NOT NULL,
     collections TEXT NOT NULL DEFAULT '{}',
     role_history TEXT NOT NULL DEFAULT '{}',
+    unsettled TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (database, name)
 ) WITHOUT ROWID;
 
@@ -177,6 +178,7 @@ CREATE TABLE IF NOT EXISTS cbtools_roles (
     sequence INTEGER NOT NULL,
     deleted INTEGER NOT NULL DEFAULT 0,
     channel_history TEXT NOT NULL DEFAULT '{}',
+    unsettled TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (database, name)
 ) WITHOUT ROWID;
 

@@ -106,13 +106,13 @@ def decide(
 def store(database: Database, uid: str, opened: Grants, sequence: int) -> bool:
     """Replace a document's grants, and return whether they changed.
 
-    Revoked grants are recorded in the history of users and roles.
+    Users and roles whose grants have changed keep what they had before, see principals/history.py.
     """
     change = grants.store(database, uid, opened, sequence)
-    if change.closed:
-        users.remember(database, change, sequence)
-        roles.remember(database, change, sequence)
-    return any(change)
+    if change:
+        users.remember(database, change)
+        roles.remember(database, change)
+    return bool(change)
 
 
 def _default_channels(

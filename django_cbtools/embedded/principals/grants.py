@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..access import earliest
+from ..access import Since, earliest
 from ..database import Database
 
 ROLE_PREFIX = "role:"
@@ -28,20 +28,45 @@ class Grants(NamedTuple):
 class Change(NamedTuple):
     """How a document's grants have changed.
 
-    ``opened`` are the new grants. ``closed`` are the revoked ones, with the sequences at which they
-    were granted. A grant is a tuple of a user or role, a kind (CHANNEL or ROLE), and a name.
+    ``opened`` are the new grants, which have the sequence ``sequence``. ``closed`` are the revoked
+    ones, with the sequences at which they were granted. A grant is a tuple of a user or role, a
+    kind (CHANNEL or ROLE), and a name.
     """
 
     opened: set[tuple[str, str, str]]
     closed: Mapping[tuple[str, str, str], int]
+    sequence: int
 
-    def taken(self, kind: str) -> dict[str, dict[str, int]]:
-        """Return the revoked names of a kind with their sequences, by user or role."""
-        taken: dict[str, dict[str, int]] = {}
-        for (principal, of, name), since in sorted(self.closed.items()):
+    def __bool__(self) -> bool:
+        return bool(self.opened or self.closed)
+
+    def touched(self, kind: str) -> dict[str, Touched]:
+        """Return what has changed of a kind, by user or role."""
+        touched: dict[str, Touched] = defaultdict(lambda: Touched(set(), {}, self.sequence))
+        for principal, of, name in self.opened:
             if of == kind:
-                taken.setdefault(principal, {})[name] = since
-        return taken
+                touched[principal].opened.add(name)
+        for (principal, of, name), since in self.closed.items():
+            if of == kind:
+                touched[principal].closed[name] = since
+        return dict(touched)
+
+
+class Touched(NamedTuple):
+    """The channels or roles of one user or role that a document granted or revoked."""
+
+    opened: set[str]
+    closed: dict[str, int]
+    sequence: int
+
+    def before(self, now: Since) -> dict[str, int]:
+        """Return what the user or role had before. ``now`` is what it has, with the sequences."""
+        kept = {
+            name: since
+            for name, since in now.items()
+            if since != self.sequence or name not in self.opened
+        }
+        return earliest(kept, self.closed)
 
 
 @dataclass(frozen=True)
@@ -101,7 +126,7 @@ def store(database: Database, uid: str, grants: Grants, sequence: int) -> Change
     )
     known = {(principal, kind, name): since for principal, kind, name, since in rows}
     closed = {row: since for row, since in known.items() if row not in wanted}
-    change = Change(wanted - known.keys(), closed)
+    change = Change(wanted - known.keys(), closed, sequence)
     if change.closed:
         database.execute_many(
             "DELETE FROM cbtools_grants WHERE database = %s AND principal = %s AND kind = %s "

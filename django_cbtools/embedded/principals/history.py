@@ -1,4 +1,10 @@
-"""The history of users and roles: the channels and roles that they lost, and when they had them."""
+"""The history of users and roles: the channels and roles that they lost, and when they had them.
+
+As on a real gateway, a change of what a user or role has is not put into the history at once. What
+the user or role had before is kept until it is next loaded. Only then is it compared with what it
+has. All that it lost in the meantime was lost at the sequence of the first change. What it lost and
+regained in the meantime, or gained and lost, is not in the history.
+"""
 
 from __future__ import annotations
 
@@ -37,17 +43,26 @@ class Past(NamedTuple):
 History = Mapping[str, Past]
 
 
-def ended(history: History, gone: Since, end: int, window: int) -> dict[str, Past]:
-    """Return the history with the names that were revoked at sequence ``end`` added.
+class Before(NamedTuple):
+    """Channels or roles before a change at ``sequence``, with the sequences of their grants."""
 
-    ``gone`` are these names with the sequences at which they were granted. Entries older than
-    ``window`` seconds are dropped.
+    sequence: int
+    names: Since
+
+
+def ended(history: History, before: Before, now_open: Since, window: int) -> History:
+    """Return the history with the names added that were open before a change, and are no longer.
+
+    If there are any, entries older than ``window`` seconds are dropped.
     """
+    gone = sorted(before.names.keys() - now_open.keys())
+    if not gone:
+        return history
     now = int(time.time())
     after = {name: past for name, past in history.items() if past.updated > now - window}
-    for name in sorted(gone):
+    for name in gone:
         known = after.get(name, Past(now)).periods
-        periods = (*known, Period(gone[name], end))
+        periods = (*known, Period(before.names[name], before.sequence))
         if len(periods) > MAX_PERIODS:
             first, second, *others = periods
             periods = (Period(first.start, second.end), *others)

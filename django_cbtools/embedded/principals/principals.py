@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,8 +15,8 @@ from ..database import DEFAULT, Collection, Database
 from ..errors import GatewayError, bad_request, missing, not_implemented
 from ..options import PRINCIPAL
 from . import history
-from .grants import Granted
-from .history import History
+from .grants import CHANNEL, ROLE, Change, Granted, of
+from .history import Before, History
 
 Self = TypeVar("Self", bound="Principal")
 
@@ -37,13 +37,15 @@ class Principal:
 
     ``admin_channels`` are the channels that an administrator granted, by collection. ``sequence``
     is the sequence of the last change (0: it is not stored). ``history`` are the channels that the
-    user or role had before, by collection.
+    user or role had before, by collection. ``unsettled`` is what it had before changes that are not
+    in the history yet: channels by collection, and a user's roles under None.
     """
 
     name: str
     admin_channels: Mapping[Collection, Since] = field(default_factory=dict)
     sequence: int = 0
     history: Mapping[Collection, History] = field(default_factory=dict)
+    unsettled: Mapping[Collection | None, Before] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -63,16 +65,29 @@ class Principal:
             {PUBLIC: 1}, self.admin_channels.get(place, {}), granted.channels.get(keyspace, {})
         )
 
-    def losing(self: Self, database: Database, place: Collection, gone: Since, end: int) -> Self:
-        """Return a copy whose history contains the channels lost at sequence ``end``.
+    def held(self, granted: Granted) -> Since:
+        """Return the roles of a user. A role has none."""
+        return {}
 
-        ``gone`` are these channels with the sequences at which they were granted.
+    def unsettle(self: Self, place: Collection | None, had: Since, sequence: int) -> Self:
+        """Return a copy that keeps the channels or roles ``had`` before a change at ``sequence``.
+
+        An earlier change that is not in the history yet comes first.
         """
-        if not gone:
+        if place in self.unsettled:
             return self
+        before = Before(sequence, dict(had))
+        return dataclasses.replace(self, unsettled={**self.unsettled, place: before})
+
+    def settled(self: Self, database: Database, granted: Granted) -> Self:
+        """Return a copy whose history contains all that was lost, up to now."""
         window = int(database.option("client_partition_window_secs"))
-        past = history.ended(self.history.get(place, {}), gone, end, window)
-        return dataclasses.replace(self, history={**self.history, place: past})
+        past = dict(self.history)
+        for place, before in self.unsettled.items():
+            if place is not None:
+                now = self.channels(database, granted, place)
+                past[place] = history.ended(past.get(place, {}), before, now, window)
+        return dataclasses.replace(self, history=past, unsettled={})
 
     def shown(self, channels: Mapping[Collection, Iterable[str]]) -> dict[str, Any]:
         """Return the name and channels as the admin API shows them, without empty lists.
@@ -155,11 +170,6 @@ def dump_channels(channels: Mapping[Collection, Since]) -> tuple[str, str]:
     return json.dumps(others.pop(".".join(DEFAULT_COLLECTION), {})), json.dumps(others)
 
 
-def lost(before: Since, after: Since) -> dict[str, int]:
-    """Return the names that are in ``before`` but not in ``after``, with their sequences."""
-    return {name: since for name, since in before.items() if name not in after}
-
-
 def load_history(text: str) -> dict[Collection, History]:
     """Parse stored past channels, by collection."""
     stored = json.loads(text)
@@ -172,6 +182,41 @@ def load_history(text: str) -> dict[Collection, History]:
 def dump_history(histories: Mapping[Collection, History]) -> str:
     """Return past channels in the form that :func:`load_history` parses."""
     return json.dumps({".".join(place): history.dump(it) for place, it in histories.items()})
+
+
+def load_unsettled(text: str) -> dict[Collection | None, Before]:
+    """Parse what :func:`dump_unsettled` wrote."""
+    return {
+        Collection(*place.split(".")) if place else None: Before(*before)
+        for place, before in json.loads(text).items()
+    }
+
+
+def dump_unsettled(unsettled: Mapping[Collection | None, Before]) -> str:
+    """Return what is not in the history yet as text that can be stored."""
+    return json.dumps({".".join(place or ()): before for place, before in unsettled.items()})
+
+
+def remember(database: Database, table: str, change: Change, found: Sequence[Principal]) -> None:
+    """Have users or roles keep what they had before a document's grants changed."""
+    channels, roles = change.touched(CHANNEL), change.touched(ROLE)
+    found = [it for it in found if not {database.collection, None}.issubset(it.unsettled)]
+    granted = of(database, [it.key for it in found]) if found else {}
+    rows = []
+    for principal in found:
+        after, key = principal, principal.key
+        if key in channels:
+            had = channels[key].before(principal.channels(database, granted[key]))
+            after = after.unsettle(database.collection, had, change.sequence)
+        if key in roles:
+            had = roles[key].before(principal.held(granted[key]))
+            after = after.unsettle(None, had, change.sequence)
+        if after is not principal:
+            rows.append((dump_unsettled(after.unsettled), database.name, principal.name))
+    if rows:
+        database.execute_many(
+            f"UPDATE cbtools_{table} SET unsettled = %s WHERE database = %s AND name = %s", rows
+        )
 
 
 # ------------------------------------------------------------- configurations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,8 @@ from . import grants, principals
 from .grants import Change, Granted
 from .principals import DEFAULT_COLLECTION, GUEST, Config, Principal
 
-_COLUMNS = "name, admin_channels, collections, sequence, channel_history, deleted"
+_COLUMNS = "name, admin_channels, collections, sequence, channel_history, unsettled, deleted"
+_MANY = 500
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,24 @@ def _select(database: Database, condition: str, params: list[Any]) -> list[Role]
             principals.load_channels(channels, others),
             sequence,
             principals.load_history(past),
+            principals.load_unsettled(unsettled),
             bool(deleted),
         )
-        for name, channels, others, sequence, past, deleted in rows
+        for name, channels, others, sequence, past, unsettled, deleted in rows
     ]
+
+
+def _settled(database: Database, role: Role) -> Role:
+    """Return a role that was read, after all that it lost was put into its history."""
+    if not role.unsettled or role.deleted:
+        return role
+    with database.atomic():
+        found = _select(database, "deleted = 0 AND name = %s", [role.name])
+        role = found[0] if found else role
+        if found and role.unsettled:
+            role = role.settled(database, _granted(database, [role])[role.key])
+            _store(database, role)
+    return role
 
 
 def get(database: Database, name: str) -> Role:
@@ -54,7 +69,7 @@ def get(database: Database, name: str) -> Role:
 
 def _find(database: Database, name: str) -> Role | None:
     found = _select(database, "deleted = 0 AND name = %s", [name])
-    return found[0] if found else None
+    return _settled(database, found[0]) if found else None
 
 
 def _made(database: Database, name: str) -> Role:
@@ -66,7 +81,11 @@ def _made(database: Database, name: str) -> Role:
 def having(database: Database, names: Iterable[str]) -> list[Role]:
     """Return roles by their names, deleted ones included."""
     wanted = sorted(names)
-    return _select(database, f"name IN ({', '.join(['%s'] * len(wanted))})", wanted)
+    return [_settled(database, role) for role in _select(database, _in(wanted), wanted)]
+
+
+def _in(names: Sequence[str]) -> str:
+    return f"name IN ({', '.join(['%s'] * len(names))})"
 
 
 def names(database: Database, *, deleted: bool) -> list[str]:
@@ -164,24 +183,19 @@ def _write(database: Database, role: Role, config: Config) -> None:
     sequence = database.tickets(1)[0].sequence
     after = replace(role, admin_channels=role.opened(reopened, sequence), sequence=sequence)
     for place in reopened:
-        before = role.channels(database, granted, place)
-        gone = principals.lost(before, after.channels(database, granted, place))
-        after = after.losing(database, place, gone, sequence)
+        after = after.unsettle(place, role.channels(database, granted, place), sequence)
     _store(database, after)
 
 
-def remember(database: Database, change: Change, sequence: int) -> None:
-    """Record the channels that a change of grants revokes in the history of roles.
-
-    These are channels of the database's collection. ``sequence`` is when they were revoked.
-    """
-    for key, channels in change.taken(grants.CHANNEL).items():
-        role = _find(database, key.removeprefix(grants.ROLE_PREFIX))
-        if key.startswith(grants.ROLE_PREFIX) and role is not None:
-            granted = grants.of(database, [key])[key]
-            gone = principals.lost(channels, role.channels(database, granted))
-            if gone:
-                _store(database, role.losing(database, database.collection, gone, sequence))
+def remember(database: Database, change: Change) -> None:
+    """Have roles keep what they had before a document's grants changed."""
+    prefix = grants.ROLE_PREFIX
+    touched = change.touched(grants.CHANNEL)
+    names = [key.removeprefix(prefix) for key in sorted(touched) if key.startswith(prefix)]
+    for start in range(0, len(names), _MANY):
+        some = names[start : start + _MANY]
+        found = _select(database, f"deleted = 0 AND {_in(some)}", some)
+        principals.remember(database, "roles", change, found)
 
 
 def delete(database: Database, name: str, *, purge: bool) -> None:
@@ -200,17 +214,18 @@ def delete(database: Database, name: str, *, purge: bool) -> None:
         else:
             granted = _granted(database, [role])[role.key]
             for place in database.collections():
-                gone = role.channels(database, granted, place)
-                role = role.losing(database, place, gone, sequence)
-            _store(database, replace(role, deleted=True, sequence=sequence))
+                role = role.unsettle(place, role.channels(database, granted, place), sequence)
+            nothing = replace(role, admin_channels={}, deleted=True, sequence=sequence)
+            _store(database, nothing.settled(database, Granted()))
 
 
 def _store(database: Database, role: Role) -> None:
     database.execute(
         "INSERT OR REPLACE INTO cbtools_roles (database, name, admin_channels, collections, "
-        "sequence, channel_history, deleted) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        "sequence, channel_history, unsettled, deleted) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
         [
             database.name, role.name, *principals.dump_channels(role.admin_channels),
-            role.sequence, principals.dump_history(role.history), role.deleted,
+            role.sequence, principals.dump_history(role.history),
+            principals.dump_unsettled(role.unsettled), role.deleted,
         ],
     )  # fmt: skip

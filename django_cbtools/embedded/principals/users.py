@@ -14,7 +14,7 @@ from ..access import Reader, Since, earliest
 from ..database import Collection, Database
 from ..errors import GatewayError, bad_request, conflict, missing
 from . import grants, passwords, principals, roles
-from .grants import Change
+from .grants import Change, Granted
 from .history import History, ended
 from .history import dump as dump_past
 from .history import load as load_past
@@ -24,8 +24,9 @@ GUEST = principals.GUEST
 _EMAIL = re.compile("[^@]+@[^@]+", re.DOTALL)
 _COLUMNS = (
     "name, password, email, disabled, admin_channels, collections, channel_history, admin_roles, "
-    "sequence, stamp, role_history"
+    "sequence, stamp, role_history, unsettled"
 )
+_MANY = 500
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,18 @@ class User(Principal):
     def key(self) -> str:
         return "" if self.name == GUEST else self.name
 
+    def held(self, granted: Granted) -> Since:
+        return earliest(self.admin_roles, granted.roles)
+
+    def settled(self, database: Database, granted: Granted) -> User:
+        after = super().settled(database, granted)
+        before = self.unsettled.get(None)
+        if before is None:
+            return after
+        window = int(database.option("client_partition_window_secs"))
+        past = ended(self.past_roles, before, self.held(granted), window)
+        return replace(after, past_roles=past)
+
     def accepts(self, password: str) -> bool:
         # Check the password first, so that the time it takes does not reveal a disabled user.
         return passwords.verify(self.password, password) and not self.disabled
@@ -57,7 +70,7 @@ def reader(database: Database, user: User) -> Reader:
     This takes one query, or three if the user has roles.
     """
     granted = grants.of(database, [user.key])[user.key]
-    held = earliest(user.admin_roles, granted.roles)
+    held = user.held(granted)
     own = user.channels(database, granted)
     by_role = roles.channels(database, held)
     return Reader(
@@ -91,7 +104,7 @@ def shown(database: Database, user: User) -> dict[str, Any]:
     held: Since = {}
     if user.sequence:
         granted = grants.of(database, [user.key])[user.key]
-        held = earliest(user.admin_roles, granted.roles)
+        held = user.held(granted)
         channels = {
             place: earliest(
                 user.channels(database, granted, place),
@@ -108,8 +121,21 @@ def find(database: Database, name: str) -> User | None:
     """Return a user by name, or None. GUEST always exists, and is disabled by default."""
     found = _select(database, "AND name = %s", [name])
     if found:
-        return found[0]
+        return _settled(database, found[0])
     return User(GUEST, disabled=True) if name == GUEST else None
+
+
+def _settled(database: Database, user: User) -> User | None:
+    """Return a user who was read, after all that the user lost was put into the history."""
+    if not user.unsettled:
+        return user
+    with database.atomic():
+        found = _select(database, "AND name = %s", [user.name])
+        if found and found[0].unsettled:
+            granted = grants.of(database, [user.key])[user.key]
+            found = [found[0].settled(database, granted)]
+            _store(database, found[0])
+    return found[0] if found else None
 
 
 def _select(database: Database, condition: str, params: list[Any]) -> list[User]:
@@ -122,7 +148,7 @@ def _select(database: Database, condition: str, params: list[Any]) -> list[User]
 
 def _loaded(
     name: str, password: str, email: str, disabled: int, channels: str, others: str, history: str,
-    admin_roles: str, sequence: int, stamp: str, past_roles: str,
+    admin_roles: str, sequence: int, stamp: str, past_roles: str, unsettled: str,
 ) -> User:  # fmt: skip
     held = json.loads(admin_roles)
     if isinstance(held, list):
@@ -130,8 +156,8 @@ def _loaded(
         held = dict.fromkeys(held, 1)
     return User(
         name, principals.load_channels(channels, others), sequence,
-        principals.load_history(history), password, email, bool(disabled), held, stamp,
-        load_past(json.loads(past_roles)),
+        principals.load_history(history), principals.load_unsettled(unsettled), password, email,
+        bool(disabled), held, stamp, load_past(json.loads(past_roles)),
     )  # fmt: skip
 
 
@@ -213,31 +239,16 @@ def delete(database: Database, name: str) -> None:
         )
 
 
-def remember(database: Database, change: Change, sequence: int) -> None:
-    """Record the channels and roles that a change of grants revokes in the history of users.
-
-    The channels are those of the database's collection. ``sequence`` is when they were revoked.
-    """
-    channels, held = change.taken(grants.CHANNEL), change.taken(grants.ROLE)
-    for key in sorted(channels.keys() | held.keys()):
-        user = find(database, key or GUEST)
-        if user is None or not user.sequence:
-            continue
-        granted = grants.of(database, [key])[key]
-        now = user.channels(database, granted)
-        gone = principals.lost(channels.get(key, {}), now)
-        after = user.losing(database, database.collection, gone, sequence)
-        now = earliest(user.admin_roles, granted.roles)
-        after = _losing_roles(database, after, principals.lost(held.get(key, {}), now), sequence)
-        if after != user:
-            _store(database, after)
-
-
-def _losing_roles(database: Database, user: User, gone: Since, end: int) -> User:
-    if not gone:
-        return user
-    window = int(database.option("client_partition_window_secs"))
-    return replace(user, past_roles=ended(user.past_roles, gone, end, window))
+def remember(database: Database, change: Change) -> None:
+    """Have users keep what they had before a document's grants changed."""
+    touched = {*change.touched(grants.CHANNEL), *change.touched(grants.ROLE)}
+    names = sorted(key or GUEST for key in touched if not key.startswith(grants.ROLE_PREFIX))
+    for start in range(0, len(names), _MANY):
+        some = names[start : start + _MANY]
+        found = _select(
+            database, f"AND sequence > 0 AND name IN ({', '.join(['%s'] * len(some))})", some
+        )
+        principals.remember(database, "users", change, found)
 
 
 def compact(
@@ -270,7 +281,7 @@ def _write(database: Database, user: User, config: Config) -> None:
     changes = _credentials(database, user, config, is_new)
     granted = grants.of(database, [user.key])[user.key]
     channels = user.channels(database, granted, DEFAULT_COLLECTION)
-    held = earliest(user.admin_roles, granted.roles)
+    held = user.held(granted)
     for key, current in (("all_channels", channels), ("roles", held)):
         if config.get(key) and set(config[key]) != current.keys():
             raise bad_request(f"{key} is read-only")
@@ -288,11 +299,10 @@ def _write(database: Database, user: User, config: Config) -> None:
     changes["admin_channels"] = user.opened(reopened, sequence)
     after = replace(user, sequence=sequence, **changes)
     for place in reopened:
-        before = user.channels(database, granted, place)
-        gone = principals.lost(before, after.channels(database, granted, place))
-        after = after.losing(database, place, gone, sequence)
-    gone = principals.lost(held, earliest(after.admin_roles, granted.roles))
-    _store(database, _losing_roles(database, after, gone, sequence))
+        after = after.unsettle(place, user.channels(database, granted, place), sequence)
+    if changes_roles:
+        after = after.unsettle(None, held, sequence)
+    _store(database, after)
 
 
 def _credentials(database: Database, user: User, config: Config, is_new: bool) -> dict[str, Any]:
@@ -321,12 +331,13 @@ def _credentials(database: Database, user: User, config: Config, is_new: bool) -
 def _store(database: Database, user: User) -> None:
     database.execute(
         "INSERT OR REPLACE INTO cbtools_users (database, name, password, email, disabled, "
-        "admin_channels, collections, channel_history, admin_roles, sequence, stamp, role_history) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "admin_channels, collections, channel_history, admin_roles, sequence, stamp, role_history, "
+        "unsettled) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             database.name, user.name, user.password, user.email, user.disabled,
             *principals.dump_channels(user.admin_channels),
             principals.dump_history(user.history), json.dumps(user.admin_roles), user.sequence,
             user.stamp, json.dumps(dump_past(user.past_roles)),
+            principals.dump_unsettled(user.unsettled),
         ],
     )  # fmt: skip

@@ -93,6 +93,7 @@ def test_a_channel_that_is_lost(way: str) -> None:
     place = last()
     write("both", channels=["a", "!"])
     told = last()
+    assert alice.get("/d")[0] == 200
     lose()
     end = last()
     expected = {"seq": f"{end}:{place}", "id": "d", "changes": [{"rev": rev}], "revoked": True}
@@ -202,6 +203,73 @@ def test_named_collections() -> None:
     ]  # fmt: skip
     rows = alice.get(f"{DB}.s.other/_changes", **query)[1]["results"]
     assert [row["id"] for row in rows] == ["_user/alice"]
+
+
+#: What two documents grant, and what else makes alice lose "a" and "b" with them.
+GRANTS = {
+    "access()": (lambda: None, {"to": "alice", "opens": ["a"]}, {"to": "alice", "opens": ["b"]}),
+    "access() of a role": (
+        lambda: (add_role("r"), add_user("alice", admin_roles=["r"])),
+        {"to": "role:r", "opens": ["a"]}, {"to": "role:r", "opens": ["b"]},
+    ),
+    "role()": (
+        lambda: (add_role("r", "a"), add_role("s", "b")),
+        {"gives": ["role:r"]}, {"gives": ["role:s"]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", GRANTS)
+@pytest.mark.parametrize("looks", [False, True])
+def test_losses_are_dated_at_the_first_since_somebody_looked(way: str, looks: bool) -> None:
+    alice = add_user("alice")
+    prepare, first, second = GRANTS[way]
+    prepare()
+    write("grant 1", **first)
+    write("grant 2", **second)
+    write("d1", channels=["a"])
+    write("d2", channels=["b"])
+    place = last()
+    assert [entry["id"] for entry in feed(alice, 0)] == ["d1", "d2"]
+    write("grant 1")
+    if looks:
+        assert [entry["id"] for entry in feed(alice, place)] == ["d1"]
+    write("grant 2")
+    end = place + 1
+    assert [entry["seq"] for entry in feed(alice, place)] == [
+        f"{end}:{place - 1}", f"{end + looks}:{place}"
+    ]  # fmt: skip
+
+
+def test_what_is_gained_and_lost_while_nobody_looks_is_not_revoked() -> None:
+    alice = add_user("alice")
+    write("d", channels=["a"])
+    assert feed(alice, 0) == []
+    write("grant", to="alice", opens=["a"])
+    write("grant")
+    assert feed(alice, 0) == []
+
+
+def test_what_is_lost_and_regained_while_nobody_looks_is_lost_at_the_first_loss() -> None:
+    alice = add_user("alice")
+    write("grant", to="alice", opens=["a"])
+    write("d", channels=["a"])
+    place = last()
+    assert [entry["id"] for entry in feed(alice, 0)] == ["d"]
+    write("grant")
+    write("other", to="alice", opens=["a"])
+    assert ADMIN.get("/_role/r")[0] == 404
+    write("other")
+    assert [entry["seq"] for entry in feed(alice, place)] == [f"{place + 1}:{place}"]
+
+
+def test_an_administrator_s_look_counts() -> None:
+    alice = add_user("alice")
+    write("d", channels=["a"])
+    write("grant", to="alice", opens=["a"])
+    assert ADMIN.get("/_user/alice")[1]["all_channels"] == ["!", "a"]
+    write("grant")
+    assert [entry["revoked"] for entry in feed(alice, 0)] == [True]
 
 
 def test_many_periods_are_told_as_one() -> None:

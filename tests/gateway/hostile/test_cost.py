@@ -182,7 +182,8 @@ def test_many_users() -> None:
                     "(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s) "
                     "INSERT INTO cbtools_users SELECT database, 'u' || n, password, email, "
                     "disabled, admin_channels, channel_history, admin_roles, sequence, stamp, "
-                    "collections, role_history FROM cbtools_users, numbers WHERE name = 'alice'",
+                    "collections, role_history, unsettled FROM cbtools_users, numbers "
+                    "WHERE name = 'alice'",
                     [count],
                 )
             with steps() as taken:
