@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from django.utils.encoding import iri_to_uri
 
@@ -30,11 +31,13 @@ def read(call: Call, uid: str, rev: str = "") -> Document:
     not read it. A document whose current revision is a tombstone is missing unless the client names
     a revision.
     """
-    found = (
-        documents.revision(call.database, uid, rev)
-        if rev
-        else documents.current(call.database, uid)
-    )
+    return _shown(call, documents.current(call.database, uid), rev)
+
+
+def _shown(call: Call, found: Document, rev: str) -> Document:
+    """Return what :func:`read` returns for a document that was loaded at its current revision."""
+    if rev:
+        found = documents.revision_of(call.database, found, rev)
     document = found.shown_to(call.log_in(), asked=bool(rev) and not _hides(call))
     if document.deleted and not rev:
         raise missing("deleted")
@@ -86,35 +89,49 @@ def get_document(call: Call) -> Answer:
 def _open_revisions(call: Call, uid: str) -> Answer:
     """Answer a GET with ``open_revs``: the given revisions or all leaves, with attachments."""
     wish = Wish.of(call)._replace(since=())
+    document = documents.find(call.database, [uid]).get(uid)
     if call.query["open_revs"] == "all":
-        revs: Sequence[str] = documents.current(call.database, uid).tree.leaves()
+        if document is None:
+            raise missing()
+        revs: Sequence[str] = document.tree.leaves()
     else:
         try:
             revs = call.strings("open_revs") or ()
         except GatewayError:
             raise bad_request("bad open_revs") from None
     if call.accepts("multipart/"):
-        sections = (_section(call, uid, rev, wish) for rev in revs)
+        sections = (_section(call, document, rev, wish) for rev in revs)
         return rendering.multipart_answer("mixed", sections)
-    rows = _rows(call, uid, revs, wish)
+    rows = _rows(call, document, revs, wish)
     return rendering.fill(Answer.json(""), itertools.chain([b"[\n"], rows, [b"]"]))
 
 
-def _section(call: Call, uid: str, rev: str, wish: Wish) -> Section:
+def _opened(
+    call: Call, document: Document | None, rev: str, wish: Wish
+) -> tuple[Document, dict[str, Any]]:
+    """Return a revision and its members; raise a GatewayError if the client cannot have it."""
+    if document is None:
+        raise missing()
+    shown = _shown(call, document, rev)
+    return shown, rendering.members(call.database, shown, wish)
+
+
+def _section(call: Call, document: Document | None, rev: str, wish: Wish) -> Section:
     try:
-        document = read(call, uid, rev)
-        return rendering.mixed(document, rendering.members(call.database, document, wish))
+        return rendering.mixed(*_opened(call, document, rev, wish))
     except GatewayError:
         return rendering.error_section({"missing": rev})
 
 
-def _rows(call: Call, uid: str, revs: Iterable[str], wish: Wish) -> Iterator[Piece]:
+def _rows(
+    call: Call, document: Document | None, revs: Iterable[str], wish: Wish
+) -> Iterator[Piece]:
     separator = b""
     for rev in revs:
         try:
-            document = read(call, uid, rev)
-            members = rendering.members(call.database, document, wish)
-            row = [b'{"ok":', *rendering.as_json(document, members), b"}"]
+            row = [
+                b'{"ok":', *rendering.as_json(*_opened(call, document, rev, wish)), b"}"
+            ]  # fmt: skip
         except GatewayError:
             row = [canonical.dumps({"missing": rev}).encode()]
         yield from [separator, *row, b"\n"]

@@ -253,11 +253,6 @@ def current(database: Database, uid: str) -> Document:
     return document
 
 
-def revision(database: Database, uid: str, rev: str) -> Document:
-    """Return a revision by its id or version; raise a 404 GatewayError if it is not kept."""
-    return revision_of(database, current(database, uid), rev)
-
-
 def revision_of(database: Database, document: Document, rev: str) -> Document:
     """Return a revision of a document; raise a 404 GatewayError if its body is not kept."""
     if rev in (document.rev, document.cv):
