@@ -6,7 +6,7 @@ whatever the settings hold.
 """
 
 from .databases import check_place, check_router, check_time_zone
-from .documents import check_doc_types, check_documents
+from .documents import check_doc_types, check_documents, check_migrated, check_tables
 from .embedded import check_admin_urls, check_debug, check_javascript, check_sqlite
 from .indexes import check_indexes
 from .security import check_addresses, check_admin_address, check_passwords, check_verification
@@ -20,10 +20,12 @@ __all__ = [
     "check_documents",
     "check_indexes",
     "check_javascript",
+    "check_migrated",
     "check_passwords",
     "check_place",
     "check_router",
     "check_sqlite",
+    "check_tables",
     "check_time_zone",
     "check_verification",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from django_cbtools.models import values
@@ -86,6 +86,48 @@ def _extra(model: Document) -> list[CheckMessage]:
             obj=model,
             id="cbtools.E009",
         )
+    ]
+
+
+@register("cbtools", Tags.models)
+def check_tables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether each name of a table stands for one class only."""
+    by_table: dict[str, list[Any]] = {}
+    for model in apps.get_models():
+        if not model._meta.proxy:
+            by_table.setdefault(model._meta.db_table, []).append(model)
+    chosen = documents(app_configs)
+    return [
+        Error(
+            f"{model._meta.label} has the db_table {table!r} of {other._meta.label}: queries "
+            "cannot tell one from the other.",
+            hint="Leave db_table out, or give each its own. (A Meta that inherits a Meta inherits "
+            "its db_table.)",
+            obj=model,
+            id="cbtools.E013",
+        )
+        for table, models in by_table.items()
+        for model in models
+        if model in chosen
+        for other in [each for each in models if each is not model][:1]
+    ]
+
+
+@register("cbtools", Tags.models)
+def check_migrated(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether somebody wants the documents that migrations know."""
+    return [
+        Warning(
+            f"makemigrations makes a migration of {model._meta.label}, "
+            + ("and migrate a table, which stays empty." if model._meta.managed else "for nothing.")
+            + " Documents are in no table.",
+            hint="Set abstract = True in its Meta. It stays a model as any other: only migrations "
+            "leave it out. Where a migration has to know it, set managed = False.",
+            obj=model,
+            id="cbtools.W011",
+        )
+        for model in documents(app_configs)
+        if model.in_migrations and (model._meta.managed or not model.Meta._is_managed_declared)
     ]
 
 

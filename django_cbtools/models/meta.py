@@ -18,12 +18,13 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models import ForeignObject
 from django.db.models.base import ModelBase
+from django.utils.functional import cached_property
 
 from django_cbtools.exceptions import SyncGatewayNotFound
 
 from .columns import DocumentColumn, adapt_json
 from .members import Members
-from .sql import WhereDocumentsAre
+from .sql import where_documents_are
 
 #: The app of documents that are declared outside of all installed apps.
 FALLBACK_APP = "django_cbtools"
@@ -45,6 +46,7 @@ class DocumentBase(ModelBase):
         )
         attrs["Meta"] = meta = _make_meta(declared, parents, attrs["__module__"], is_nested)
         if not in_migrations:
+            meta.managed = False
             _forget_former(meta, name, attrs["__module__"])
         with _as_abstract(parents):
             cls = cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
@@ -75,11 +77,14 @@ class DocumentBase(ModelBase):
     def add_to_class(cls, name: str, value: Any) -> None:
         """Django's own fields are made fields of documents here."""
         kind = type(value)
+        if isinstance(value, models.Field):
+            for part in filter(None, (value, value.remote_field)):
+                _forget_cached(part)
         if issubclass(kind, ForeignObject):
-            value.get_extra_restriction = lambda *aliases: WhereDocumentsAre()
+            value.get_extra_restriction = partial(where_documents_are, value)
             if _is_inherited(cls, name, value):  # its first declarer keeps the reverse name
                 value.remote_field.related_name = "+"
-                value.remote_field.__dict__.pop("hidden", None)  # cached, and copied
+                value.remote_field.related_query_name = None
         elif issubclass(kind, models.JSONField) and not issubclass(kind, Members):
             value.get_db_prep_value = partial(adapt_json, value)
         super().add_to_class(name, value)
@@ -87,12 +92,13 @@ class DocumentBase(ModelBase):
 
 def _make_meta(
     declared: type | None, parents: list[DocumentBase], module: str, is_nested: bool
-) -> type:
+) -> Any:
     inherited = [parent.Meta for parent in parents if hasattr(parent, "_meta")]
     # Nested models are models by their fields alone: the registry names them to nobody.
     attrs: dict[str, Any] = {"abstract": False, "auto_created": is_nested}
     base: Any = declared or (inherited[0] if inherited else object)
-    if not hasattr(declared, "managed"):
+    attrs["_is_managed_declared"] = hasattr(declared, "managed")
+    if not attrs["_is_managed_declared"]:
         attrs["managed"] = False
     if not hasattr(base, "base_manager_name"):
         attrs["base_manager_name"] = "all_objects"
@@ -130,13 +136,20 @@ def _exception(cls: type, name: str, bases: tuple[type, ...]) -> type:
     return type(name, bases, namespace)
 
 
+def _forget_cached(part: Any) -> None:
+    """Of a field that is a copy of a parent's, what was computed for the parent."""
+    for name in list(vars(part)):
+        if isinstance(getattr(type(part), name, None), cached_property):
+            del vars(part)[name]
+
+
 def _is_inherited(cls: type, name: str, field: ForeignObject[Any, Any]) -> bool:
     # A copied field keeps the counter of the one it was copied from.
     return any(
         former.name == name and former.creation_counter == field.creation_counter
         for base in cls.__mro__[1:]
         if isinstance(base, DocumentBase) and not _was_abstract(base)
-        for former in base._meta.local_fields
+        for former in (*base._meta.local_fields, *base._meta.private_fields)
     )
 
 

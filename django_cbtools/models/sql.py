@@ -9,6 +9,7 @@ from django.db import NotSupportedError, connections
 from django.db.models import BooleanField, Expression, Q, Value, sql
 from django.db.models.expressions import Col
 from django.db.models.fields.json import JSONExact, KeyTransform
+from django.db.models.sql.where import WhereNode
 
 from django_cbtools import conf
 
@@ -51,6 +52,15 @@ class WhereDocumentsAre(Expression):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         check_holds_documents(connection)
         return "1 = 1", ()
+
+
+def where_documents_are(field: Any, *aliases: str | None) -> Any:
+    """What a document's relation asks of a join, and WhereDocumentsAre."""
+    own = type(field).get_extra_restriction(field, *aliases)
+    if own is None or isinstance(own, WhereDocumentsAre):
+        return WhereDocumentsAre()
+    asked: list[Any] = [WhereDocumentsAre(), own]
+    return WhereNode(asked)
 
 
 class DocumentQuery(sql.Query):

@@ -122,7 +122,10 @@ class CBParcel(CouchbaseModel):
 
 
 class CBRegistered(CouchbaseModel):
-    """Without ``abstract = True``: a model as any other, with no table of its own."""
+    """Without ``abstract = True``: migrations know it, and make it no table."""
+
+    class Meta:
+        managed = False
 
     name = models.CharField(max_length=10)
 
