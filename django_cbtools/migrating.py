@@ -1,39 +1,46 @@
 """Migrations take no care of documents that are declared ``abstract = True``.
 
-Django asks ``apps.get_models()`` for the models that migrations are about, and documents are models
-as any other there: content types, system checks, signals and the admin need them. It offers one
-place where documents can be left out, which is :meth:`ProjectState.from_apps`.
+Django asks the registry of apps for the models that migrations are about, and documents are models
+as any other there: content types, system checks, signals and the admin need them. It asks in two
+places, both in ``django.db.migrations.state``: for the models as they are now, and for those of
+apps without migrations. There, documents are left out.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.migrations.state import ProjectState
+from django.apps import AppConfig, apps
+from django.db.migrations import state
 
-_from_apps: Any = vars(ProjectState)["from_apps"].__func__
+_from_apps: Any = vars(state.ProjectState)["from_apps"].__func__
 
 
 def leave_documents_out() -> None:
-    """Have migrations see the models of a project without its documents."""
-    ProjectState.from_apps = classmethod(from_apps)  # type: ignore[method-assign,assignment]
+    """Have migrations see the apps of a project without its documents."""
+    state.ProjectState.from_apps = classmethod(from_apps)  # type: ignore[method-assign,assignment]
+    state.global_apps = Migrated(apps)  # type: ignore[attr-defined]
 
 
-def from_apps(cls: type[ProjectState], apps: Any) -> ProjectState:
+def from_apps(cls: type[state.ProjectState], apps: Any) -> state.ProjectState:
     """As Django's; see :func:`leave_documents_out`."""
-    state: ProjectState = _from_apps(cls, _Migrated(apps))
-    return state
+    found: state.ProjectState = _from_apps(cls, Migrated(apps))
+    return found
 
 
-class _Migrated:
-    """A registry of apps, as migrations see it."""
+class Migrated:
+    """A registry of apps, or one of them, as migrations see it."""
 
-    def __init__(self, apps: Any) -> None:
-        self._apps = apps
+    def __init__(self, seen: Any) -> None:
+        self._seen = seen
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._apps, name)
+        return getattr(self._seen, name)
+
+    def get_app_config(self, label: str) -> Migrated:
+        config: AppConfig = self._seen.get_app_config(label)
+        return Migrated(config)
 
     def get_models(self, *args: Any, **kwargs: Any) -> list[Any]:
-        found = self._apps.get_models(*args, **kwargs)
+        found = self._seen.get_models(*args, **kwargs)
         return [model for model in found if getattr(model, "in_migrations", True)]
