@@ -160,8 +160,9 @@ WRITERS: frozenset[Handler] = frozenset((
     local.delete_local, bulk.bulk_docs, revisions.revs_diff, views.put_design, views.delete_design,
 ))  # fmt: skip
 
-#: Matches a path with an escaped slash in a document's id or a user's name.
-_ESCAPED_SLASH = re.compile(r"/[^_/][^/]*/([^_]|_user/).*%2[fF]")
+#: Matches the beginning of a path, as far as the first character of a document's id or a user's name.
+_BEFORE_NAME = re.compile(r"/[^_/][^/]*/(?:[^_]|_user/)")
+_ESCAPED_SLASH = re.compile("%2[fF]")
 #: The methods, in the order of the Allow header.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
@@ -203,7 +204,10 @@ def routed_path(path: str, query_string: str) -> str:
     of its escapes. Handlers unescape the named segments once more.
     """
     target = f"{path}?{query_string}" if query_string else path
-    return path if _ESCAPED_SLASH.search(target) else unquote(path)
+    # Two patterns, since one for both would take quadratic time for a path of many slashes.
+    start = _BEFORE_NAME.search(target)
+    keeps_escapes = start is not None and _ESCAPED_SLASH.search(target, start.end())
+    return path if keeps_escapes else unquote(path)
 
 
 def find_routes(port: str, path: str) -> dict[str, Route]:

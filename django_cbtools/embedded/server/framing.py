@@ -60,10 +60,9 @@ def path(scope: dict[str, Any]) -> str:
 
 def as_dict(headers: Headers) -> dict[str, str]:
     """Return the headers by their lower-case names. Repeated headers are joined into one value."""
-    joined: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        if name in joined:
-            value = f"{joined[name]}{'; ' if name == 'cookie' else ','}{value}"
-        joined[name] = value
-    return joined
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return {
+        name: ("; " if name == "cookie" else ",").join(several) for name, several in values.items()
+    }

@@ -24,11 +24,12 @@ from django_cbtools import canonical
 from django_cbtools.embedded import gojson
 from django_cbtools.embedded.api.gateway import respond
 from django_cbtools.embedded.api.multipart import Reader as Parts
-from django_cbtools.embedded.api.routes import ROUTES
+from django_cbtools.embedded.api.routes import ROUTES, routed_path
 from django_cbtools.embedded.databases import configs
 from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.http import limits
 from django_cbtools.embedded.http.messages import Call
+from django_cbtools.embedded.server import framing
 from tests.gateway.fuzz.process import ServerProcess
 from tests.gateway.fuzz.wire import Client, Request
 from tests.gateway.hostile import large_bodies
@@ -185,6 +186,9 @@ def _call(**headers):
         (lambda text: _call(cookie=text).cookie("a"), "a;", "xx"),
         (lambda text: Parts(_call(**{"content-type": f"multipart/related{text}"})), ";", "x"),
         (lambda text: configs.read("`" + text), "\\`", "xx"),
+        (lambda text: routed_path("/a" + text, ""), "/a", "xx"),
+        (lambda text: routed_path("/a/b", text), "/a", "xx"),
+        (lambda text: framing.as_dict([(b"a", b"b" * 200)] * text.count("/")), "/ 15 letters   ", "xx"),
     ],
 )
 def test_headers_and_others_take_time_by_the_length(read, hard, easy):
