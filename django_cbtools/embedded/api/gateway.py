@@ -53,7 +53,7 @@ def respond(call: Call) -> Answer:
     answer.headers.update(call.answer_headers)
     if call.port == PUBLIC_PORT and "origin" in call.headers:
         answer.headers.update(cors.headers(cors.of(call.known), call.headers["origin"]))
-    browsers.protect(answer.headers, call.headers)
+    browsers.adapt(answer.headers, call.headers)
     # Headers can contain text that a client sent, such as a revision or a content type.
     for name, value in answer.headers.items():
         if not _SENDABLE.fullmatch(value):

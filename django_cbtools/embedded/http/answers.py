@@ -10,12 +10,13 @@ from typing import Any
 from django_cbtools import canonical
 
 from ..errors import GatewayError, phrase
+from . import browsers
 from .streams import Stream, blocking
 
 
 @dataclass
 class Answer:
-    """A response.
+    """A response. Its headers include the ones that protect browsers.
 
     A long answer has a ``stream`` instead of a ``body``, of ``length`` bytes if that is known. The
     code that sends a stream closes it, also when it gives up. Where ``listed`` is true, the answer
@@ -28,6 +29,9 @@ class Answer:
     listed: bool = False
     stream: Stream | None = None
     length: int | None = None
+
+    def __post_init__(self) -> None:
+        self.headers = {**browsers.HEADERS, **self.headers}
 
     def content_length(self) -> int | None:
         """The number of bytes to send; None if it is not known yet."""

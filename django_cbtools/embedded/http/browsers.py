@@ -46,14 +46,12 @@ def is_inert(content_type: str) -> bool:
     return media_type(content_type) in _INERT
 
 
-def protect(headers: dict[str, str], asked: Mapping[str, str]) -> None:
-    """Add the protecting headers to those of an answer.
+def adapt(headers: dict[str, str], asked: Mapping[str, str]) -> None:
+    """Adapt the protecting headers of an answer to its Content-Type.
 
     ``asked`` are the headers of the request, with their names in lower case.
     """
     content_type = headers.get("Content-Type", "")
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
     if media_type(content_type) == "application/pdf":
         headers["Content-Security-Policy"] = _PDF_POLICY
     # Firefox displays each part according to its own Content-Type.

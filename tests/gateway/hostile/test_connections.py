@@ -14,8 +14,8 @@ import pytest
 
 from django_cbtools.embedded.feed import waiting
 from django_cbtools.embedded.http import messages
-from django_cbtools.embedded.server import protocol
-from django_cbtools.embedded.server.server import Server
+from django_cbtools.embedded.server import application, protocol
+from django_cbtools.embedded.server.server import MAX_HEAD_BYTES, Server
 from django_cbtools.sync_gateway import SyncGateway
 from tests.gateway.sockets import rest, until
 
@@ -131,6 +131,48 @@ def test_connection_stays_open(line, status, connect):
         answer += sock.recv(65536)
     statuses = re.findall(rb"HTTP/1\.1 (\d+) ", answer)
     assert statuses == [str(status).encode(), b"200"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ("G ET / HTTP/1.1\r\n\r\n", 400),
+        (f"{PUT}Host: a b\r\n\r\n", 400),
+        (f"{PUT}Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (f"{PUT}Host: localhost\r\nContent-Length: 999999999999\r\n\r\n", 413),
+        (f"{PUT}Host: localhost\r\nExpect: bogus\r\nContent-Length: 2\r\n\r\n", 417),
+        (f"{PUT}Host: localhost\r\na: {'x' * MAX_HEAD_BYTES}", 431),
+        (_head("BREW / HTTP/1.1", "Host: localhost", "Connection: close"), 405),
+        (_head("GET /_nothing/at/all HTTP/1.1", "Host: localhost", "Connection: close"), 404),
+        (_head("GET / HTTP/2.0", "Host: localhost"), 505),
+    ],
+)
+def test_every_error_protects_browsers(sent, status, connect):
+    _check_protection(rest(connect(sent)), status)
+
+
+def test_a_failure_protects_browsers_and_tells_nothing(connect, monkeypatch):
+    def respond(call):
+        raise ZeroDivisionError("/a/secret/place")
+
+    monkeypatch.setattr(application, "respond", respond)
+    answer = rest(connect(_head("GET / HTTP/1.1", "Host: localhost", "Connection: close")))
+    _check_protection(answer, 500)
+    assert b"secret" not in answer
+
+
+def test_refused_connections_protect_browsers(connect, monkeypatch):
+    monkeypatch.setattr(protocol, "HEAD", 0.0)
+    _check_protection(rest(connect("GET / HT")), 408)
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 0)
+    _check_protection(rest(connect()), 503)
+
+
+def _check_protection(answer, status):
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    head = answer.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
+    assert b"x-content-type-options: nosniff" in head
+    assert sum(line.startswith(b"content-security-policy: ") for line in head) == 1
 
 
 @pytest.mark.parametrize("chunk", ["zz", "-2", "", "2 2", "0x2", "2_0"])

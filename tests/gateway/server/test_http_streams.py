@@ -326,7 +326,7 @@ def test_stream_of_known_length(handlers, connect):
     sock = connect(STREAM)
     for piece in (b"abc", b"def", None):
         handlers.pieces.put(piece)
-    head, _, body = until(sock, b"def").partition(b"\r\n\r\n")
+    head, _, body = until(sock, b"abcdef").partition(b"\r\n\r\n")
     assert body == b"abcdef"
     assert b"Content-Length: 6" in head
     assert b"chunked" not in head
@@ -542,7 +542,7 @@ def test_site_sends_the_length_where_it_is_known(handlers, site_connect):
     sock = site_connect(SITE_STREAM)
     for piece in (b"abc", b"def", None):
         handlers.pieces.put(piece)
-    head, _, body = until(sock, b"def").partition(b"\r\n\r\n")
+    head, _, body = until(sock, b"abcdef").partition(b"\r\n\r\n")
     assert body == b"abcdef"
     assert b"Content-Length: 6" in head
     sock.sendall(_request("GET /sync/"))
