@@ -1,17 +1,20 @@
-"""Compress answers with gzip for clients that accept it."""
+"""Compress answers with gzip for clients that accept it, and decompress requests."""
 
 from __future__ import annotations
 
 import gzip
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from ..errors import bad_request
 from .answers import Answer
 from .streams import Stream
 
 #: JSON that is shorter (in bytes) is not compressed.
 _MIN_JSON = 1000
+#: The largest piece (in bytes) in which a request is decompressed.
+_PIECE = 64 * 1024
 _TYPES = ("application/json", "text/", "multipart/mixed")
 _OLD_CLIENTS = re.compile(r"CouchbaseLite/(\d{1,4})\.(\d{1,4})")
 
@@ -61,3 +64,17 @@ def _packed(stream: Stream) -> Stream:
 def _takes_packed_parts(user_agent: str) -> bool:
     found = _OLD_CLIENTS.search(user_agent)
     return found is not None and (int(found[1]), int(found[2])) >= (1, 2)
+
+
+def unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield decompressed gzip in small pieces; raise a 400 GatewayError if it is not valid."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        for piece in pieces:
+            while piece and not unpacker.eof:
+                yield unpacker.decompress(piece, _PIECE)
+                piece = unpacker.unconsumed_tail
+    except zlib.error as error:
+        raise bad_request(f"Bad gzip body: {error}") from None
+    if not unpacker.eof:
+        raise bad_request("Bad gzip body: unexpected EOF")

@@ -7,8 +7,10 @@ sizes are in bytes, after decompression.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable, Iterator
 
 from .. import gojson
+from ..errors import GatewayError
 from ..turns import Turns
 
 #: The limit of most routes, and of all requests before a login.
@@ -46,3 +48,18 @@ def is_too_wide(body: bytes | bytearray) -> bool:
         length += len(text)
         widest = max(widest, gojson.width(text))
     return length * widest > _MAX_TEXT
+
+
+def limited(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
+    """Yield the pieces of a body; raise a 413 GatewayError after more than ``limit`` bytes."""
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > limit:
+            raise too_large(limit)
+        yield piece
+
+
+def too_large(limit: int) -> GatewayError:
+    """Return the error for a body of more than ``limit`` bytes."""
+    return GatewayError(413, f"Request body too large: the limit is {limit} bytes")

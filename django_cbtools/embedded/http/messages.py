@@ -6,8 +6,7 @@ import base64
 import math
 import re
 import tempfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -21,6 +20,7 @@ from ..errors import GatewayError, bad_request
 from ..principals import sessions, users
 from . import cors, limits
 from .answers import Answer
+from .compression import unpacked
 
 #: The largest request body, in bytes, after decompression.
 MAX_BODY_BYTES = limits.STREAM
@@ -61,16 +61,20 @@ class Message:
         """Yield the body in pieces, decompressed.
 
         Raises a 415 GatewayError if the encoding is not supported, a 413 GatewayError if the body
-        has more than ``limit`` bytes, and a 400 GatewayError if it is not valid gzip.
+        has more than ``limit`` bytes, compressed or not, and a 400 GatewayError if it is not valid
+        gzip.
         """
         encoding = self.check_encoding()
+        announced = self.headers.get("content-length", "")
+        # A body that is too large is refused before the client has to send it.
+        if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
+            raise limits.too_large(limit)
         packed = iter(lambda: self.read(PIECE), b"")
-        length = 0
-        for piece in _unpacked(packed) if encoding else packed:
-            length += len(piece)
-            if length > limit:
-                raise GatewayError(413, f"Request body too large: the limit is {limit} bytes")
-            yield piece
+        if encoding:
+            # Compressed data of any length can unpack to nothing.
+            yield from limits.limited(unpacked(limits.limited(packed, limit)), limit)
+        else:
+            yield from limits.limited(packed, limit)
 
     @cached_property
     def text(self) -> str:
@@ -349,19 +353,6 @@ class Call(Message):
 
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Couchbase Sync Gateway"'}
-
-
-def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        for piece in pieces:
-            while piece and not unpacker.eof:
-                yield unpacker.decompress(piece, PIECE)
-                piece = unpacker.unconsumed_tail
-    except zlib.error as error:
-        raise bad_request(f"Bad gzip body: {error}") from None
-    if not unpacker.eof:
-        raise bad_request("Bad gzip body: unexpected EOF")
 
 
 def unescape(segment: str) -> str:

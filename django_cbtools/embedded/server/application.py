@@ -10,6 +10,7 @@ from django_cbtools import conf
 
 from ..api.gateway import respond
 from ..errors import GatewayError
+from ..http import limits
 from ..http.answers import Answer
 from ..http.messages import Call
 from . import framing
@@ -46,10 +47,8 @@ class Application:
             await _send(Answer.of_error(error), scope["method"], send)
             return
         has_body = "content-length" in call.headers or "transfer-encoding" in call.headers
-        # A client that sends "Expect: 100-continue" waits to be asked for its body. It is not asked
-        # before the body is needed.
         body.is_complete = not has_body
-        if has_body and "expect" not in call.headers:
+        if has_body and not _waits_for_the_answer(call):
             try:
                 await body.begin()
             except ConnectionError:
@@ -77,6 +76,16 @@ class Application:
             headers=framing.as_dict(scope["headers"]),
             read=body.read,
         )
+
+
+def _waits_for_the_answer(call: Call) -> bool:
+    """Return whether the body is not asked for before it is needed.
+
+    A client that sends "Expect: 100-continue" waits to be asked for its body. Small bodies are
+    asked for at once, as otherwise a thread would have to wait for them.
+    """
+    length = int(call.headers.get("content-length", "0"))
+    return "expect" in call.headers and length > limits.SMALL
 
 
 def _answer(call: Call) -> Answer:

@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from ..errors import bad_request
-from ..http.messages import PIECE
+from ..http import limits
 
 
 class Body:
@@ -23,9 +23,10 @@ class Body:
     async def begin(self) -> None:
         """Receive the beginning of the body, or all of it if it is small.
 
-        Raises ConnectionError if the client disconnects.
+        The beginning is larger than any body that is accepted before a login. So no thread waits
+        for clients that have not logged in. Raises ConnectionError if the client disconnects.
         """
-        while not self.is_complete and len(self._data) < PIECE:
+        while not self.is_complete and len(self._data) <= limits.SMALL:
             await self._take()
 
     async def _take(self) -> None:
@@ -36,12 +37,12 @@ class Body:
         self.is_complete = not message.get("more_body", False)
 
     def read(self, limit: int) -> bytes:
-        """Return the next ``limit`` bytes, fewer at the end of the body.
+        """Return the next bytes of the body, at most ``limit``; none at its end.
 
-        Waits until they arrive, so it must not be called on the event loop. Raises a 400
+        Waits until there are any, so it must not be called on the event loop. Raises a 400
         GatewayError if they do not arrive.
         """
-        while not self.is_complete and len(self._data) < limit:
+        while not self.is_complete and not self._data:
             try:
                 asyncio.run_coroutine_threadsafe(self._take(), self._loop).result()
             except (OSError, RuntimeError, CancelledError) as error:

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import time
+import zlib
 from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ import pytest
 
 from django_cbtools.embedded.feed import waiting
 from django_cbtools.embedded.http import messages
-from django_cbtools.embedded.server import application, protocol
+from django_cbtools.embedded.server import application, pools, protocol
 from django_cbtools.embedded.server.server import MAX_HEAD_BYTES, Server
 from django_cbtools.sync_gateway import SyncGateway
 from tests.gateway.sockets import rest, until
@@ -237,6 +238,40 @@ def test_number_of_connections(connect, monkeypatch):
     open_.pop().close()
     while not until(connect(GET), b"\r\n\r\n").startswith(b"HTTP/1.1 200 "):
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+        "Expect: 100-continue\r\nContent-Length: 70000\r\n\r\n",
+        "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n",
+        f"Content-Length: 65600\r\n\r\n{' ' * 65540}",
+        f"Transfer-Encoding: chunked\r\n\r\n10004\r\n{' ' * 0x10004}\r\n",
+    ],
+    ids=lambda sent: sent[:60],
+)
+def test_strangers_do_not_hold_the_threads_of_uploads(sent, connect, monkeypatch):
+    monkeypatch.setattr(protocol, "BODY", float("inf"))
+    head = f"POST {DB}/_session HTTP/1.1\r\nHost: localhost\r\n"
+    slow = [connect(head + sent) for _ in range(pools.UPLOADS + 2)]
+    body = '{"a": "' + "x" * 200_000 + '"}'
+    upload = f"{PUT}Host: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    assert until(connect(upload), b'"ok":true').startswith(b"HTTP/1.1 201 ")
+    assert len(slow) > pools.UPLOADS
+
+
+def test_compressed_bodies_that_unpack_to_nothing_have_an_end(connect):
+    packer = zlib.compressobj(wbits=31)
+    begun = packer.compress(b"") + packer.flush(zlib.Z_SYNC_FLUSH)
+    nothing = b"\x00\x00\x00\xff\xff" * 10_000
+    sock = connect(
+        f"POST {DB}/_session HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    )
+    for piece in (begun, nothing, nothing):
+        sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+    assert until(sock, b"\r\n").startswith(b"HTTP/1.1 413 ")
 
 
 # ---------------------------------------------------------------------- feeds
