@@ -135,7 +135,7 @@ def revision(
     """Return an edit that writes a revision with the id and the history that a replicator gives.
 
     Raises a 400 GatewayError if the body's ``_revisions`` or ``_rev`` are invalid, and a 413
-    GatewayError if the body is too large.
+    GatewayError if the body or the history is too large.
     """
     check_size(body)
     history: tuple[str, ...] = ()
@@ -153,6 +153,7 @@ def revision(
         history = (rev,)
     if not history or not all(map(documents.REV.fullmatch, history)):
         raise bad_request("Bad _revisions")
+    documents.check_metadata(history)
     return Edit(uid, body, history=history, uploads=uploads or {})
 
 

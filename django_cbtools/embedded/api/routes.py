@@ -160,7 +160,7 @@ WRITERS: frozenset[Handler] = frozenset((
     local.delete_local, bulk.bulk_docs, revisions.revs_diff, views.put_design, views.delete_design,
 ))  # fmt: skip
 
-#: Matches the beginning of a path, as far as the first character of a document's id or a user's name.
+#: Matches the beginning of a path, to the first character of a document's id or a user's name.
 _BEFORE_NAME = re.compile(r"/[^_/][^/]*/(?:[^_]|_user/)")
 _ESCAPED_SLASH = re.compile("%2[fF]")
 #: The methods, in the order of the Allow header.

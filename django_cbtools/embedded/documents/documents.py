@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,6 +21,9 @@ from .revtree import RevisionTree
 MAX_ID_BYTES = 250
 #: The largest body (bytes), as on Couchbase Server.
 MAX_BYTES = 20 * 1024 * 1024
+#: The largest metadata (about so many characters), as on Couchbase Server: revision ids, channels,
+#: grants and attachments.
+MAX_METADATA = 1024 * 1024
 REV = re.compile(r"[1-9][0-9]{0,17}-.+", re.DOTALL)
 #: Flags in a document's metadata.
 DELETED, HIDDEN, BRANCHED = 1, 4, 16
@@ -213,6 +216,16 @@ def check_size(text: str) -> str:
     if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
         raise GatewayError(413, "Document too large!")
     return text
+
+
+def check_metadata(names: Iterable[str], length: int = 0) -> None:
+    """Raise a 413 GatewayError if a document's metadata is too large.
+
+    ``names`` are the names in the metadata, ``length`` is the number of its other characters.
+    """
+    # Each name is stored with a sequence and punctuation.
+    if length + sum(len(name) + 10 for name in names) > MAX_METADATA:
+        raise GatewayError(413, "Document too large!")
 
 
 def new_id() -> str:

@@ -8,6 +8,7 @@ changed since.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -98,6 +99,25 @@ class Plan:
             return self.verdict.grants
         return None
 
+    def check_metadata(self) -> None:
+        """Raise a 413 GatewayError if the document's metadata would be too large.
+
+        The record of the channels that a document has left does not keep it from being deleted.
+        """
+        length = len(self.new.attachments)
+        if self.old and (self.old.deleted or not self.new.deleted):
+            length += len(self.old.removals_text) + len(self.old.past_text)
+        granted = (
+            itertools.chain([name], names)
+            for verdict in (self.new_verdict, self.verdict)
+            for opened in verdict.grants
+            for name, names in opened.items()
+        )
+        names = itertools.chain(
+            self.tree.nodes, self.new_verdict.channels, self.verdict.channels, *granted
+        )
+        documents.check_metadata(names, length)
+
     def document(self, ticket: Ticket) -> Document:
         """Return the document to store."""
         old, current = self.old, self.current
@@ -153,6 +173,7 @@ def make(database: Database, edit: Edit, old: Document | None, author: Reader) -
     tree.prune(int(database.option("revs_limit")))
     if old is not None and len(leaves) > 1:
         plan = replace(plan, gone=frozenset(old.tree.leaves()).difference(tree.leaves()))
+    plan.check_metadata()
     return plan
 
 

@@ -249,11 +249,13 @@ def _names(names: Iterable[str]) -> list[str]:
 
 
 def _granted(calls: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]:
-    opened: dict[str, list[str]] = {}
+    opened: dict[str, dict[str, None]] = {}
     for principal, names in calls:
-        known = opened.get(principal, [])
-        opened[principal] = [name for name in _names([*known, *names]) if name != STAR]
-    return opened
+        opened.setdefault(principal, {}).update(dict.fromkeys(names))
+    return {
+        principal: [name for name in _names(names) if name != STAR]
+        for principal, names in opened.items()
+    }
 
 
 def _without_prefix(calls: Iterable[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:

@@ -188,7 +188,11 @@ def _call(**headers):
         (lambda text: configs.read("`" + text), "\\`", "xx"),
         (lambda text: routed_path("/a" + text, ""), "/a", "xx"),
         (lambda text: routed_path("/a/b", text), "/a", "xx"),
-        (lambda text: framing.as_dict([(b"a", b"b" * 200)] * text.count("/")), "/ 15 letters   ", "xx"),
+        (
+            lambda text: framing.as_dict([(b"a", b"b" * 200)] * text.count("/")),
+            "/ 15 letters   ",
+            "xx",
+        ),
     ],
 )
 def test_headers_and_others_take_time_by_the_length(read, hard, easy):
