@@ -68,7 +68,8 @@ class _Pattern(URLPattern):
             return _response(answer, _Pieces(answer.stream, on_thread))
 
         self._asynchronous = _as_view(asynchronous)
-        super().__init__(RegexPattern(r"^(?P<path>.*)\Z"), _as_view(gateway))
+        # An id can contain a newline.
+        super().__init__(RegexPattern(r"(?s)^(?P<path>.*)\Z"), _as_view(gateway))
 
     def resolve(self, path: str) -> ResolverMatch | None:
         found = super().resolve(path)
@@ -153,7 +154,8 @@ class _Body:
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
         length = request.META.get("CONTENT_LENGTH", "")
-        self._remaining = int(length) if length.isdecimal() else 0
+        # Django, too, takes a malformed length for 0, and Python refuses thousands of digits.
+        self._remaining = int(length) if length.isdecimal() and len(length) < 20 else 0
 
     def read(self, limit: int) -> bytes:
         try:

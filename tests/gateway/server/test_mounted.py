@@ -258,6 +258,20 @@ def test_odd_paths(path, client):
     assert client.get(path).status_code in (301, 400, 401, 404)
 
 
+def test_ids_with_newlines(client):
+    assert _put(client, "a%0Ab", {"channels": ["a"]}).status_code == 201
+    assert client.get(f"{DB}/a%0Ab", headers=LOGIN).json()["_id"] == "a\nb"
+    # Only the gateway redirects, and no header is made of it.
+    answer = client.get("/sync/a%0Ab", headers=LOGIN)
+    assert (answer.status_code, answer["Location"]) == (301, "/sync/a%0Ab/")
+
+
+@pytest.mark.parametrize("length", ["9" * 20, "9" * 5000, "-5", "x", "\u00b2"])
+def test_lengths_that_are_none(length, client):
+    answer = _put(client, "x", {"channels": ["a"]}, CONTENT_LENGTH=length)
+    assert answer.status_code in (400, 413)
+
+
 # -------------------------------------------------------------------- servers
 
 SITE = """
