@@ -19,7 +19,7 @@ from ..http.answers import Answer
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Call
 from ..principals import grants
 from . import edits, rendering
-from .documents import read
+from .documents import shown
 from .multipart import Section
 from .rendering import Wish
 
@@ -61,7 +61,16 @@ def bulk_get(call: Call) -> Answer:
         raise bad_request("missing 'docs' property")
     if not call.accepts("multipart/"):
         raise GatewayError(406, "Response is multipart")
-    return rendering.multipart_answer("mixed", (_section(call, doc, wish) for doc in docs))
+    found = listing.named(call.database, [_asked_id(doc) for doc in docs])
+    sections = (
+        _section(call, doc, current, wish) for doc, (_, current) in zip(docs, found, strict=True)
+    )
+    return rendering.multipart_answer("mixed", sections)
+
+
+def _asked_id(doc: Any) -> str:
+    uid = doc.get("id") if isinstance(doc, dict) else None
+    return uid if isinstance(uid, str) else ""
 
 
 def all_docs(call: Call) -> Answer:
@@ -132,10 +141,10 @@ def _error_row(uid: str, error: GatewayError) -> dict[str, Any]:
     return row if uid else {key: value for key, value in row.items() if key != "id"}
 
 
-def _section(call: Call, doc: Any, wish: Wish) -> Section:
+def _section(call: Call, doc: Any, current: Document | None, wish: Wish) -> Section:
     """Return the part of the multipart answer for an item of `_bulk_get`."""
+    uid = _asked_id(doc)
     doc = doc if isinstance(doc, dict) else {}
-    uid = doc["id"] if isinstance(doc.get("id"), str) else ""
     rev = "" if doc.get("rev") is None else doc["rev"]
     row: dict[str, Any] = {"id": uid}
     if isinstance(rev, str) and rev:
@@ -143,7 +152,7 @@ def _section(call: Call, doc: Any, wish: Wish) -> Section:
     try:
         if not uid or not isinstance(rev, str):
             raise bad_request("Invalid doc/rev ID in _bulk_get")
-        document = read(call, uid, rev)
+        document = shown(call, current, rev)
         members = rendering.members(call.database, document, _item_wish(call, doc, wish))
     except GatewayError as error:
         row.update(error=error.row_error, reason=error.reason, status=error.status)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from django.utils.encoding import iri_to_uri
 
@@ -31,13 +30,17 @@ def read(call: Call, uid: str, rev: str = "") -> Document:
     not read it. A document whose current revision is a tombstone is missing unless the client names
     a revision.
     """
-    return _shown(call, documents.current(call.database, uid), rev)
+    return shown(call, documents.current(call.database, uid), rev)
 
 
-def _shown(call: Call, found: Document, rev: str) -> Document:
-    """Return what :func:`read` returns for a document that was loaded at its current revision."""
-    if rev:
-        found = documents.revision_of(call.database, found, rev)
+def shown(call: Call, current: Document | None, rev: str = "") -> Document:
+    """Return a revision of a document (None: it does not exist), as :func:`read` does.
+
+    ``current`` is the document at its current revision.
+    """
+    if current is None:
+        raise missing()
+    found = documents.revision_of(call.database, current, rev) if rev else current
     document = found.shown_to(call.log_in(), asked=bool(rev) and not _hides(call))
     if document.deleted and not rev:
         raise missing("deleted")
@@ -89,49 +92,39 @@ def get_document(call: Call) -> Answer:
 def _open_revisions(call: Call, uid: str) -> Answer:
     """Answer a GET with ``open_revs``: the given revisions or all leaves, with attachments."""
     wish = Wish.of(call)._replace(since=())
-    document = documents.find(call.database, [uid]).get(uid)
+    # It is read once, as a client may ask for thousands of revisions.
+    current = documents.find(call.database, [uid]).get(uid)
     if call.query["open_revs"] == "all":
-        if document is None:
+        if current is None:
             raise missing()
-        revs: Sequence[str] = document.tree.leaves()
+        revs: Sequence[str] = current.tree.leaves()
     else:
         try:
             revs = call.strings("open_revs") or ()
         except GatewayError:
             raise bad_request("bad open_revs") from None
     if call.accepts("multipart/"):
-        sections = (_section(call, document, rev, wish) for rev in revs)
+        sections = (_section(call, current, rev, wish) for rev in revs)
         return rendering.multipart_answer("mixed", sections)
-    rows = _rows(call, document, revs, wish)
+    rows = _rows(call, current, revs, wish)
     return rendering.fill(Answer.json(""), itertools.chain([b"[\n"], rows, [b"]"]))
 
 
-def _opened(
-    call: Call, document: Document | None, rev: str, wish: Wish
-) -> tuple[Document, dict[str, Any]]:
-    """Return a revision and its members; raise a GatewayError if the client cannot have it."""
-    if document is None:
-        raise missing()
-    shown = _shown(call, document, rev)
-    return shown, rendering.members(call.database, shown, wish)
-
-
-def _section(call: Call, document: Document | None, rev: str, wish: Wish) -> Section:
+def _section(call: Call, current: Document | None, rev: str, wish: Wish) -> Section:
     try:
-        return rendering.mixed(*_opened(call, document, rev, wish))
+        document = shown(call, current, rev)
+        return rendering.mixed(document, rendering.members(call.database, document, wish))
     except GatewayError:
         return rendering.error_section({"missing": rev})
 
 
-def _rows(
-    call: Call, document: Document | None, revs: Iterable[str], wish: Wish
-) -> Iterator[Piece]:
+def _rows(call: Call, current: Document | None, revs: Iterable[str], wish: Wish) -> Iterator[Piece]:
     separator = b""
     for rev in revs:
         try:
-            row = [
-                b'{"ok":', *rendering.as_json(*_opened(call, document, rev, wish)), b"}"
-            ]  # fmt: skip
+            document = shown(call, current, rev)
+            members = rendering.members(call.database, document, wish)
+            row = [b'{"ok":', *rendering.as_json(document, members), b"}"]
         except GatewayError:
             row = [canonical.dumps({"missing": rev}).encode()]
         yield from [separator, *row, b"\n"]

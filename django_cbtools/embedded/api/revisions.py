@@ -28,7 +28,7 @@ def revs_diff(call: Call) -> Answer:
         if revs is not None and (call.port == ADMIN_PORT or not uid.startswith("_design/"))
     }
     rows = {}
-    for uid, document in listing.named(call.database, list(wanted)):
+    for uid, document in listing.named(call.database, list(wanted), bodies=False):
         row = _difference(document, wanted[uid])
         if row:
             rows[uid] = row

@@ -86,7 +86,8 @@ def _first(database: Database, uids: Sequence[str], columns: str) -> dict[str, D
             number, *rest = row
             known |= dict.fromkeys(uids[len(known) : number])
             document = documents.loaded(rest)
-            known[document.uid] = document
+            # SQLite's JSON functions cut an id at its first NUL, and so find another document.
+            known[uids[number]] = document if document.uid == uids[number] else None
             size += len(document.body)
         is_complete = size < _MAX_BYTES
     return {**dict.fromkeys(uids), **known} if is_complete else known

@@ -184,7 +184,7 @@ class Feed:
         """Yield the changes of documents that are asked for by id."""
         since = self._since.number
         entries = []
-        for _, document in listing.named(self.database, uids):
+        for _, document in listing.named(self.database, uids, bodies=False):
             if document is None or document.sequence <= since:
                 continue
             left = [

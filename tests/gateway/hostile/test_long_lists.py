@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from django_cbtools.embedded.documents import listing
 from django_cbtools.embedded.documents.documents import Document
 from tests.gateway.access.client import ADMIN, create_database
 
@@ -78,3 +81,43 @@ def test_revisions_that_a_client_has() -> None:
         assert len(document.revisions(known=known)["ids"]) == 1
 
     check(work)
+
+
+def queries(*request: Any, **query: Any) -> int:
+    """How many queries it takes to answer a request."""
+    with CaptureQueriesContext(connection) as captured:
+        assert b"".join(ADMIN.send(*request, **query).chunks())
+    return len(captured)
+
+
+def test_revisions_of_one_document() -> None:
+    """A document is not read anew for each of its revisions: it may be large."""
+    revs = [f"1-{number}" for number in range(500)]
+    few = queries("GET", "/one", open_revs=revs[:1])
+    assert queries("GET", "/one", open_revs=revs) == few
+
+
+def test_a_document_that_is_asked_for_many_times() -> None:
+    docs = [{"id": "one", "rev": f"1-{number}"} for number in range(500)]
+    few = queries("POST", "/_bulk_get", {"docs": docs[:1]})
+    assert queries("POST", "/_bulk_get", {"docs": docs}) < few + 20
+
+
+@pytest.mark.parametrize("size", [1, listing._MAX_BYTES])
+def test_ids_with_nul_in_lists(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are ids of no document, also where a batch ends early."""
+    monkeypatch.setattr(listing, "_MAX_BYTES", size)
+    uids = ["one\0x", "branched\0", "one", "\0", "one\0x", "never"]
+    _, answer = ADMIN.ask("POST", "/_all_docs", {"keys": uids})
+    assert [row.get("id") for row in answer["rows"]] == [None, None, "one", None, None, None]
+    _, missing = ADMIN.ask("POST", "/_revs_diff", {uid: ["1-x"] for uid in uids})
+    assert missing.keys() == set(uids)
+    body = {"filter": "_doc_ids", "doc_ids": uids}
+    _, changes = ADMIN.ask("POST", "/_changes", body)
+    assert [entry["id"] for entry in changes["results"]] == ["one"]
+    _, rows = ADMIN.ask("POST", "/_changes", {**body, "include_docs": True})
+    assert rows["results"][0]["doc"]["_id"] == "one"
+    text = b"".join(
+        ADMIN.send("POST", "/_bulk_get", {"docs": [{"id": uid} for uid in uids]}).chunks()
+    )
+    assert text.count(b'"error":"not_found"') == len(uids) - 1
