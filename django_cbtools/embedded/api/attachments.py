@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from django_cbtools import canonical
 
@@ -104,22 +105,22 @@ def _place(call: Call) -> tuple[str, str]:
 def _is_document(call: Call) -> bool:
     """Return whether the last slash of the path is part of a document id.
 
-    If it is, the path is changed to name that document. Some servers unescape the path, and do not
-    tell whether a slash was escaped. Then the decision depends on the documents that exist, on the
-    revision in the request, and on the content type of its body. Raises a 409 GatewayError if a
-    write fits both the document and the attachment.
+    The path is changed to name that document or, if there are several slashes, the attachment.
+    Some servers unescape the path, and do not tell whether a slash was escaped. Then the decision
+    depends on the documents that exist, on the revision in the request, and on the content type of
+    its body. Raises a 409 GatewayError if a write fits both the document and the attachment.
     """
     if call.is_raw:
         return False
     # A real gateway unescapes a path with an escaped slash once, and any other path twice.
     whole = f"{call.names['doc']}/{call.names['attachment']}"
-    try:
-        holder, name = _place(call)
-    except GatewayError as error:
-        if error.status != 400:
-            raise
-        holder = name = ""
-    known = documents.find(call.database, [holder, whole])
+    has_slashes = "%2F" in call.path
+    if has_slashes:
+        whole = unquote(whole)
+        call.log_in()
+    splits = _splits(whole) if has_slashes else _split(call)
+    known = documents.find(call.database, [whole, *(holder for holder, _ in splits)])
+    holder, name = _likeliest(splits, known)
     if call.method in ("PUT", "DELETE"):
         is_one = _is_meant(call, known.get(holder), known.get(whole), name)
     else:
@@ -128,7 +129,36 @@ def _is_document(call: Call) -> bool:
     if is_one:
         call.names["doc"] = quote(whole, safe="")
         call.max_text = limits.DOCUMENTS
+    elif has_slashes:
+        call.names.update(doc=quote(holder, safe=""), attachment=quote(name, safe=""))
     return is_one
+
+
+def _split(call: Call) -> list[tuple[str, str]]:
+    """Return the document id and the attachment name in the path, nothing if they are invalid."""
+    try:
+        return [_place(call)]
+    except GatewayError as error:
+        if error.status != 400:
+            raise
+        return []
+
+
+def _splits(whole: str) -> list[tuple[str, str]]:
+    """Return all pairs of a document id and an attachment name that are joined by a slash."""
+    # No id is longer. In bytes it may be, but then there is no such document.
+    ends = range(1, min(len(whole) - 1, documents.MAX_ID_BYTES + 1))
+    return [(whole[:end], whole[end + 1 :]) for end in ends if whole[end] == "/"]
+
+
+def _likeliest(splits: Sequence[tuple[str, str]], known: Mapping[str, Document]) -> tuple[str, str]:
+    """Return the pair whose document has the attachment, else the one with the longest known id."""
+
+    def rank(split: tuple[str, str]) -> tuple[bool, bool, int]:
+        holder, name = split
+        return holder in known and name in known[holder].attachments, holder in known, len(holder)
+
+    return max(splits, key=rank, default=("", ""))
 
 
 def _is_meant(call: Call, holder: Document | None, whole: Document | None, name: str) -> bool:

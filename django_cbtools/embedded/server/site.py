@@ -184,7 +184,20 @@ def _split(request: HttpRequest, path: str) -> tuple[str, str, bool]:
         raw = _end(target.partition("?")[0], path)
         if raw is not None:
             return mount, "/" + raw, True
-    return mount, "/" + quote(path), False
+    return mount, "/" + _with_slashes_escaped(quote(path)), False
+
+
+def _with_slashes_escaped(path: str) -> str:
+    """Return an unescaped path with escaped slashes in its third segment if it has more segments.
+
+    Only documents have such paths. Their handlers find out what each slash means.
+    """
+    segments = path.split("/")
+    if len(segments) < 4 or segments[1][:1] in ("", "_") or not segments[-1]:
+        return path
+    if not {".", ".."}.isdisjoint(segments):
+        return path
+    return "/".join([*segments[:2], "%2F".join(segments[2:])])
 
 
 def _end(target: str, path: str) -> str | None:
