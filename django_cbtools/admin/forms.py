@@ -42,11 +42,21 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
         shown = self._meta.fields
         if isinstance(shown, (list, tuple)) and "channels" not in shown:
             self.fields.pop("channels", None)
+        self._loaded = self._json()
         if not self.instance._state.adding:
             self.initial.setdefault("channels", self.instance.channels)
             self.initial["revision"] = {"rev": self.instance.rev, "seen": self._seen()}
             self._offer_related()
             self._show_unread()
+
+    def _json(self) -> str | None:
+        """The instance's JSON; None of what is not stored yet."""
+        is_new = self.instance._state.adding
+        return None if is_new else json.dumps(self.instance.to_dict(), sort_keys=True)
+
+    def is_as_loaded(self) -> bool:
+        """Whether saving the instance would write what it was when the form was made."""
+        return self._loaded is not None and self._loaded == self._json()
 
     def _show_unread(self) -> None:
         """Show what a phone wrote in another type as a text where that can be done, else not at

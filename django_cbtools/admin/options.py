@@ -109,6 +109,11 @@ class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[typ
         form.failure = getattr(request, _FAILURE, None)
         return form
 
+    def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
+        """As Django's; but where nothing is changed, nothing is written."""
+        if not (change and form.is_as_loaded()):
+            super().save_model(request, obj, form, change)
+
     def changeform_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         return self._telling_failures(request, super().changeform_view, *args, **kwargs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
@@ -148,6 +148,17 @@ class CouchbaseModel(
     def get_doc_type(self) -> str:
         return self.type_name()
 
+    # ------------------------------------------------------------- validation
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """As Django's, which converts values; those that are as they were read stay so."""
+        untouched = self._untouched()
+        try:
+            super().clean_fields(exclude)
+        finally:
+            for attname, value in untouched.items():
+                setattr(self, attname, value)
+
     # ---------------------------------------------------------------- loading
 
     def load(self, uid: str) -> None:
@@ -268,9 +279,11 @@ class CouchbaseNestedModel(CouchbaseModel, root=True):
         abstract = True
 
     def to_dict(self) -> dict[str, Any]:
+        """The object as JSON has it. One that was read without a uid gets none."""
         document = super().to_dict()
         del document[DOC_TYPE], document["channels"]
-        document["uid"] = self.get_uid()
+        if self.uid or self._state.adding:
+            document["uid"] = self.get_uid()
         return document
 
     def from_dict(self, dict_payload: Mapping[str, Any]) -> None:

@@ -23,6 +23,9 @@ from .mismatches import mismatch
 GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
 DOC_TYPE = "doc_type"
 
+#: What a value that its field cannot store is told by.
+_UNWRITABLE = (TypeError, ValueError, ArithmeticError, ValidationError)
+
 
 class Stored(NamedTuple):
     """A field as it stands in the JSON."""
@@ -126,14 +129,10 @@ class DocumentJSON:
         try:
             if rewrite is not None:
                 return None if value is None else rewrite(value, read and read[1])
-            if (
-                read is not None
-                and _is_same(read[0], value)
-                and (value.__class__ in _UNCHANGING or _is_untouched(stored, value, read[1]))
-            ):
+            if read is not None and _is_as_read(stored, value, *read):
                 return read[1]
             return stored.kind.written(stored.field, value)
-        except (TypeError, ValueError, ArithmeticError, ValidationError) as error:
+        except _UNWRITABLE as error:
             raise CouchbaseValueError(
                 f"Document {self.uid}: field {stored.field.name} cannot store {value!r}: {error}"
             ) from error
@@ -190,6 +189,16 @@ class DocumentJSON:
             mismatch(self.uid, stored.field, error)
         setattr(self, stored.attname, value)
         self._remember(stored.attname, value, raw)
+
+    def _untouched(self) -> dict[str, Any]:
+        """The values that still are what was read, by attribute."""
+        found = {}
+        for stored in self._stored_fields():
+            if stored.attname in self._read:
+                value = getattr(self, stored.attname)
+                if _is_as_read(stored, value, *self._read[stored.attname]):
+                    found[stored.attname] = value
+        return found
 
     def unread(self) -> dict[str, Any]:
         """What fields could not read, and keep as the JSON that it is, by their names."""
@@ -252,6 +261,19 @@ class DocumentJSON:
 
     def delete_from_references_list(self, key: str, value: Any) -> None:
         setattr(self, key, [item for item in self.get_references_list(key) if item != value])
+
+
+def _is_as_read(stored: Stored, value: Any, was: Any, raw: Any) -> bool:
+    """Whether a field still has what it was when it was read of this JSON."""
+    try:
+        if stored.kind.rewrite is None:
+            is_plain = value.__class__ in _UNCHANGING
+            return _is_same(was, value) and (is_plain or _is_untouched(stored, value, raw))
+        if value is None or raw is None:
+            return value is raw
+        return _is_same(stored.kind.rewrite(value, raw), raw)
+    except _UNWRITABLE:
+        return False
 
 
 def _is_untouched(stored: Stored, value: Any, raw: Any) -> bool:

@@ -176,11 +176,7 @@ def nested_json(instance: Any) -> dict[str, Any]:
     if instance._state.adding:
         made: dict[str, Any] = instance.to_dict()
         return made
-    raw, uid = instance._was, instance.uid
-    body = instance.to_dict()
-    if not uid:  # made for the occasion
-        instance.uid = uid
-        body.pop("uid", None)
+    raw, body = instance._was, instance.to_dict()
     by_key = {stored.key: stored for stored in _kept(type(instance))}
     left = {
         key: body.get(key, old) for key, old in raw.items() if key in body or key in _LEFT_ALONE

@@ -10,7 +10,7 @@ from django.urls import path
 
 from django_cbtools.admin import CouchbaseModelAdmin, CouchbaseStackedInline
 from django_cbtools.models import CouchbaseModel, ForeignKey
-from tests.testapp.models import Bookmark, CBArticle, CBAuthor, CBReview
+from tests.testapp.models import Bookmark, CBArticle, CBAuthor, CBParcel, CBReview
 
 
 class CBThread(CouchbaseModel):
@@ -70,6 +70,11 @@ class ReviewAdmin(CouchbaseModelAdmin):
 
 @admin.register(CBThread, site=site)
 class ThreadAdmin(CouchbaseModelAdmin):
+    pass
+
+
+@admin.register(CBParcel, site=site)
+class ParcelAdmin(CouchbaseModelAdmin):
     pass
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
+from django_cbtools.admin import CouchbaseModelAdmin
 from django_cbtools.sync_gateway import SyncGateway
 from tests.admin.browser import fields
 from tests.admin.site import site
+from tests.testapp.models import CBArticle, CBParcel
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.site")]
 
@@ -37,8 +39,6 @@ def save(key: str, value: Any) -> dict[str, Any]:
 
 
 def test_the_site_has_them_all():
-    from tests.testapp.models import CBArticle
-
     assert set(KEYS) <= {field.attname for field in CBArticle._meta.concrete_fields}
     assert {"is_draft", "author"} <= set(site.get_model_admin(CBArticle).list_display)
 
@@ -47,6 +47,7 @@ def test_the_site_has_them_all():
 @pytest.mark.parametrize("key", KEYS)
 def test_pages_are_shown_and_an_untouched_form_keeps_it(boss, key, value):
     written = save(key, value)
+    rev = stored("a")["_rev"]
     assert boss.get(LIST).status_code == 200
     page = boss.get(f"{LIST}a/change/")
     assert page.status_code == 200
@@ -57,3 +58,38 @@ def test_pages_are_shown_and_an_untouched_form_keeps_it(boss, key, value):
     for name in written.keys() - {"updated"}:
         assert document[name] == written[name]
         assert type(document[name]) is type(written[name])
+    assert document["_rev"] == rev
+
+
+PARCEL = {
+    "doc_type": "parcel", "channels": ["c"], "labels": ["a", "b"], "days": ["2020-01-02"],
+    "place": {"city": "Oslo", "floor": 3}, "stops": [{"city": "A"}, {"city": "B", "since": None}],
+    "color": "red",
+}  # fmt: skip
+
+
+def test_where_nothing_is_changed_nothing_is_written(boss):
+    SyncGateway.save_json("p", PARCEL)
+    was = stored("p")
+    address = "/admin/testapp/cbparcel/p/change/"
+    for _ in range(2):
+        assert boss.post(address, fields(boss.get(address), "cbparcel_form")).status_code == 302
+        assert stored("p") == was
+    data = fields(boss.get(address), "cbparcel_form")
+    assert boss.post(address, {**data, "labels": '["a", "c"]'}).status_code == 302
+    now = stored("p")
+    assert now["labels"] == ["a", "c"]
+    assert {key: now[key] for key in PARCEL} == {**PARCEL, "labels": ["a", "c"]}
+
+
+def test_what_the_admin_itself_changes_is_written(boss, monkeypatch):
+    def save_model(request, obj, form, change):
+        obj.extra["editor"] = request.user.username
+        CouchbaseModelAdmin.save_model(parcels, request, obj, form, change)
+
+    parcels = site.get_model_admin(CBParcel)
+    monkeypatch.setattr(parcels, "save_model", save_model)
+    SyncGateway.save_json("p", PARCEL)
+    address = "/admin/testapp/cbparcel/p/change/"
+    assert boss.post(address, fields(boss.get(address), "cbparcel_form")).status_code == 302
+    assert stored("p")["editor"] == "boss"
