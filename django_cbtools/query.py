@@ -226,7 +226,7 @@ def query_objects(
 def load_objects(keys: Iterable[str] | None, class_name: type[T]) -> list[T]:
     """Documents by uid, in one request; those that are not there are left out, with a warning."""
     objects = []
-    for row in SyncGateway.all_docs(_list(keys))["rows"]:
+    for row in SyncGateway.bulk_get(_list(keys)):
         loaded = class_name()
         try:
             loaded.from_sync_gateway_row(row)

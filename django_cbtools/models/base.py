@@ -165,10 +165,10 @@ class CouchbaseModel(
         """Load a document; DoesNotExist where there is none of this class under that uid."""
         if not uid:
             raise self._missing(uid, "A document cannot be loaded without a uid.")
-        self.from_sync_gateway_row(SyncGateway.all_docs([uid])["rows"][0])
+        self.from_sync_gateway_row(SyncGateway.bulk_get([uid])[0])
 
     def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None:
-        """Take over a row of ``_all_docs`` with its document; raises what an error row says."""
+        """Take over a row of ``all_docs()`` or ``bulk_get()``; raises what an error row says."""
         # 400 is for what cannot be a document's uid.
         if "error" in row and row.get("status", 404) in (400, 404):
             raise self._missing(
@@ -185,6 +185,7 @@ class CouchbaseModel(
                 f"{type(self).__name__}, which has {self.get_doc_type()!r}.",
             )
         self._fill(row["id"], row["value"]["rev"], document)
+        self._hides_expiry = "expires" not in row
 
     def _missing(self, uid: Any, message: str) -> Exception:
         error: Any = self.DoesNotExist
@@ -197,7 +198,7 @@ class CouchbaseModel(
         """Be a document of the gateway's, whatever the instance was before."""
         self._state.fields_cache.clear()
         self.__dict__.pop("_prefetched_objects_cache", None)
-        self._read = {}
+        self._read, self._hides_expiry = {}, False
         self._become(uid, rev, document, remembered(document), conf.document_alias())
 
     def _become(

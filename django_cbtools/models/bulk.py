@@ -21,6 +21,7 @@ from django_cbtools.exceptions import (
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents import BULK_COUNT, Document
 
+from .expiring import see_expiries
 from .unique_keys import Claims
 from .written import Changed, Tombstone, check_channels, conflict
 
@@ -111,7 +112,7 @@ class Bulk:
 
     def _update_instead(self, documents: Sequence[Any], fields: Collection[Any]) -> None:
         """Write some fields of documents that could not be made to those that are there."""
-        rows = SyncGateway.all_docs([document.uid for document in documents])["rows"]
+        rows = SyncGateway.bulk_get([document.uid for document in documents])
         changed = []
         for document, row in zip(documents, rows, strict=True):
             there = type(document)()
@@ -157,6 +158,8 @@ class Bulk:
 
     def prepared(self, documents: Iterable[Any], prepare: Callable[[Any], Any]) -> list[Any]:
         """What can be written; what its model does not allow is refused."""
+        documents = list(documents)
+        see_expiries(documents)
         prepared = []
         for document in documents:
             try:

@@ -27,6 +27,7 @@ from django_cbtools.signals import cb_post_save, cb_pre_save
 from django_cbtools.sync_gateway import SyncGateway
 
 from .document import DocumentJSON, as_json, remembered
+from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expiry
 from .merge import Merge
 from .unique_keys import save_document
 from .written import Changed, alters_data, check_channels, check_values
@@ -38,7 +39,7 @@ MERGES = 10
 MERGE_DELAY = 0.05
 
 
-class DocumentSaving(DocumentJSON):
+class DocumentSaving(Expiring, DocumentJSON):
     """How a document gets to the gateway; a part of CouchbaseModel."""
 
     rev: Any
@@ -65,6 +66,7 @@ class DocumentSaving(DocumentJSON):
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
         merge: Merge | None = None,
+        expires: Any = UNCHANGED,
     ) -> None:
         """Write the document.
 
@@ -76,6 +78,9 @@ class DocumentSaving(DocumentJSON):
         is a conflict and Django's IntegrityError. ``force_update`` makes none:
         where there is none, NotUpdated is raised (DatabaseError before Django 6.0), as with
         ``update_fields``. ``using`` can only be the alias that holds documents.
+
+        ``expires`` is when the gateway is to delete the document: an aware datetime, a timedelta or
+        seconds from now, None for never. Without it, this stays as it is.
 
         With ``merge``, what he wrote is read then, and ``merge(base, ours, theirs)`` returns the
         document that is saved on top of it: dictionaries of the JSON as it was when this instance
@@ -89,13 +94,17 @@ class DocumentSaving(DocumentJSON):
         self._prepare_related_fields_for_save(operation_name="save")
         names = None if update_fields is None else frozenset(update_fields)
         self._check_arguments(force_insert, force_update, using, names, merge)
-        if names is not None and not names:
+        is_expiring = expires is not UNCHANGED
+        if names is not None and not names and not is_expiring:
             return
+        if is_expiring:
+            set_expiry(self, expires)
+        see_expiries([self])
         fields = None if names is None else self._fields(names)
         self._send(pre_save, update_fields=names)
         self.before_save(fields)
         if fields is not None or force_update:
-            self._write_over(fields)
+            self._write_over(fields, is_expiring)
             created = False
         else:
             created = self._write(merge, is_new=bool(force_insert))
@@ -144,7 +153,7 @@ class DocumentSaving(DocumentJSON):
             if not names.isdisjoint((field.name, field.attname))
         ]
 
-    def _write_over(self, fields: list[Any] | None) -> None:
+    def _write_over(self, fields: list[Any] | None, is_expiring: bool) -> None:
         """Send the document, or some fields of it, where there is one already."""
         try:
             if self.rev is None:
@@ -155,7 +164,7 @@ class DocumentSaving(DocumentJSON):
                     reason="it was never loaded",
                     uid=self.uid,
                 )
-            save_document(self if fields is None else Changed(self, fields))
+            save_document(self if fields is None else Changed(self, fields, expiry=is_expiring))
         except SyncGatewayConflict as conflict:
             if "doc" in SyncGateway.all_docs([self.uid])["rows"][0]:
                 raise
@@ -200,7 +209,7 @@ class DocumentSaving(DocumentJSON):
         no field declares stay where the fixture has none.
         """
         if raw:
-            row = SyncGateway.all_docs([self.get_uid()])["rows"][0]
+            (row,) = SyncGateway.bulk_get([self.get_uid()])
             self.rev = None
             if "doc" in row:
                 there = type(self)()
@@ -218,7 +227,7 @@ class DocumentSaving(DocumentJSON):
     def _merge(self, merge: Merge, conflict: SyncGatewayConflict) -> None:
         """Become the gateway's document with our changes in it."""
         uid = self.get_uid()
-        row = SyncGateway.all_docs([uid])["rows"][0]
+        (row,) = SyncGateway.bulk_get([uid])
         theirs = type(self)()
         try:
             theirs.from_sync_gateway_row(row)
@@ -262,6 +271,7 @@ class DocumentSaving(DocumentJSON):
             self.created = self.updated
         written = self._meta.concrete_fields if fields is None else fields
         check_values(self, written)
+        settle_expiry(self)
         for field in written:
             self.prepare_field(field, self.rev is None)
 

@@ -283,10 +283,14 @@ OWN_COLUMNS = {
     "rev": "rev",
     "st_deleted": "st_deleted",
     "extra": "body",
+    # There is a doc_type in each, so that a member can stand before the others.
     "_document": (
-        "CASE WHEN attachments = '{}' THEN body WHEN body = '{}' "
-        "THEN '{\"_attachments\":' || attachments || '}' "
-        "ELSE '{\"_attachments\":' || attachments || ',' || substr(body, 2) END"
+        "CASE WHEN attachments = '{}' AND expires IS NULL THEN body ELSE '{' "
+        "|| CASE WHEN attachments = '{}' THEN '' "
+        "ELSE '\"_attachments\":' || attachments || ',' END "
+        "|| CASE WHEN expires IS NULL THEN '' ELSE "
+        "strftime('\"_exp\":\"%Y-%m-%dT%H:%M:%SZ\",', expires, 'unixepoch') END "
+        "|| substr(body, 2) END"
     ),
 }
 

@@ -16,20 +16,29 @@ from django_cbtools.exceptions import (
 from django_cbtools.sync_gateway import SyncGateway
 
 from .document import GATEWAY_KEYS
+from .expiring import EXPIRES
 
 if TYPE_CHECKING:
     from .deletion import DocumentDeletion
     from .saving import DocumentSaving
 
 
+#: What stays with a document, whatever else is in ``extra``.
+_SPECIAL = frozenset(("_attachments", EXPIRES))
+
+
 class Changed:
     """A document with some of its fields changed, and ``updated``; the rest is what was loaded.
+
+    ``expiry`` is whether the time that it expires is among them.
 
     CouchbaseModelError where it has never been saved, is in no channel, or has a value that its
     field cannot store; SyncGatewayConflict where what was loaded is known to be stale.
     """
 
-    def __init__(self, document: DocumentSaving, fields: Collection[Any]) -> None:
+    def __init__(
+        self, document: DocumentSaving, fields: Collection[Any], *, expiry: bool = False
+    ) -> None:
         uid = document.get_uid()
         if document.rev is None:
             raise CouchbaseModelError(
@@ -41,6 +50,8 @@ class Changed:
             document.updated = timezone.now()
         self.document, self.rev, self.uid = document, document.rev, uid
         self.body = with_fields(document, {*fields, updated})
+        if expiry:
+            self.body[EXPIRES] = document.extra.get(EXPIRES)
         check_channels(self.body.get("channels"))
 
     def get_uid(self) -> str:
@@ -77,13 +88,9 @@ def with_fields(document: DocumentSaving, fields: Collection[Any]) -> dict[str, 
     body = {key: value for key, value in base.items() if key not in GATEWAY_KEYS}
     if document._meta.get_field("extra") in fields:
         declared = document.declared_keys()
-        declared |= {"_attachments"}  # which go with the document, whatever else is in extra
-        body = {key: value for key, value in body.items() if key in declared}
-        body |= {
-            key: value
-            for key, value in document.extra.items()
-            if key not in declared or key == "_attachments"
-        }
+        kept = declared | _SPECIAL
+        body = {key: value for key, value in body.items() if key in kept}
+        body |= {key: value for key, value in document.extra.items() if key not in declared}
     for stored in document._stored_fields():
         if stored.field in fields:
             body[stored.key] = document._to_json(stored)
@@ -93,7 +100,7 @@ def with_fields(document: DocumentSaving, fields: Collection[Any]) -> dict[str, 
 def _current(document: DocumentSaving) -> dict[str, Any]:
     """A document as the gateway has it, for an instance that was not made from it."""
     uid = document.get_uid()
-    row = SyncGateway.all_docs([uid])["rows"][0]
+    (row,) = SyncGateway.bulk_get([uid])
     if "doc" not in row or row["value"]["rev"] != document.rev:
         raise conflict(uid, f"{document.rev} is not its revision")
     found: dict[str, Any] = row["doc"]

@@ -29,12 +29,14 @@ class Failed(Exception):
         self.response = response
 
 
-def ask(way: Transport, asked: errors.Asked, data: bytes | None, attempt: int) -> requests.Response:
+def ask(
+    way: Transport, asked: errors.Asked, data: bytes | None, attempt: int, accept: str | None
+) -> requests.Response:
     """Send a request, and return a successful answer; raises Failed."""
     url = asked.address.url
     try:
         with telemetry.sending(asked.method, url, asked.path, attempt) as answered:
-            response = way.send(asked.address, asked.method, asked.path, data)
+            response = way.send(asked.address, asked.method, asked.path, data, accept)
             answered(response)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         way.leave(asked.port, asked.address)

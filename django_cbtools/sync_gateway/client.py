@@ -41,12 +41,14 @@ def request(
     query: dict[str, str] | None = None,
     body: Any = None,
     uid: str | None = None,
+    accept: str | None = None,
 ) -> requests.Response:
     """Send a request to the database, and return a successful answer.
 
     ``path`` are the segments after the database's name, quoted (:func:`quote_name`,
     :func:`quote_uid`). ``body`` is sent as JSON unless it is None; bytes are JSON already. ``uid``
-    is the document that the request is about, for the error's sake.
+    is the document that the request is about, for the error's sake. ``accept`` is the type of the
+    answer where it is not JSON.
 
     Reads are sent again where there is no answer, or one of :data:`errors.BUSY`. A write is sent
     again only where no connection was made: see :mod:`.settling` for the others.
@@ -78,7 +80,7 @@ def request(
         while True:
             asked = errors.Asked(port, way.address(port), method, target, uid, is_read)
             try:
-                return asking.ask(way, asked, data, attempts.made)
+                return asking.ask(way, asked, data, attempts.made, accept)
             except asking.Failed as failed:
                 failure = failed
             if not (failure.may_repeat and attempts.again(failure.response)):

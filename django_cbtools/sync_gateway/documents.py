@@ -17,6 +17,7 @@ from django_cbtools.exceptions import (
 )
 
 from .client import PUBLIC, dumps, load_rows, loads, quote_uid, request
+from .multipart import load_parts, well_formed
 
 if TYPE_CHECKING:
     import requests
@@ -116,6 +117,49 @@ class Documents:
         else:
             response = request(PUBLIC, "GET", "_all_docs", query=query)
         return load_rows(response, len(keys) if uids else None)
+
+    @staticmethod
+    def bulk_get(uids: Sequence[str]) -> list[Row]:
+        """Documents by uid, in one request: rows as :meth:`all_docs` has them, and in each of them
+        ``expires``: the document's ``_exp``, which it has as well, or None."""
+        if not uids:
+            return []
+        keys = texts(uids, "uids")
+        response = request(
+            PUBLIC,
+            "POST",
+            "_bulk_get",
+            query={"show_exp": "true"},
+            body={"docs": [{"id": key} for key in keys]},
+            accept="multipart/mixed",
+        )
+        found = list(load_parts(response))
+        if len(found) != len(keys):
+            raise _not_the_answer(response)
+        return [_read_row(key, part, response) for key, part in zip(keys, found, strict=True)]
+
+
+def _read_row(uid: str, part: Any, response: requests.Response) -> Row:
+    """A row of a part of ``_bulk_get``; raises SyncGatewayUnavailable where it is of another
+    document."""
+    is_error = isinstance(part, dict) and "error" in part and "_rev" not in part
+    name = "id" if is_error else "_id"
+    if not isinstance(part, dict) or part.get(name) != well_formed(uid):
+        raise _not_the_answer(response)
+    if is_error:
+        return {**part, "key": uid}
+    if not isinstance(part.get("_rev"), str):
+        raise _not_the_answer(response)
+    value = {"rev": part["_rev"]}
+    return {"id": uid, "key": uid, "value": value, "doc": part, "expires": part.get("_exp")}
+
+
+def _not_the_answer(response: requests.Response) -> SyncGatewayUnavailable:
+    from .errors import no_gateways
+
+    return SyncGatewayUnavailable(
+        no_gateways(response.url, response.status_code), status=response.status_code
+    )
 
 
 def row_exception(uid: str, row: Mapping[str, Any]) -> SyncGatewayException:

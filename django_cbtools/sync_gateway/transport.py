@@ -74,7 +74,12 @@ class Transport:
             self._current[port] = (addresses.index(address) + 1) % len(addresses)
 
     def send(
-        self, address: Address, method: str, path: str, data: bytes | None
+        self,
+        address: Address,
+        method: str,
+        path: str,
+        data: bytes | None,
+        accept: str | None = None,
     ) -> requests.Response:
         """Ask once; the answer, a requests.Response, has been read whole.
 
@@ -85,6 +90,8 @@ class Transport:
         request = requests.PreparedRequest()
         request.method, request.url = method, address.url + path
         request.headers = address.headers.copy()
+        if accept is not None:
+            request.headers["Accept"] = accept
         request.hooks = {}
         request._cookies = requests.cookies.RequestsCookieJar()  # type: ignore[attr-defined]
         if data is not None:

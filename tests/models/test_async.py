@@ -42,7 +42,8 @@ LOCAL = {
         "from_sync_gateway_row", "get_constraints", "get_doc_type", "get_references_list",
         "get_uid", "is_gone", "is_new", "prepare_field", "saved_as", "to_dict",
         "to_dict_nested", "to_json", "type_name", "unread",
-        "clean_fields", "validate_unique", "validate_constraints", "full_clean",  # Django has no twins of these
+        # Django has no twins of these.
+        "clean_fields", "full_clean", "validate_unique", "validate_constraints",
     },
     DocumentQuerySet: {"defer", "only", "as_manager", "raw"},
     query: {"stale_text", "get_stale", "parse_view_name"},

@@ -108,6 +108,14 @@ def reply(value: Any, status: int = 200, **headers: str | int) -> bytes:
     return head(status, Content_Length=len(body), **headers) + body
 
 
+def reply_parts(parts: Iterable[Any]) -> bytes:
+    """An answer of several parts with JSON."""
+    text = "".join(
+        f"--limit\r\nContent-Type: application/json\r\n\r\n{json.dumps(part)}\r\n" for part in parts
+    )
+    return reply(f"{text}--limit--".encode(), Content_Type='multipart/mixed; boundary="limit"')
+
+
 def head(status: int = 200, **headers: str | int) -> bytes:
     """The head of an answer with JSON."""
     headers = {"Content_Type": "application/json"} | headers
@@ -315,6 +323,12 @@ def save_answer(request: Request) -> bytes:
             for key in request.json["keys"]
         ]  # fmt: skip
         return reply({"rows": rows})
+    if place == "_bulk_get":
+        parts = [
+            {"_id": item["id"], "_rev": "1-a", "doc_type": "article", "channels": ["c"]}
+            for item in request.json["docs"]
+        ]
+        return reply_parts(parts)
     if place == "_bulk_docs":
         rows = [{"id": doc["_id"], "rev": "1-a"} for doc in request.json["docs"]]
         return reply(rows, 201)

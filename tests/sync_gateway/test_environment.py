@@ -520,7 +520,7 @@ def test_proxy(name, http_gateway, settings, monkeypatch, caplog):
         SyncGateway.delete_document(article.uid, article.rev)
     assert {line.partition("?")[0] for line in proxy.asked} == {
         f"PUT {HERE}/test_documents/{article.uid}",
-        f"POST {HERE}/test_documents/_all_docs",
+        f"POST {HERE}/test_documents/_bulk_get",
         f"DELETE {HERE}/test_documents/{article.uid}",
     }
     assert set(proxy.logins) == {basic("me", PROXY_SECRET)}

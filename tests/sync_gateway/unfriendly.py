@@ -10,6 +10,7 @@ import base64
 import http.client
 import itertools
 import json
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,7 +97,7 @@ class Unfriendly:
             if time.monotonic() - self.last_write < LAG:
                 return self.views.get(target, b'{"total_rows":0,"rows":[]}')
             self.views[target] = content
-        elif method != "GET" and "/_all_docs" not in target:
+        elif method != "GET" and not re.search("/_(all_docs|bulk_get)", target):
             self.last_write = time.monotonic()
         try:
             answer = json.loads(content)

@@ -99,6 +99,15 @@ class CBJob(CouchbaseModel):
         self.from_dict_nested("payments", CBPayment, dict_payload)
 
 
+class CBCoupon(CouchbaseModel):
+    """With a field of a name that documents have for something else."""
+
+    class Meta:
+        abstract = True
+
+    expires_at = models.DateField()
+
+
 class CBPlace(CouchbaseNestedModel):
     class Meta:
         abstract = True

@@ -1,0 +1,111 @@
+"""When documents expire: what the gateway keeps as ``_exp``, and forgets unless a write says it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from django_cbtools import expiry
+from django_cbtools.exceptions import CouchbaseValueError, shown
+from django_cbtools.sync_gateway import SyncGateway
+
+#: The key of ``extra``, and of the JSON, that it is under.
+EXPIRES = "_exp"
+
+
+class Unchanged:
+    """Says that a document is to expire when it did before."""
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+
+UNCHANGED = Unchanged()
+
+
+class Expiring:
+    """How a document knows when it expires; a part of CouchbaseModel."""
+
+    uid: Any
+    rev: Any
+    extra: dict[str, Any]
+    _base: dict[str, Any]
+    #: Whether the document was read in a way that does not show when it expires.
+    _hides_expiry = False
+
+    if TYPE_CHECKING:
+        #: A model may have a field of that name, which takes the property's place.
+        expires_at: Any
+
+    @property  # type: ignore[no-redef]
+    def expires_at(self) -> datetime.datetime | None:
+        """When the gateway deletes the document: an aware datetime in UTC; None is never.
+
+        Set it to an aware datetime or None, and save. CouchbaseValueError for anything else.
+        """
+        see_expiries([self])
+        seconds = _seconds(self, self.extra.get(EXPIRES))
+        zone = datetime.timezone.utc
+        return None if seconds is None else datetime.datetime.fromtimestamp(seconds, zone)
+
+    @expires_at.setter
+    def expires_at(self, moment: datetime.datetime | None) -> None:
+        is_aware = isinstance(moment, datetime.datetime) and timezone.is_aware(moment)
+        if moment is not None and not is_aware:
+            raise CouchbaseValueError(
+                f"Document {shown(str(self.uid))}: expires_at is a datetime with a time zone, or "
+                f"None, not {moment!r}."
+            )
+        set_expiry(self, moment)
+
+
+def set_expiry(document: Expiring, value: Any) -> None:
+    """Have a document expire at an aware datetime, or after a timedelta; or what the gateway takes
+    for ``_exp``: seconds from now, seconds since 1970, a text in ISO 8601, or None for never.
+
+    CouchbaseValueError for anything else.
+    """
+    if isinstance(value, datetime.timedelta):
+        value = timezone.now().astimezone(datetime.timezone.utc) + value
+    if isinstance(value, datetime.datetime) and timezone.is_aware(value):
+        value = value.astimezone(datetime.timezone.utc).replace(microsecond=0).isoformat()
+    seconds = _seconds(document, value)
+    document._hides_expiry = False
+    if seconds is not None:
+        document.extra[EXPIRES] = expiry.shown(seconds)
+    elif EXPIRES in document.extra:
+        document.extra[EXPIRES] = None
+
+
+def settle_expiry(document: Expiring) -> None:
+    """Turn what the program has put under ``_exp`` into a time, which is the same one with each
+    save that follows."""
+    if EXPIRES in document.extra:
+        set_expiry(document, document.extra[EXPIRES])
+
+
+def see_expiries(documents: Iterable[Any]) -> None:
+    """Ask, in one request, when those of the documents expire that were read without it."""
+    hidden = [each for each in documents if each._hides_expiry and each.rev is not None]
+    if not hidden:
+        return
+    rows = SyncGateway.bulk_get([document.get_uid() for document in hidden])
+    for document, row in zip(hidden, rows, strict=True):
+        document._hides_expiry = False
+        # What has been written since will be a conflict.
+        is_same = "doc" in row and row["value"]["rev"] == document.rev
+        if is_same and row["expires"] is not None and EXPIRES not in document.extra:
+            document.extra[EXPIRES] = row["expires"]
+            document._base = {**document._base, EXPIRES: row["expires"]}
+
+
+def _seconds(document: Expiring, value: Any) -> int | None:
+    try:
+        return expiry.parse(value)
+    except ValueError as error:
+        raise CouchbaseValueError(
+            f"Document {shown(str(document.uid))}: it cannot expire at {value!r}: {error}"
+        ) from error

@@ -1,0 +1,21 @@
+"""Fixtures of the tests of models."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_cbtools.sync_gateway import in_process
+
+
+@pytest.fixture
+def round_trips(monkeypatch):
+    """What the gateway is asked: methods and the ends of paths."""
+    asked = []
+    respond = in_process.respond
+
+    def counting(call):
+        asked.append(f"{call.method} {call.path.rpartition('/')[2]}")
+        return respond(call)
+
+    monkeypatch.setattr(in_process, "respond", counting)
+    return asked
