@@ -229,15 +229,25 @@ class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[typ
         try:
             return super().response_action(request, queryset, *args, **kwargs)
         except SyncGatewayBulkError as error:
-            # Django writes first that all are deleted.
-            entries = getattr(request, _DELETIONS, ())
-            for entry in entries:
-                if entry.pk and entry.object_id in error.errors:
-                    entry.delete()
+            done = self._forget_deletions(request, error.errors)
+            if done:
+                text = _("Successfully deleted %(count)d %(items)s.")
+                items = {"count": done, "items": model_ngettext(self.opts, done)}
+                self.message_user(request, text % items, messages.SUCCESS)
             self._tell_all(request, error.errors)
         except FAILURES as error:
+            self._forget_deletions(request, None)
             self._tell(request, error)
         return None
+
+    def _forget_deletions(self, request: Any, refused: Mapping[str, Exception] | None) -> int:
+        """Delete what Django has logged of deletions that were refused (None: all), since it logs
+        them first; how many are left."""
+        entries = [entry for entry in getattr(request, _DELETIONS, ()) if entry.pk]
+        gone = [entry for entry in entries if refused is None or entry.object_id in refused]
+        for entry in gone:
+            entry.delete()
+        return len(entries) - len(gone)
 
     def _tell_all(self, request: Any, refused: Mapping[str, Exception]) -> None:
         for error in refused.values():

@@ -22,7 +22,7 @@ from django_cbtools.models.member_updates import MemberTarget
 from django_cbtools.models.queryset import DocumentQuerySet
 from django_cbtools.models.sql import DocumentQuery
 from django_cbtools.models.values import Unreadable, kind
-from django_cbtools.models.written import check_channels
+from django_cbtools.models.written import check_channels, check_extra
 
 
 class _Compiler(compiler.SQLCompiler):
@@ -129,6 +129,8 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
             setattr(blank, field.attname, value)
             if field.name == "channels":
                 check_channels(value)
+            elif field.name == "extra":
+                check_extra(blank)
         for stored in blank._stored_fields():
             if stored.field in constants:
                 blank._to_json(stored)

@@ -16,14 +16,14 @@ from django_cbtools.exceptions import (
     SyncGatewayConflict,
     SyncGatewayException,
     UniqueKeyTaken,
-    shown,
 )
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.documents import BULK_COUNT, Document
+from django_cbtools.sync_gateway.client import dumps
+from django_cbtools.sync_gateway.documents import BULK_COUNT, Document, bad_document
 
 from .expiring import see_expiries
 from .unique_keys import Claims
-from .written import Changed, Tombstone, check_channels, conflict
+from .written import Changed, Tombstone, Whole, check_channels, conflict, whole
 
 
 class Bulk:
@@ -131,12 +131,14 @@ class Bulk:
     ) -> None:
         """Write some fields of documents, and ``updated``."""
         for batch in self._batches(documents, size):
+            see_expiries(batch)
             self.write(self.prepared(batch, lambda document: Changed(document, fields)))
 
     def delete(self, documents: Iterable[Any]) -> list[Any]:
         """Delete documents softly, as ``document.delete()`` does it; those that were deleted."""
         deleted = []
         for batch in self._batches(documents):
+            see_expiries(batch)
             gone = self.write(self.prepared(batch, _marked_deleted))
             for document in gone:
                 document.after_save(False)
@@ -157,21 +159,24 @@ class Bulk:
         return deleted
 
     def prepared(self, documents: Iterable[Any], prepare: Callable[[Any], Any]) -> list[Any]:
-        """What can be written; what its model does not allow is refused."""
-        documents = list(documents)
-        see_expiries(documents)
+        """What can be written; what its model does not allow is refused, and so is what no JSON
+        has."""
         prepared = []
         for document in documents:
             try:
                 prepared.append(prepare(document))
-            except CouchbaseModelError as error:
-                self.errors[document.uid] = _not_allowed(document.uid, error)
+            except (CouchbaseModelError, SyncGatewayBadRequest) as error:
+                self.errors[document.get_uid()] = bad_document(document.get_uid(), error)
             except SyncGatewayConflict as error:
                 self.errors[document.uid] = error
         return prepared
 
     def write(self, documents: Sequence[Document]) -> list[Any]:
-        """Write documents in a request, or in some where they are large; those that were saved."""
+        """Write documents in a request, or in some where they are large; those that were saved.
+
+        What is wrong with one of them is known before any of them is written.
+        """
+        documents = self.prepared(documents, whole)
         claims = Claims(documents)
         not_unique = claims.claim()
         self.errors |= not_unique
@@ -198,7 +203,9 @@ class Bulk:
             [uid for uid in claims.uids if isinstance(self.errors.get(uid), SyncGatewayAnswerLost)],
         )
         self.saved += len(saved)
-        return saved
+        return [
+            document.document if isinstance(document, Whole) else document for document in saved
+        ]
 
 
 def batches(items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:
@@ -214,15 +221,8 @@ def revisions(queryset: Any) -> dict[str, str]:
 
 
 def _marked_deleted(document: Any) -> Any:
+    dumps(document.to_dict())  # nobody is told of a deletion that cannot be
     document.before_delete()
     document.st_deleted = True
     document.before_save()
     return document
-
-
-def _not_allowed(uid: str, error: CouchbaseModelError) -> SyncGatewayException:
-    refused = SyncGatewayBadRequest(
-        f"document {shown(uid)}: {error}", error="bad_request", reason=str(error), uid=uid
-    )
-    refused.__cause__ = error
-    return refused

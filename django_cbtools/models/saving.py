@@ -30,7 +30,7 @@ from .document import DocumentJSON, as_json, remembered
 from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expiry
 from .merge import Merge
 from .unique_keys import save_document
-from .written import Changed, alters_data, check_channels, check_values
+from .written import Changed, alters_data, check_channels, check_extra, check_values
 
 Self = TypeVar("Self", bound="DocumentSaving")
 
@@ -221,6 +221,7 @@ class DocumentSaving(Expiring, DocumentJSON):
                 self.extra = {**attachments, **self.extra} if self.extra else there.extra
         was_there = self.rev is not None
         check_channels(self.channels)
+        check_extra(self)
         save_document(self)
         return was_there
 
@@ -263,6 +264,7 @@ class DocumentSaving(Expiring, DocumentJSON):
         """What has to be done before the document is written, alone or in bulk, or some fields."""
         if fields is None:
             check_channels(self.channels)
+            check_extra(self)
         cb_pre_save.send(sender=type(self), instance=self)
         if not self.uid:
             self.rev = None  # a copy: there is no revision of it

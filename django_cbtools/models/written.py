@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .saving import DocumentSaving
 
 
+#: What no document may bring, and what the gateway takes for something else.
+_NOT_FOR_PROGRAMS = GATEWAY_KEYS | {"_purged", "_removed", "_sync"}
 #: What stays with a document, whatever else is in ``extra``.
 _SPECIAL = frozenset(("_attachments", EXPIRES))
 
@@ -45,6 +47,8 @@ class Changed:
                 f"Document {shown(uid)} has no revision: load it, or save it as a whole, first."
             )
         check_values(document, fields)
+        if document._meta.get_field("extra") in fields:
+            check_extra(document)
         updated = document._meta.get_field("updated")
         if updated not in fields:
             document.updated = timezone.now()
@@ -63,6 +67,33 @@ class Changed:
     def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
         self.rev = rev
         self.document.saved_as(rev, document)
+
+
+class Whole:
+    """A document that is written as it is; its JSON is made once."""
+
+    def __init__(self, document: DocumentSaving) -> None:
+        self.document, self.uid = document, document.get_uid()
+        self.body = document.to_dict()
+
+    @property
+    def rev(self) -> str | None:
+        rev: str | None = self.document.rev
+        return rev
+
+    def get_uid(self) -> str:
+        return self.uid
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.body
+
+    def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
+        self.document.saved_as(rev, document)
+
+
+def whole(document: Any) -> Any:
+    """What is written of a document; what says itself what is written of one, as it is."""
+    return document if isinstance(document, (Whole, Changed, Tombstone)) else Whole(document)
 
 
 class Tombstone:
@@ -122,6 +153,16 @@ def check_channels(channels: Any) -> None:
         isinstance(name, str) for name in channels
     ):
         raise CouchbaseModelError(f"channels is a list of names, not {channels!r}")
+
+
+def check_extra(document: Any) -> None:
+    """CouchbaseValueError where ``extra`` has a key that means something to the gateway."""
+    for key in document.extra:
+        if key in _NOT_FOR_PROGRAMS or str(key).startswith("_sync_"):
+            raise CouchbaseValueError(
+                f"Document {shown(str(document.uid))}: extra cannot have {key!r}, which is the "
+                "gateway's. (delete() and hard_delete() delete documents.)"
+            )
 
 
 def check_values(document: Any, fields: Iterable[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -95,7 +96,25 @@ def dumps(value: Any) -> bytes:
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise SyncGatewayBadRequest(f"This cannot be sent as JSON: {error}") from error
+        place = None if isinstance(error, RecursionError) else _out_of_range(value)
+        why = f"{place} is out of range" if place else error
+        raise SyncGatewayBadRequest(f"This cannot be sent as JSON: {why}.") from error
+
+
+def _out_of_range(value: Any, path: str = "") -> str | None:
+    """Where the first number is that JSON cannot carry, as a path of keys and places."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else path or "the number"
+    members: Any = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, (list, tuple)):
+        members = enumerate(value)
+    for key, item in members:
+        found = _out_of_range(item, f"{path}.{key}" if path else str(key))
+        if found:
+            return found
+    return None
 
 
 def loads(response: requests.Response) -> Any:

@@ -68,7 +68,7 @@ class Documents:
         """
         errors: dict[str, SyncGatewayException] = {}
         saved = 0
-        for batch in _batches(documents):
+        for batch in _batches(documents, errors):
             rows = Documents.bulk_docs([body for _, body in batch])
             for (document, body), row in zip(batch, rows, strict=True):
                 if "rev" in row:
@@ -269,12 +269,21 @@ def _body(document: Document) -> dict[str, Any]:
     return body
 
 
-def _batches(documents: Iterable[Document]) -> Iterable[list[tuple[Document, dict[str, Any]]]]:
+def _batches(
+    documents: Iterable[Document], errors: dict[str, SyncGatewayException]
+) -> Iterable[list[tuple[Document, dict[str, Any]]]]:
+    """Documents with their bodies, as many as go into a request; why others cannot be sent."""
     batch: list[tuple[Document, dict[str, Any]]] = []
     size = 0
     for document in documents:
-        body = {**_body(document), "_id": document.get_uid()}
-        length = len(dumps(body))
+        uid = document.get_uid()
+        body = {**_body(document), "_id": uid}
+        try:
+            quote_uid(uid)
+            length = len(dumps(body))
+        except SyncGatewayBadRequest as error:
+            errors[uid] = bad_document(uid, error)
+            continue
         if batch and (len(batch) == BULK_COUNT or size + length > BULK_BYTES):
             yield batch
             batch, size = [], 0
@@ -282,3 +291,12 @@ def _batches(documents: Iterable[Document]) -> Iterable[list[tuple[Document, dic
         size += length
     if batch:
         yield batch
+
+
+def bad_document(uid: str, error: Exception) -> SyncGatewayBadRequest:
+    """What says of a document, before it is sent, why it cannot be."""
+    refused = SyncGatewayBadRequest(
+        f"document {shown(uid)}: {error}", error="bad_request", reason=str(error), uid=uid
+    )
+    refused.__cause__ = error
+    return refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from django_cbtools.sync_gateway import SyncGateway
 from tests import programs
 from tests.admin.browser import fields
 from tests.admin.site import CBThread, site
+from tests.gateway.access.client import ADMIN
 from tests.testapp.models import Bookmark, CBArticle, CBAuthor, CBReview
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.site")]
@@ -316,7 +318,10 @@ def test_bulk_actions_tell_which_documents_were_refused(boss, articles):
         SyncGateway.save_json(uid, {**stored(uid), "channels": []})
     sent = {"action": "delete_selected", "_selected_action": ["1", "2"], "post": "yes"}
     response = boss.post(LIST, sent, follow=True)
-    assert told(response) == ["document 2: Empty channels list can not be saved"]
+    assert told(response) == [
+        "Successfully deleted 1 cb article.",
+        "document 2: Empty channels list can not be saved",
+    ]
     assert [stored(uid)["st_deleted"] for uid in "12"] == [True, False]
     assert LogEntry.objects.get().object_id == "1"
     sent = {"action": "undelete_selected", "_selected_action": ["1", "4"]}
@@ -327,6 +332,24 @@ def test_bulk_actions_tell_which_documents_were_refused(boss, articles):
     ]
     assert [stored(uid)["st_deleted"] for uid in "14"] == [False, True]
     assert list(LogEntry.objects.values_list("object_id", flat=True)) == ["1", "1"]
+
+
+def test_a_number_that_no_gateway_takes_stops_no_others(boss, articles):
+    body = {**stored("2"), "n": "1e400"}
+    del body["_id"]
+    status, _ = ADMIN.put("test_documents/2", json.dumps(body).replace('"1e400"', "1e400"))
+    assert status == 201
+    sent = {"action": "delete_selected", "_selected_action": ["1", "2", "3"], "post": "yes"}
+    response = boss.post(LIST, sent, follow=True)
+    assert told(response) == [
+        "Successfully deleted 2 cb articles.",
+        "document 2: This cannot be sent as JSON: n is out of range.",
+    ]
+    assert titles(response) == ["Beta"]
+    assert sorted(LogEntry.objects.values_list("object_id", flat=True)) == ["1", "3"]
+    response = boss.post(LIST, {**sent, "_selected_action": ["2"]}, follow=True)
+    assert told(response) == ["document 2: This cannot be sent as JSON: n is out of range."]
+    assert LogEntry.objects.count() == 2
 
 
 def test_the_page_that_asks_lists_what_is_deleted(boss, articles):
