@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from . import callers
 from .errors import GatewayError, missing
 from .options import RUNTIME
 
@@ -130,9 +132,21 @@ class Database:
         source: str | None = config.get(kind)
         return source
 
-    def atomic(self) -> transaction.Atomic:
-        """Return a context manager for a write transaction."""
-        return transaction.atomic(using=self.alias)
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Return a context manager for a write transaction.
+
+        Between two transactions, the caller's other requests have their turns.
+        """
+        with transaction.atomic(using=self.alias):
+            yield
+        if not self.connection.in_atomic_block:
+            with callers.pausing():
+                pass
+
+    def is_awaited(self) -> bool:
+        """Return whether another thread waits until this thread's transaction ends."""
+        return bool(getattr(self.connection, "is_awaited", False))
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run a statement, and return the number of rows that it changed."""

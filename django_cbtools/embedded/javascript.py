@@ -24,6 +24,7 @@ from weakref import WeakValueDictionary
 
 from django.core.exceptions import ImproperlyConfigured
 
+from . import callers
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ class Engine:
 
         self.taken += len(text)
         try:
-            answer: str = self._function(text, timeout_sec=time_limit)
+            with callers.pausing():
+                answer: str = self._function(text, timeout_sec=time_limit)
         except JSTimeoutException as error:
             # V8 takes a moment to stop. Wait until it answers again.
             with contextlib.suppress(JSEvalException):
@@ -214,7 +216,7 @@ def engine() -> Iterator[Engine]:
     One thread can use it at a time; others wait. Raises ImproperlyConfigured if mini-racer is not
     installed.
     """
-    with _pool.turns_of(COLLATION).turn(), _pool.use(COLLATION, COLLATION) as found:
+    with callers.turn(_pool.turns_of(COLLATION), None), _pool.use(COLLATION, COLLATION) as found:
         yield found
 
 
@@ -228,7 +230,7 @@ def world(script: str, function: Hashable, user: str | None = None) -> Iterator[
     installed.
     """
     key = (script, function)
-    with _pool.turns_of(key).turn(user), _pool.use(key, script) as found:
+    with callers.turn(_pool.turns_of(key), user), _pool.use(key, script) as found:
         yield found
 
 

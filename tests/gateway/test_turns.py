@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
@@ -36,9 +37,9 @@ class Guests:
                 self.inside.remove(name)
 
         thread = threading.Thread(target=have_a_turn, daemon=True)
-        before = len(self.order) + len(self.turns._waiting)
+        before = len(self.order) + self.turns.waiting
         thread.start()
-        wait_for(lambda: len(self.order) + len(self.turns._waiting) > before)
+        wait_for(lambda: len(self.order) + self.turns.waiting > before)
         self.threads.append(thread)
         return done
 
@@ -111,3 +112,61 @@ assert os.wait()[1] == 0
 
 def test_a_child_does_not_wait_for_threads_of_its_parent():
     run("-c", FORK)
+
+
+def test_users_who_wait_get_places_by_turns():
+    """However many threads one of them has, and whenever another comes."""
+    guests = Guests(Turns())
+    events = [guests.come(name, name[0]) for name in ("a1", "a2", "a3", "a4", "b1", "c1", "b2")]
+    by_name = dict(zip(("a1", "a2", "a3", "a4", "b1", "c1", "b2"), events, strict=True))
+    order = ("a1", "a2", "b1", "c1", "a3", "b2", "a4")
+    for name in order:
+        wait_for(lambda name=name: guests.inside == [name])
+        by_name[name].set()
+    for thread in guests.threads:
+        thread.join()
+    assert tuple(guests.order) == order
+
+
+def test_tasks_wait_without_a_thread():
+    turns = Turns()
+    order = []
+
+    async def come(name):
+        await turns.enter_async(name)
+        order.append(name)
+        await asyncio.sleep(0)
+        turns.leave(name)
+
+    async def everybody():
+        turns.enter("first")
+        tasks = [asyncio.create_task(come(name)) for name in "aab"]
+        given_up = asyncio.create_task(come("c"))
+        await asyncio.sleep(0)
+        assert turns.waiting == 4
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        turns.leave("first")
+        await asyncio.gather(*tasks)
+
+    asyncio.run(everybody())
+    assert order == ["a", "b", "a"]
+    assert (turns._free, turns.waiting) == (1, 0)
+
+
+def test_a_task_that_is_cancelled_after_its_turn_has_come():
+    turns = Turns()
+
+    async def come():
+        await turns.enter_async()
+
+    async def everybody():
+        turns.enter()
+        task = asyncio.create_task(come())
+        await asyncio.sleep(0)
+        turns.leave()
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(everybody())
+    assert turns.enter(timeout=0)

@@ -47,7 +47,7 @@ def test_writers_write_in_the_order_in_which_they_come(turns):
     with transaction.atomic():
         for number in range(30):
             threads.append(in_thread(lambda number=number: write(number)))
-            wait_for(lambda: len(turns._waiting) == len(threads))
+            wait_for(lambda: turns.waiting == len(threads))
     for thread in threads:
         thread.join()
     assert order == list(range(30))

@@ -39,6 +39,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         timeout: float = self.settings_dict["OPTIONS"].get("timeout", TIMEOUT)
         return timeout
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether others wait until this connection's transaction ends."""
+        return self._turns is not None and self._turns.waiting > 0
+
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
         params["timeout"] = self.timeout

@@ -15,6 +15,7 @@ from django.utils.html import escape
 
 from django_cbtools import conf
 
+from .. import callers
 from ..database import ONLINE, Collection, Database, under_maintenance
 from ..databases import administration
 from ..databases.config_checks import is_name
@@ -24,6 +25,7 @@ from ..http import browsers, cors, origins
 from ..http.answers import Answer
 from ..http.compression import compress
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Call, document_id, header_value, unescape
+from ..http.streams import in_turns
 from ..javascript import JavaScriptError
 from ..options import RUNTIME
 from ..principals import users
@@ -46,6 +48,14 @@ def respond(call: Call) -> Answer:
     Gateway, JavaScript and database errors become answers. Other exceptions, such as
     ImproperlyConfigured for invalid settings, are raised.
     """
+    with callers.computing(call.caller):
+        answer = _answered(call)
+    if answer.stream is not None:
+        answer.stream = in_turns(answer.stream, call.caller)
+    return answer
+
+
+def _answered(call: Call) -> Answer:
     try:
         answer = _answer(call)
     finally:

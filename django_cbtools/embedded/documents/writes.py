@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from django.db import DatabaseError
 
+from .. import callers
 from ..access import Reader
 from ..database import Database, Ticket
 from ..errors import GatewayError
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 BATCH = 1000
 BATCH_LENGTH = 16 * 1024 * 1024
 COMMIT_TIME = 1.0
+#: How many documents a transaction writes before it ends because somebody else waits to write.
+FAIR_BATCH = 50
 #: How long (seconds) planning, which includes the sync function, may take: for a whole request
 #: (administrators have no such limit), and for one transaction.
 PLANNING_TIME = 60.0
@@ -84,7 +87,7 @@ class _Writing:
         places = self._next()
         if len(places) <= FEW:
             return self._plan(places)
-        with _many.turn(self._author.name):
+        with callers.turn(_many, self._author.name):
             return self._plan(places)
 
     def _plan(self, places: list[int]) -> list[_Planned]:
@@ -132,23 +135,27 @@ class _Writing:
         plans are dropped, and their edits are planned again.
         """
         done: dict[int, Saved | GatewayError] = {}
-        wanted = [plan for _, plan in planned if isinstance(plan, Plan)]
-        if not wanted:
+        if not any(isinstance(plan, Plan) for _, plan in planned):
             self.results |= cast("dict[int, Saved | GatewayError]", dict(planned))
             return []
-        is_over = is_another = False
+        is_over = is_another = is_late = False
         with self._database.atomic():
-            batch = _Batch(self._database, wanted)
             started = time.monotonic()
-            for place, plan in planned:
-                result = batch.write(plan) if isinstance(plan, Plan) else plan
-                is_over = result is None
-                if result is not None:
-                    done[place] = result
-                is_another = batch.has_changed_grants and self._author.name is not None
-                if is_over or is_another or time.monotonic() - started > COMMIT_TIME:
+            for start in range(0, len(planned), FAIR_BATCH):
+                some = planned[start : start + FAIR_BATCH]
+                batch = _Batch(self._database, [plan for _, plan in some if isinstance(plan, Plan)])
+                for place, plan in some:
+                    result = batch.write(plan) if isinstance(plan, Plan) else plan
+                    is_over = result is None
+                    if result is not None:
+                        done[place] = result
+                    is_another = batch.has_changed_grants and self._author.name is not None
+                    is_late = time.monotonic() - started > COMMIT_TIME
+                    if is_over or is_another or is_late:
+                        break
+                batch.store()
+                if is_over or is_another or is_late or self._database.is_awaited():
                     break
-            batch.store()
         self.results |= done
         self.has_written = self.has_written or bool(done)
         left = planned[len(done) :]

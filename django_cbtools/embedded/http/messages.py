@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from django.utils.functional import cached_property
 
-from .. import gojson, gostructs
+from .. import callers, gojson, gostructs
 from ..access import ADMIN, Reader
 from ..database import Collection, Database
 from ..errors import GatewayError, bad_request
@@ -28,6 +28,8 @@ MAX_BODY_BYTES = limits.STREAM
 PIECE = 64 * 1024
 #: The largest number of parameters in a query string, as in Go.
 MAX_PARAMETERS = 10_000
+#: In how many cookies a caller is looked for.
+MAX_COOKIES = 50
 
 ADMIN_PORT = "admin"
 PUBLIC_PORT = "public"
@@ -131,6 +133,8 @@ class Call(Message):
     checked it. ``trusted`` is the name of the user for whom a caller in this process acts. That
     user needs no password, and can read all channels if the gateway has no user of that name.
 
+    ``address`` is the client's address, or None if the caller is in this process.
+
     ``longest_wait`` is the longest time (in seconds) that the server lets a feed wait.
     ``can_follow`` is true if the server can answer other requests while it sends an endless feed.
     """
@@ -149,6 +153,7 @@ class Call(Message):
     can_follow: bool = True
     is_secure: bool = False
     host: str | None = None
+    address: str | None = None
     database: Database = field(init=False)
     #: The database, once the client may learn that it exists; it decides the CORS headers.
     known: Database | None = None
@@ -266,13 +271,34 @@ class Call(Message):
             user = users.authenticate(self.database, *credentials)
             if user is None:
                 raise self._refusal("Invalid login")
+            self._remember(user, repr(credentials))
             return user
         if self.session_id is None:
             return None
         user, self._session, is_extended = sessions.resume(self.database, self.session_id)
         if self._session is not None and is_extended:
             self.answer_headers["Set-Cookie"] = self.session_cookie(self._session)
+        name = self.database.option("session_cookie_name")
+        self._remember(user, f"{name}={self.session_id}")
         return user
+
+    def _remember(self, user: users.User, login: str) -> None:
+        if self.address is not None:
+            callers.remember(login, f"{user.name} of {self.database.name} in {self.alias}")
+
+    @cached_property
+    def caller(self) -> str | None:
+        """Who sends the request, as far as it is known before the login is checked.
+
+        None for a caller in this process.
+        """
+        if self.address is None:
+            return None
+        if self.port == ADMIN_PORT:
+            return f"admin at {self.address}"
+        cookies = self.headers.get("cookie", "").split(";", MAX_COOKIES)
+        logins = [repr(self.credentials()), *map(str.strip, cookies[:MAX_COOKIES])]
+        return callers.of(logins, self.address)
 
     @property
     def session(self) -> sessions.Session | None:
@@ -288,7 +314,8 @@ class Call(Message):
 
     def begin_large(self) -> None:
         if self.trusted is None and not self._has_turn:
-            limits.TURNS.enter(self._turn_of)
+            with callers.pausing():
+                limits.TURNS.enter(self._turn_of)
             self._has_turn = True
 
     def end(self) -> None:

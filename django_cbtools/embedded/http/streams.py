@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from typing import TypeAlias
 
+from .. import callers
+
 
 class Waiting(ABC):
     """A pause, which a stream yields when it has nothing to send until something happens.
@@ -46,11 +48,25 @@ def blocking(stream: Stream) -> Generator[bytes, None, None]:
         stream.close()
 
 
+def in_turns(stream: Stream, caller: str | None) -> Stream:
+    """Yield the pieces of a stream; each is made in a turn of the caller."""
+    try:
+        while True:
+            with callers.computing(caller):
+                piece = next(stream, None)
+            if piece is None:
+                return
+            yield piece
+    finally:
+        stream.close()
+
+
 def _wait(waiting: Waiting) -> None:
     woken = threading.Event()
     waiting.begin(woken.set)
     try:
         # A lock cannot wait longer than TIMEOUT_MAX. Waking early does no harm.
-        woken.wait(min(waiting.until - time.monotonic(), threading.TIMEOUT_MAX))
+        with callers.pausing():
+            woken.wait(min(waiting.until - time.monotonic(), threading.TIMEOUT_MAX))
     finally:
         waiting.end()

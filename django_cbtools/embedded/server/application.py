@@ -54,12 +54,12 @@ class Application:
             except ConnectionError:
                 return
         pool = self.pools.of(call.method) if body.is_complete else self.pools.uploads
-        answer = await run(pool, call.alias, partial(_answer, call))
+        answer = await run(pool, call.alias, call.caller, partial(_answer, call))
         if answer.stream is None:
             await _send(answer, call.method, send)
         else:
             ending = scope["state"][ENDING]
-            on_thread = partial(run, self.pools.streams, call.alias)
+            on_thread = partial(run, self.pools.streams, call.alias, call.caller)
             pieces = Pieces(answer.stream, on_thread, ending)
             try:
                 await _send_pieces(answer, pieces, ending, call.method, send)
@@ -75,6 +75,7 @@ class Application:
             query_string=scope["query_string"].decode("latin-1"),
             headers=framing.as_dict(scope["headers"]),
             read=body.read,
+            address=(scope.get("client") or ("",))[0],
         )
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ..turns import Turns
+
 #: The numbers of threads for requests that read, for requests that write (SQLite allows one writer
 #: at a time, so more threads would only wait for each other), for requests whose body has not fully
 #: arrived, and for generating streamed answers.
@@ -23,10 +25,14 @@ READERS, WRITERS, UPLOADS, STREAMS = 16, 8, 32, 2
 
 
 class Pool(ThreadPoolExecutor):
-    """A pool of threads that keep their database connections open. Threads start on demand."""
+    """A pool of threads that keep their database connections open. Threads start on demand.
+
+    A caller may have a quarter of the threads at most. Where several callers wait, they have turns.
+    """
 
     def __init__(self, name: str, size: int) -> None:
         super().__init__(size, f"gateway-{name}", self._begin)
+        self.turns = Turns(size, each=max(1, size // 4))
         self._wrappers: list[BaseDatabaseWrapper] = []
 
     def close(self) -> None:
@@ -61,9 +67,16 @@ class Pools:
             pool.close()
 
 
-async def run(pool: Pool, alias: str, work: Callable[[], Any]) -> Any:
-    """Run ``work`` on a thread of a pool, and return its result."""
-    return await asyncio.get_running_loop().run_in_executor(pool, _checked, alias, work)
+async def run(pool: Pool, alias: str, caller: str | None, work: Callable[[], Any]) -> Any:
+    """Run a caller's ``work`` on a thread of a pool, and return its result."""
+    await pool.turns.enter_async(caller)
+    try:
+        future = pool.submit(_checked, alias, work)
+    except BaseException:
+        pool.turns.leave(caller)
+        raise
+    future.add_done_callback(lambda _: pool.turns.leave(caller))
+    return await asyncio.wrap_future(future)
 
 
 def _checked(alias: str, work: Callable[[], Any]) -> Any:

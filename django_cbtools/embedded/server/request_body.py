@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError
 from typing import Any
 
+from .. import callers
 from ..errors import bad_request
 from ..http import limits
 
@@ -44,7 +45,8 @@ class Body:
         """
         while not self.is_complete and not self._data:
             try:
-                asyncio.run_coroutine_threadsafe(self._take(), self._loop).result()
+                with callers.pausing():
+                    asyncio.run_coroutine_threadsafe(self._take(), self._loop).result()
             except (OSError, RuntimeError, CancelledError) as error:
                 raise bad_request(f"The request's body cannot be read: {error}") from None
         data = bytes(self._data[:limit])

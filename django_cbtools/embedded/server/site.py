@@ -22,6 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from django_cbtools import conf
 
+from .. import callers
 from ..api.gateway import respond
 from ..errors import bad_request
 from ..http.answers import Answer
@@ -61,10 +62,11 @@ class _Pattern(URLPattern):
 
         async def asynchronous(request: HttpRequest, path: str) -> HttpResponseBase:
             call = _call(port, request, path)
-            answer = await _run(shared().of(call.method), call.alias, partial(respond, call))
+            pools = shared()
+            answer = await _run(pools.of(call.method), call, partial(respond, call))
             if answer.stream is None:
                 return _response(answer, None)
-            on_thread = partial(_run, shared().streams, call.alias)
+            on_thread = partial(_run, pools.streams, call)
             return _response(answer, _Pieces(answer.stream, on_thread))
 
         self._asynchronous = _as_view(asynchronous)
@@ -108,11 +110,11 @@ def _is_in_loop() -> bool:
     return True
 
 
-async def _run(pool: Pool, alias: str, work: Callable[[], Any]) -> Any:
+async def _run(pool: Pool, call: Call, work: Callable[[], Any]) -> Any:
     if SyncToAsync.thread_sensitive_context.get(None) is None:
         # Django's test client: the test's transaction belongs to its own thread.
         return await sync_to_async(work)()
-    return await run(pool, alias, work)
+    return await run(pool, call.alias, call.caller, work)
 
 
 def _call(port: str, request: HttpRequest, path: str) -> Call:
@@ -132,6 +134,7 @@ def _call(port: str, request: HttpRequest, path: str) -> Call:
         can_follow=has_threads,
         is_secure=request.is_secure(),
         host=request.get_host(),
+        address=request.META.get("REMOTE_ADDR", ""),
     )
 
 
@@ -160,7 +163,8 @@ class _Body:
     def read(self, limit: int) -> bytes:
         try:
             # Django limits the size of request.body (DATA_UPLOAD_MAX_MEMORY_SIZE), for forms.
-            data = self._request.read(limit)
+            with callers.pausing():
+                data = self._request.read(limit)
         except UnreadablePostError as error:
             raise bad_request(f"The request's body did not arrive: {error}") from None
         self._remaining -= len(data)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_cbtools.embedded import javascript
@@ -18,6 +19,7 @@ from tests.gateway.access.client import (
     create_database,
     function,
 )
+from tests.gateway.test_turns import wait_for
 from tests.gateway.v8.helpers import ids, put_view
 from tests.gateway.v8.helpers import write as write_documents
 
@@ -272,3 +274,30 @@ def test_dropping_an_index_takes_several_transactions(monkeypatch):
         )
         assert cursor.fetchall() == []
     assert ids() == []
+
+
+def test_a_batch_ends_its_transaction_when_another_thread_waits(monkeypatch):
+    """And goes on after that one."""
+    create_database()
+    monkeypatch.setattr(writes, "FAIR_BATCH", 10)
+    monkeypatch.setattr(writes, "COMMIT_TIME", math.inf)
+    store, stored, threads = writes._store, [], []
+
+    def other():
+        with transaction.atomic():
+            stored.append("other")
+        connection.close()
+
+    def spy(database, written):
+        stored.append(len(written))
+        store(database, written)
+        if not threads:
+            threads.append(threading.Thread(target=other))
+            threads[0].start()
+            wait_for(lambda: connection.is_awaited)
+
+    monkeypatch.setattr(writes, "_store", spy)
+    _, rows = ADMIN.ask("POST", "/_bulk_docs", bulk(35))
+    threads[0].join()
+    assert all("rev" in row for row in rows)
+    assert stored == [10, "other", 10, 10, 5]
