@@ -1,4 +1,4 @@
-"""Creates, configures, flushes and drops databases, each in one transaction."""
+"""Creates, configures, flushes and drops databases. All but flushing takes one transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from ..database import OFFLINE, ONLINE, RESYNCING, Database
+from ..database import OFFLINE, ONLINE, RESYNCING, Collection, Database
+from ..documents import purge
 from ..errors import GatewayError, missing
 from ..principals import users
 from . import configs, resync
@@ -145,9 +146,23 @@ def flush(database: Database) -> None:
     """Empty a database's bucket: remove documents, users, roles and sessions.
 
     Design documents are kept. The other databases that use the bucket are emptied too.
+
+    Documents are purged in several transactions. If that is interrupted, the other ones are still
+    there with all that belongs to them. The last transaction removes everything else.
     """
     bucket = database.bucket
     inside = "(keyspace = %s OR substr(keyspace, 1, length(%s) + 1) = %s || '.')"
+    rows = database.rows(
+        f"SELECT keyspace, max(id) FROM cbtools_documents WHERE {inside} GROUP BY keyspace",
+        [bucket] * 3,
+    )
+    for keyspace, newest in rows:
+        collection = (
+            Collection(*keyspace[len(bucket) + 1 :].split("."))
+            if keyspace != bucket
+            else Collection()
+        )
+        _purge_all(replace(database, collection=collection), newest)
     with database.atomic():
         for table in _BY_KEYSPACE:
             database.execute(f"DELETE FROM cbtools_{table} WHERE {inside}", [bucket] * 3)
@@ -172,6 +187,15 @@ def flush(database: Database) -> None:
             other = Database.open(database.alias, name)
             if other.bucket == bucket:
                 _install_guest(other)
+
+
+def _purge_all(database: Database, newest: int) -> None:
+    """Purge all documents whose rows are not newer than ``newest``."""
+    while rows := database.rows(
+        "SELECT uid FROM cbtools_documents WHERE keyspace = %s AND id <= %s LIMIT %s",
+        [database.keyspace, newest, purge.BATCH],
+    ):
+        purge.purge(database, [uid for (uid,) in rows])
 
 
 def stored(database: Database) -> tuple[dict[str, Any], str]:

@@ -6,10 +6,8 @@ import time
 import uuid
 from typing import Any
 
-from django.db import transaction
-
 from ..database import Database
-from ..documents import attachments
+from ..documents import unused
 from ..documents.purge import purge
 from ..errors import bad_request
 from .jobs import COMPLETED, Job
@@ -71,18 +69,9 @@ def _purge_tombstones(database: Database) -> int:
 
 
 def _purge_attachments(database: Database, *, dry_run: bool) -> dict[str, int]:
-    with database.atomic():
-        purged = sum(map(attachments.collect, database.all()))
-        kept = sum(map(_count_attachments, database.all()))
-        if dry_run:
-            transaction.set_rollback(True, using=database.alias)
-    return {"marked_attachments": kept, "purged_attachments": purged}
-
-
-def _count_attachments(database: Database) -> int:
-    return int(
-        database.value(
-            "SELECT count(DISTINCT digest) FROM cbtools_attachments WHERE keyspace = %s",
-            [database.keyspace],
-        )
-    )
+    counts = [unused.count(place) for place in database.all()]
+    purged = sum(free for _, free in counts)
+    if not dry_run:
+        purged = sum(map(unused.collect_all, database.all()))
+        counts = [unused.count(place) for place in database.all()]
+    return {"marked_attachments": sum(held for held, _ in counts), "purged_attachments": purged}

@@ -21,7 +21,7 @@ from django_cbtools import canonical
 
 from ..database import Database
 from ..errors import GatewayError, bad_request, missing
-from .documents import Document, oldest_kept
+from .documents import Document
 
 #: The largest attachment (bytes), as on a real gateway.
 MAX_BYTES = 20 * 1024 * 1024
@@ -243,47 +243,6 @@ def content(database: Database, meta: Mapping[str, Any]) -> Content:
     if meta.get("ver") != VERSION:
         raise missing()
     return Content(database, meta["digest"], 0, meta.get("encoded_length", meta.get("length")))
-
-
-def collect(database: Database, uids: Sequence[str] | None = None) -> int:
-    """Remove attachments that no stored revision uses any more, and return their number.
-
-    ``uids`` limits this to the attachments of some documents.
-    """
-    keyspace, oldest = database.keyspace, oldest_kept(database)
-    held = (
-        "NOT EXISTS (SELECT 1 FROM {} AS kept, json_each(kept.attachments) AS meta "
-        "WHERE kept.keyspace = link.keyspace AND kept.uid = link.uid "
-        "AND json_extract(meta.value, '$.digest') = link.digest "
-        f"AND json_extract(meta.value, '$.ver') = {VERSION})"
-    )
-    those = "keyspace = %s" + (
-        "" if uids is None else " AND uid IN (SELECT value FROM json_each(%s))"
-    )
-    params = [keyspace] if uids is None else [keyspace, json.dumps(uids)]
-    with database.atomic():
-        # Expired revisions must go first. They would reappear without their attachments if the
-        # configured time for which revisions are kept were raised later.
-        database.execute(
-            f"DELETE FROM cbtools_revisions WHERE {those} AND superseded < %s", [*params, oldest]
-        )
-        rows = database.rows(
-            f"DELETE FROM cbtools_attachments AS link WHERE {those} "
-            f"AND {held.format('cbtools_documents')} AND {held.format('cbtools_revisions')} "
-            "RETURNING digest",
-            params,
-        )
-        if not rows:
-            return 0
-        gone = database.rows(
-            "DELETE FROM cbtools_attachment_chunks AS chunk WHERE keyspace = %s "
-            "AND digest IN (SELECT value FROM json_each(%s)) "
-            "AND NOT EXISTS (SELECT 1 FROM cbtools_attachments AS link "
-            "WHERE link.keyspace = chunk.keyspace AND link.digest = chunk.digest) "
-            "RETURNING position",
-            [keyspace, json.dumps([digest for (digest,) in rows])],
-        )
-    return gone.count((0,))
 
 
 def _encoded(digest: bytes) -> str:

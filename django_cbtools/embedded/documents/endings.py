@@ -12,7 +12,7 @@ from django_cbtools import canonical
 from ..access import ADMIN
 from ..database import Database
 from ..errors import GatewayError
-from . import attachments, writes
+from . import unused, writes
 from .documents import NEVER
 from .purge import forget_rows, purge
 from .writes import Edit
@@ -84,4 +84,4 @@ def _forget(database: Database, uids: list[str]) -> None:
             "AND uid IN (SELECT value FROM json_each(%s))",
             [database.keyspace, NEVER, json.dumps(uids)],
         )
-        attachments.collect(database, uids)
+        unused.collect(database, uids)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..database import Database
-from . import attachments
+from . import unused
 
 #: How many documents are removed in one transaction.
 BATCH = 1000
@@ -46,7 +46,7 @@ def _purge(database: Database, uids: list[str], condition: str, params: Any) -> 
         database.execute(
             "UPDATE cbtools_views SET epoch = epoch + 1 WHERE keyspace = %s", [keyspace]
         )
-        attachments.collect(database, gone)
+        unused.collect(database, gone)
     return gone
 
 

@@ -17,7 +17,7 @@ from ..access import Reader
 from ..database import Database, Ticket
 from ..errors import GatewayError
 from ..turns import Turns
-from . import attachments, documents, plans, syncfunction
+from . import attachments, documents, plans, syncfunction, unused
 from .documents import NEVER, Document
 from .plans import Edit, Plan, Saved, ancestor
 
@@ -208,7 +208,7 @@ class _Batch:
         """Store the documents. Call this last."""
         _store(self._database, self._written)
         if self._bereft:
-            attachments.collect(self._database, self._bereft)
+            unused.collect(self._database, self._bereft)
 
 
 def _kept(database: Database, plan: Plan, ticket: Ticket) -> list[tuple[Any, ...]]:
