@@ -48,6 +48,13 @@ class CouchbaseValueError(CouchbaseModelError, ValueError):
     """A value that its field cannot store."""
 
 
+class UnknownFieldWarning(UserWarning):
+    """A document was made with a keyword that is no field, relation or property of its class.
+
+    ``warnings.simplefilter("error", UnknownFieldWarning)`` makes it an error.
+    """
+
+
 class SyncGatewayException(Exception):
     """The gateway refused a request, or could not be asked.
 

@@ -54,7 +54,8 @@ class Loadable(Protocol):
     @property
     def uid(self) -> str | None: ...
 
-    def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None: ...
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Any: ...
 
 
 T = TypeVar("T", bound=Loadable)
@@ -227,13 +228,10 @@ def load_objects(keys: Iterable[str] | None, class_name: type[T]) -> list[T]:
     """Documents by uid, in one request; those that are not there are left out, with a warning."""
     objects = []
     for row in SyncGateway.bulk_get(_list(keys)):
-        loaded = class_name()
         try:
-            loaded.from_sync_gateway_row(row)
+            objects.append(class_name.from_row(row))
         except SyncGatewayException as error:
             logger.warning("Left out: %r", str(error))
-        else:
-            objects.append(loaded)
     return objects
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import datetime
+import decimal
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, cast
 
 from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage
 from django.db import models
 from django.db.models import signals
 from django.db.models.base import ModelState
+from django.db.models.constants import LOOKUP_SEP
 
 from django_cbtools import conf
 from django_cbtools.exceptions import CouchbaseModelError, shown
@@ -22,15 +26,27 @@ from .columns import ExtraField
 from .deletion import DocumentDeletion
 from .document import DOC_TYPE, DocumentJSON, remembered
 from .fields import ListField
+from .keywords import known_keywords
 from .loading import Plan
 from .meta import DocumentBase
 from .queryset import AllDocuments, Documents
 from .relations import UID_LENGTH
+from .saving import check_using
 from .uids import new_uid
 from .unique import ValidatedUniqueness
 
 #: System checks of what no database could do in a table.
 _OF_TABLES = frozenset(("models.W047",))
+
+
+class Loaded(NamedTuple):
+    """What an instance is made of: a document of the gateway's, and what it remembers of it."""
+
+    uid: Any
+    rev: Any
+    document: Mapping[str, Any]
+    was: dict[str, Any] | str
+    db: str | None
 
 
 class CouchbaseModel(
@@ -39,7 +55,8 @@ class CouchbaseModel(
     """A document. Subclass it, with ``abstract = True`` in its Meta, and give it fields.
 
     ``CBArticle(title='...', channels=['public'])`` is a new document, ``CBArticle('atl_...')``
-    loads one by its uid. Keyword arguments that are no field are ignored.
+    loads one by its uid; keyword arguments beside it are changes of what is stored. They are what
+    Django takes: fields, relations, properties. Others are ignored, with an UnknownFieldWarning.
 
     ``extra`` holds the keys of the JSON that no field declares; they are written back.
     """
@@ -74,12 +91,33 @@ class CouchbaseModel(
             kwargs["extra"] = dict(kwargs["extra"] or {})
         if "uid_prefix" in kwargs:
             self.uid_prefix = kwargs.pop("uid_prefix")
-        names = self._init_names()
-        super().__init__(**{name: value for name, value in kwargs.items() if name in names})
-        if len(args) > 1 or any(not isinstance(arg, str) for arg in args):
+        if len(args) > 1 or any(not isinstance(arg, (str, Loaded)) for arg in args):
             raise TypeError(f"{type(self).__name__}() takes keyword arguments, or one uid to load.")
-        if args:
-            self.load(args[0])
+        given = known_keywords(type(self), kwargs)
+        if not args:
+            super().__init__(**given)
+            return
+        # Whoever is told of new instances by signals is told of what is stored.
+        self._prepare_to_load()
+        source: Any = args[0]
+        if isinstance(source, Loaded):
+            self._become(*source)
+            given = {}
+        else:
+            self.load(source)
+        state = self._state
+        names = [field.attname for field in self._meta.concrete_fields]
+        stored = [getattr(self, name) for name in names]
+        for name in names:
+            self.__dict__.pop(name, None)
+        self._is_loading = True
+        try:
+            super().__init__(*stored)
+        finally:
+            self.__dict__.pop("_is_loading", None)
+        self._state = state
+        for name, value in given.items():
+            setattr(self, name, value)
 
     def __str__(self) -> str:
         return f"{self.uid}: {self.to_json()}"
@@ -114,16 +152,33 @@ class CouchbaseModel(
         """An instance from what :meth:`document_columns` select, and whatever comes behind it;
         fetch modes are Django 6.1's."""
         uid, rev, body, *_ = values
-        if cls.__init__ is not CouchbaseModel.__init__ or _is_observed(cls):
-            instance = cls()
-        else:
-            # It would set all fields to their defaults, and here comes what they really are.
-            instance = cls.__new__(cls)
-            instance._state = ModelState()
+        instance = cls._made_of(Loaded(uid, rev, parse_stored(body), body, db))
         if fetch_mode is not None:
             instance._state.fetch_mode = fetch_mode
-        instance._become(uid, rev, parse_stored(body), body, db)
         return instance
+
+    @classmethod
+    def _made_of(cls, loaded: Loaded) -> Any:
+        """A new instance of what the gateway has."""
+        if cls.__init__ is not CouchbaseModel.__init__ or _is_observed(cls):
+            return cls(cast("Any", loaded))
+        # It would set all fields to their defaults, and here comes what they really are.
+        instance = cls.__new__(cls)
+        instance._state = ModelState()
+        instance._become(*loaded)
+        return instance
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Any:
+        """A new instance of what :meth:`from_sync_gateway_row` takes."""
+        if cls.from_sync_gateway_row is not CouchbaseModel.from_sync_gateway_row:
+            instance = cls()
+            instance.from_sync_gateway_row(row)
+            return instance
+        blank = cls.__new__(cls)
+        blank._state = ModelState()
+        uid, rev, document = blank._of_row(row)
+        return cls._made_of(Loaded(uid, rev, document, remembered(document), conf.document_alias()))
 
     @classmethod
     def _plan(cls) -> Plan:
@@ -169,6 +224,11 @@ class CouchbaseModel(
 
     def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None:
         """Take over a row of ``all_docs()`` or ``bulk_get()``; raises what an error row says."""
+        self._fill(*self._of_row(row))
+        self._hides_expiry = "expires" not in row
+
+    def _of_row(self, row: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
+        """The uid, the revision and the document of a row; raises what it says instead."""
         # 400 is for what cannot be a document's uid.
         if "error" in row and row.get("status", 404) in (400, 404):
             raise self._missing(
@@ -184,8 +244,7 @@ class CouchbaseModel(
                 f"Document {shown(row['id'])} is of doc_type {doc_type!r}: it is no "
                 f"{type(self).__name__}, which has {self.get_doc_type()!r}.",
             )
-        self._fill(row["id"], row["value"]["rev"], document)
-        self._hides_expiry = "expires" not in row
+        return row["id"], row["value"]["rev"], document
 
     def _missing(self, uid: Any, message: str) -> Exception:
         error: Any = self.DoesNotExist
@@ -220,8 +279,15 @@ class CouchbaseModel(
             self._prepared = {}
         self._state.adding, self._state.db = False, db
 
+    def _prepare_to_load(self) -> None:
+        """Have a state, and the fields' defaults."""
+        self._state = ModelState()
+        for field in self._meta.concrete_fields:
+            self.__dict__[field.attname] = field.get_default()
+
     def _fill_by_from_dict(self, document: Mapping[str, Any]) -> None:
         for field in self._meta.concrete_fields:
+            self.__dict__.pop(field.attname, None)
             setattr(self, field.attname, field.get_default())
         self._is_loading = True
         try:
@@ -235,22 +301,77 @@ class CouchbaseModel(
         fields: Iterable[str] | None = None,
         from_queryset: Any = None,
     ) -> None:
-        """Load the document again, or some of its fields, by key through the gateway."""
-        if fields is None:
-            self.load(self.get_uid())
+        """Load the document again, or some of its fields, by key through the gateway; or, with
+        ``from_queryset``, by the ORM, where it finds the document.
+
+        Raises DoesNotExist where there is none, FieldDoesNotExist for a name that is no field,
+        ImproperlyConfigured where ``using`` is not the alias that holds documents.
+        """
+        check_using(using, "loaded from")
+        names = None if fields is None else self._to_refresh(fields)
+        if names is not None and not names:
             return
-        fresh = type(self)(self.get_uid())
-        names = frozenset(fields)
-        for field in self._fields(names):
-            setattr(self, field.attname, getattr(fresh, field.attname))
-            key = values.json_key(field)
-            self._read = _with(self._read, field.attname, fresh._read)
-            self._base = _with(self._base, key, fresh._base)
-            if field.is_relation and field.is_cached(self):
-                field.delete_cached_value(self)
-        if "rev" in names:
+        if from_queryset is None:
+            if names is None:
+                self.load(self.get_uid())
+                return
+            fresh: Any = type(self)(self.get_uid())
+        else:
+            queryset = from_queryset if using is None else from_queryset.using(using)
+            fresh = queryset.filter(pk=self.pk).get()
+        if names is None:
+            self._fill(fresh.uid, fresh.rev, fresh._base)
+        for field in self._meta.concrete_fields:
+            if names is not None and not names.isdisjoint((field.name, field.attname)):
+                self._take_field(field, fresh)
+            if field.is_relation and field.is_cached(fresh):
+                field.set_cached_value(self, field.get_cached_value(fresh))
+        for relation in (*self._meta.related_objects, *self._meta.private_fields):
+            is_named = names is None or relation.name in names
+            if is_named and relation.is_relation and relation.is_cached(self):
+                relation.delete_cached_value(self)
+        if names is not None and "rev" in names:
             # What is saved next is on top of that revision, and differs from what is in it.
             self._base = fresh._base
+        self._state.db = fresh._state.db
+
+    def _to_refresh(self, fields: Iterable[str]) -> set[str]:
+        """The names of fields that have to be loaded; what was prefetched is forgotten here."""
+        prefetched = getattr(self, "_prefetched_objects_cache", {})
+        names = set()
+        for name in set(fields):
+            if LOOKUP_SEP in name:
+                raise ValueError(
+                    f'Found "{LOOKUP_SEP}" in fields argument. Relations and transforms are not '
+                    "allowed in fields."
+                )
+            if name in prefetched:
+                del prefetched[name]
+            else:
+                names.add("uid" if name == "pk" else name)
+        for name in names:
+            self._meta.get_field(name)
+        return names
+
+    def _take_field(self, field: Any, fresh: CouchbaseModel) -> None:
+        """Have a field as another instance of the document has it."""
+        self.__dict__.pop(field.attname, None)  # else an image's dimensions would be read
+        setattr(self, field.attname, getattr(fresh, field.attname))
+        self._read = _with(self._read, field.attname, fresh._read)
+        self._base = _with(self._base, values.json_key(field), fresh._base)
+        if field.is_relation and field.is_cached(self):
+            field.delete_cached_value(self)
+
+    def __copy__(self) -> Any:
+        """A copy whose lists and objects are its own."""
+        reduced: Any = self.__reduce__()
+        make, arguments, state = reduced
+        copied = make(*arguments)
+        copied.__setstate__(state)
+        # Together, for what is remembered of a value is known by its identity.
+        own = {name: value for name, value in vars(copied).items() if _can_change(value)}
+        vars(copied).update(copy.deepcopy(own))
+        return copied
 
     async def aload(self, uid: str) -> None:
         """As :meth:`load`."""
@@ -263,6 +384,18 @@ def _is_observed(cls: type[models.Model]) -> bool:
     if not init.receivers and not post.receivers:  # asking them takes longer
         return False
     return init.has_listeners(cls) or post.has_listeners(cls)
+
+
+def _can_change(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_can_change(item) or isinstance(item, _PLAIN) for item in value)
+    if isinstance(value, (dict, set)):
+        return True
+    return isinstance(value, CouchbaseNestedModel)
+
+
+#: Types of values that copies may share.
+_PLAIN = (str, int, float, type(None), datetime.date, datetime.time, decimal.Decimal)
 
 
 def _with(mine: dict[str, Any], key: str, other: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ _NATURAL: dict[type, frozenset[type]] = {
     models.URLField: _TEXT,
     models.FilePathField: _TEXT,
     models.FileField: _TEXT,
+    models.ImageField: _TEXT,
     models.BooleanField: _NONE | {bool},
     models.IntegerField: _INTEGER,
     models.BigIntegerField: _INTEGER,
@@ -63,11 +64,16 @@ class Plan:
             for i, stored in enumerate(self._stored)
             if type(stored.field) is models.FloatField
         ]
+        self._images = [
+            stored.attname for stored in self._stored if isinstance(stored.field, models.ImageField)
+        ]
         #: Types of a document's values that need no look at each of them.
         self._known: set[tuple[type, ...]] = set()
 
     def fill(self, instance: DocumentJSON, document: Mapping[str, Any]) -> None:
         """Set all fields from a document, to their defaults where it has nothing for them."""
+        for attname in self._images:  # whose files are read where one takes another's place
+            instance.__dict__.pop(attname, None)
         try:
             raws = self._values_of(document)
         except KeyError:

@@ -44,11 +44,16 @@ class DocumentQuerySet(models.QuerySet[Model]):
     as_manager.__func__.queryset_only = True  # type: ignore[attr-defined]
 
     def defer(self, *fields: Any) -> Any:
-        """Nothing is left out: a document is loaded whole, or keys of it would be lost."""
+        """Nothing is left out: a document is loaded whole, or keys of it would be lost. A name that
+        is no field raises FieldDoesNotExist."""
+        named: Any = super().defer(*fields)
+        named.query.get_select_mask()
         return self.all()
 
     def only(self, *fields: Any) -> Any:
         """As :meth:`defer`."""
+        named: Any = super().only(*fields)
+        named.query.get_select_mask()
         return self.all()
 
     def raw(

@@ -100,6 +100,31 @@ class DocumentSaving(Expiring, DocumentJSON):
         if is_expiring:
             set_expiry(self, expires)
         see_expiries([self])
+        self.save_base(
+            force_insert=force_insert,
+            force_update=force_update,
+            update_fields=names,
+            merge=merge,
+            is_expiring=is_expiring,
+        )
+
+    def save_base(
+        self,
+        raw: bool = False,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Any = None,
+        *,
+        merge: Merge | None = None,
+        is_expiring: bool = False,
+    ) -> None:
+        """What :meth:`save` does once it has looked at what it was given, as Django's; ``raw`` is
+        for fixtures."""
+        if raw:
+            super().save_base(raw, force_insert, force_update, using, update_fields)  # type: ignore[misc]
+            return
+        names = update_fields
         fields = None if names is None else self._fields(names)
         self._send(pre_save, update_fields=names)
         self.before_save(fields)
@@ -126,12 +151,7 @@ class DocumentSaving(Expiring, DocumentJSON):
         merge: Merge | None,
     ) -> None:
         """The errors of Django's save(), and those of documents alone."""
-        if using not in (None, conf.document_alias()):
-            raise ImproperlyConfigured(
-                f"Documents cannot be saved in {using!r}: they are in {conf.document_alias()!r}. "
-                "Where that is not 'default', set DATABASE_ROUTERS = "
-                "['django_cbtools.routers.DocumentRouter']."
-            )
+        check_using(using, "saved in")
         if force_insert and (force_update or names):
             raise ValueError("Cannot force both insert and updating in model saving.")
         if merge is not None and (force_insert or force_update or names is not None):
@@ -339,6 +359,16 @@ class DocumentSaving(Expiring, DocumentJSON):
         await sync_to_async(self.save)(**kwargs)
 
     alters_data(save, asave)
+
+
+def check_using(using: str | None, what: str) -> None:
+    """ImproperlyConfigured for an alias that holds no documents."""
+    if using not in (None, conf.document_alias()):
+        raise ImproperlyConfigured(
+            f"Documents cannot be {what} {using!r}: they are in {conf.document_alias()!r}. "
+            "Where that is not 'default', set DATABASE_ROUTERS = "
+            "['django_cbtools.routers.DocumentRouter']."
+        )
 
 
 def _exists(conflict: SyncGatewayConflict) -> DocumentExists:

@@ -249,8 +249,10 @@ def converter(field: Field) -> Callable[[Any], Any] | None:
     def convert(raw: Any) -> Any:
         value = json.dumps(raw) if is_json and raw is not None else raw
         try:
+            # A field of elements is in no model, and no column.
+            expression = field.cached_col if hasattr(field, "model") else models.Value(None, field)
             for each in converters:
-                value = each(value, field.cached_col, connection)
+                value = each(value, expression, connection)
         except Exception as error:  # whatever a class of fields raises, documents are loaded
             name = type(field).__name__
             raise Unreadable(f"{name} raised {type(error).__name__} when it was read") from error

@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as HypothesisTestCase
 
+from django_cbtools.exceptions import UnknownFieldWarning
 from django_cbtools.models import (
     CHANNEL_PUBLIC,
     CouchbaseModel,
@@ -59,7 +60,8 @@ def article(**kwargs):
 
 
 def test_new_document_has_no_uid():
-    document = CBArticle(title="t", unknown="ignored")
+    with pytest.warns(UnknownFieldWarning):
+        document = CBArticle(title="t", unknown="ignored")
     assert (document.uid, document.rev, document.channels) == (None, None, [])
     assert document.is_new()
     assert not hasattr(document, "unknown")
@@ -375,6 +377,19 @@ def test_documents_are_models_of_their_app():
     assert CBArticle in apps.get_app_config("testapp").get_models()
     assert not CBArticle._meta.auto_created
     assert CBPayment not in apps.get_models()
+
+
+def test_migrations_do_not_see_documents_of_apps_without_migrations():
+    class Parent(CouchbaseModel):
+        class Meta:
+            abstract = True
+
+    class Child(Parent):
+        class Meta:
+            abstract = True
+
+    assert Child._meta.app_label == "django_cbtools"
+    assert ProjectState(real_apps={"django_cbtools"}).apps.get_models() == []
 
 
 def test_registered_document_is_in_the_registry():
