@@ -8,7 +8,6 @@ from django.db import models
 from django.db.models.expressions import Col
 
 from .fields import DictField
-from .preparing import Comparing
 
 
 class DocumentColumn(models.TextField):  # type: ignore[type-arg]
@@ -20,11 +19,6 @@ class DocumentColumn(models.TextField):  # type: ignore[type-arg]
         field.set_attributes_from_name("_document")
         field.model = model
         return field
-
-
-def adapt_json(field: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
-    """get_db_prep_value() of documents' JSONFields: as what it is compared with is stored."""
-    return type(field).get_db_prep_value(field, value, Comparing(connection), prepared)
 
 
 class ExtraField(DictField[dict[str, Any], dict[str, Any]]):

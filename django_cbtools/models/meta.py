@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, cast
 
 from django.apps import apps
@@ -22,8 +21,8 @@ from django.utils.functional import cached_property
 
 from django_cbtools.exceptions import SyncGatewayNotFound
 
-from .columns import DocumentColumn, adapt_json
-from .members import Members
+from .adopting import adopt
+from .columns import DocumentColumn
 from .sql import where_documents_are
 
 #: The app of documents that are declared outside of all installed apps.
@@ -85,8 +84,7 @@ class DocumentBase(ModelBase):
             if _is_inherited(cls, name, value):  # its first declarer keeps the reverse name
                 value.remote_field.related_name = "+"
                 value.remote_field.related_query_name = None
-        elif issubclass(kind, models.JSONField) and not issubclass(kind, Members):
-            value.get_db_prep_value = partial(adapt_json, value)
+        adopt(value)
         super().add_to_class(name, value)
 
 

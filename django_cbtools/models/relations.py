@@ -10,7 +10,11 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import connections, models
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 
+from django_cbtools import conf
+
+from .queryset import AllDocuments
 from .sql import WhereDocumentsAre
+from .unique import can_be_asked
 
 UID_LENGTH = 250
 
@@ -38,11 +42,22 @@ class DocumentChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
             ) from None
 
 
+def is_loaded_by_key(model: Any) -> bool:
+    """Whether what points to a model's instances finds them by key: documents that their base
+    manager has all of, or that no ORM can be asked for."""
+    if not hasattr(model, "document_column"):
+        return False
+    return type(model._base_manager) is AllDocuments or not can_be_asked()
+
+
 class _ForwardDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]
     def get_object(self, instance: Any) -> Any:
-        """The related document, by key through the gateway."""
-        uid = getattr(instance, self.field.attname)
-        return self.field.remote_field.model(uid)
+        """The related document, by key through the gateway, unless its base manager is one that
+        may leave it out."""
+        model: Any = self.field.remote_field.model
+        if is_loaded_by_key(model):
+            return model(getattr(instance, self.field.attname))
+        return super().get_object(instance)
 
 
 class ForeignKey(models.ForeignKey[_Set, _Get]):
@@ -83,8 +98,13 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
         models.Field.validate(self, value, model_instance)
         if value is None:
             return
+        model, limits = self.remote_field.model, self.get_limit_choices_to()
         try:
-            self.remote_field.model(str(value))
+            if limits and can_be_asked():
+                found = model._base_manager.using(conf.document_alias()).complex_filter(limits)
+                found.filter(pk=str(value))[:1].get()
+            else:
+                model(str(value))
         except ObjectDoesNotExist:
             raise ValidationError(
                 self.error_messages["invalid"],

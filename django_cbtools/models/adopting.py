@@ -1,0 +1,77 @@
+"""What Django's own fields do otherwise in documents."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any
+
+from django.db import models
+
+from .members import Members
+from .preparing import Comparing
+from .relations import is_loaded_by_key
+
+
+def adopt(field: Any) -> None:
+    """Make a field one of a document's, before it becomes part of its class."""
+    if isinstance(field, models.JSONField) and not isinstance(field, Members):
+        field.get_db_prep_value = partial(_prepared_json, field)  # type: ignore[method-assign]
+    elif isinstance(field, models.ImageField):
+        field.update_dimension_fields = partial(_read_dimensions, field)  # type: ignore[method-assign]
+    elif _is_generic(field):
+        field.get_content_type = partial(_content_type, field)
+
+
+def _prepared_json(field: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
+    """JSON as what it is compared with is stored."""
+    return type(field).get_db_prep_value(field, value, Comparing(connection), prepared)
+
+
+def _read_dimensions(
+    field: Any, instance: Any, force: bool = False, *args: Any, **kwargs: Any
+) -> None:
+    """As Django's; but no file is read where a document is loaded."""
+    if not instance._is_loading:
+        type(field).update_dimension_fields(field, instance, force, *args, **kwargs)
+
+
+# ------------------------------------------------------------------ content types
+
+
+def _is_generic(field: Any) -> bool:
+    # Where nobody has loaded the module, there is no such field.
+    generic = sys.modules.get("django.contrib.contenttypes.fields")
+    return generic is not None and isinstance(field, generic.GenericForeignKey)
+
+
+def _content_type(
+    field: Any, obj: Any = None, id: Any = None, using: Any = None, model: Any = None
+) -> Any:
+    """As Django's, which asks the documents' alias: content types are where the router has them."""
+    from django.contrib.contenttypes.models import ContentType
+
+    if id is not None:
+        return _Type(ContentType.objects.get_for_id(id))
+    return ContentType.objects.get_for_model(
+        model if obj is None else obj, for_concrete_model=field.for_concrete_model
+    )
+
+
+class _Type:
+    """A content type that looks for its objects where they are, documents by key."""
+
+    def __init__(self, content_type: Any) -> None:
+        self._content_type = content_type
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content_type, name)
+
+    def get_object_for_this_type(self, using: Any = None, **kwargs: Any) -> Any:
+        model = self._content_type.model_class()
+        if is_loaded_by_key(model):
+            return model(kwargs["pk"])
+        return model._base_manager.get(**kwargs)
+
+    def get_all_objects_for_this_type(self, **kwargs: Any) -> Any:
+        return self._content_type.model_class()._base_manager.filter(**kwargs)
