@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import datetime
-import decimal
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -13,7 +10,6 @@ from django.core.checks import CheckMessage
 from django.db import models
 from django.db.models import signals
 from django.db.models.base import ModelState
-from django.db.models.constants import LOOKUP_SEP
 
 from django_cbtools import conf
 from django_cbtools.exceptions import CouchbaseModelError, shown
@@ -30,8 +26,8 @@ from .keywords import known_keywords
 from .loading import Plan
 from .meta import DocumentBase
 from .queryset import AllDocuments, Documents
+from .refreshing import Refreshing
 from .relations import UID_LENGTH
-from .saving import check_using
 from .uids import new_uid
 from .unique import ValidatedUniqueness
 
@@ -50,7 +46,12 @@ class Loaded(NamedTuple):
 
 
 class CouchbaseModel(
-    DocumentDeletion, ValidatedUniqueness, models.Model, metaclass=DocumentBase, root=True
+    Refreshing,
+    DocumentDeletion,
+    ValidatedUniqueness,
+    models.Model,
+    metaclass=DocumentBase,
+    root=True,
 ):
     """A document. Subclass it, with ``abstract = True`` in its Meta, and give it fields.
 
@@ -295,84 +296,6 @@ class CouchbaseModel(
         finally:
             del self._is_loading
 
-    def refresh_from_db(
-        self,
-        using: str | None = None,
-        fields: Iterable[str] | None = None,
-        from_queryset: Any = None,
-    ) -> None:
-        """Load the document again, or some of its fields, by key through the gateway; or, with
-        ``from_queryset``, by the ORM, where it finds the document.
-
-        Raises DoesNotExist where there is none, FieldDoesNotExist for a name that is no field,
-        ImproperlyConfigured where ``using`` is not the alias that holds documents.
-        """
-        check_using(using, "loaded from")
-        names = None if fields is None else self._to_refresh(fields)
-        if names is not None and not names:
-            return
-        if from_queryset is None:
-            if names is None:
-                self.load(self.get_uid())
-                return
-            fresh: Any = type(self)(self.get_uid())
-        else:
-            queryset = from_queryset if using is None else from_queryset.using(using)
-            fresh = queryset.filter(pk=self.pk).get()
-        if names is None:
-            self._fill(fresh.uid, fresh.rev, fresh._base)
-        for field in self._meta.concrete_fields:
-            if names is not None and not names.isdisjoint((field.name, field.attname)):
-                self._take_field(field, fresh)
-            if field.is_relation and field.is_cached(fresh):
-                field.set_cached_value(self, field.get_cached_value(fresh))
-        for relation in (*self._meta.related_objects, *self._meta.private_fields):
-            is_named = names is None or relation.name in names
-            if is_named and relation.is_relation and relation.is_cached(self):
-                relation.delete_cached_value(self)
-        if names is not None and "rev" in names:
-            # What is saved next is on top of that revision, and differs from what is in it.
-            self._base = fresh._base
-        self._state.db = fresh._state.db
-
-    def _to_refresh(self, fields: Iterable[str]) -> set[str]:
-        """The names of fields that have to be loaded; what was prefetched is forgotten here."""
-        prefetched = getattr(self, "_prefetched_objects_cache", {})
-        names = set()
-        for name in set(fields):
-            if LOOKUP_SEP in name:
-                raise ValueError(
-                    f'Found "{LOOKUP_SEP}" in fields argument. Relations and transforms are not '
-                    "allowed in fields."
-                )
-            if name in prefetched:
-                del prefetched[name]
-            else:
-                names.add("uid" if name == "pk" else name)
-        for name in names:
-            self._meta.get_field(name)
-        return names
-
-    def _take_field(self, field: Any, fresh: CouchbaseModel) -> None:
-        """Have a field as another instance of the document has it."""
-        self.__dict__.pop(field.attname, None)  # else an image's dimensions would be read
-        setattr(self, field.attname, getattr(fresh, field.attname))
-        self._read = _with(self._read, field.attname, fresh._read)
-        self._base = _with(self._base, values.json_key(field), fresh._base)
-        if field.is_relation and field.is_cached(self):
-            field.delete_cached_value(self)
-
-    def __copy__(self) -> Any:
-        """A copy whose lists and objects are its own."""
-        reduced: Any = self.__reduce__()
-        make, arguments, state = reduced
-        copied = make(*arguments)
-        copied.__setstate__(state)
-        # Together, for what is remembered of a value is known by its identity.
-        own = {name: value for name, value in vars(copied).items() if _can_change(value)}
-        vars(copied).update(copy.deepcopy(own))
-        return copied
-
     async def aload(self, uid: str) -> None:
         """As :meth:`load`."""
         await sync_to_async(self.load)(uid)
@@ -384,24 +307,6 @@ def _is_observed(cls: type[models.Model]) -> bool:
     if not init.receivers and not post.receivers:  # asking them takes longer
         return False
     return init.has_listeners(cls) or post.has_listeners(cls)
-
-
-def _can_change(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return all(_can_change(item) or isinstance(item, _PLAIN) for item in value)
-    if isinstance(value, (dict, set)):
-        return True
-    return isinstance(value, CouchbaseNestedModel)
-
-
-#: Types of values that copies may share.
-_PLAIN = (str, int, float, type(None), datetime.date, datetime.time, decimal.Decimal)
-
-
-def _with(mine: dict[str, Any], key: str, other: dict[str, Any]) -> dict[str, Any]:
-    """A dictionary with the other one's value of a key, or without the key where it has none."""
-    rest = {name: value for name, value in mine.items() if name != key}
-    return {**rest, key: other[key]} if key in other else rest
 
 
 class CouchbaseNestedModel(CouchbaseModel, root=True):

@@ -311,7 +311,7 @@ def test_load_related_objects_takes_one_request(db, django_assert_num_queries):
     articles = [article(author=author) for author in authors]
     articles += [article(), article(author_uid="aut_gone")]
     articles = load_objects([a.uid for a in articles], CBArticle)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         load_related_objects(articles, "author", CBAuthor)
     assert [a.author for a in articles] == [*authors, None, None]
     assert articles[4].author_uid == "aut_gone"
