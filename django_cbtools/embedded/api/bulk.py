@@ -152,8 +152,9 @@ def _section(call: Call, doc: Any, current: Document | None, wish: Wish) -> Sect
     try:
         if not uid or not isinstance(rev, str):
             raise bad_request("Invalid doc/rev ID in _bulk_get")
+        wish = _item_wish(call, doc, wish)
         document = shown(call, current, rev)
-        members = rendering.members(call.database, document, _item_wish(call, doc, wish))
+        members = rendering.members(call.database, document, wish)
     except GatewayError as error:
         row.update(error=error.row_error, reason=error.reason, status=error.status)
         return rendering.error_section(row)
@@ -163,17 +164,23 @@ def _section(call: Call, doc: Any, current: Document | None, wish: Wish) -> Sect
 def _item_wish(call: Call, doc: dict[str, Any], wish: Wish) -> Wish:
     """Return what a client asks for with an item.
 
-    An invalid limit is ignored, as on a real gateway (11-bulk-get.json). Raises a 400 GatewayError
-    if a list of revisions is invalid.
+    An invalid limit is ignored, as on a real gateway (11-bulk-get.json), and so is an invalid
+    ``atts_since`` beside a history. Raises a 400 GatewayError if a list of revisions is invalid.
     """
-    since = _strings(doc, "atts_since")
+    limit = doc.get("revs_limit")
+    if call.flag("revs") and isinstance(limit, int) and limit >= 0:
+        wish = wish._replace(history=limit)
+    shows_history = call.flag("revs") and wish.history != 0
+    try:
+        since = _strings(doc, "atts_since")
+    except GatewayError:
+        if not shows_history:
+            raise
+        since = None
     if wish.since is not None:
         wish = wish._replace(since=since or ())
-    if not call.flag("revs"):
+    if not shows_history:
         return wish
-    limit = doc.get("revs_limit")
-    if isinstance(limit, int) and limit >= 0:
-        wish = wish._replace(history=limit)
     known = _strings(doc, "revs_from")
     return wish._replace(known=(since if known is None else known) or ())
 

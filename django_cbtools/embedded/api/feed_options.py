@@ -49,16 +49,19 @@ def read(call: Call) -> Options:
     """
     asked = _queried(call)
     if call.method == "GET":
+        since = SequenceId.parse(asked.pop("since", ""))
         by_version = _is_by_version(asked)
         if by_version and asked.get("style") == "all_docs":
             raise bad_request("Cannot use 'style=all_docs' with 'version_type=cv'")
     else:
         # HEAD is answered like a POST without options (13-changes.json).
         posted = _posted(call.text)
+        # It must be valid even if the query string has another one.
+        SequenceId.parse(posted["since"])
         by_version = _is_by_version(posted)
         asked = posted | asked
+        since = SequenceId.parse(asked["since"])
     feed = asked.get("feed") or NORMAL
-    since = SequenceId.parse(asked.get("since", ""))
     channels, uids = _filtered(asked, feed)
     if feed == "websocket":
         raise not_implemented("change feeds over a WebSocket")
