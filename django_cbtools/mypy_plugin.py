@@ -43,7 +43,7 @@ class DocumentPlugin(Plugin):
 
 def _complete_class(ctx: ClassDefContext) -> None:
     info = ctx.cls.info
-    if "root" in ctx.cls.keywords:  # the library's own, which are abstract
+    if "base" in ctx.cls.keywords:  # it is abstract in truth
         return
     helpers.get_django_metadata(info)["is_abstract_model"] = False
     if ERROR not in info.names:

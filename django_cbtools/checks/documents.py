@@ -132,6 +132,25 @@ def check_migrated(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 
 @register("cbtools", Tags.models)
+def check_bases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether what others inherit is meant to have documents of its own."""
+    chosen = documents(app_configs)
+    return [
+        Warning(
+            f"{model._meta.label} is inherited by {inherits._meta.label}, and has no doc_type: is "
+            "it only a base?",
+            hint=f"Declare class {model.__name__}(..., base=True): it then has no documents, "
+            "managers and permissions. Where it has documents, say so by a doc_type.",
+            obj=model,
+            id="cbtools.W012",
+        )
+        for model in chosen
+        if model.doc_type is None
+        for inherits in [each for each in chosen if model in each.__bases__][:1]
+    ]
+
+
+@register("cbtools", Tags.models)
 def check_doc_types(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Whether each document is of one class only."""
     by_type: dict[Any, list[Document]] = {}

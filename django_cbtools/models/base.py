@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage
@@ -25,11 +25,14 @@ from .fields import ListField
 from .keywords import known_keywords
 from .loading import Plan
 from .meta import DocumentBase
-from .queryset import AllDocuments, Documents
+from .queryset import AllDocuments, DocumentQuerySet, Documents, NoManager
 from .refreshing import Refreshing
 from .relations import UID_LENGTH
+from .subclasses import SubclassesQuery
 from .uids import new_uid
 from .unique import ValidatedUniqueness
+
+Self = TypeVar("Self", bound="CouchbaseModel")
 
 #: System checks of what no database could do in a table.
 _OF_TABLES = frozenset(("models.W047",))
@@ -51,7 +54,7 @@ class CouchbaseModel(
     ValidatedUniqueness,
     models.Model,
     metaclass=DocumentBase,
-    root=True,
+    base=True,
 ):
     """A document. Subclass it, with ``abstract = True`` in its Meta, and give it fields.
 
@@ -128,7 +131,21 @@ class CouchbaseModel(
     @classmethod
     def type_name(cls) -> str:
         """The ``doc_type`` of this class's documents."""
-        return cls.doc_type or cls.__name__.lower()
+        concrete: Any = cls._meta.concrete_model  # of a proxy
+        name: str = concrete.doc_type or concrete.__name__.lower()
+        return name
+
+    @classmethod
+    def select_subclasses(cls: type[Self]) -> DocumentQuerySet[Self]:
+        """A QuerySet of the documents of this class and of all that inherit it, as instances of
+        their own classes; those that are deleted softly are left out.
+
+        It is asked by the fields of this class, which may be a base. It is for reading: writing is
+        each class's own.
+        """
+        found: Any = DocumentQuerySet(cls, SubclassesQuery(cls))
+        documents: DocumentQuerySet[Self] = found.filter(st_deleted=False)
+        return documents
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[CheckMessage]:
@@ -309,10 +326,12 @@ def _is_observed(cls: type[models.Model]) -> bool:
     return init.has_listeners(cls) or post.has_listeners(cls)
 
 
-class CouchbaseNestedModel(CouchbaseModel, root=True):
+class CouchbaseNestedModel(CouchbaseModel, base=True):
     """A part of a document, in a list under one of its keys: it is saved with the document."""
 
     is_nested = True
+    objects: ClassVar[Any] = NoManager()
+    all_objects: ClassVar[Any] = NoManager()
 
     class Meta:
         abstract = True

@@ -9,7 +9,7 @@ from being deleted softly, nor is it touched.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -142,9 +142,9 @@ class DocumentCollector(Collector):
     def delete(self, counts: Any = ()) -> tuple[int, dict[str, int]]:
         """How many rows and documents were deleted, and how many of each class."""
         counter = Counter(dict(counts))
-        for model, instance in self.instances_with_model():
-            if is_document(model):
-                self.send(pre_delete, instance)
+        for model in filter(is_document, self.data):
+            for document in _in_order(self.data[model]):
+                self.send(pre_delete, document)
         with Bulk() as bulk:
             for model, count in self._delete_documents(bulk):
                 counter[model._meta.label] += count
@@ -169,7 +169,7 @@ class DocumentCollector(Collector):
                 yield queryset.model, len(delete(loaded))
         # What points to others goes before them.
         for model in [found for found in reversed(self.data) if is_document(found)]:
-            gone = delete(sorted(self.data.pop(model), key=lambda document: document.pk))
+            gone = delete(_in_order(self.data.pop(model)))
             for document in gone:
                 self.send(post_delete, document)
             yield model, len(gone)
@@ -195,3 +195,7 @@ class DocumentCollector(Collector):
 
 def is_document(model: Any) -> bool:
     return issubclass(model, DocumentJSON)
+
+
+def _in_order(documents: Iterable[Any]) -> list[Any]:
+    return sorted(documents, key=lambda document: document.pk)

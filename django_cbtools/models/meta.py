@@ -14,10 +14,12 @@ from functools import partial
 from typing import Any, cast
 
 from django.apps import apps
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.db import models
 from django.db.models import ForeignObject
 from django.db.models.base import ModelBase
+from django.db.models.fields.related import resolve_relation
+from django.db.models.utils import make_model_tuple
 from django.utils.functional import cached_property
 
 from django_cbtools.exceptions import SyncGatewayNotFound
@@ -28,49 +30,61 @@ from .sql import where_documents_are
 
 #: The app of documents that are declared outside of all installed apps.
 FALLBACK_APP = "django_cbtools"
+_ERRORS: dict[str, tuple[type, ...]] = {
+    "DoesNotExist": (ObjectDoesNotExist, SyncGatewayNotFound),
+    "MultipleObjectsReturned": (MultipleObjectsReturned,),
+}
 
 
 class DocumentBase(ModelBase):
-    """Makes document classes; ``root=True`` leaves a class abstract, for others to inherit."""
+    """Makes document classes. ``base=True`` makes one that others inherit, and that has no
+    documents of its own: an abstract model, as Django has them."""
 
     def __new__(
-        mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any], *, root: bool = False
+        mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any], *, base: bool = False
     ) -> DocumentBase:
-        parents = [base for base in bases if isinstance(base, DocumentBase)]
-        if root:
+        parents = [parent for parent in bases if isinstance(parent, DocumentBase)]
+        if not parents:
             return cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
         declared: Any = attrs.get("Meta")
         is_nested = any(parent.is_nested for parent in parents)
-        in_migrations = not (is_nested or getattr(declared, "abstract", False)) and all(
-            getattr(parent, "in_migrations", True) for parent in parents
+        is_proxy = getattr(declared, "proxy", False)
+        in_migrations = not (base or is_nested or getattr(declared, "abstract", False)) and all(
+            parent.in_migrations for parent in parents
         )
+        if not is_proxy and any(parent._meta.proxy for parent in parents):
+            raise TypeError(f"{name} cannot inherit a proxy. Inherit the class that it is one of.")
         attrs["Meta"] = meta = _make_meta(declared, parents, attrs["__module__"], is_nested)
         if not in_migrations:
             meta.managed = False
             _forget_former(meta, name, attrs["__module__"])
-        with _as_abstract(parents):
+        meta.abstract = base
+        with _as_abstract([] if is_proxy else parents):
             cls = cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
-        cls.Meta, cls.in_migrations = meta, in_migrations
+        cls.Meta, cls.in_migrations, cls.is_base = meta, in_migrations, base
+        if is_proxy:
+            return cls
         cls.document_column = DocumentColumn.of(cls)
-        for error in ("DoesNotExist", "MultipleObjectsReturned"):
+        for error, default in _ERRORS.items():
             inherited = [getattr(parent, error) for parent in parents if hasattr(parent, error)]
-            if error == "DoesNotExist" and not inherited:
-                inherited = [ObjectDoesNotExist, SyncGatewayNotFound]
-            if inherited:
-                setattr(cls, error, _exception(cls, error, tuple(inherited)))
+            setattr(cls, error, _exception(cls, error, tuple(inherited) or default))
         cls.tables[cls._meta.db_table] = cls
+        if base:
+            _resolve_relations(cls)
         return cls
 
     def __init__(
-        cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], *, root: bool = False
+        cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], *, base: bool = False
     ) -> None:
         super().__init__(name, bases, attrs)
 
     Meta: Any
     _meta: Any
     #: Whether migrations know the class: it was declared without ``abstract = True``.
-    in_migrations: bool
+    in_migrations: bool = True
     is_nested: bool
+    #: Whether it has no documents of its own.
+    is_base: bool = True
     tables: dict[str, Any]
     document_column: DocumentColumn
 
@@ -78,8 +92,10 @@ class DocumentBase(ModelBase):
         """Django's own fields are made fields of documents here."""
         kind = type(value)
         if isinstance(value, models.Field):
-            for part in filter(None, (value, value.remote_field)):
-                _forget_cached(part)
+            _forget_cached(value)
+            if value.remote_field:
+                _forget_cached(value.remote_field)
+                _be_to_self(value.remote_field)
         if issubclass(kind, ForeignObject):
             value.get_extra_restriction = partial(where_documents_are, value)
             if _is_inherited(cls, name, value):  # its first declarer keeps the reverse name
@@ -94,7 +110,7 @@ def _make_meta(
 ) -> Any:
     inherited = [parent.Meta for parent in parents if hasattr(parent, "_meta")]
     # Nested models are models by their fields alone: the registry names them to nobody.
-    attrs: dict[str, Any] = {"abstract": False, "auto_created": is_nested}
+    attrs: dict[str, Any] = {"auto_created": is_nested}
     base: Any = declared or (inherited[0] if inherited else object)
     attrs["_is_managed_declared"] = hasattr(declared, "managed")
     if not attrs["_is_managed_declared"]:
@@ -142,15 +158,28 @@ def _forget_cached(part: Any) -> None:
             del vars(part)[name]
 
 
+def _resolve_relations(base: Any) -> None:
+    """Relations by name, which Django leaves as they are in abstract models; a base is queried."""
+    for field in base._meta.local_fields:
+        if field.is_relation and isinstance(field.remote_field.model, str):
+            if (related := resolve_relation(base, field.remote_field.model)) is base:
+                field.remote_field.model = base
+            else:
+                found = partial(setattr, field.remote_field, "model")
+                apps.lazy_model_operation(found, make_model_tuple(related))
+
+
+def _be_to_self(relation: Any) -> None:
+    """A copy of a relation of a base to itself is one of each class to itself."""
+    if isinstance(relation.model, DocumentBase) and relation.model.is_base:
+        relation.model = "self"
+
+
 def _is_inherited(cls: type, name: str, field: ForeignObject[Any, Any]) -> bool:
     # A copied field keeps the counter of the one it was copied from.
     return any(
         former.name == name and former.creation_counter == field.creation_counter
         for base in cls.__mro__[1:]
-        if isinstance(base, DocumentBase) and not _was_abstract(base)
+        if isinstance(base, DocumentBase) and not base.is_base
         for former in (*base._meta.local_fields, *base._meta.private_fields)
     )
-
-
-def _was_abstract(cls: DocumentBase) -> bool:
-    return not hasattr(cls, "document_column")

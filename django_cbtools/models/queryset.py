@@ -17,6 +17,7 @@ from .deletion import DocumentCollector
 from .member_updates import MemberTarget, is_member
 from .raw import RawDocuments
 from .sql import DocumentQuery
+from .subclasses import SubclassesQuery, by_type
 from .written import alters_data
 
 Model = TypeVar("Model", bound=models.Model, covariant=True)
@@ -200,7 +201,13 @@ class DocumentQuerySet(models.QuerySet[Model]):
         return counts
 
     def _check_may(self, what: str) -> None:
-        """Django's errors for queries that cannot be written by."""
+        """Django's errors for queries that cannot be written by, and for those of subclasses."""
+        if isinstance(self.query, SubclassesQuery):
+            classes = ", ".join(cls.__name__ for cls in by_type(self.model).values())
+            raise NotSupportedError(
+                f"Cannot call {what}() after select_subclasses(): each class writes its documents. "
+                f"Call it for each of {classes}."
+            )
         getattr(self, "_not_support_combined_queries")(what)  # noqa: B009
         if self.query.distinct_fields:
             raise TypeError(f"Cannot call {what}() after .distinct(*fields).")
@@ -209,6 +216,18 @@ class DocumentQuerySet(models.QuerySet[Model]):
 def _check_batch_size(batch_size: int | None) -> None:
     if batch_size is not None and batch_size <= 0:
         raise ValueError("Batch size must be a positive integer.")
+
+
+class NoManager:
+    """What nested models have in the place of managers."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        raise AttributeError(
+            f"{owner.__name__} has no {self.name}: it is a part of documents, which are asked for."
+        )
 
 
 class AllDocuments(models.Manager[Model]):

@@ -40,7 +40,8 @@ LOCAL = {
         "delete_from_references_list", "document_columns", "fields_as_json", "from_db",
         "from_cleaned_data", "from_dict", "from_dict_nested", "from_json", "from_row",
         "from_sync_gateway_row", "get_constraints", "get_doc_type", "get_references_list",
-        "get_uid", "is_gone", "is_new", "prepare_field", "save_base", "saved_as", "to_dict",
+        "get_uid", "is_gone", "is_new", "prepare_field", "save_base", "saved_as",
+        "select_subclasses", "to_dict",
         "to_dict_nested", "to_json", "type_name", "unread",
         # Django has no twins of these.
         "clean_fields", "full_clean", "validate_unique", "validate_constraints",

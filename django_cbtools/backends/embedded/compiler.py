@@ -25,6 +25,7 @@ from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.member_aggregates import check_aggregate
 from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
+from django_cbtools.models.subclasses import AnyOf, SubclassesQuery, by_type
 
 from .tables import DocumentTable, Statement, document_path, is_document_table
 
@@ -61,7 +62,7 @@ class SQLCompiler(compiler.SQLCompiler):
             if statement is not None and is_document_table(node.table_name):
                 alias = node.table_alias or node.table_name
                 node = copy.copy(node)
-                node.table_name = statement.table(node.table_name, alias)
+                node.table_name = statement.table(node.table_name, alias, self._types(node))
             elif self._is_of_documents(node.parent_alias) or (
                 # What is left of a query of documents where exclude() has taken them out of it.
                 isinstance(node, BaseTable) and isinstance(self.query, DocumentQuery)
@@ -168,6 +169,21 @@ class SQLCompiler(compiler.SQLCompiler):
         by_default = query.default_ordering and query.get_meta().ordering
         is_ordered = query.order_by or query.extra_order_by or by_default
         return bool(is_ordered or query.is_ordered_in_combination)
+
+    def get_select(self, *args: Any, **kwargs: Any) -> Any:
+        """As Django's; what :class:`SubclassesQuery` finds is of several classes."""
+        found, of_class, annotations = super().get_select(*args, **kwargs)
+        if of_class and isinstance(self.query, SubclassesQuery):
+            of_class["model"] = AnyOf(of_class["model"])
+        return found, of_class, annotations
+
+    def _types(self, table: BaseTable | Join) -> tuple[str, ...]:
+        """The types of the documents that a table of a query has."""
+        model = CouchbaseModel.tables[table.table_name]
+        is_asked = isinstance(table, BaseTable) and isinstance(self.query, SubclassesQuery)
+        if model.is_base or is_asked:
+            return tuple(by_type(model))
+        return (model.type_name(),)
 
     def _is_of_documents(self, alias: str | None) -> bool:
         table = self.query.alias_map.get(alias or "")

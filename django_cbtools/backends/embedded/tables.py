@@ -32,7 +32,7 @@ class Statement:
 
     def __init__(self) -> None:
         self._columns: dict[str | None, set[str]] = {}
-        self._tables: dict[str, tuple[str, str]] = {}
+        self._tables: dict[str, tuple[str, str, tuple[str, ...]]] = {}
         self._asks_all = False
 
     def ask(self, alias: str | None, column: str) -> None:
@@ -43,18 +43,18 @@ class Statement:
         """Note that nobody knows which columns are asked for."""
         self._asks_all = True
 
-    def table(self, name: str, alias: str) -> DocumentTable:
-        """A document model's table, as :meth:`written` finds it."""
+    def table(self, name: str, alias: str, types: tuple[str, ...]) -> DocumentTable:
+        """A document model's table, as :meth:`written` finds it; of these doc_types."""
         table = DocumentTable(alias)
         table.sql = f"{_PLACE}{len(self._tables)};"
-        self._tables[table.sql] = name, alias
+        self._tables[table.sql] = name, alias, types
         return table
 
     def written(self, sql: str) -> str:
         """The statement with its tables in it."""
-        for place, (name, alias) in self._tables.items():
+        for place, (name, alias, types) in self._tables.items():
             columns = None if self._asks_all else frozenset(self._columns.get(alias, ()))
-            subselect = document_subselect(name, columns)
+            subselect = document_subselect(name, columns, types)
             table = f"({subselect}) {values.quoted(alias)}".replace("%", "%%")
             sql = sql.replace(place, table)
         return sql
@@ -64,13 +64,23 @@ def is_document_table(name: str) -> bool:
     return name in CouchbaseModel.tables
 
 
-def document_subselect(name: str, columns: frozenset[str] | None = None) -> str:
-    """What stands for a document model's table: all of its columns, or those that are named."""
-    return _subselect(CouchbaseModel.tables[name], conf.get("SYNC_GATEWAY_BUCKET"), columns)
+def document_subselect(
+    name: str, columns: frozenset[str] | None = None, types: tuple[str, ...] | None = None
+) -> str:
+    """What stands for a document model's table: all of its columns, or those that are named; its
+    own documents, or those of some types."""
+    model = CouchbaseModel.tables[name]
+    chosen = (model.type_name(),) if types is None else types
+    return _subselect(model, conf.get("SYNC_GATEWAY_BUCKET"), columns, chosen)
 
 
 @lru_cache(maxsize=1000)
-def _subselect(model: type[CouchbaseModel], keyspace: str, columns: frozenset[str] | None) -> str:
+def _subselect(
+    model: type[CouchbaseModel],
+    keyspace: str,
+    columns: frozenset[str] | None,
+    types: tuple[str, ...],
+) -> str:
     fields: list[Any] = [*model._meta.concrete_fields, model.document_column]
     found = {field.column: values.column_sql(field) for field in fields}
     for field in fields:
@@ -84,17 +94,19 @@ def _subselect(model: type[CouchbaseModel], keyspace: str, columns: frozenset[st
         f"SELECT {', '.join(chosen) or 'uid'} FROM cbtools_documents "
         f"WHERE {_most('keyspace', keyspace)} AND deleted = 0 "
         "AND (expires IS NULL OR expires > unixepoch()) "
-        f"AND {_most('doc_type', model.type_name())}"
+        f"AND {_most('doc_type', *types)}"
     )
 
 
-def _most(column: str, value: str) -> str:
-    """That a column has a value, as most rows do.
+def _most(column: str, *found: str) -> str:
+    """That a column has a value, or one of some, as most rows do.
 
     SQLite takes what an index begins with for selective unless it is told; so the index of
     ``doc_type`` would seem better than one of a field.
     """
-    return f"likelihood({column} = {values.literal(value)}, 0.99)"
+    of = [values.literal(value) for value in found]
+    condition = f"{column} = {of[0]}" if len(of) == 1 else f"{column} IN ({', '.join(of)})"
+    return f"likelihood({condition}, 0.99)"
 
 
 def document_path(path: str) -> str:
