@@ -43,7 +43,9 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
         if isinstance(shown, (list, tuple)) and "channels" not in shown:
             self.fields.pop("channels", None)
         self._loaded = self._json()
-        if not self.instance._state.adding:
+        if self.instance._state.adding:
+            self._show_default_channels()
+        else:
             self.initial.setdefault("channels", self.instance.channels)
             self.initial["revision"] = {"rev": self.instance.rev, "seen": self._seen()}
             self._offer_related()
@@ -57,6 +59,17 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
     def is_as_loaded(self) -> bool:
         """Whether saving the instance would write what it was when the form was made."""
         return self._loaded is not None and self._loaded == self._json()
+
+    def _show_default_channels(self) -> None:
+        """Show what the class says new documents are in; a function of theirs cannot know yet."""
+        document: Any = self.instance
+        default = type(document).default_channels
+        if not callable(default):
+            self.initial.setdefault("channels", document.channels or list(default))
+        elif "channels" in self.fields:
+            field = self.fields["channels"]
+            field.required = False
+            field.help_text = format_html("{} {}", field.help_text, _CHOSEN)
 
     def _show_unread(self) -> None:
         """Show what a phone wrote in another type as a text where that can be done, else not at
@@ -126,7 +139,7 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
             and field.name not in self.changed_data
             and not document._state.adding
         }
-        if "channels" in self.cleaned_data and "channels" in self.changed_data:
+        if self.cleaned_data.get("channels") and "channels" in self.changed_data:
             document.channels = self.cleaned_data["channels"]
         super()._post_clean()  # type: ignore[misc]
         # Forms round: what was not changed is written as it was read.
@@ -177,6 +190,7 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
         return {"label": bound.label, "is_kept": is_kept, **shown}
 
 
+_CHOSEN = _("Where there are none, they are chosen when the document is saved.")
 _GONE = _("{} It refers to {}, which is not there. It stays so unless another one is chosen.")
 _NO_REVISION = _(
     "The form does not say which revision of the document it was made from. Open it again. (A "

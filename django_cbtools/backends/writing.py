@@ -18,11 +18,12 @@ from django.db.models.sql import compiler
 
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.bulk import Bulk, revisions
+from django_cbtools.models.channels import check_channels
 from django_cbtools.models.member_updates import MemberTarget
 from django_cbtools.models.queryset import DocumentQuerySet
 from django_cbtools.models.sql import DocumentQuery
 from django_cbtools.models.values import Unreadable, kind
-from django_cbtools.models.written import check_channels, check_extra
+from django_cbtools.models.written import check_extra
 
 
 class _Compiler(compiler.SQLCompiler):
@@ -128,7 +129,7 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
                 continue
             setattr(blank, field.attname, value)
             if field.name == "channels":
-                check_channels(value)
+                check_channels(value, self.model)
             elif field.name == "extra":
                 check_extra(blank)
         for stored in blank._stored_fields():

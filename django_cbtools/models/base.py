@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from asgiref.sync import sync_to_async
@@ -18,6 +18,7 @@ from django_cbtools.sync_gateway.client import parse_stored
 from django_cbtools.sync_gateway.documents import row_exception
 
 from . import values
+from .channels import Undecided
 from .columns import ExtraField
 from .deletion import DocumentDeletion
 from .document import DOC_TYPE, DocumentJSON, remembered
@@ -67,6 +68,8 @@ class CouchbaseModel(
 
     uid_prefix: str = "st"
     doc_type: ClassVar[str | None] = None
+    #: The channels of new documents that are given none: a list, or a function of the document.
+    default_channels: ClassVar[Sequence[str] | Callable[[Any], Sequence[str]]] = ()
     #: Whether it is a part of documents, which is nothing on its own.
     is_nested: ClassVar[bool] = False
     #: All document classes, by the name that Django has for their tables.
@@ -77,7 +80,9 @@ class CouchbaseModel(
         primary_key=True, max_length=UID_LENGTH, default=None, blank=True, editable=False
     )
     rev = models.CharField(max_length=300, default=None, null=True, blank=True, editable=False)
-    channels: ListField[list[str], list[str]] = ListField(blank=True, editable=False)
+    channels: ListField[list[str], list[str]] = ListField(
+        blank=True, default=Undecided, editable=False
+    )
     created = models.DateTimeField(null=True, blank=True, editable=False)
     updated = models.DateTimeField(null=True, blank=True, editable=False)
     st_deleted = models.BooleanField(default=False, editable=False)
@@ -347,6 +352,9 @@ class CouchbaseNestedModel(CouchbaseModel, base=True):
     def from_dict(self, dict_payload: Mapping[str, Any]) -> None:
         super().from_dict(dict_payload)
         self.uid = self.extra.pop("uid", self.uid)
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        super().clean_fields({*(exclude or ()), "channels"})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         raise CouchbaseModelError("this object is not supposed to be saved, it is nested")

@@ -21,9 +21,10 @@ from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import dumps
 from django_cbtools.sync_gateway.documents import BULK_COUNT, Document, bad_document
 
+from .channels import check_channels, decide_channels
 from .expiring import see_expiries
 from .unique_keys import Claims
-from .written import Changed, Tombstone, Whole, check_channels, conflict, whole
+from .written import Changed, Tombstone, Whole, conflict, whole
 
 
 class Bulk:
@@ -85,7 +86,8 @@ class Bulk:
         """Make new documents; CouchbaseModelError, before anything is written, where one is in no
         channel."""
         for document in documents:
-            check_channels(document.channels)
+            decide_channels(document)
+            check_channels(document.channels, type(document))
         former = [document.rev for document in documents]
         for document in documents:
             document.rev = None

@@ -26,11 +26,12 @@ from django_cbtools.exceptions import (
 from django_cbtools.signals import cb_post_save, cb_pre_save
 from django_cbtools.sync_gateway import SyncGateway
 
+from .channels import check_channels, decide_channels
 from .document import DocumentJSON, as_json, remembered
 from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expiry
 from .merge import Merge
 from .unique_keys import save_document
-from .written import Changed, alters_data, check_channels, check_extra, check_values
+from .written import Changed, alters_data, check_extra, check_values
 
 Self = TypeVar("Self", bound="DocumentSaving")
 
@@ -231,6 +232,7 @@ class DocumentSaving(Expiring, DocumentJSON):
         if raw:
             (row,) = SyncGateway.bulk_get([self.get_uid()])
             self.rev = None
+            decide_channels(self)
             if "doc" in row:
                 there = type(self)()
                 there.from_sync_gateway_row(row)
@@ -240,7 +242,8 @@ class DocumentSaving(Expiring, DocumentJSON):
                 }
                 self.extra = {**attachments, **self.extra} if self.extra else there.extra
         was_there = self.rev is not None
-        check_channels(self.channels)
+        decide_channels(self)
+        check_channels(self.channels, type(self))
         check_extra(self)
         save_document(self)
         return was_there
@@ -274,7 +277,7 @@ class DocumentSaving(Expiring, DocumentJSON):
         self._state.adding = False
         self._fill(uid, row["value"]["rev"], winner)
         self._base = theirs._base
-        check_channels(self.channels)
+        check_channels(self.channels, type(self))
 
     def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
         """Take note that the gateway has this JSON of the document now, as that revision."""
@@ -283,7 +286,8 @@ class DocumentSaving(Expiring, DocumentJSON):
     def before_save(self, fields: Iterable[Any] | None = None) -> None:
         """What has to be done before the document is written, alone or in bulk, or some fields."""
         if fields is None:
-            check_channels(self.channels)
+            decide_channels(self)
+            check_channels(self.channels, type(self))
             check_extra(self)
         cb_pre_save.send(sender=type(self), instance=self)
         if not self.uid:

@@ -10,12 +10,14 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.models import UniqueConstraint
 
 from django_cbtools import conf
 from django_cbtools.exceptions import StaleFormWarning, shown
 
+from .channels import channels_problem, decide_channels
 from .sql import holds_documents
 
 
@@ -66,6 +68,21 @@ class ValidatedUniqueness:
                 stacklevel=2,
             )
         super().full_clean(exclude, validate_unique, validate_constraints)  # type: ignore[misc]
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        # A new document that is in no channel gets the class's default ones.
+        errors: dict[str, Any] = {}
+        try:
+            super().clean_fields(exclude)  # type: ignore[misc]
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+        if "channels" not in (exclude or ()):
+            decide_channels(self)
+            problem = channels_problem(self.channels, type(self))  # type: ignore[attr-defined]
+            if problem is not None:
+                errors["channels"] = [problem]
+        if errors:
+            raise ValidationError(errors)
 
     def validate_unique(self, exclude: Any = None) -> None:
         # A uid that is taken is the gateway's to refuse, as a conflict.

@@ -15,6 +15,7 @@ from django_cbtools.exceptions import (
 )
 from django_cbtools.sync_gateway import SyncGateway
 
+from .channels import check_channels
 from .document import GATEWAY_KEYS
 from .expiring import EXPIRES
 
@@ -56,7 +57,7 @@ class Changed:
         self.body = with_fields(document, {*fields, updated})
         if expiry:
             self.body[EXPIRES] = document.extra.get(EXPIRES)
-        check_channels(self.body.get("channels"))
+        check_channels(self.body.get("channels"), type(document))
 
     def get_uid(self) -> str:
         return self.uid
@@ -143,16 +144,6 @@ def conflict(uid: str, reason: str) -> SyncGatewayConflict:
     return SyncGatewayConflict(
         f"document {shown(uid)}: {reason}", status=409, error="conflict", reason=reason, uid=uid
     )
-
-
-def check_channels(channels: Any) -> None:
-    """CouchbaseModelError unless a document with these can be saved."""
-    if not channels:
-        raise CouchbaseModelError("Empty channels list can not be saved")
-    if not isinstance(channels, (list, tuple)) or not all(
-        isinstance(name, str) for name in channels
-    ):
-        raise CouchbaseModelError(f"channels is a list of names, not {channels!r}")
 
 
 def check_extra(document: Any) -> None:

@@ -1,0 +1,55 @@
+"""The channels of documents: which a new one is in, and that it is in one at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from django_cbtools.exceptions import CouchbaseModelError
+
+
+class Undecided(list[str]):
+    """The channels of a new document, about which nobody has said anything yet."""
+
+
+def decide_channels(document: Any) -> None:
+    """Put a new document in the ``default_channels`` of its class, if nobody has said which."""
+    channels = document.channels
+    if channels or type(channels) is not Undecided or document.rev is not None:
+        return
+    default = type(document).default_channels
+    found = default(document) if callable(default) else default
+    document.channels = list(found) if isinstance(found, (list, tuple, set)) else found
+
+
+def check_channels(channels: Any, model: Any) -> None:
+    """CouchbaseModelError unless a document of that class, with these channels, can be saved; its
+    cause says what to do."""
+    problem = channels_problem(channels, model)
+    if problem is None:
+        return
+    if not channels:
+        raise CouchbaseModelError("Empty channels list can not be saved") from problem
+    raise CouchbaseModelError(f"channels is a list of names, not {channels!r}") from problem
+
+
+def channels_problem(channels: Any, model: Any) -> ValidationError | None:
+    """What is wrong with the channels of a document of that class."""
+    name = model._meta.label
+    if not channels:
+        return ValidationError(
+            "A document is in one channel at least, or nobody could read it: set channels of this "
+            "%(name)s, or give the class default_channels = [...].",
+            code="blank",
+            params={"name": name},
+        )
+    if not isinstance(channels, (list, tuple)) or not all(
+        isinstance(channel, str) for channel in channels
+    ):
+        return ValidationError(
+            "The channels of a %(name)s are a list of names.",
+            code="invalid",
+            params={"name": name},
+        )
+    return None
