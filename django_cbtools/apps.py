@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -19,6 +19,11 @@ class DjangoCBToolsConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  (they register themselves)
+
+        if apps.is_installed("rest_framework"):
+            from .rest_framework import register
+
+            register()
         from .migrating import leave_documents_out
         from .test_runs import watch
 

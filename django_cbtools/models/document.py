@@ -202,16 +202,28 @@ class DocumentJSON:
 
     def unread(self) -> dict[str, Any]:
         """What fields could not read, and keep as the JSON that it is, by their names."""
-        found = {}
+        found = {stored.field.name: self._unread(stored) for stored in self._stored_fields()}
+        return {name: raw for name, raw in found.items() if raw is not None}
+
+    def unread_as(self, name: str) -> Any:
+        """What the field with this name could not read; None where there is nothing such."""
+        if not self._read:
+            return None
         for stored in self._stored_fields():
-            value, raw = self._read.get(stored.attname, (None, None))
-            kind = stored.kind
-            if raw is not None and value is raw and not kind.rewrite:
-                try:
-                    kind.read(raw)
-                except ValueError:
-                    found[stored.field.name] = raw
-        return found
+            if name in (stored.field.name, stored.attname):
+                return self._unread(stored)
+        return None
+
+    def _unread(self, stored: Stored) -> Any:
+        value, raw = self._read.get(stored.attname, (None, None))
+        kind = stored.kind
+        if raw is None or value is not raw or kind.rewrite:
+            return None
+        try:
+            kind.read(raw)
+        except ValueError:
+            return raw
+        return None
 
     def _remember(self, attname: str, value: Any, raw: Any) -> None:
         """Note what JSON a value was read from."""

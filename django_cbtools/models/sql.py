@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import FieldError, ImproperlyConfigured
-from django.db import NotSupportedError, connections
+from django.db import DataError, NotSupportedError, connections
 from django.db.models import BooleanField, Expression, Q, Value, sql
 from django.db.models.expressions import Col
 from django.db.models.fields.json import JSONExact, KeyTransform
@@ -63,6 +63,14 @@ def where_documents_are(field: Any, *aliases: str | None) -> Any:
     return WhereNode(asked)
 
 
+class CannotBeQueried(ImproperlyConfigured, DataError):
+    """There is no ORM for documents, or not where they were asked for.
+
+    To REST framework's validators of unique values a DataError says that no document has the value:
+    where none can be asked, none is checked, as in ``full_clean()``.
+    """
+
+
 class DocumentQuery(sql.Query):
     """A query that can only be asked where documents are."""
 
@@ -76,7 +84,7 @@ class DocumentQuery(sql.Query):
         if connection is not None:
             check_holds_documents(connection)
         elif not holds_documents(asked):
-            raise ImproperlyConfigured(
+            raise CannotBeQueried(
                 f"Documents cannot be queried in {asked.alias!r}. They are in "
                 f"{conf.document_alias()!r}, whose ENGINE has to be {conf.EMBEDDED_ENGINE!r}; "
                 "where that is not 'default', set DATABASE_ROUTERS = "

@@ -1,0 +1,57 @@
+"""Documents in Django REST framework's serializers, whatever phones have written into them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from rest_framework import serializers
+
+from django_cbtools.models import CouchbaseModel
+
+
+class _Unread(NamedTuple):
+    """JSON that the document's field could not read."""
+
+    raw: Any
+
+
+class _AsItIs:
+    """A part of serializers' fields. What is no value of the document's field is shown as it is:
+    one odd document breaks no list."""
+
+    source_attrs: list[str]
+    parent: Any
+
+    def get_attribute(self, instance: Any) -> Any:
+        if isinstance(instance, CouchbaseModel):
+            unread = instance.unread_as(self.source_attrs[-1])
+            if unread is not None and len(self.source_attrs) == 1:
+                return _Unread(unread)
+        return super().get_attribute(instance)  # type: ignore[misc]
+
+    def to_representation(self, value: Any) -> Any:
+        if isinstance(value, _Unread):
+            return value.raw
+        try:
+            return super().to_representation(value)  # type: ignore[misc]
+        except (ArithmeticError, ValueError):  # more digits than the field allows, and the like
+            model = getattr(getattr(self.parent, "Meta", None), "model", None)
+            if model is None or not issubclass(model, CouchbaseModel):
+                raise
+            return str(value)
+
+
+def register() -> None:
+    """Have model serializers show documents as they are."""
+    mapping = serializers.ModelSerializer.serializer_field_mapping
+    for model_field, field in mapping.items():
+        if not issubclass(field, _AsItIs):
+            mapping[model_field] = _as_it_is(field)
+    other: Any = serializers.ModelSerializer
+    if not issubclass(other.serializer_choice_field, _AsItIs):
+        other.serializer_choice_field = _as_it_is(other.serializer_choice_field)
+
+
+def _as_it_is(field: Any) -> Any:
+    names = {"__module__": field.__module__, "__doc__": field.__doc__}
+    return type(field.__name__, (_AsItIs, field), names)
