@@ -26,6 +26,7 @@ from django_cbtools.exceptions import SyncGatewayNotFound
 
 from .adopting import adopt
 from .columns import DocumentColumn
+from .naming import make_safe
 from .sql import where_documents_are
 
 #: The app of documents that are declared outside of all installed apps.
@@ -62,6 +63,7 @@ class DocumentBase(ModelBase):
         with _as_abstract([] if is_proxy else parents):
             cls = cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
         cls.Meta, cls.in_migrations, cls.is_base = meta, in_migrations, base
+        make_safe(cls)
         if is_proxy:
             return cls
         cls.document_column = DocumentColumn.of(cls)

@@ -34,7 +34,8 @@ def load_related_objects(
     For a ForeignKey only what it has loaded is set: the stored key stays.
     """
     key = related_name + related_name_suffix
-    uids = [getattr(item, key) for item in objects]
+    # What a phone wrote in another type is no document's uid.
+    uids = [uid if isinstance(uid, str) else None for uid in (getattr(i, key) for i in objects)]
     related = load_objects_dict(list(dict.fromkeys(filter(None, uids))), related_class)
     for item, uid in zip(objects, uids, strict=True):
         found = related.get(uid) if uid else None

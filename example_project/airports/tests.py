@@ -283,3 +283,28 @@ class WithoutViewsTest(TestCase):
     def test_load_says_what_is_missing(self):
         with self.assertRaisesMessage(CommandError, "by_country"):
             load()
+
+
+ODD = [5, -0.5, True, None, "", "a/b", "x" * 200, ["x"], {"a": 1}]
+
+
+class OddDocumentsTest(TestCase):
+    """Phones may write anything: one odd document breaks no page."""
+
+    @classmethod
+    def setUpTestData(cls):
+        call_command("create_cb_views", verbosity=0)
+
+    def test_pages(self):
+        good = {**airport(FIRST).to_dict(), "channels": ["c"]}
+        for number, value in enumerate(ODD):
+            for key in good.keys() - {"doc_type", "channels", "st_deleted"}:
+                SyncGateway.save_json(f"odd/{number}/{key}", {**good, key: value})
+        pages = ["", "search/?name=", "search/?page=2", "search/points.json", "in/a/b/",
+                 f"in/{FIRST['country']}/", f"in/{FIRST['country']}/points.json",
+                 *(f"odd/{number}/{key}/" for number in range(len(ODD)) for key in good
+                   if key not in ("doc_type", "channels", "st_deleted"))]  # fmt: skip
+        for page in pages:
+            with self.subTest(page):
+                assert self.client.get(f"/airports/{page}").status_code == 200
+        assert self.client.get("/api/airports/").status_code == 200

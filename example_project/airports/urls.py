@@ -4,11 +4,12 @@ from . import views
 
 app_name = "airports"
 
+# A phone may have written any uid and any country: with a slash in it, too.
 urlpatterns = [
     path("", views.CountryList.as_view(), name="countries"),
     path("search/", views.AirportSearch.as_view(), name="search"),
     path("search/points.json", views.search_points, name="search_points"),
-    path("in/<str:code>/", views.CountryDetail.as_view(), name="country"),
-    path("in/<str:code>/points.json", views.country_points, name="points"),
-    path("<str:pk>/", views.AirportDetail.as_view(), name="airport"),
+    path("in/<path:code>/points.json", views.country_points, name="points"),
+    path("in/<path:code>/", views.CountryDetail.as_view(), name="country"),
+    path("<path:pk>/", views.AirportDetail.as_view(), name="airport"),
 ]

@@ -24,6 +24,7 @@ class CountryList(CBListView):
         found = [
             {"code": row.key, "name": countries.name(row.key), "count": row.value}
             for row in view_rows(BY_COUNTRY, Query(group=True))
+            if is_text(row.key)  # what a phone wrote in another type is no country
         ]
         return sorted(found, key=lambda country: country["name"])
 
@@ -71,14 +72,14 @@ class CountryDetail(CBListView):
         return context | {
             "code": self.kwargs["code"],
             "country": countries.name(self.kwargs["code"]),
-            "points": [point(airport) for airport in context["airports"]],
+            "points": points(context["airports"]),
         }
 
 
 def country_points(request, code):
     """Where all of a country's airports are, for the map: the view alone, no document."""
     rows = view_rows(BY_COUNTRY, Query(key=code, reduce=False))
-    return JsonResponse([row.value for row in rows], safe=False)
+    return JsonResponse([row.value for row in rows if is_place(*row.value)], safe=False)
 
 
 class AirportSearch(FilterView):
@@ -91,14 +92,14 @@ class AirportSearch(FilterView):
 
     def get_context_data(self, **kwargs):
         context = super().get_context_data(**kwargs)
-        return context | {"points": [point(airport) for airport in context["airports"]]}
+        return context | {"points": points(context["airports"])}
 
 
 def search_points(request):
     """Where all airports are that the search finds: two columns, no document."""
     found = AirportFilter(request.GET, CBAirport.objects.order_by())
-    points = found.qs.values_list("lon", "lat") if found.is_valid() else []
-    return JsonResponse(list(points), safe=False)
+    rows = found.qs.values_list("lon", "lat") if found.is_valid() else []
+    return JsonResponse([row for row in rows if is_place(*row)], safe=False)
 
 
 class AirportDetail(CBDetailView):
@@ -109,14 +110,26 @@ class AirportDetail(CBDetailView):
     context_object_name = "airport"
 
     def get_context_data(self, **kwargs):
-        return super().get_context_data(**kwargs) | {"points": [point(self.object)]}
+        return super().get_context_data(**kwargs) | {"points": points([self.object])}
 
 
-def point(airport):
-    """An airport as static/map.js takes it."""
-    return {
-        "lon": airport.lon,
-        "lat": airport.lat,
-        "name": f"{airport.icao} {airport.name}",
-        "url": airport.get_absolute_url(),
-    }
+def points(airports):
+    """Airports as static/map.js takes them."""
+    return [
+        {
+            "lon": airport.lon,
+            "lat": airport.lat,
+            "name": f"{airport.icao} {airport.name}",
+            "url": airport.get_absolute_url(),
+        }
+        for airport in airports
+        if is_place(airport.lon, airport.lat)
+    ]
+
+
+def is_text(value):
+    return isinstance(value, str) and value != ""
+
+
+def is_place(lon, lat):
+    return all(isinstance(degrees, (int, float)) for degrees in (lon, lat))

@@ -264,3 +264,30 @@ class AdminTest(TestCase):
         assert self.client.get(self.url("add")).status_code == 403
         assert self.client.post(self.url("delete", self.notes.uid)).status_code == 403
         assert self.client.get(self.url("changelist", model="cbauthor")).status_code == 403
+
+
+ODD = [5, -0.5, True, None, "", "a/b", ["x"], {"a": 1}]
+
+
+class OddDocumentsTest(TestCase):
+    """Phones may write anything: one odd document breaks no page."""
+
+    @classmethod
+    def setUpTestData(cls):
+        call_command("create_cb_views", verbosity=0)
+
+    def test_pages(self):
+        keys = ["title", "author_uid", "year_published", "is_draft", "body", "created", "updated"]
+        pages = ["articles/", "articles/?page=2", "articles/?author=a/b", "authors/"]
+        for number, value in enumerate(ODD):
+            author = {"doc_type": "author", "channels": ["c"], "name": value}
+            SyncGateway.save_json(f"odd/{number}", author)
+            pages.append(f"authors/odd/{number}/edit/")
+            for key in keys:
+                uid = f"odd/{number}/{key}"
+                article = {"doc_type": "article", "channels": ["c"], "title": "t", key: value}
+                SyncGateway.save_json(uid, article)
+                pages += [f"articles/{uid}/{page}" for page in ("", "edit/", "delete/")]
+        for page in pages:
+            with self.subTest(page):
+                assert self.client.get(f"/{page}").status_code == 200

@@ -87,7 +87,7 @@ class AuthorList(CBListView):
 
     def get_queryset(self):
         rows = view_rows("articles/by_author", Query(group=True))
-        counts = {row.key: row.value for row in rows}
+        counts = {row.key: row.value for row in rows if isinstance(row.key, str)}
         authors = list(CBAuthor.objects.order_by("name"))
         for author in authors:
             author.article_count = counts.get(author.uid, 0)

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import models
 
 from django_cbtools.admin import CouchbaseModelAdmin
+from django_cbtools.models import CouchbaseModel
+from django_cbtools.models.naming import whatever_is_there
 from django_cbtools.sync_gateway import SyncGateway
 from tests.admin.browser import fields
 from tests.admin.site import site
-from tests.testapp.models import CBArticle, CBParcel
+from tests.testapp.models import CBArticle, CBAuthor, CBParcel
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.site")]
 
@@ -93,3 +96,70 @@ def test_what_the_admin_itself_changes_is_written(boss, monkeypatch):
     address = "/admin/testapp/cbparcel/p/change/"
     assert boss.post(address, fields(boss.get(address), "cbparcel_form")).status_code == 302
     assert stored("p")["editor"] == "boss"
+
+
+AUTHORS = "/admin/testapp/cbauthor/"
+
+
+@pytest.fixture
+def called_by_name(monkeypatch):
+    """Authors whose ``__str__`` gives their name, as most models' do."""
+    monkeypatch.setattr(CBAuthor, "__str__", whatever_is_there(lambda author: author.name))
+
+
+@pytest.mark.parametrize("value", [*ODD, None], ids=repr)
+def test_an_odd_document_can_be_removed(boss, called_by_name, value):
+    SyncGateway.save_json("a", {"doc_type": "author", "channels": ["c"], "name": value})
+    SyncGateway.save_json("b", {"doc_type": "author", "channels": ["c"], "name": "Bob"})
+    for page in (AUTHORS, f"{AUTHORS}?q=b", f"{AUTHORS}a/change/", f"{AUTHORS}a/history/",
+                 f"{AUTHORS}a/delete/"):  # fmt: skip
+        assert boss.get(page).status_code == 200, page
+    action = {"action": "delete_selected", "_selected_action": ["a", "b"]}
+    assert boss.post(AUTHORS, action).status_code == 200
+    assert boss.post(f"{AUTHORS}a/delete/", {"post": "yes"}).status_code == 302
+    assert stored("a")["st_deleted"]
+
+
+def test_what_it_is_called():
+    class Loud(CouchbaseModel):
+        class Meta:
+            abstract = True
+            app_label = "testapp"
+
+        doc_type = "loud"
+        name = models.CharField(max_length=10)
+
+        def __str__(self):
+            return self.name.upper()
+
+    class Quiet(Loud):
+        class Meta:
+            abstract = True
+            app_label = "testapp"
+
+        doc_type = "quiet"
+
+    class Mixed(NameIsText, CouchbaseModel):
+        class Meta:
+            abstract = True
+            app_label = "testapp"
+
+        doc_type = "mixed"
+        name = models.CharField(max_length=10)
+
+    for model in (Loud, Quiet, Mixed):
+        for uid, name in (("a", "x"), ("b", 5), ("c", None), ("d", ["x"])):
+            SyncGateway.save_json(
+                f"{model.__name__}-{uid}",
+                {"doc_type": model.type_name(), "channels": ["c"], "name": name},
+            )
+    assert [str(Loud(f"Loud-{uid}")) for uid in "abcd"] == ["X", "Loud-b", "Loud-c", "Loud-d"]
+    assert repr(Quiet("Quiet-b")) == "<Quiet: Quiet-b>"
+    assert [str(Mixed(f"Mixed-{uid}")) for uid in "abcd"] == ["x", "5", "None", "['x']"]
+    with pytest.raises(AttributeError, match="nobody"):
+        whatever_is_there(lambda document: document.nobody)(Loud(uid="u", name="x"))
+
+
+class NameIsText:
+    def __str__(self):
+        return self.name
