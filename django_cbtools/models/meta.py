@@ -155,7 +155,8 @@ def _exception(cls: type, name: str, bases: tuple[type, ...]) -> type:
 
 def _forget_cached(part: Any) -> None:
     """Of a field that is a copy of a parent's, what was computed for the parent."""
-    for name in list(vars(part)):
+    # To its validators, a CharField has added that of its max_length.
+    for name in vars(part).keys() - {"validators"}:
         if isinstance(getattr(type(part), name, None), cached_property):
             del vars(part)[name]
 

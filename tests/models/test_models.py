@@ -328,12 +328,21 @@ def test_forward_relation_goes_by_key(db):
         assert dangling.author
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"title": "x" * 46}, {"price": "1234567890.12"}, {"price": "0.123"}], ids=str
+)
+def test_fields_keep_their_validators(wrong):
+    with pytest.raises(ValidationError) as caught:
+        CBArticle(channels=["c"], **wrong).full_clean()
+    assert set(caught.value.message_dict) == set(wrong)
+
+
 def test_validation_of_relations_goes_by_key(gateway_by_http):
     author = CBAuthor(name="Ann", channels=["c"])
     author.save()
-    CBArticle(author=author).full_clean()
+    CBArticle(author=author, channels=["c"]).full_clean()
     with pytest.raises(ValidationError, match="aut_gone"):
-        CBArticle(author_uid="aut_gone").full_clean()
+        CBArticle(author_uid="aut_gone", channels=["c"]).full_clean()
 
 
 def test_model_form(db):
