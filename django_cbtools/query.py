@@ -12,7 +12,12 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from asgiref.sync import sync_to_async
 
 from django_cbtools import cluster, conf
-from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
+from django_cbtools.exceptions import (
+    SyncGatewayBadRequest,
+    SyncGatewayException,
+    SyncGatewayNotFound,
+    SyncGatewayUnavailable,
+)
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import ADMIN, load_rows, quote_name, request
 from django_cbtools.sync_gateway.deadline import within
@@ -59,6 +64,11 @@ class Loadable(Protocol):
 
 
 T = TypeVar("T", bound=Loadable)
+
+
+#: What gateways say where the functions of a view fail, or what is asked of it: they are there
+#: themselves.
+_OF_VIEWS = ("reduce", "number", "function", "parameter", "was stopped")
 
 
 class ViewRow(NamedTuple):
@@ -195,6 +205,17 @@ def _rows_of_gateway(
         raise SyncGatewayNotFound(
             f"There is no view {design}/{view} in the gateway: deploy it by "
             f"`manage.py create_cb_views`. ({error})",
+            status=error.status,
+            error=error.error,
+            reason=error.reason,
+        ) from error
+    except SyncGatewayUnavailable as error:
+        if error.status != 500 or not any(word in error.reason for word in _OF_VIEWS):
+            raise
+        raise SyncGatewayBadRequest(
+            f"View {design}/{view} cannot be computed: {error.reason}. Look at what its map "
+            "function emits: a number that a document has as a text, such as a decimal, is "
+            "parseFloat(doc.cost).",
             status=error.status,
             error=error.error,
             reason=error.reason,

@@ -17,7 +17,7 @@ from django.db import connections
 
 from django_cbtools.embedded import gojson, javascript
 from django_cbtools.embedded.views import index
-from django_cbtools.exceptions import SyncGatewayBadRequest, SyncGatewayUnavailable
+from django_cbtools.exceptions import SyncGatewayBadRequest
 from tests.gateway.v8.helpers import ids, loads, put_design, put_view, rows, write
 from tests.programs import forked_server, run
 
@@ -299,7 +299,7 @@ def test_a_function_that_never_ends_is_given_up(db, monkeypatch):
     for _ in range(2):
         with monkeypatch.context() as patched:
             patched.setattr(javascript, "TIME_LIMIT", 0.2)
-            with pytest.raises(SyncGatewayUnavailable, match="view d/v was stopped for 2 document"):
+            with pytest.raises(SyncGatewayBadRequest, match="view d/v was stopped for 2 document"):
                 ids()
         # Everything else goes on.
         assert ids("d/w") == ["u0", "u1", "u2", "u3", "u4"]
@@ -312,7 +312,7 @@ def test_a_reduce_that_never_ends_is_given_up(db, monkeypatch):
     put_view(BY_N, f"function (keys, values) {{ {FOREVER} }}")
     assert ids(reduce=False) == ["a"]
     monkeypatch.setattr(javascript, "TIME_LIMIT", 0.2)
-    with pytest.raises(SyncGatewayUnavailable, match=r"reduce function of view d/v.*stopped"):
+    with pytest.raises(SyncGatewayBadRequest, match=r"reduce function of view d/v.*stopped"):
         rows()
     assert ids(reduce=False) == ["a"]
 
@@ -365,7 +365,7 @@ def test_a_function_that_always_grows_is_given_up(db, little_memory, monkeypatch
     monkeypatch.setattr(index, "MAX_STOPPED", 2)
     write({f"u{n}": {"n": n} for n in range(3)})
     put_design("d", v=f"function (doc, meta) {{ {GROWING['array']} }}", w=BY_N)
-    with pytest.raises(SyncGatewayUnavailable, match="view d/v was stopped for 2 documents"):
+    with pytest.raises(SyncGatewayBadRequest, match="view d/v was stopped for 2 documents"):
         ids()
     assert ids("d/w") == ["u0", "u1", "u2"]
 
@@ -373,7 +373,7 @@ def test_a_function_that_always_grows_is_given_up(db, little_memory, monkeypatch
 def test_a_reduce_that_grows_is_given_up(db, little_memory):
     write({"a": {"n": 1}})
     put_view(BY_N, f"function (keys, values) {{ {GROWING['global']} }}")
-    with pytest.raises(SyncGatewayUnavailable, match=r"reduce function of view d/v.*memory"):
+    with pytest.raises(SyncGatewayBadRequest, match=r"reduce function of view d/v.*memory"):
         rows()
     assert ids(reduce=False) == ["a"]
 
