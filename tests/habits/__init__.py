@@ -1,0 +1,1 @@
+"""An app as Django developers write it, with the libraries that they use."""

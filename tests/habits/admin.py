@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from import_export.admin import ImportExportMixin
+
+from django_cbtools.admin import CouchbaseModelAdmin, CouchbaseTabularInline
+
+from .models import Comment, Ticket
+
+
+class CommentInline(CouchbaseTabularInline):
+    model = Comment
+    fields = ["text", "channels"]
+    extra = 1
+
+
+@admin.register(Ticket)
+class TicketAdmin(ImportExportMixin, CouchbaseModelAdmin):
+    list_display = ["title", "status"]
+    list_filter = ["status"]
+    search_fields = ["title"]
+    inlines = [CommentInline]
