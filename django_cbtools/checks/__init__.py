@@ -6,7 +6,14 @@ whatever the settings hold.
 """
 
 from .databases import check_place, check_router, check_time_zone
-from .documents import check_bases, check_doc_types, check_documents, check_migrated, check_tables
+from .documents import (
+    check_bases,
+    check_doc_types,
+    check_documents,
+    check_migrated,
+    check_relations,
+    check_tables,
+)
 from .embedded import check_admin_urls, check_debug, check_javascript, check_sqlite
 from .indexes import check_indexes
 from .security import check_addresses, check_admin_address, check_passwords, check_verification
@@ -24,6 +31,7 @@ __all__ = [
     "check_migrated",
     "check_passwords",
     "check_place",
+    "check_relations",
     "check_router",
     "check_sqlite",
     "check_tables",

@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.columns import ExtraField
+from django_cbtools.models.meta import DocumentBase
 from django_cbtools.models.registry import documents
 
 Document = type[CouchbaseModel]
@@ -129,6 +130,45 @@ def check_migrated(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         for model in documents(app_configs)
         if model.in_migrations and (model._meta.managed or not model.Meta._is_managed_declared)
     ]
+
+
+@register("cbtools", Tags.models)
+def check_relations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether relations to documents are ours: Django's ask a database, and its migrations."""
+    configs = apps.get_app_configs() if app_configs is None else app_configs
+    messages: list[CheckMessage] = []
+    for model in [model for config in configs for model in config.get_models()]:
+        for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
+            related: Any = field.related_model
+            if not isinstance(related, DocumentBase) or hasattr(field, "is_by_key"):
+                continue
+            if issubclass(model, CouchbaseModel):
+                messages += [] if field.many_to_many else [_followed_by_query(field)]
+            elif model._meta.managed and not related.in_migrations:
+                messages.append(_not_in_migrations(field))
+    return messages
+
+
+def _followed_by_query(field: Any) -> CheckMessage:
+    return Warning(
+        f"{type(field).__name__} of Django's refers to a document: it is followed by a query, "
+        "which a gateway without an ORM cannot answer.",
+        hint="Use django_cbtools.models.ForeignKey, which goes by key. The JSON is the same.",
+        obj=field,
+        id="cbtools.W013",
+    )
+
+
+def _not_in_migrations(field: Any) -> CheckMessage:
+    hint = "Use django_cbtools.models.ForeignKey, which is a column of text to migrations."
+    if field.many_to_many:
+        hint = "Make a model of the pairs, with a django_cbtools.models.ForeignKey to the document."
+    return Error(
+        f"{type(field).__name__} of Django's refers to a document, which migrations do not know.",
+        hint=hint,
+        obj=field,
+        id="cbtools.E014",
+    )
 
 
 @register("cbtools", Tags.models)

@@ -163,6 +163,10 @@ class DocumentJSON:
         for stored in self._stored_fields():
             if stored.key in rest:
                 self._from_json(stored, rest.pop(stored.key))
+            elif self._is_loading:
+                other = values.other_key(stored.field)
+                if (uid := values.under_other_key(other, rest)) is not None:
+                    self._from_json(stored, uid)
         for key, value in rest.items():
             # A form has values by the fields' names; what a phone wrote under one is undeclared.
             if not self._is_loading and self._is_given(key):

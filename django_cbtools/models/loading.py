@@ -54,6 +54,7 @@ class Plan:
         self._stored = cls._stored_fields()
         self._declared = cls.declared_keys() | GATEWAY_KEYS
         self._natural = [_natural(stored.field, stored) for stored in self._stored]
+        self._others = [values.other_key(stored.field) for stored in self._stored]
         self._attnames = [stored.attname for stored in self._stored]
         self._values_of = itemgetter(*(stored.key for stored in self._stored))
         self._moments = [
@@ -109,10 +110,13 @@ class Plan:
         instance.extra = {} if is_whole else self.undeclared(document)
 
     def _fill_one_by_one(self, instance: DocumentJSON, document: Mapping[str, Any]) -> None:
-        for stored, natural in zip(self._stored, self._natural, strict=True):
+        fields = zip(self._stored, self._natural, self._others, strict=True)
+        for stored, natural, other in fields:
             raw = document.get(stored.key, _MISSING)
             if raw is _MISSING:
-                setattr(instance, stored.attname, stored.field.get_default())
+                uid = values.under_other_key(other, document)
+                value = stored.field.get_default() if uid is None else uid
+                setattr(instance, stored.attname, value)
             elif type(raw) in natural and type(stored.field) is not models.FloatField:
                 setattr(instance, stored.attname, raw)
             else:

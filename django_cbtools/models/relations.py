@@ -68,6 +68,7 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
     """
 
     forward_related_accessor_class = _ForwardDescriptor
+    is_by_key = True
 
     def __init__(
         self,
@@ -84,10 +85,6 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
     def get_extra_restriction(self, alias: str | None, related_alias: str | None) -> Any:
         """What Django asks of a join, in either direction."""
         return WhereDocumentsAre()
-
-    @property
-    def json_key(self) -> str:
-        return self.attname
 
     def get_local_related_value(self, instance: Any) -> Any:
         """As Django's; what a phone wrote in another type is no uid."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -36,10 +36,13 @@ __all__ = [
     "exact_column",
     "exact_columns",
     "is_readable",
+    "is_to_document",
     "json_key",
     "kind",
     "literal",
+    "other_key",
     "quoted",
+    "under_other_key",
 ]
 
 Field: TypeAlias = "models.Field[Any, Any]"
@@ -263,7 +266,32 @@ def converter(field: Field) -> Callable[[Any], Any] | None:
 
 def json_key(field: Field) -> str:
     """The key of a field in a document's JSON."""
-    return str(field.db_column or getattr(field, "json_key", field.name))
+    if field.db_column:
+        return field.db_column
+    return f"{field.name}_uid" if is_to_document(field) else field.name
+
+
+def is_to_document(field: Field) -> bool:
+    """Whether a field is a relation to a document, ours or Django's."""
+    if not isinstance(field, models.ForeignKey):
+        return False
+    return hasattr(field, "is_by_key") or hasattr(field.remote_field.model, "document_column")
+
+
+def other_key(field: Field) -> tuple[str, str] | None:
+    """Another key that a document may have a relation under, where it has none under the field's:
+    the relation's name; and what a uid begins with there. Whatever is there is a uid to Django's
+    relations, which were stored so; beside ours, it may be a text of the phones'."""
+    if field.db_column or not is_to_document(field):
+        return None
+    model: Any = field.related_model
+    return field.name, f"{model.uid_prefix}_" if hasattr(field, "is_by_key") else ""
+
+
+def under_other_key(other: tuple[str, str] | None, document: Mapping[str, Any]) -> str | None:
+    """The uid that is there; None where there is none."""
+    raw = other and document.get(other[0])
+    return raw if other and isinstance(raw, str) and raw.startswith(other[1]) else None
 
 
 # ----------------------------------------------------------------------- SQL
@@ -304,8 +332,19 @@ def column_sql(field: Field) -> str:
     sql = _of_body(field, kind(field).sql)
     if not isinstance(field, models.ForeignKey):
         return sql
+    if other := other_key(field):
+        sql = f"COALESCE({sql}, {_under_other_key(field, *other)})"
     # SQLite joins by an index only what it compares without converting: both sides have a type.
     return f"CAST({sql} AS {'NUMERIC' if kind(field) is INTEGER else 'TEXT'})"
+
+
+def _under_other_key(field: Field, name: str, beginning: str) -> str:
+    path, there = _path(json_key(field)), _path(name)
+    return (
+        f"CASE WHEN json_type(body, {path}) IS NULL AND json_type(body, {there}) = 'text' "
+        f"AND substr(json_extract(body, {there}), 1, {len(beginning)}) = {literal(beginning)} "
+        f"THEN json_extract(body, {there}) END"
+    )
 
 
 def exact_columns(field: Field) -> dict[str, str]:
@@ -319,12 +358,16 @@ def exact_column(field: Field) -> str:
 
 
 def _of_body(field: Field, sql: str) -> str:
-    path = literal("$." + quoted_key(json_key(field)))
+    path = _path(json_key(field))
     return sql.format(
         value=f"json_extract(body, {path})",
         type=f"json_type(body, {path})",
         json=f"(body -> {path})",
     )
+
+
+def _path(key: str) -> str:
+    return literal("$." + quoted_key(key))
 
 
 def is_readable(key: str) -> bool:
