@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from django_cbtools.embedded.database import Database
-from django_cbtools.embedded.documents import attachments
+from django_cbtools.embedded.documents import attachments, unused
 from django_cbtools.embedded.documents.purge import purge
 from tests.gateway.attachments.client import (
     DB,
@@ -204,7 +204,7 @@ class Attachments(RuleBasedStateMachine):
 
     @rule()
     def collect(self):
-        attachments.collect(_database())
+        unused.collect_all(_database())
         self._check()
 
     def _check(self):
@@ -538,12 +538,12 @@ def test_what_nobody_has_any_more_is_removed(client):
         rev = client.save(uid, {"_attachments": {"a": inline(uid.encode()), "b": inline(b"b")}})
         claim = {"stub": True, "digest": digest_of(b"d1"), "length": 2, "revpos": 1}
         client.save(uid, {"_rev": rev, "_attachments": {"b": {"stub": True}, "c": claim}})
-    assert attachments.collect(_database()) == 0
+    assert unused.collect_all(_database()) == 0
     _expire()
-    assert attachments.collect(_database()) == 2
+    assert unused.collect_all(_database()) == 2
     assert _kept() == {digest_of(b"b"): b"b"}
     assert client.get("/d1/b").content == b"b"
-    assert attachments.collect(_database()) == 0
+    assert unused.collect_all(_database()) == 0
 
 
 def test_next_revision_removes_what_is_over(client):
@@ -561,7 +561,7 @@ def test_a_revision_goes_with_what_it_held(client):
     rev = client.attach("doc", "a", b"1")
     client.save("doc", {"_rev": rev})
     _expire()
-    assert attachments.collect(_database()) == 1
+    assert unused.collect_all(_database()) == 1
     kept = {"old_rev_expiry_seconds": (1 << 32) - 1}
     assert client.ask("POST", "/_config", kept).status_code == 201
     assert client.get("/doc", params={"rev": rev}).status_code == 404
@@ -571,7 +571,7 @@ def test_a_revision_goes_with_what_it_held(client):
 def test_losing_branch_keeps_what_it_has(client):
     first, tombstone, winner = branch(client)
     _expire()
-    attachments.collect(_database())
+    unused.collect_all(_database())
     assert set(_kept().values()) == {b"2", b"3" * 300}
     assert client.get("/doc/t", params={"rev": tombstone}).content == b"2"
     assert client.get("/doc/b", params={"rev": winner}).content == b"3" * 300
