@@ -8,11 +8,11 @@ gateway, each document on the revision that was found.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import FieldError
 from django.db import models
-from django.db.backends.utils import format_number
 from django.db.models.expressions import ExpressionWrapper
 from django.db.models.sql import compiler
 
@@ -22,8 +22,9 @@ from django_cbtools.models.channels import check_channels
 from django_cbtools.models.member_updates import MemberTarget
 from django_cbtools.models.queryset import DocumentQuerySet
 from django_cbtools.models.sql import DocumentQuery
-from django_cbtools.models.values import Unreadable, kind
 from django_cbtools.models.written import check_extra
+
+from .updates import Update
 
 
 class _Compiler(compiler.SQLCompiler):
@@ -71,25 +72,9 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
         values = {field: self._resolved(field, value) for field, _, value in query.values}
         if not values:
             return 0
-        computed = [field for field, value in values.items() if hasattr(value, "as_sql")]
-        constants = {field: value for field, value in values.items() if field not in computed}
-        self._check(constants)
-        found = self._select([values[field] for field in computed])
-        written = {getattr(field, "field", field) for field in values}
-
-        def changed(document: Any) -> Any:
-            for field, value in constants.items():
-                _set(document, field, value)
-            for field, value in zip(computed, found[document.uid][1:], strict=True):
-                _set(document, field, _stored(_target(field), values[field], value))
-            return document
-
-        with Bulk() as bulk:
-            manager = self.model._base_manager.using(self.using)
-            revs = {uid: rev for uid, (rev, *_) in found.items()}
-            for documents in bulk.load(manager, revs):
-                bulk.update(bulk.prepared(documents, changed), written)
-        return bulk.saved
+        update = Update(self.model._base_manager.using(self.using), self._select, values)
+        self._check(update.constants)
+        return update.write()
 
     def _resolved(self, field: Any, value: Any) -> Any:
         """A value for a field, or an expression; raises what Django does, and FieldError for what
@@ -136,13 +121,16 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
             if stored.field in constants:
                 blank._to_json(stored)
 
-    def _select(self, expressions: list[Any]) -> dict[str, list[Any]]:
-        """The revision of each document that matches, and its values of the expressions."""
+    def _select(self, expressions: list[Any], uids: Collection[str] | None) -> dict[str, list[Any]]:
+        """The revision of each document that matches, and has one of the uids where some are given,
+        and its values of the expressions."""
         self.pre_sql_setup()
         query: Any = self.query.chain(DocumentQuery)
         query.clear_ordering(force=True)
         query.distinct, query.group_by = False, None
         query.clear_select_clause()
+        if uids is not None:
+            query.add_q(models.Q(pk__in=uids))
         query.add_fields(["uid", "rev"])
         for number, expression in enumerate(expressions):
             query.add_annotation(expression, f"_{number}")
@@ -155,28 +143,8 @@ def _target(field: Any) -> Any:
     return field.target if isinstance(field, MemberTarget) else field
 
 
-def _set(document: Any, field: Any, value: Any) -> None:
-    if isinstance(field, MemberTarget):
-        field.set(document, value)
-    else:
-        setattr(document, field.attname, value)
-
-
 def _has_type(expression: Any) -> bool:
     try:
         return expression.output_field is not None
     except FieldError:
         return False
-
-
-def _stored(field: Any, expression: Any, value: Any) -> Any:
-    """A computed value as the field's column would have it."""
-    if isinstance(field, models.DecimalField) and value is not None:
-        return format_number(value, field.max_digits, field.decimal_places)
-    convert = kind(field).convert
-    if convert is None or isinstance(expression.output_field, type(field)):
-        return value
-    try:
-        return convert(value)
-    except Unreadable:
-        return value
