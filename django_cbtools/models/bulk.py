@@ -23,6 +23,7 @@ from django_cbtools.sync_gateway.documents import BULK_COUNT, Document, bad_docu
 
 from .channels import check_channels, decide_channels
 from .expiring import see_expiries
+from .following import following, tell
 from .unique_keys import Claims
 from .written import Changed, Tombstone, Whole, conflict, whole
 
@@ -112,8 +113,10 @@ class Bulk:
             del self.errors[uid]
         return is_conflict
 
-    def _update_instead(self, documents: Sequence[Any], fields: Collection[Any]) -> None:
-        """Write some fields of documents that could not be made to those that are there."""
+    def _update_instead(
+        self, documents: Sequence[Any], fields: Collection[Any], *, may_be_gone: bool = False
+    ) -> None:
+        """Write some fields of documents to those that are there."""
         rows = SyncGateway.bulk_get([document.uid for document in documents])
         changed = []
         for document, row in zip(documents, rows, strict=True):
@@ -121,7 +124,8 @@ class Bulk:
             try:
                 there.from_sync_gateway_row(row)
             except SyncGatewayException as error:  # it is of another type, or gone by now
-                self.errors[document.uid] = error
+                if "doc" in row or not may_be_gone:
+                    self.errors[document.uid] = error
                 continue
             for field in fields:
                 setattr(there, field.attname, getattr(document, field.attname))
@@ -131,10 +135,17 @@ class Bulk:
     def update(
         self, documents: Iterable[Any], fields: Collection[Any], size: int | None = None
     ) -> None:
-        """Write some fields of documents, and ``updated``."""
-        for batch in self._batches(documents, size):
-            see_expiries(batch)
-            self.write(self.prepared(batch, lambda document: Changed(document, fields)))
+        """Write some fields of documents, and ``updated``: on top of the revision that each has, or
+        of what is there, if anything, where it has none. Of those of one uid, it is the first."""
+        chosen: dict[str, Any] = {}
+        others = [each for each in documents if chosen.setdefault(each.get_uid(), each) is not each]
+        known = [document for document in chosen.values() if document.rev is not None]
+        with following(others):
+            for batch in self._batches(known, size):
+                see_expiries(batch)
+                self.write(self.prepared(batch, lambda document: Changed(document, fields)))
+        for batch in self._batches([each for each in chosen.values() if each.rev is None], size):
+            self._update_instead(batch, fields, may_be_gone=True)
 
     def delete(self, documents: Iterable[Any]) -> list[Any]:
         """Delete documents softly, as ``document.delete()`` does it; those that were deleted."""
@@ -205,6 +216,9 @@ class Bulk:
             [uid for uid in claims.uids if isinstance(self.errors.get(uid), SyncGatewayAnswerLost)],
         )
         self.saved += len(saved)
+        for document, rev in pairs:
+            if document.rev != rev:
+                tell(getattr(document, "document", document), rev)
         return [
             document.document if isinstance(document, Whole) else document for document in saved
         ]
