@@ -8,12 +8,13 @@ import sys
 
 import pytest
 from django.apps import apps
+from django.core import checks
 from django.core.checks import registry
 from django.core.management import CommandError, call_command
 from django.db import connection, models
 from django.db.models.functions import Random
 
-from django_cbtools.checks import check_documents, check_indexes
+from django_cbtools.checks import check_indexes
 from django_cbtools.models import CouchbaseModel, indexes, register_index
 from tests import testapp
 from tests.testapp.models import Bookmark, CBArticle, CBAuthor
@@ -195,8 +196,8 @@ def test_django_checks_the_indexes_of_a_class(db):
 
     app = apps.get_app_config("testapp")
     try:
-        found = check_documents([app], databases=["default"])
-        (error,) = found
+        found = checks.run_checks(app_configs=[app], tags=[checks.Tags.models])
+        (error,) = [message for message in found if message.obj is CBMistaken]
         assert error.id == "models.E012"
     finally:
         del CBMistaken._meta.apps.all_models["testapp"]["cbmistaken"]
