@@ -70,8 +70,8 @@ class _Pattern(URLPattern):
             return _response(answer, _Pieces(answer.stream, on_thread))
 
         self._asynchronous = _as_view(asynchronous)
-        # An id can contain a newline.
-        super().__init__(RegexPattern(r"(?s)^(?P<path>.*)\Z"), _as_view(gateway))
+        # An id can contain a newline. With (?s), Django could reverse no URL of the site.
+        super().__init__(RegexPattern(r"^(?P<path>[\s\S]*)\Z"), _as_view(gateway))
 
     def resolve(self, path: str) -> ResolverMatch | None:
         found = super().resolve(path)

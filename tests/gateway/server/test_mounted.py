@@ -23,7 +23,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connection, connections
 from django.http import HttpResponse
-from django.urls import include, path
+from django.urls import include, path, reverse
 
 from django_cbtools.embedded.server import site
 from django_cbtools.sync_gateway import SyncGateway
@@ -31,7 +31,7 @@ from django_cbtools.sync_gateway.client import quote_uid
 
 urlpatterns = [
     path("sync/", include("django_cbtools.embedded.urls.public")),
-    path("page/", lambda request: HttpResponse(str(connection.in_atomic_block))),
+    path("page/", lambda request: HttpResponse(str(connection.in_atomic_block)), name="page"),
 ]
 
 DB = "/sync/test_documents"
@@ -69,6 +69,10 @@ def mounted(settings):
         "django.contrib.auth.middleware.LoginRequiredMiddleware",
         "django.middleware.clickjacking.XFrameOptionsMiddleware",
     ]
+
+
+def test_the_site_can_still_reverse_its_urls(mounted):
+    assert reverse("page") == "/page/"
 
 
 @pytest.fixture
