@@ -132,6 +132,8 @@ def test_others_are_answered_meanwhile(name, server):
 
     other = threading.Thread(target=ask_small)
     client = Client(server.urls[0])
+    # Until her login has been seen, alice shares the turns of her address.
+    assert client.ask(Request("public", "GET", "/db/", ALICE)).status == 200
     other.start()
     for _ in range(3):
         answered.append(0)
@@ -241,6 +243,10 @@ def test_large_bodies_take_turns(http_gateway, monkeypatch):
     database = "/test_documents"
     user = b'{"password": "secret", "admin_channels": ["*"]}'
     assert admin.ask(Request("admin", "PUT", f"{database}/_user/alice", {}, user)).status == 201
+    known = Request("public", "GET", f"{database}/", ALICE)
+    alice = Client(http_gateway.urls[0])
+    assert alice.ask(known).status == 200  # her turns are her own from now on
+    alice.close()
     admin.close()
     monkeypatch.setattr(gojson, "decode_object", counted)
     statuses = []
