@@ -21,6 +21,7 @@ from django_cbtools.exceptions import (
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import ADMIN, load_rows, quote_name, request
 from django_cbtools.sync_gateway.deadline import within
+from django_cbtools.sync_gateway.matching import check_view
 
 logger = logging.getLogger(__name__)
 
@@ -200,7 +201,9 @@ def _rows_of_gateway(
     path = ("_design", quote_name(design, "design document"), "_view", quote_name(view, "view"))
     try:
         with nullcontext() if query.timeout is None else within(_seconds(query.timeout)):
-            answer = load_rows(request(ADMIN, "GET", *path, query=parameters))
+            response = request(ADMIN, "GET", *path, query=parameters)
+            rows = load_rows(response)["rows"]
+            check_view(response, rows, parameters)
     except SyncGatewayNotFound as error:
         raise SyncGatewayNotFound(
             f"There is no view {design}/{view} in the gateway: deploy it by "
@@ -220,7 +223,7 @@ def _rows_of_gateway(
             error=error.error,
             reason=error.reason,
         ) from error
-    return [ViewRow(row.get("id") or "", row["key"], row["value"]) for row in answer["rows"]]
+    return [ViewRow(row.get("id") or "", row["key"], row["value"]) for row in rows]
 
 
 def _seconds(duration: float | timedelta) -> float:

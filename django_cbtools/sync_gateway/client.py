@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from django_cbtools import conf
-from django_cbtools.exceptions import SyncGatewayBadRequest, SyncGatewayUnavailable
+from django_cbtools.exceptions import SyncGatewayBadRequest
 
+from .matching import wrong
 from .options import ADMIN, PUBLIC
 from .quoting import quote_name, quote_uid
 
@@ -124,9 +125,7 @@ def loads(response: requests.Response) -> Any:
     except (ValueError, RecursionError) as error:
         from .errors import no_json
 
-        raise SyncGatewayUnavailable(
-            no_json(response.url, response.status_code), status=response.status_code
-        ) from error
+        raise wrong(response, no_json(response.url, response.status_code)) from error
 
 
 def load_rows(response: requests.Response, count: int | None = None) -> dict[str, Any]:
@@ -137,9 +136,7 @@ def load_rows(response: requests.Response, count: int | None = None) -> dict[str
     if not isinstance(rows, list) or len(rows) != (len(rows) if count is None else count):
         from .errors import no_gateways
 
-        raise SyncGatewayUnavailable(
-            no_gateways(response.url, response.status_code), status=response.status_code
-        )
+        raise wrong(response, no_gateways(response.url, response.status_code))
     found: dict[str, Any] = answer
     return found
 

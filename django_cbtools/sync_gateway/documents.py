@@ -17,7 +17,8 @@ from django_cbtools.exceptions import (
 )
 
 from .client import PUBLIC, dumps, load_rows, loads, quote_uid, request
-from .multipart import load_parts, well_formed
+from .matching import check_rows, other, well_formed, wrong
+from .multipart import load_parts
 
 if TYPE_CHECKING:
     import requests
@@ -116,7 +117,9 @@ class Documents:
             response = request(PUBLIC, "POST", "_all_docs", query=query, body={"keys": keys})
         else:
             response = request(PUBLIC, "GET", "_all_docs", query=query)
-        return load_rows(response, len(keys) if uids else None)
+        answer = load_rows(response, len(keys) if uids else None)
+        check_rows(response, answer["rows"], keys if uids else None)
+        return answer
 
     @staticmethod
     def bulk_get(uids: Sequence[str]) -> list[Row]:
@@ -135,7 +138,7 @@ class Documents:
         )
         found = list(load_parts(response))
         if len(found) != len(keys):
-            raise _not_the_answer(response)
+            raise other(response, f"it has not {len(keys)} documents")
         return [_read_row(key, part, response) for key, part in zip(keys, found, strict=True)]
 
 
@@ -145,21 +148,13 @@ def _read_row(uid: str, part: Any, response: requests.Response) -> Row:
     is_error = isinstance(part, dict) and "error" in part and "_rev" not in part
     name = "id" if is_error else "_id"
     if not isinstance(part, dict) or part.get(name) != well_formed(uid):
-        raise _not_the_answer(response)
+        raise other(response, f"it has another document than {shown(uid)}")
     if is_error:
         return {**part, "key": uid}
     if not isinstance(part.get("_rev"), str):
-        raise _not_the_answer(response)
+        raise other(response, f"it has no revision of document {shown(uid)}")
     value = {"rev": part["_rev"]}
     return {"id": uid, "key": uid, "value": value, "doc": part, "expires": part.get("_exp")}
-
-
-def _not_the_answer(response: requests.Response) -> SyncGatewayUnavailable:
-    from .errors import no_gateways
-
-    return SyncGatewayUnavailable(
-        no_gateways(response.url, response.status_code), status=response.status_code
-    )
 
 
 def row_exception(uid: str, row: Mapping[str, Any]) -> SyncGatewayException:
@@ -205,6 +200,7 @@ def _done_once(
         row = _loads_written(answer, uid)
         if not _is_row(row):
             raise _no_gateways(answer, uid)
+        _check_written(answer, writes, [row])
         answers.append(answer)
         return [row]
 
@@ -237,6 +233,7 @@ def _rows_done_once(docs: list[Mapping[str, Any]]) -> list[Row]:
         rows = _loads_written(response)
         if not isinstance(rows, list) or len(rows) != len(writes) or not all(map(_is_row, rows)):
             raise _no_gateways(response)
+        _check_written(response, writes, rows)
         return rows
 
     return done_once([Write(doc["_id"], doc) for doc in docs], send)
@@ -254,12 +251,25 @@ def _is_row(row: Any) -> bool:
     return isinstance(row, dict) and ("rev" in row or "error" in row)
 
 
-def _no_gateways(response: requests.Response, uid: str | None = None) -> SyncGatewayAnswerLost:
+def _check_written(
+    response: requests.Response, writes: Sequence[Write], rows: Sequence[Row]
+) -> None:
+    """Raise SyncGatewayAnswerLost where an answer is to other writes than these."""
+    from .transport import transport
+
+    if transport().is_embedded:
+        return  # in process nothing is between
+    for write, row in zip(writes, rows, strict=True):
+        what = write.misfit(row)
+        if what:
+            raise other(response, what, SyncGatewayAnswerLost, write.uid)
+
+
+def _no_gateways(response: requests.Response, uid: str | None = None) -> SyncGatewayUnavailable:
     from .errors import no_gateways
 
-    return SyncGatewayAnswerLost(
-        no_gateways(response.url, response.status_code), status=response.status_code, uid=uid
-    )
+    message = no_gateways(response.url, response.status_code)
+    return wrong(response, message, SyncGatewayAnswerLost, uid)
 
 
 def _body(document: Document) -> dict[str, Any]:

@@ -9,8 +9,9 @@ with the very body of its first life (models' have their moment of saving in it)
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from django_cbtools import canonical
 from django_cbtools.exceptions import (
@@ -22,11 +23,8 @@ from django_cbtools.exceptions import (
     shown,
 )
 
-from .client import PUBLIC, dumps, loads, quote_uid, request
-from .errors import no_gateways
-
-if TYPE_CHECKING:
-    import requests
+from .client import PUBLIC, dumps, load_rows, loads, quote_uid, request
+from .matching import check_document, check_rows, other
 
 
 class Write(NamedTuple):
@@ -38,6 +36,22 @@ class Write(NamedTuple):
     @property
     def parent(self) -> str:
         return self.body.get("_rev") or ""
+
+    def misfit(self, row: Mapping[str, Any]) -> str | None:
+        """How the gateway's row shows that it is about something else than this write."""
+        if row.get("id", self.uid) != self.uid or ("rev" in row and "id" not in row):
+            return f"it is not about document {shown(self.uid)}"
+        if "rev" not in row:
+            return None
+        # A digest with attachments is not the same with all gateways. What a new document that goes
+        # on from a tombstone becomes is not known either; it is looked up.
+        wanted = canonical.generation(self.parent) + 1
+        is_made = (
+            str(row["rev"]).startswith(f"{wanted}-")
+            if self.body.get("_attachments")
+            else row["rev"] == canonical.revision_id(self.parent, self.texts()[0])
+        )
+        return None if is_made else f"it has another revision of document {shown(self.uid)}"
 
     def texts(self) -> list[str]:
         """What the digest of its revision may be taken over."""
@@ -68,13 +82,20 @@ def settle(writes: Sequence[Write]) -> list[Outcome]:
     revs: dict[str, list[str]] = {}
     for write, ids in zip(writes, asked, strict=True):
         revs.setdefault(write.uid, []).extend(ids)
-    response = request(PUBLIC, "POST", "_revs_diff", body=revs)
-    # It tells only of what is missing: an object of anybody's would tell that all is there.
-    diff = _answer(response, lambda found: isinstance(found, dict) and found.keys() <= revs.keys())
+    # It tells only of what is missing: an object of anybody's would tell that all is there. What
+    # nobody can have made shows that it is the answer to this question.
+    nobodys = f"1-{secrets.token_hex(16)}"
+    question = {uid: [*ids, nobodys] for uid, ids in revs.items()}
+    response = request(PUBLIC, "POST", "_revs_diff", body=question)
+    diff = loads(response)
+    if not isinstance(diff, dict) or any(
+        nobodys not in _missing(diff, uid) or not _missing(diff, uid) <= {*ids}
+        for uid, ids in question.items()
+    ):
+        raise other(response, "it is not about these revisions")
     missing = []
     for index, (write, ids) in enumerate(zip(writes, asked, strict=True)):
-        unknown = diff.get(write.uid, {}).get("missing") or ()
-        there = [rev for rev in ids if rev not in unknown]
+        there = [rev for rev in ids if rev not in _missing(diff, write.uid)]
         if there:
             outcomes[index] = there[0]
         else:
@@ -87,12 +108,10 @@ def settle(writes: Sequence[Write]) -> list[Outcome]:
     return outcomes
 
 
-def _answer(response: requests.Response, is_right: Callable[[Any], bool]) -> Any:
-    """The JSON of an answer; raises SyncGatewayUnavailable where it is no gateway's."""
-    found = loads(response)
-    if not is_right(found):
-        raise SyncGatewayUnavailable(no_gateways(response.url, response.status_code))
-    return found
+def _missing(diff: Mapping[str, Any], uid: str) -> set[str]:
+    told = diff.get(uid)
+    missing = told.get("missing") if isinstance(told, dict) else None
+    return {rev for rev in missing if isinstance(rev, str)} if isinstance(missing, list) else set()
 
 
 def _current(writes: Sequence[Write]) -> dict[str, str]:
@@ -101,7 +120,8 @@ def _current(writes: Sequence[Write]) -> dict[str, str]:
     if not uids:
         return {}
     response = request(PUBLIC, "POST", "_all_docs", body={"keys": uids})
-    rows = _answer(response, lambda found: isinstance(found, dict) and "rows" in found)["rows"]
+    rows = load_rows(response, len(uids))["rows"]
+    check_rows(response, rows, uids)
     return {row["id"]: row["value"]["rev"] for row in rows if "error" not in row}
 
 
@@ -117,8 +137,12 @@ def _doubtful(write: Write) -> Outcome:
         raise
     except SyncGatewayException as error:
         return error
-    found = _answer(answer, lambda found: isinstance(found, list) and all("ok" in x for x in found))
-    leaves = [item["ok"] for item in found]
+    found = loads(answer)
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise other(answer, f"it has no revisions of document {shown(write.uid)}")
+    leaves = [item.get("ok") for item in found]
+    for leaf in leaves:
+        check_document(answer, write.uid, leaf)
     texts = write.texts()
     for leaf in leaves:
         for rev, parent in _links(leaf):
@@ -185,11 +209,10 @@ def _oldest(leaf: Mapping[str, Any]) -> int:
 
 
 def _has_same_body(write: Write, leaf: Mapping[str, Any]) -> bool:
-    """Whether a leaf has our body, for a gateway whose digests with attachments are others."""
-    if not write.body.get("_attachments") or "_attachments" not in leaf:
-        return False
+    """Whether a leaf has our body, for a gateway whose digests are others, as old ones' are with
+    attachments."""
     ours, _ = canonical.loads(dumps(write.body).decode())
     theirs, _ = canonical.loads(json.dumps(leaf))
-    return set(ours["_attachments"]) == set(theirs["_attachments"]) and (
+    return set(ours.get("_attachments") or ()) == set(theirs.get("_attachments") or ()) and (
         canonical.digest_body(ours) == canonical.digest_body(theirs)
     )

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from django_cbtools.exceptions import SyncGatewayUnavailable
-
 from .client import parse
+from .matching import wrong
 
 if TYPE_CHECKING:
     import requests
@@ -29,15 +28,4 @@ def load_parts(response: requests.Response) -> Iterator[Any]:
     except (ValueError, RecursionError) as error:
         from .errors import no_gateways
 
-        raise SyncGatewayUnavailable(
-            no_gateways(response.url, response.status_code), status=response.status_code
-        ) from error
-
-
-def well_formed(text: str) -> str:
-    """A text as a gateway has it, which knows no halves of surrogate pairs."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+        raise wrong(response, no_gateways(response.url, response.status_code)) from error

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django_cbtools.exceptions import SyncGatewayNotFound
 
 from .client import PUBLIC, loads, quote_uid, request
+from .matching import check_document
 
 
 class Revision(NamedTuple):
@@ -28,7 +29,9 @@ class Revisions:
         """
         path = quote_uid(uid)
         query = {"revs": "true", "revs_limit": str(limit)}
-        newest = loads(request(PUBLIC, "GET", path, query=query, uid=uid))
+        response = request(PUBLIC, "GET", path, query=query, uid=uid)
+        newest = loads(response)
+        check_document(response, uid, newest)
         history = newest.pop("_revisions", {"start": 0, "ids": []})
         names = [f"{history['start'] - age}-{digest}" for age, digest in enumerate(history["ids"])]
         older = [Revision(rev, _body(path, uid, rev)) for rev in names[1:]]
@@ -37,8 +40,10 @@ class Revisions:
 
 def _body(path: str, uid: str, rev: str) -> dict[str, Any] | None:
     try:
-        body: dict[str, Any] = loads(request(PUBLIC, "GET", path, query={"rev": rev}, uid=uid))
+        response = request(PUBLIC, "GET", path, query={"rev": rev}, uid=uid)
     except SyncGatewayNotFound:
         return None
+    body: dict[str, Any] = loads(response)
+    check_document(response, uid, body, rev)
     # It was in none of the channels of him who asks.
     return None if "_removed" in body else body

@@ -6,14 +6,22 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django_cbtools import conf
-from django_cbtools.exceptions import SyncGatewayNotFound, SyncGatewayUnavailable
+from django_cbtools.exceptions import (
+    SyncGatewayAnswerLost,
+    SyncGatewayNotFound,
+    SyncGatewayUnavailable,
+    shown,
+)
 
 from .client import ADMIN, loads, quote_name, request
 from .documents import texts
+from .matching import other
 
 if TYPE_CHECKING:
     import requests
 
+#: The user that stands for those who do not log in.
+GUEST = "GUEST"
 #: The channel that every user may read, by this library's convention.
 CHANNEL_PUBLIC = "public"
 
@@ -60,13 +68,19 @@ class Users:
     @staticmethod
     def get_user(username: str) -> dict[str, Any]:
         """A user's configuration: ``name``, ``email``, ``admin_channels``, ``disabled``, ..."""
-        user: dict[str, Any] = loads(request(ADMIN, "GET", "_user", quote_name(username, "user")))
+        response = request(ADMIN, "GET", "_user", quote_name(username, "user"))
+        user: dict[str, Any] = loads(response)
+        if not isinstance(user, dict) or user.get("name", GUEST) != username:
+            raise other(response, f"it is not user {shown(username)}")
         return user
 
     @staticmethod
     def get_users() -> list[str]:
         """The names of all users."""
-        names: list[str] = loads(request(ADMIN, "GET", "_user", ""))
+        response = request(ADMIN, "GET", "_user", "")
+        names: list[str] = loads(response)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise other(response, "it has no names of users")
         return names
 
     @staticmethod
@@ -106,7 +120,11 @@ class Users:
         body: dict[str, Any] = {"name": username}
         if ttl is not None:
             body["ttl"] = ttl
-        return request(ADMIN, "POST", "_session", body=body)
+        response = request(ADMIN, "POST", "_session", body=body)
+        found = loads(response)
+        if not isinstance(found, dict) or "session_id" not in found:
+            raise other(response, "it has no session", SyncGatewayAnswerLost)
+        return response
 
     @staticmethod
     def append_channels(username: str, channels: Iterable[str]) -> bool:

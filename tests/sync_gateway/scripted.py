@@ -15,8 +15,9 @@ import traceback
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from django_cbtools import canonical
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.models import query_view
 from django_cbtools.sync_gateway import SyncGateway
@@ -330,9 +331,23 @@ def save_answer(request: Request) -> bytes:
         ]
         return reply_parts(parts)
     if place == "_bulk_docs":
-        rows = [{"id": doc["_id"], "rev": "1-a"} for doc in request.json["docs"]]
+        documents = canonical.loads(request.body.decode())[0]["docs"]
+        rows = [{"id": doc["_id"], "rev": rev_of(doc)} for doc in documents]
         return reply(rows, 201)
-    return reply({"id": place, "ok": True, "rev": "1-a"}, 201)
+    if place == "_revs_diff":
+        return reply({uid: {"missing": revs[-1:]} for uid, revs in request.json.items()})
+    if request.method == "DELETE":
+        rev = parse_qs(urlsplit(request.target).query).get("rev", [""])[0]
+        return reply({"id": place, "ok": True, "rev": rev_of({"_rev": rev, "_deleted": True})})
+    if place == "_session":
+        return reply({"session_id": "s", "cookie_name": "SyncGatewaySession"})
+    document = canonical.loads(request.body.decode())[0] if request.body else {}
+    return reply({"id": place, "ok": True, "rev": rev_of(document)}, 201)
+
+
+def rev_of(document: dict[str, Any]) -> str:
+    """The revision that a gateway makes of a document that is written."""
+    return canonical.revision_id(document.get("_rev") or "", canonical.digest_body(document))
 
 
 def raised(call: Callable[[], Any]) -> SyncGatewayException | None:

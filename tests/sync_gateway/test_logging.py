@@ -115,18 +115,13 @@ def test_retry_is_a_warning(call, failure, log, settings):
 @pytest.mark.parametrize("call", WRITES)
 def test_lost_answer_is_a_warning(call, failure, log, settings):
     answers = {"cut": None, 502: reply({"error": "x"}, 502), "page": page(200)}
-    with HTTP(after(1, answers[failure], _lost)) as server:
+    with HTTP(after(1, answers[failure], save_answer)) as server:
         use(settings, server.url)
         CALLS[call]()
     warnings = [record.getMessage() for record in log(logging.WARNING)]
     assert warnings
     assert server.seen[0].target.partition("?")[0] in warnings[0] or "document a" in warnings[0]
     check_nothing_secret("".join(warnings))
-
-
-def _lost(request):
-    """The gateway has everything that is asked for."""
-    return reply({}) if request.place == "_revs_diff" else save_answer(request)
 
 
 def test_no_gateway(log, settings):

@@ -29,7 +29,7 @@ RESET = Fault("nothing", reset=True)
 OPTIONS = {"timeout": 5, "retries": 3, "backoff": 0.001, "deadline": 600}
 
 
-ROWS = says(200, {"rows": [{"key": "a", "error": "not_found", "status": 404}]})
+ROWS = says(200, {"name": "ann", "rows": [{"key": "a", "error": "not_found", "status": 404}]})
 
 
 @pytest.fixture

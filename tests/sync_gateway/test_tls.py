@@ -309,7 +309,7 @@ def test_garbled_answer(ca, call, settings):
 
     def answer(request):
         if request.place == "_revs_diff":
-            return reply({})  # the gateway has it
+            return save_answer(request)  # the gateway has it
         garbled.append(request)
         socket.socket.sendall(server._connection, b"\x17\x03\x03\x00\x20" + b"garbled." * 4)
         return None

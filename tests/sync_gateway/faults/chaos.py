@@ -34,6 +34,9 @@ WRITES = [
     Fault("all", page(200)),
     Fault("all", "unframed"),
     Fault("all", "empty"),
+    Fault("all", "previous"),
+    Fault("all", "repeated"),
+    Fault("all", "swapped"),
 ]
 #: Seconds for which a request that comes late goes on being late.
 LATE = 0.03

@@ -72,8 +72,11 @@ class Fault:
     ``reaches`` is what the gateway gets of it: all, half, nothing, or all of it, but late: only
     when the client has given it up. ``answer`` is what the client gets: all, nothing, half the
     head or half the body, a body that is cut and does not say how long it is (unframed), an empty
-    one, or an answer of the proxy's own: bytes. ``then`` is called in between (before the gateway
-    gets what it gets late). A connection that is cut is closed, or else ``reset``.
+    one, or an answer of the proxy's own: bytes. It may also get another request's answer, where one
+    has been successful: that of the request before on its connection instead of its own (previous)
+    or before its own (repeated), or the last one of any connection (swapped). ``then`` is called in
+    between (before the gateway gets what it gets late). A connection that is cut is closed, or else
+    ``reset``.
     """
 
     reaches: str = "all"
@@ -116,6 +119,10 @@ def says(status: int, value: Any) -> Fault:
     return Fault("nothing", answer.replace(b"text/html", b"application/json", 1))
 
 
+#: What passes for the last answer where there was none.
+OTHER = page(201, '{"id": "other", "ok": true, "rev": "1-0123456789abcdef0123456789abcdef"}')
+
+
 class Proxy:
     """Listens on ``url``, and does to each request what ``choose`` says.
 
@@ -136,6 +143,8 @@ class Proxy:
         self._handled: list[Request] = []
         self._under_way: list[Request] = []
         self._outrun: set[str] = set()
+        #: The last successful answer, to whomever.
+        self._last = OTHER
         self._clients: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -216,10 +225,12 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         gateway = Upstream(self._target)
+        previous = [OTHER]
         try:
             with client.makefile("rb") as source:
-                while (request := read(source)) and self._handle(client, gateway, request):
-                    pass
+                while request := read(source):
+                    if not self._handle(client, gateway, request, previous):
+                        break
         except OSError:
             pass  # one of both has gone
         except BaseException as error:
@@ -230,8 +241,10 @@ class Proxy:
                 self._clients.remove(client)
             client.close()
 
-    def _handle(self, client: socket.socket, gateway: Upstream, request: Request) -> bool:
-        """Whether the connection is kept."""
+    def _handle(
+        self, client: socket.socket, gateway: Upstream, request: Request, previous: list[bytes]
+    ) -> bool:
+        """Whether the connection is kept; ``previous`` is its last successful answer."""
         fault = self.choose(request)
         self.moments.append(time.monotonic())
         self.seen.append((request, fault))
@@ -258,8 +271,12 @@ class Proxy:
             client.sendall(fault.answer)
             return True
         if answer is not None:
-            client.sendall(part_of(answer, fault.answer))
-            if fault.answer == "all":
+            own = part_of(answer, "all")
+            others = {"previous": previous[0], "repeated": previous[0] + own, "swapped": self._last}
+            if answer.status.startswith("2"):
+                previous[0] = self._last = own
+            client.sendall(others.get(fault.answer) or part_of(answer, fault.answer))
+            if fault.answer == "all" or fault.answer in others:
                 return not answer.closes
         if fault.reset:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

@@ -35,7 +35,7 @@ def part_of(answer: Answer, what: str) -> bytes:
         return head[: len(head) // 2]
     if what == "empty":
         return head
-    return head + (body if what == "all" else body[: len(body) // 2])
+    return head + (body[: len(body) // 2] if what in ("body", "unframed") else body)
 
 
 class Upstream:

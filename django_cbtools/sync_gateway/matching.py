@@ -1,0 +1,118 @@
+"""Whether an answer is the one to what was asked.
+
+Something on the way may repeat an answer, keep one back, or swap two. Ids, keys and revisions tell;
+what does not fit is an error, and the connections that it may have come by are closed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django_cbtools.exceptions import SyncGatewayUnavailable, shown
+
+if TYPE_CHECKING:
+    import requests
+
+
+def wrong(
+    response: requests.Response,
+    message: str,
+    kind: type[SyncGatewayUnavailable] = SyncGatewayUnavailable,
+    uid: str | None = None,
+) -> SyncGatewayUnavailable:
+    """The exception for a successful answer that cannot be right.
+
+    No request is sent by the connection that it has come by, nor by others of that time: what
+    comes there next may be the answer to something else, too.
+    """
+    adapter: Any = getattr(response, "connection", None)
+    if adapter is not None:
+        adapter.close()
+    return kind(message, status=response.status_code, uid=uid)
+
+
+def other(
+    response: requests.Response,
+    what: str,
+    kind: type[SyncGatewayUnavailable] = SyncGatewayUnavailable,
+    uid: str | None = None,
+) -> SyncGatewayUnavailable:
+    """As :func:`wrong`, of an answer to something else; ``what`` says how that shows."""
+    from .errors import no_gateways
+
+    about = f"is the answer to something else: {what}"
+    return wrong(response, no_gateways(response.url, response.status_code, about), kind, uid)
+
+
+def check_document(response: requests.Response, uid: str, found: Any, rev: str = "") -> None:
+    """Raise SyncGatewayUnavailable unless an answer is a document (in that revision)."""
+    if not isinstance(found, dict) or found.get("_id") != uid:
+        raise other(response, f"it is not document {shown(uid)}", uid=uid)
+    if rev and found.get("_rev") != rev:
+        raise other(response, f"it is not revision {rev} of document {shown(uid)}", uid=uid)
+
+
+def check_rows(
+    response: requests.Response, rows: Sequence[Any], keys: Sequence[str] | None
+) -> None:
+    """Raise SyncGatewayUnavailable unless rows of ``_all_docs`` are those of the keys, in their
+    order (None: whatever there is), each with the document itself, if it has one."""
+    for number, row in enumerate(rows):
+        is_row = isinstance(row, dict)
+        key = well_formed(keys[number]) if keys is not None else is_row and row.get("key")
+        if not is_row or row.get("key") != key:
+            raise other(response, f"row {number} is not about document {shown(str(key))}")
+        if "error" not in row and not _is_whole(row, key):
+            raise other(response, f"row {number} has another document than {shown(str(key))}")
+
+
+def _is_whole(row: Mapping[str, Any], uid: Any) -> bool:
+    value, document = row.get("value"), row.get("doc", {"_id": uid})
+    return (
+        row.get("id") == uid
+        and isinstance(value, dict)
+        and isinstance(document, dict)
+        and document.get("_id") == uid
+        and document.get("_rev", value.get("rev")) == value.get("rev")
+    )
+
+
+def check_view(response: requests.Response, rows: Sequence[Any], query: Mapping[str, str]) -> None:
+    """Raise SyncGatewayUnavailable where rows are no view's, or not those that a query asks for."""
+    asked = {name: json.loads(query[name]) for name in ("key", "keys", "limit") if name in query}
+    keys = [asked["key"]] if "key" in asked else asked.get("keys")
+    if len(rows) > asked.get("limit", len(rows)):
+        raise other(response, f"it has more than {asked['limit']} rows")
+    values = {key for key in keys or () if not isinstance(key, (list, dict))}
+    for row in rows:
+        if not isinstance(row, dict) or not {"key", "value"} <= row.keys():
+            raise other(response, "it has no rows of a view")
+        key = row["key"]
+        # A reduce's rows have no id, and their keys may be parts of what is asked for.
+        if keys is None or not row.get("id"):
+            continue
+        is_asked = key in keys if isinstance(key, (list, dict)) else key in values
+        # Texts that look different may count as the same.
+        if not is_asked and all(map(_is_plain, [key, *keys])):
+            raise other(response, "it has rows with another key")
+
+
+def _is_plain(key: Any) -> bool:
+    if isinstance(key, str):
+        return key.isascii() and key.isprintable()
+    if isinstance(key, list):
+        return all(map(_is_plain, key))
+    if isinstance(key, dict):
+        return all(map(_is_plain, [*key, *key.values()]))
+    return True
+
+
+def well_formed(text: str) -> str:
+    """A text as a gateway has it, which knows no halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
