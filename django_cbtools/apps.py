@@ -25,8 +25,10 @@ class DjangoCBToolsConfig(AppConfig):
 
             register()
         from .migrating import leave_documents_out
+        from .models import dependents
         from .test_runs import watch
 
         leave_documents_out()
+        dependents.extend()
         watch()
         post_migrate.connect(make_permissions, dispatch_uid="django_cbtools.make_permissions")

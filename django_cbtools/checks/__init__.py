@@ -6,6 +6,7 @@ whatever the settings hold.
 """
 
 from .databases import check_place, check_router, check_time_zone
+from .deletion import check_deletion
 from .documents import (
     check_bases,
     check_doc_types,
@@ -24,6 +25,7 @@ __all__ = [
     "check_admin_urls",
     "check_bases",
     "check_debug",
+    "check_deletion",
     "check_doc_types",
     "check_documents",
     "check_indexes",

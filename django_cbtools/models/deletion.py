@@ -44,6 +44,7 @@ class DocumentDeletion(DocumentSaving):
         self.get_uid()
         collector = DocumentCollector(self, hard=False)
         collector.collect_others(self)
+        collector.decide()
         collector.send(pre_delete, self)
         self.before_delete()
         self.st_deleted = self._is_being_deleted = True
@@ -66,6 +67,7 @@ class DocumentDeletion(DocumentSaving):
             )
         collector = DocumentCollector(self, hard=True)
         collector.collect_others(self)
+        collector.decide()
         collector.send(pre_delete, self)
         self.before_delete()
         with reserved(Tombstone(self)):
@@ -111,6 +113,10 @@ class DocumentCollector(Collector):
     def __init__(self, origin: Any, hard: bool, **kwargs: Any) -> None:
         super().__init__(conf.document_alias(), origin, **kwargs)
         self.hard = hard
+        #: Documents to be changed, by their fields, and to be deleted unseen: revisions by class.
+        self._updates: dict[frozenset[Any], list[Any]] = {}
+        self._unseen: list[tuple[Any, dict[str, str]]] = []
+        self._itself: Any = None
 
     def send(self, signal: ModelSignal, document: Any) -> None:
         """Send one of Django's signals for a document; ``hard`` is told besides."""
@@ -119,6 +125,7 @@ class DocumentCollector(Collector):
 
     def collect_others(self, document: Any) -> None:
         """What is deleted with a document, which is not deleted itself."""
+        self._itself = document
         self.collect([document])
         self.data[type(document)] = self.data[type(document)] - {document}  # type: ignore[operator]
 
@@ -138,6 +145,22 @@ class DocumentCollector(Collector):
         if not is_document(related_model):
             return found.using(router.db_for_write(related_model))
         return found if self.hard else found.filter(st_deleted=False)
+
+    def take_from(self, other: Collector) -> None:
+        """Take the documents from what another collector has found."""
+        for model in [model for model in other.data if is_document(model)]:
+            self.data[model] = other.data.pop(model)
+        for field, value in [key for key in other.field_updates if is_document(key[0].model)]:
+            self.field_updates[field, value] = other.field_updates.pop((field, value))
+        self.fast_deletes += [found for found in other.fast_deletes if is_document(found.model)]
+        other.fast_deletes = [found for found in other.fast_deletes if not is_document(found.model)]
+
+    def decide(self) -> None:
+        """Find out all that is to be written, before anything is."""
+        for found in [found for found in self.fast_deletes if is_document(found.model)]:
+            self.fast_deletes.remove(found)
+            self._unseen.append((found.model, revisions(found)))
+        self._updates |= self._take_updates()
 
     def delete(self, counts: Any = ()) -> tuple[int, dict[str, int]]:
         """How many rows and documents were deleted, and how many of each class."""
@@ -160,13 +183,12 @@ class DocumentCollector(Collector):
         return sum(found.values()), found
 
     def _delete_documents(self, bulk: Bulk) -> Iterator[tuple[type[models.Model], int]]:
-        for fields, documents in self._take_updates().items():
+        for fields, documents in self._updates.items():
             bulk.update(documents, fields)
         delete = bulk.hard_delete if self.hard else bulk.delete
-        for queryset in [found for found in self.fast_deletes if is_document(found.model)]:
-            self.fast_deletes.remove(queryset)
-            for loaded in bulk.load(queryset.model._base_manager, revisions(queryset)):
-                yield queryset.model, len(delete(loaded))
+        for model, revs in self._unseen:
+            for loaded in bulk.load(model._base_manager, revs):
+                yield model, len(delete(loaded))
         # What points to others goes before them.
         for model in [found for found in reversed(self.data) if is_document(found)]:
             gone = delete(_in_order(self.data.pop(model)))
@@ -176,13 +198,14 @@ class DocumentCollector(Collector):
 
     def _take_updates(self) -> dict[frozenset[Any], list[Any]]:
         """Documents that are to lose, or change, what they point to, by the fields; each once."""
-        doomed = {document for found in self.data.values() for document in found}
+        doomed = {document for found in self.data.values() for document in found} | {self._itself}
+        unseen = {uid for _, revs in self._unseen for uid in revs}
         changed: dict[Any, set[Any]] = defaultdict(set)
         documents: dict[Any, Any] = {}
         for field, value in [key for key in self.field_updates if is_document(key[0].model)]:
             found: list[Any] = self.field_updates.pop((field, value))
             for document in chain.from_iterable(found):
-                if document not in doomed:
+                if document not in doomed and document.pk not in unseen:
                     document = documents.setdefault(document, document)
                     name = field.name if isinstance(value, models.Model) else field.attname
                     setattr(document, name, value)

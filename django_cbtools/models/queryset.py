@@ -196,6 +196,7 @@ class DocumentQuerySet(models.QuerySet[Model]):
         found.query.clear_ordering(force=True)
         collector = DocumentCollector(self, hard)
         collector.collect(found)
+        collector.decide()
         counts = collector.delete()
         self._result_cache = None
         return counts

@@ -1,0 +1,99 @@
+"""Documents that point to what is deleted, where Django's own deletion asks for them.
+
+An ordinary row is deleted by Django, which asks for whatever points to it in the row's database.
+Documents are asked for, and written, where they are. Where there is no ORM for them, nobody can
+find them by what they point to: they are left alone, as with ``DO_NOTHING``, and a system check
+says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import models
+from django.db.models import deletion
+
+from django_cbtools import conf
+
+from .deletion import DocumentCollector, is_document
+from .unique import can_be_asked
+
+_candidates: Any = deletion.get_candidate_relations_to_delete
+_collect = deletion.Collector.collect
+_related_objects: Any = deletion.Collector.related_objects
+_delete = deletion.Collector.delete
+
+
+def extend() -> None:
+    """Have Django's deletion find documents where they are."""
+    deletion.get_candidate_relations_to_delete = candidates
+    deletion.Collector.related_objects = related_objects  # type: ignore[method-assign]
+    deletion.Collector.collect = collect  # type: ignore[method-assign]
+    deletion.Collector.delete = delete  # type: ignore[method-assign]
+
+
+def candidates(opts: Any) -> Iterator[Any]:
+    """Relations whose on_delete holds: not those of documents that cannot be found."""
+    is_orm_there: bool | None = None
+    for relation in _candidates(opts):
+        if is_document(relation.related_model):
+            if is_orm_there is None:
+                is_orm_there = can_be_asked()
+            if not is_orm_there:
+                continue
+        yield relation
+
+
+class _Alone:
+    """A part of a QuerySet of what points to something in another database."""
+
+    def select_related(self, *fields: Any) -> Any:
+        """Nothing is joined: the admin's pages would have what is pointed to with it."""
+        return self
+
+
+def related_objects(self: Any, related_model: Any, related_fields: Any, objs: Any) -> Any:
+    """As Django's; documents are asked for in their alias."""
+    found = _related_objects(self, related_model, related_fields, objs)
+    if is_document(related_model):
+        return _where_they_are(found, self.using)
+    to_documents = any(is_document(field.remote_field.model) for field in related_fields)
+    return _alone(found) if to_documents and self.using != conf.document_alias() else found
+
+
+def collect(self: Any, objs: Any, *args: Any, **kwargs: Any) -> None:
+    """As Django's; documents that are to be deleted with something are asked for in their alias."""
+    is_origin = not self.data
+    if not is_origin and isinstance(objs, models.QuerySet) and is_document(objs.model):
+        if not can_be_asked():
+            return
+        objs = _where_they_are(objs, self.using)
+    _collect(self, objs, *args, **kwargs)
+
+
+def _where_they_are(documents: Any, using: str) -> Any:
+    alias = conf.document_alias()
+    return documents if using == alias else _alone(documents.using(alias))
+
+
+def _alone(found: Any) -> Any:
+    cls = type(found)
+    if not issubclass(cls, _Alone):
+        found.__class__ = type(cls.__name__, (_Alone, cls), {})
+    return found
+
+
+def delete(self: Any) -> tuple[int, dict[str, int]]:
+    """As Django's; documents in another database than the rows' are written through the gateway,
+    before the rows, and only once it is known what is to be written."""
+    if isinstance(self, DocumentCollector) or self.using == conf.document_alias():
+        return _delete(self)
+    documents = DocumentCollector(self.origin, hard=False)
+    documents.take_from(self)
+    documents.decide()
+    total, counts = documents.delete()
+    if not (self.data or self.field_updates or self.fast_deletes):
+        return total, counts
+    more, others = _delete(self)
+    return total + more, {**counts, **others}
