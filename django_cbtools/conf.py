@@ -28,7 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "COUCHBASE_USER": None,
     "COUCHBASE_PASSWORD": None,
     "COUCHBASE_OPTIONS": {},
-    "COUCHBASE_STALE": "ok",
+    "COUCHBASE_STALE": None,
     "COUCHBASE_DATABASE": None,
     "COUCHBASE_INDEXES": {},
 }

@@ -159,8 +159,12 @@ def stale_text(stale: Any) -> str:
 
 
 def get_stale() -> Any:
-    """The setting COUCHBASE_STALE, or STALE_OK."""
-    return conf.get("COUCHBASE_STALE")
+    """The setting COUCHBASE_STALE; by default False, rows that are up to date, with the embedded
+    gateway, and STALE_OK with a real one."""
+    stale = conf.get("COUCHBASE_STALE")
+    if stale is None:
+        return False if conf.uses_embedded_gateway() else STALE_OK
+    return stale
 
 
 def parse_view_name(view_name: str) -> tuple[str, str]:

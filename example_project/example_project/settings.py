@@ -73,9 +73,6 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# What is saved is in the next page's views.
-COUCHBASE_STALE = False
-
 # The gateway's users (manage.py create_sg_users); again, values for development only.
 SYNC_GATEWAY_BUCKET = "example"
 SYNC_GATEWAY_USER = "django_cbtools_admin"

@@ -26,6 +26,5 @@ SYNC_GATEWAY_URL, SYNC_GATEWAY_ADMIN_URL = os.environ["SITE_GATEWAY"].split()
 SYNC_GATEWAY_BUCKET = os.environ["SITE_BUCKET"]
 SYNC_GATEWAY_USER = "writer"
 SYNC_GATEWAY_PASSWORD = "writers_password"
-COUCHBASE_STALE = False
 if "SITE_HOSTS" in os.environ:
     COUCHBASE_HOSTS = os.environ["SITE_HOSTS"]
