@@ -10,6 +10,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from django.db import DatabaseError
+from django.db.transaction import TransactionManagementError
 from django.utils.encoding import iri_to_uri
 from django.utils.html import escape
 
@@ -46,7 +47,8 @@ def respond(call: Call) -> Answer:
     """Return the gateway's answer to a request.
 
     Gateway, JavaScript and database errors become answers. Other exceptions, such as
-    ImproperlyConfigured for invalid settings, are raised.
+    ImproperlyConfigured for invalid settings, are raised. So is TransactionManagementError: the
+    transaction of the program that calls in process is broken, and only the program can end it.
     """
     with callers.computing(call.caller):
         answer = _answered(call)
@@ -81,6 +83,8 @@ def _answer(call: Call) -> Answer:
         return Answer.of_error(error)
     except JavaScriptError as error:
         return Answer.of_error(GatewayError(500, f"Internal error: JavaScript {error}"))
+    except TransactionManagementError:
+        raise
     except DatabaseError as error:
         logger.exception("The embedded gateway's database failed: %s %r", call.method, call.path)
         # The reason can contain the name of the file, which clients of the public API must not see.
