@@ -13,7 +13,7 @@ from django.db.backends.sqlite3 import base
 from django_cbtools.embedded import schema
 from django_cbtools.embedded.turns import Turns
 
-from . import functions, writers
+from . import functions, memory, writers
 from .creation import DatabaseCreation
 from .introspection import DatabaseIntrospection
 from .operations import DatabaseOperations
@@ -65,7 +65,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except sqlite3.OperationalError as error:
             raise _unusable(name, error) from error
         try:
-            schema.ensure(connection, conn_params["timeout"])
+            timeout = conn_params["timeout"]
+            memory.patiently(timeout, schema.ensure, connection, timeout)
         except sqlite3.DatabaseError as error:
             connection.close()
             raise _unusable(name, error) from error
@@ -99,7 +100,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Any:
         connection: Any = self.connection
-        return connection.cursor(factory=_Cursor)
+        if not memory.is_shared(self.settings_dict["NAME"]):
+            return connection.cursor(factory=_Cursor)
+        cursor: Any = connection.cursor(factory=_PatientCursor)
+        cursor.timeout = self.timeout
+        return cursor
 
     def check_constraints(self, table_names: Iterable[str] | None = None) -> None:
         """Documents have no tables that could be asked, and no constraints."""
@@ -128,6 +133,16 @@ class _Cursor(base.SQLiteCursorWrapper):
             return query.replace("%s", "?")
         converted: str = super().convert_query(query, param_names=param_names)
         return converted
+
+
+class _PatientCursor(_Cursor):
+    timeout: float
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        return memory.patiently(self.timeout, super().execute, query, params)
+
+    def executemany(self, query: str, param_list: Any) -> Any:
+        return memory.patiently(self.timeout, super().executemany, query, param_list)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

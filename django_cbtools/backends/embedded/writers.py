@@ -1,4 +1,4 @@
-"""The writers of a process, who have their turns, first come, first served, at each SQLite file.
+"""The writers of a process, who have their turns, first come, first served, at each database.
 
 SQLite lets one transaction write at a time. Whoever finds it busy sleeps and tries again, so that
 some wait for very long where there are many. Processes among each other still do.
@@ -14,6 +14,8 @@ from django.db import connections
 
 from django_cbtools.embedded.turns import Turns
 
+from . import memory
+
 if TYPE_CHECKING:
     from .base import DatabaseWrapper
 
@@ -25,12 +27,14 @@ def enter(connection: DatabaseWrapper) -> Turns | None:
     """Wait for a turn to write, for as long as SQLite would; None: write without one.
 
     A thread that is inside another transaction does not wait, for whoever has the turn may be
-    waiting for that transaction; nor does one for a file that is its own.
+    waiting for that transaction; nor does one for a database that is its own.
     """
-    if connection.is_in_memory_db() or any(
+    name = str(connection.settings_dict["NAME"])
+    is_shared = memory.is_shared(name)
+    if (connection.is_in_memory_db() and not is_shared) or any(
         other.in_atomic_block for other in connections.all(initialized_only=True)
     ):
         return None
-    path = _real_path(str(connection.settings_dict["NAME"]))
+    path = name if is_shared else _real_path(name)
     turns = _files.setdefault(path, Turns())
     return turns if turns.enter(timeout=connection.timeout) else None

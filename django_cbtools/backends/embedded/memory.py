@@ -1,0 +1,37 @@
+"""Databases in memory that threads share, as Django's test runner makes them.
+
+There, SQLite locks tables instead of the file, and whoever finds one locked is told so at once: its
+timeout is for files only.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_LOCKED = ("database table is locked", "database schema is locked")
+#: The pauses (seconds) between attempts: the first one, and the longest.
+_FIRST, _LONGEST = 0.001, 0.05
+
+
+def is_shared(name: Any) -> bool:
+    """Whether it is the name of a database in memory that has more than one connection."""
+    text = str(name)
+    return "mode=memory" in text and "cache=shared" in text
+
+
+def patiently(timeout: float, do: Callable[..., T], *args: Any) -> T:
+    """Do something as soon as nobody else has what it needs locked, within ``timeout`` seconds."""
+    deadline, pause = time.monotonic() + timeout, _FIRST
+    while True:
+        try:
+            return do(*args)
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith(_LOCKED) or time.monotonic() > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST)
