@@ -288,7 +288,11 @@ def pass_on(target: str) -> Callable[[Request], bytes]:
                 response.begin()
                 body = response.read()
                 own = {"content-length", "transfer-encoding", "connection"}
-                headers = {k: v for k, v in response.getheaders() if k.lower() not in own}
+                headers = {
+                    name.replace("-", "_"): value
+                    for name, value in response.getheaders()
+                    if name.lower() not in own
+                }
                 return reply(body, response.status, **headers)
 
     return answer
