@@ -59,7 +59,8 @@ def document_alias() -> str:
     if alias is not None:
         if not isinstance(alias, str) or alias not in settings.DATABASES:
             raise ImproperlyConfigured(
-                f"COUCHBASE_DATABASE is {alias!r}, which is no alias in DATABASES."
+                f"COUCHBASE_DATABASE is {alias!r}, which is no alias in DATABASES. Name one of "
+                "these, or leave it out."
             )
         return alias
     return "couchbase" if "couchbase" in settings.DATABASES else "default"

@@ -29,7 +29,7 @@ def check_deletion(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             hint="Say on_delete=models.DO_NOTHING, or silence this check; the program then sees "
             "to such documents itself.",
             obj=field,
-            id="cbtools.W012",
+            id="cbtools.W014",
         )
         for model in documents(app_configs)
         for field in model._meta.concrete_fields

@@ -357,10 +357,14 @@ class CouchbaseNestedModel(CouchbaseModel, base=True):
         super().clean_fields({*(exclude or ()), "channels"})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        raise CouchbaseModelError("this object is not supposed to be saved, it is nested")
+        raise CouchbaseModelError(
+            "this object is not supposed to be saved, it is nested: save its document"
+        )
 
     def load(self, uid: str) -> None:
-        raise CouchbaseModelError("this object is not supposed to be loaded, it is nested")
+        raise CouchbaseModelError(
+            "this object is not supposed to be loaded, it is nested: load its document"
+        )
 
     @property
     def prepare_database_save(self) -> Any:

@@ -370,8 +370,8 @@ def check_using(using: str | None, what: str) -> None:
     if using not in (None, conf.document_alias()):
         raise ImproperlyConfigured(
             f"Documents cannot be {what} {using!r}: they are in {conf.document_alias()!r}. "
-            "Where that is not 'default', set DATABASE_ROUTERS = "
-            "['django_cbtools.routers.DocumentRouter']."
+            "Leave out using=, and where a router chooses, set DATABASE_ROUTERS = "
+            "['django_cbtools.routers.DocumentRouter'], before other routers."
         )
 
 

@@ -28,11 +28,41 @@ def holds_documents(connection: Any) -> bool:
 
 def check_holds_documents(connection: Any) -> None:
     """NotSupportedError where a query that is asked elsewhere is about documents too."""
-    if not holds_documents(connection):
+    if holds_documents(connection):
+        return
+    alias = conf.document_alias()
+    if not holds_documents(connections[alias]):
+        conf.uses_embedded_gateway()  # where there is no place for documents at all, it says so
         raise NotSupportedError(
-            f"A query in the database {connection.alias!r} cannot join documents, nor have a "
-            f"subquery of them: they are in {conf.document_alias()!r}. {IN_TWO_STEPS}"
+            f"A query cannot join documents, nor have a subquery of them. {_no_orm()}"
         )
+    raise NotSupportedError(
+        f"A query in the database {connection.alias!r} cannot join documents, nor have a "
+        f"subquery of them: they are in {alias!r}. {IN_TWO_STEPS}"
+    )
+
+
+def check_can_be_asked(asked: str) -> None:
+    """CannotBeQueried where documents cannot be in an alias: why, and what to do."""
+    alias = conf.document_alias()
+    if not holds_documents(connections[alias]):
+        conf.uses_embedded_gateway()  # where there is no place for documents at all, it says so
+        raise CannotBeQueried(_no_orm())
+    if asked != alias:
+        raise CannotBeQueried(
+            f"Documents cannot be queried in {asked!r}: they are in {alias!r}. Leave out using=, "
+            "and where a router chooses, set DATABASE_ROUTERS = "
+            "['django_cbtools.routers.DocumentRouter'], before other routers."
+        )
+
+
+def _no_orm() -> str:
+    alias = conf.document_alias()
+    return (
+        "There is no ORM for documents: they are in the gateway at SYNC_GATEWAY_URL, and "
+        f"DATABASES[{alias!r}] has an ENGINE that cannot ask it. Load them by uid (the class with "
+        "a uid, load_objects) or by views (query_objects, query_view)."
+    )
 
 
 #: What to do where what is to be joined is in two databases.
@@ -84,13 +114,7 @@ class DocumentQuery(sql.Query):
         if connection is not None:
             check_holds_documents(connection)
         elif not holds_documents(asked):
-            raise CannotBeQueried(
-                f"Documents cannot be queried in {asked.alias!r}. They are in "
-                f"{conf.document_alias()!r}, whose ENGINE has to be {conf.EMBEDDED_ENGINE!r}; "
-                "where that is not 'default', set DATABASE_ROUTERS = "
-                "['django_cbtools.routers.DocumentRouter']. Without an ORM for them, documents are "
-                "loaded by uid or by views."
-            )
+            check_can_be_asked(asked.alias)
         if conf.get("SYNC_GATEWAY_URL"):
             conf.uses_embedded_gateway()  # it refuses settings that contradict each other
         return super().get_compiler(using, connection, elide_empty)

@@ -10,13 +10,16 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import OperationalError, connections
+from django.db import NotSupportedError, OperationalError, connections
 
-from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable
+from django_cbtools.exceptions import (
+    SyncGatewayException,
+    SyncGatewayUnavailable,
+)
 from django_cbtools.models import load_objects, query_view
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.tests import clean_buckets
-from tests.testapp.models import CBArticle
+from tests.testapp.models import Bookmark, CBArticle
 
 #: Everything that reaches documents, users or views.
 DOCUMENTS = {
@@ -75,10 +78,28 @@ def test_gateway_without_an_admin_url(action, settings):
         action()
 
 
-def test_orm_where_there_is_none(settings):
+def test_orm_without_a_place_for_documents(settings):
     settings.COUCHBASE_DATABASE = "plain"
-    with pytest.raises(ImproperlyConfigured, match="They are in 'plain', whose ENGINE"):
+    with pytest.raises(ImproperlyConfigured, match="There is no place for documents: set"):
         CBArticle.objects.count()
+
+
+@pytest.mark.parametrize("alias", ["plain", "default"])
+def test_orm_where_there_is_none(settings, alias):
+    """It names the gateway that has the documents, not the alias as their place."""
+    settings.COUCHBASE_DATABASE = "plain"
+    settings.SYNC_GATEWAY_URL = "http://127.0.0.1:4984"
+    with pytest.raises(ImproperlyConfigured, match="There is no ORM for documents: they are in t"):
+        CBArticle.objects.using(alias).count()
+    with pytest.raises(NotSupportedError, match="There is no ORM for documents: they are in the"):
+        list(Bookmark.objects.filter(article__title="x").using("plain"))
+
+
+def test_orm_in_another_alias():
+    with pytest.raises(ImproperlyConfigured, match="in 'plain': they are in 'default'"):
+        CBArticle.objects.using("plain").count()
+    with pytest.raises(ImproperlyConfigured, match="in 'plain': they are in 'default'"):
+        CBArticle(channels=["c"]).save(using="plain")
 
 
 def test_serving_an_embedded_gateway_that_is_none(settings):

@@ -212,8 +212,8 @@ def test_a_check_says_so(settings: Any) -> None:
     settings.SYNC_GATEWAY_URL = "http://127.0.0.1:9"
     found = [found for found in check_deletion(None) if found.obj.model is Task]
     assert [(type(each), each.id, each.obj.name) for each in found] == [
-        (Warning, "cbtools.W012", "owner"),
-        (Warning, "cbtools.W012", "helper"),
+        (Warning, "cbtools.W014", "owner"),
+        (Warning, "cbtools.W014", "helper"),
     ]
     assert "on_delete=CASCADE" in found[0].msg
 

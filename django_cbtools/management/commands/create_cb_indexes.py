@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from django_cbtools import conf
 from django_cbtools.models.indexes import IndexChange, declared_indexes
+from django_cbtools.models.sql import check_can_be_asked
 
 
 class Command(BaseCommand):
@@ -51,11 +52,7 @@ class Command(BaseCommand):
 
 
 def _changes(connection: Any) -> list[IndexChange]:
-    if not hasattr(connection.ops, "document_index_changes"):
-        raise ImproperlyConfigured(
-            f"There is no ORM for documents in {connection.alias!r}, and so no index: set "
-            f"DATABASES[{connection.alias!r}]['ENGINE'] to {conf.EMBEDDED_ENGINE!r}."
-        )
+    check_can_be_asked(connection.alias)
     changes: list[IndexChange] = connection.ops.document_index_changes(declared_indexes())
     return changes
 

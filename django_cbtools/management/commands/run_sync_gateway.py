@@ -39,7 +39,8 @@ class Command(BaseCommand):
         if not conf.is_embedded_alias(conf.document_alias()):
             raise CommandError(
                 f"There is no embedded gateway to serve: the ENGINE of DATABASES"
-                f"[{conf.document_alias()!r}] is not {conf.EMBEDDED_ENGINE!r}."
+                f"[{conf.document_alias()!r}] is not {conf.EMBEDDED_ENGINE!r}. Set it, in settings "
+                "without SYNC_GATEWAY_URL."
             )
         allow_files()
         server = Server(options["host"], options["port"], options["admin_port"])
