@@ -174,7 +174,7 @@ def test_round_trips(db, django_assert_num_queries):
     # database, user, find, savepoint, find again, tickets, store, release
     with django_assert_num_queries(8):
         document.save()
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         CBArticle(document.uid)
 
 

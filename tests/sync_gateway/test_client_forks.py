@@ -47,6 +47,8 @@ def name_of(request):
     """The document that a request is about."""
     if request.place == "_bulk_get":
         return request.json["docs"][0]["id"]
+    if request.place == "_all_docs":
+        return request.json["keys"][0]
     return unquote(request.place)
 
 
