@@ -82,6 +82,9 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
             text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
             if name in self.initial:
                 self.initial[name] = text if is_text else None
+            widget = getattr(field, "widget", None)
+            if is_text and isinstance(widget, forms.NumberInput):  # browsers show no other texts
+                field.widget = forms.TextInput(widget.attrs)  # type: ignore[union-attr]
 
     def _seen(self) -> dict[str, Any]:
         """The JSON of what the form shows, by key."""

@@ -84,6 +84,10 @@ class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[typ
             site = self.admin_site.name
             url = reverse(name, args=[quote(document.pk)], current_app=site)
             context.update(show_delete=False, is_deleted=True, undelete_url=url)
+        if document is not None:
+            # What is not edited is shown of the form's instance, which nobody saves any more.
+            form = context["adminform"].form
+            form.instance = shown(form.instance)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def history_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:

@@ -98,6 +98,28 @@ def test_what_the_admin_itself_changes_is_written(boss, monkeypatch):
     assert stored("p")["editor"] == "boss"
 
 
+def test_numbers_are_shown_as_they_are(boss, monkeypatch):
+    articles = site.get_model_admin(CBArticle)
+    monkeypatch.setattr(articles, "list_display", ["title", "price", "year_published"])
+    monkeypatch.setattr(articles, "list_editable", [])
+    SyncGateway.save_json("a", {"doc_type": "article", "channels": ["c"], "title": "t",
+                                "price": "<abc>", "year_published": "MMXIV"})  # fmt: skip
+    SyncGateway.save_json("b", {"doc_type": "article", "channels": ["c"], "title": "t",
+                                "price": [1], "year_published": {"a": 1}})  # fmt: skip
+    page = boss.get(LIST).rendered_content
+    assert '<td class="field-price">&lt;abc&gt;</td>' in page
+    assert '<td class="field-year_published">MMXIV</td>' in page
+    assert '<td class="field-price">[1]</td>' in page
+    assert '<td class="field-year_published">{&quot;a&quot;: 1}</td>' in page
+    page = boss.get(f"{LIST}a/change/").rendered_content
+    assert '<input type="text" name="price" value="&lt;abc&gt;"' in page
+    assert '<input type="text" name="year_published" value="MMXIV"' in page
+    monkeypatch.setattr(articles, "readonly_fields", ["price", "is_draft"])
+    page = boss.get(f"{LIST}a/change/").rendered_content
+    assert '<div class="readonly">&lt;abc&gt;</div>' in page
+    assert stored("a")["price"] == "<abc>"
+
+
 AUTHORS = "/admin/testapp/cbauthor/"
 
 
