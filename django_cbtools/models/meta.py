@@ -53,13 +53,11 @@ class DocumentBase(ModelBase):
         in_migrations = not (base or is_nested or getattr(declared, "abstract", False)) and all(
             parent.in_migrations for parent in parents
         )
-        if not is_proxy and any(parent._meta.proxy for parent in parents):
-            raise TypeError(f"{name} cannot inherit a proxy. Inherit the class that it is one of.")
         attrs["Meta"] = meta = _make_meta(declared, parents, attrs["__module__"], is_nested)
         if not in_migrations:
             meta.managed = False
             _forget_former(meta, name, attrs["__module__"])
-        meta.abstract = base
+        meta.abstract, meta.proxy = base, is_proxy
         with _as_abstract([] if is_proxy else parents):
             cls = cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
         cls.Meta, cls.in_migrations, cls.is_base = meta, in_migrations, base
@@ -137,15 +135,18 @@ def _forget_former(meta: Any, name: str, module: str) -> None:
 
 @contextlib.contextmanager
 def _as_abstract(parents: list[DocumentBase]) -> Iterator[None]:
-    """Have Django copy the parents' fields, as it does from abstract models, and not join them."""
-    concrete = [parent for parent in parents if not parent._meta.abstract]
-    for parent in concrete:
-        parent._meta.abstract = True
+    """Have Django copy the parents' fields, as it does from abstract models, and not join them. A
+    proxy has those of its class."""
+    former = []
+    for options in [parent._meta for parent in parents if not parent._meta.abstract]:
+        fields = options.concrete_model._meta.local_fields
+        former.append((options, options.local_fields, options.parents))
+        options.abstract, options.local_fields, options.parents = True, fields, {}
     try:
         yield
     finally:
-        for parent in concrete:
-            parent._meta.abstract = False
+        for options, fields, inherited in former:
+            options.abstract, options.local_fields, options.parents = False, fields, inherited
 
 
 def _exception(cls: type, name: str, bases: tuple[type, ...]) -> type:

@@ -77,6 +77,12 @@ class CBCheapPump(CBPump):
         return self.power * 2
 
 
+class CBGoodPump(CBCheapPump):
+    """Of no proxy's Meta."""
+
+    doc_type = "good pump"
+
+
 class CBPart(CouchbaseNestedModel):
     name = models.CharField(max_length=10)
 
@@ -215,9 +221,17 @@ def test_a_proxy_goes_through_forms_and_relations(site):
     assert not checks.run_checks(app_configs=[apps.get_app_config("contenttypes")])
 
 
-def test_a_proxy_is_inherited_by_nothing(declare):
-    with pytest.raises(TypeError, match="CBBelowAProxy cannot inherit a proxy"):
-        declare("CBBelowAProxy", CBCheapPump)
+def test_what_inherits_a_proxy_has_documents_of_its_own(site, declare):
+    below = declare("CBBelowAProxy", CBCheapPump, more=models.IntegerField(default=1))
+    below(uid="x", name="x", power=4, site=site, channels=["c"]).save()
+    found = below.objects.get(site__name="S", power=4)
+    assert (found.uid, found.more, found.price()) == ("x", 1, 8)
+    assert below._meta.parents == CBGoodPump._meta.parents == {}
+    assert not CBGoodPump._meta.proxy
+    assert CBGoodPump.objects.count() == 0
+    assert CBPump.objects.count() == CBCheapPump.objects.count() == 1
+    assert CBCheapPump._meta.parents == {CBPump: None}
+    assert CBSite.objects.annotate(n=Count("cbpump_set")).get().n == 1
 
 
 # -------------------------------------------------------------------- subclasses
@@ -269,5 +283,5 @@ def test_a_document_class_is_asked_with_its_subclasses(site):
 
 @pytest.mark.parametrize("write", [lambda q: q.update(name="x"), lambda q: q.delete()])
 def test_each_class_writes_its_own(site, write):
-    with pytest.raises(NotSupportedError, match="CBPump, CBTank, CBSmallTank"):
+    with pytest.raises(NotSupportedError, match="CBPump, CBTank, CBSmallTank, CBGoodPump"):
         write(CBCommon.select_subclasses())
