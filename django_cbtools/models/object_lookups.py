@@ -10,8 +10,10 @@ import json
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db.models import JSONField
+from django.db.models import TextField
 from django.db.models.fields.json import JSONExact
+
+from django_cbtools import canonical
 
 from . import values
 from .member_paths import Compiled, Part, array_sql, element_of, element_sql
@@ -22,6 +24,21 @@ ANY_JSON = "CASE WHEN {type} IN ('integer', 'real') THEN {value} ELSE {json} END
 
 class Declared(dict[str, Any]):
     """The declared fields of a nested object, by their keys in JSON."""
+
+
+class _Type(TextField):  # type: ignore[type-arg]
+    """The type of what is under a key in JSON, whatever it is."""
+
+    document_kind = values.Kind("{type}")
+
+
+class _Raw(TextField):  # type: ignore[type-arg]
+    """What is under a key, as the JSON text that documents are stored as."""
+
+    document_kind = values.Kind("{json}")
+
+
+_TYPE, _RAW = _Type(), _Raw()
 
 
 class Unread(NamedTuple):
@@ -101,26 +118,25 @@ class ObjectExact(JSONExact):
         conditions, found = [f"{left} IS NOT NULL"], [*params]
         for stored in self.lhs.output_field.members():
             step, value = "." + values.quoted_key(stored.key), self.rhs[stored.key]
-            missing = compiler.compile(same_as(Part(step, JSONField(), self.lhs), None))
-            sql, more = missing
-            if value is not None:
-                sql, more = compiler.compile(self._of_field(step, stored.field, value))
-                if comparable(stored.field, stored.field.get_default()) == value:
-                    # Where the key is missing, the field has its default.
-                    sql, more = f"({sql} OR {missing[0]})", (*more, *missing[1])
+            sql, more = compiler.compile(self._of_field(step, stored.field, value))
+            if comparable(stored.field, stored.field.get_default()) == value:
+                # Where the key is missing, the field has its default.
+                missing, its = compiler.compile(same_as(Part(step, _TYPE, self.lhs), None))
+                sql, more = f"({sql} OR {missing})", (*more, *its)
             conditions.append(sql)
             found += more
         return f"(({' AND '.join(conditions)}) IS TRUE)", tuple(found)
 
     def _of_field(self, step: str, field: Any, value: Any) -> Any:
+        if value is None:
+            return same_as(Part(step, _TYPE, self.lhs), "null")
         if not isinstance(value, Unread):
             part: Any = Part(step, field, self.lhs)
             try:
                 return part.get_lookup("exact")(part, value)
             except ValidationError:  # an array or an object of another type
                 value = Unread(value)
-        part = Part(step, JSONField(), self.lhs)
-        return part.get_lookup("exact")(part, value.raw)
+        return same_as(Part(step, _RAW, self.lhs), canonical.dumps(value.raw))
 
 
 class ObjectsOf:
