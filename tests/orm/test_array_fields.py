@@ -130,6 +130,7 @@ def test_a_form_shows_everything(db):
         assert text in html
 
 
+@pytest.mark.filterwarnings("ignore::django_cbtools.exceptions.StaleFormWarning")
 def test_saving_what_nobody_touched_changes_nothing(db):
     keys = {
         key: STORED[key] for key in ("tags", "prices", "days", "address", "payments", "anything")
@@ -148,6 +149,7 @@ def test_saving_what_nobody_touched_changes_nothing(db):
     assert document["labels"] == ["b", "a", "b"]
 
 
+@pytest.mark.filterwarnings("ignore::django_cbtools.exceptions.StaleFormWarning")
 def test_what_is_wrong_is_no_choice_and_not_lost(db):
     SyncGateway.save_json("a", {"doc_type": "arrays_customer", "channels": ["c"], **STORED})
     form = CustomerForm(post(CustomerForm(instance=Customer("a"))), instance=Customer("a"))
