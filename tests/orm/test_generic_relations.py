@@ -17,7 +17,8 @@ from django.db.models import Count
 from django_cbtools.models import CouchbaseModel, ForeignKey
 from django_cbtools.permissions import create_document_permissions
 
-pytestmark = pytest.mark.django_db
+# Django's checks ask the databases, all of them, what they can do.
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 class CBLabel(CouchbaseModel):

@@ -24,7 +24,8 @@ from django_cbtools.models import (
 )
 from django_cbtools.permissions import create_document_permissions
 
-pytestmark = pytest.mark.django_db
+# Django's checks ask the databases, all of them, what they can do.
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 class Meta:

@@ -12,7 +12,8 @@ from django.db import models
 from django_cbtools.models import CouchbaseModel, ForeignKey
 from django_cbtools.sync_gateway import SyncGateway
 
-pytestmark = pytest.mark.django_db
+# Django's checks ask the databases, all of them, what they can do.
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 class CBHouse(CouchbaseModel):
