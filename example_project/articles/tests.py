@@ -36,11 +36,11 @@ class ArticlesTest(TestCase):
     def test_list(self):
         for number in range(20):
             CBArticle(title=f"Draft {number}", channels=[CHANNEL_PUBLIC]).save()
-        with mock.patch.object(SyncGateway, "all_docs", wraps=SyncGateway.all_docs) as all_docs:
+        with mock.patch.object(SyncGateway, "bulk_get", wraps=SyncGateway.bulk_get) as bulk_get:
             first, second = self.get("list"), self.get("list", page=2)
         # Nothing to load for drafts without an author, one request for the authors of page 2.
-        all_docs.assert_has_calls([mock.call([]), mock.call([self.ada.uid])])
-        assert all_docs.call_count == 2
+        bulk_get.assert_has_calls([mock.call([]), mock.call([self.ada.uid])])
+        assert bulk_get.call_count == 2
         self.assertContains(first, "Draft 19")
         self.assertContains(first, "Page 1 of 2")
         self.assertNotContains(first, "Notes")
