@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 from tqdm import tqdm
 
 from django_cbtools import cluster, conf
@@ -45,7 +46,8 @@ class Command(BaseCommand):
                 raise CommandError(f"Design document {name} was not deployed: {error}") from error
         if not quiet and options:
             count = sum(len(design["views"]) for design in designs.values())
-            self.stdout.write(f"{count} views in {len(designs)} design documents are deployed.")
+            documents = f"design document{pluralize(len(designs))}"
+            self.stdout.write(f"{count} views in {len(designs)} {documents} are deployed.")
 
 
 def _deploy(name: str, design: dict[str, Any]) -> None:
