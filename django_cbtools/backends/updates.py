@@ -77,7 +77,12 @@ class Update:
     ) -> None:
         """Compute once more of the defaults of the fields whose keys are missing, as instances have
         them."""
-        defaults = {column: column.target.get_default() for column in self._columns}
+        fields = {stored.field for stored in self._manager.model._stored_fields()}
+        defaults = {
+            column: column.target.get_default()
+            for column in self._columns
+            if column.target in fields
+        }
         known = {column: value for column, value in defaults.items() if value is not None}
         lacking: dict[frozenset[Any], list[str]] = defaultdict(list)
         for document in documents if known else ():
@@ -104,7 +109,7 @@ class Update:
         for field, value in self.constants.items():
             _set(document, field, value)
         for (field, expression), value in zip(self._computed.items(), computed, strict=True):
-            if value is None:
+            if value is None and any(_columns(expression)):
                 self._check_null(document, field, expression)
             try:
                 stored = _stored(_target(field), expression, value)

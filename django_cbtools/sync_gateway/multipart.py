@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +11,15 @@ from .matching import wrong
 if TYPE_CHECKING:
     import requests
 
-_BOUNDARY = re.compile(r'^multipart/mixed\s*;.*\bboundary="?([^";]{1,200})"?', re.IGNORECASE)
-
 
 def load_parts(response: requests.Response) -> Iterator[Any]:
     """The JSON of each part of an answer; raises SyncGatewayUnavailable where it has none."""
-    named = _BOUNDARY.match(response.headers.get("Content-Type", ""))
-    line = b"--" + named[1].encode() if named else b"\0"
-    first, *parts = (b"\r\n" + response.content).split(b"\r\n" + line)
+    content = b"\r\n" + response.content.lstrip(b"\r\n")
+    # The line that ends each part stands before the first one, too.
+    line = content[: content.find(b"\r\n", 2)].rstrip()
+    _, *parts = content.split(line if line.startswith(b"\r\n--") else b"\0")
     try:
-        if first.strip() or not parts or parts[-1].strip() != b"--":
+        if not parts or parts[-1].strip() != b"--":
             raise ValueError("it is not made of parts")
         for part in parts[:-1]:
             yield parse(part.partition(b"\r\n\r\n")[2])

@@ -45,6 +45,8 @@ def tls(request, tmp_path, monkeypatch):
 
 def name_of(request):
     """The document that a request is about."""
+    if request.place == "_all_docs":
+        return request.json["keys"][0]
     if request.place == "_bulk_get":
         return request.json["docs"][0]["id"]
     if request.place == "_all_docs":
