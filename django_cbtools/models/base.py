@@ -175,20 +175,27 @@ class CouchbaseModel(
         """An instance from what :meth:`document_columns` select, and whatever comes behind it;
         fetch modes are Django 6.1's."""
         uid, rev, body, *_ = values
-        instance = cls._made_of(Loaded(uid, rev, parse_stored(body), body, db))
+        instance = cls._made_of(uid, rev, parse_stored(body), body, db)
         if fetch_mode is not None:
             instance._state.fetch_mode = fetch_mode
         return instance
 
     @classmethod
-    def _made_of(cls, loaded: Loaded) -> Any:
+    def _made_of(
+        cls,
+        uid: Any,
+        rev: Any,
+        document: Mapping[str, Any],
+        was: dict[str, Any] | str,
+        db: str | None,
+    ) -> Any:
         """A new instance of what the gateway has."""
         if cls.__init__ is not CouchbaseModel.__init__ or _is_observed(cls):
-            return cls(cast("Any", loaded))
+            return cls(cast("Any", Loaded(uid, rev, document, was, db)))
         # It would set all fields to their defaults, and here comes what they really are.
         instance = cls.__new__(cls)
         instance._state = ModelState()
-        instance._become(*loaded)
+        instance._become(uid, rev, document, was, db)
         return instance
 
     @classmethod
@@ -201,7 +208,9 @@ class CouchbaseModel(
         blank = cls.__new__(cls)
         blank._state = ModelState()
         uid, rev, document = blank._of_row(row)
-        return cls._made_of(Loaded(uid, rev, document, remembered(document), conf.document_alias()))
+        instance = cls._made_of(uid, rev, document, remembered(document), conf.document_alias())
+        instance._hides_expiry = "expires" not in row
+        return instance
 
     @classmethod
     def _plan(cls) -> Plan:

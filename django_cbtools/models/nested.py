@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.lookups import IsNull
 
 from . import member_lookups, member_paths, values
-from .base import CouchbaseNestedModel, Loaded
+from .base import CouchbaseNestedModel
 from .document import DOC_TYPE, GATEWAY_KEYS, Stored
 from .fields import ArrayMembers, Field_, Get, Set
 from .members import Members, Problems, is_located, located, unread, written
@@ -65,7 +65,7 @@ class EmbeddedField(Members, Field_[Set, Get]):
             raise values.Unreadable.as_("an object", raw)
         uid = raw.get("uid")
         instance = self.nested_model._made_of(
-            Loaded(uid if isinstance(uid, str) else None, None, raw, raw, None)
+            uid if isinstance(uid, str) else None, None, raw, raw, None
         )
         instance._missing = {
             stored.attname: getattr(instance, stored.attname)

@@ -153,6 +153,16 @@ def test_what_from_dict_sets_is_there_in_init(db):
         assert [str(amount) for amount in loaded.amounts] == ["1.50"]
 
 
+def test_rows_that_do_not_show_the_expiry(db):
+    save(_exp="2100-01-01T00:00:00Z")
+    loaded = Tracked.from_row(SyncGateway.all_docs(["t"])["rows"][0])
+    plain = CBArticle(uid="a", channels=["c"], extra={"_exp": "2100-01-01T00:00:00Z"})
+    plain.save()
+    for document in (loaded, CBArticle.from_row(SyncGateway.all_docs(["a"])["rows"][0])):
+        document.save()
+        assert type(document)(document.uid).expires_at.year == 2100
+
+
 def test_views_give_the_same(db):
     save()
     design = {"views": {"all": {"map": "function (doc) { emit(doc.status, null); }"}}}
