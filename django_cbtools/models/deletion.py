@@ -45,7 +45,7 @@ class DocumentDeletion(DocumentSaving):
         collector = DocumentCollector(self, hard=False)
         collector.collect_others(self)
         collector.decide()
-        collector.send(pre_delete, self)
+        collector.announce(self)
         self.before_delete()
         self.st_deleted = self._is_being_deleted = True
         try:
@@ -68,7 +68,7 @@ class DocumentDeletion(DocumentSaving):
         collector = DocumentCollector(self, hard=True)
         collector.collect_others(self)
         collector.decide()
-        collector.send(pre_delete, self)
+        collector.announce(self)
         self.before_delete()
         with reserved(Tombstone(self)):
             SyncGateway.delete_document(self.get_uid(), self.rev)
@@ -113,10 +113,21 @@ class DocumentCollector(Collector):
     def __init__(self, origin: Any, hard: bool, **kwargs: Any) -> None:
         super().__init__(conf.document_alias(), origin, **kwargs)
         self.hard = hard
+        self._is_announced = False
         #: Documents to be changed, by their fields, and to be deleted unseen: revisions by class.
         self._updates: dict[frozenset[Any], list[Any]] = {}
         self._unseen: list[tuple[Any, dict[str, str]]] = []
         self._itself: Any = None
+
+    def announce(self, *documents: Any) -> None:
+        """Send ``pre_delete`` for documents, and for all that are deleted with them: as in Django,
+        before anything is."""
+        self._is_announced = True
+        for document in documents:
+            self.send(pre_delete, document)
+        for model in filter(is_document, self.data):
+            for document in _in_order(self.data[model]):
+                self.send(pre_delete, document)
 
     def send(self, signal: ModelSignal, document: Any) -> None:
         """Send one of Django's signals for a document; ``hard`` is told besides."""
@@ -165,9 +176,8 @@ class DocumentCollector(Collector):
     def delete(self, counts: Any = ()) -> tuple[int, dict[str, int]]:
         """How many rows and documents were deleted, and how many of each class."""
         counter = Counter(dict(counts))
-        for model in filter(is_document, self.data):
-            for document in _in_order(self.data[model]):
-                self.send(pre_delete, document)
+        if not self._is_announced:
+            self.announce()
         with Bulk() as bulk:
             for model, count in self._delete_documents(bulk):
                 counter[model._meta.label] += count
