@@ -275,6 +275,7 @@ def test_deleting_is_soft_and_undone(boss, articles):
     text = page.content.decode()
     assert "This cb article is deleted" in text
     assert 'class="deletelink"' not in text
+    assert "<td>Deleted.</td>" in boss.get(url("history", articles[0])).content.decode()
     undelete = fields(page, "undelete_form")
     response = boss.post(url("undelete", articles[0]), undelete, follow=True)
     assert "is not deleted any more" in told(response)[0]
