@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import models
 from django.test import TestCase, TransactionTestCase
 
-from django_cbtools.models import CouchbaseModel, CouchbaseModelError, ForeignKey
+from django_cbtools.models import CouchbaseModel, CouchbaseModelError, ForeignKey, registry
 from django_cbtools.models.queryset import Documents
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.tests import clean_buckets
@@ -156,11 +156,14 @@ def test_wrong_labels_get_djangos_errors(db):
 def test_without_an_orm_for_documents_the_rest_is_dumped(gateway_by_http, settings):
     CBAuthor(name="Ann", channels=["c"]).save()
     Bookmark(pk=7, note="n").save()
-    rest = {("testapp.bookmark", 7)}
-    # Django counts it among the app's models.
-    assert names("testapp", exclude=["testapp.CBRegistered"]) == rest
+    left_out = [model._meta.label for model in registry.documents()]
+    assert names("testapp", exclude=left_out) == {("testapp.bookmark", 7)}
+    assert names("testapp.Bookmark") == {("testapp.bookmark", 7)}
     settings.DATABASE_ROUTERS = ["django_cbtools.routers.DocumentRouter"]
-    assert names("testapp") == rest
+    assert names("testapp", exclude=left_out) == {("testapp.bookmark", 7)}
+    for labels in [(), ("testapp",), ("testapp.CBAuthor",)]:
+        with pytest.raises(CommandError, match=r"cannot be dumped: they are behind the gateway"):
+            dumped(*labels)
 
 
 # -------------------------------------------------------------------- loaddata

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.core.management.commands import dumpdata
 from django.db import connections
 
+from django_cbtools import conf
 from django_cbtools.models.registry import documents
 from django_cbtools.models.sql import holds_documents
 
@@ -19,11 +21,28 @@ class Command(dumpdata.Command):
     """
 
     def handle(self, *app_labels: str, **options: Any) -> None:
+        """CommandError where documents are asked for that nothing can list."""
+        if not holds_documents(connections[conf.document_alias()]):
+            _check_unlisted(app_labels, options["exclude"])
         is_here = holds_documents(connections[options["database"]])
         named = {label.lower() for label in app_labels}
         left_out = [label for label in _left_out(is_here) if label.lower() not in named]
         options["exclude"] = [*options["exclude"], *left_out]
         super().handle(*app_labels, **options)
+
+
+def _check_unlisted(app_labels: Sequence[str], exclude: Sequence[str]) -> None:
+    """CommandError where a dump of these would leave documents out without a word."""
+    asked = {label.lower() for label in app_labels}
+    left_out = {label.lower() for label in exclude}
+    for model in documents():
+        names = {model._meta.app_label, model._meta.label_lower}
+        if (not asked or asked & names) and not left_out & names:
+            raise CommandError(
+                f"The documents of {model._meta.label} cannot be dumped: they are behind the "
+                "gateway at SYNC_GATEWAY_URL, and there is no ORM to list them. Leave them out by "
+                f"--exclude {model._meta.label}, and back them up with the cluster's own tools."
+            )
 
 
 def _left_out(is_here: bool) -> Iterator[str]:
