@@ -24,6 +24,7 @@ class DjangoCBToolsConfig(AppConfig):
             from .rest_framework import register
 
             register()
+        from . import serializers
         from .migrating import leave_documents_out
         from .models import dependents
         from .test_runs import watch
@@ -31,4 +32,5 @@ class DjangoCBToolsConfig(AppConfig):
         leave_documents_out()
         dependents.extend()
         watch()
+        serializers.register()
         post_migrate.connect(make_permissions, dispatch_uid="django_cbtools.make_permissions")

@@ -30,6 +30,7 @@ from .channels import check_channels, decide_channels
 from .document import DocumentJSON, as_json, remembered
 from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expiry
 from .merge import Merge
+from .restoring import Restored
 from .unique_keys import save_document
 from .written import Changed, alters_data, check_extra, check_values
 
@@ -230,22 +231,28 @@ class DocumentSaving(Expiring, DocumentJSON):
         no field declares stay where the fixture has none.
         """
         if raw:
-            (row,) = SyncGateway.bulk_get([self.get_uid()])
-            self.rev = None
-            decide_channels(self)
-            if "doc" in row:
-                there = type(self)()
-                there.from_sync_gateway_row(row)
-                self.rev, self._base = there.rev, there._base
-                attachments = {
-                    key: there.extra[key] for key in there.extra if key == "_attachments"
-                }
-                self.extra = {**attachments, **self.extra} if self.extra else there.extra
+            return self._restore()
         was_there = self.rev is not None
         decide_channels(self)
         check_channels(self.channels, type(self))
         check_extra(self)
         save_document(self)
+        return was_there
+
+    def _restore(self) -> bool:
+        """Be written as a fixture has it; whether the document was there."""
+        (row,) = SyncGateway.bulk_get([self.get_uid()])
+        self.rev, there = None, type(self)()
+        decide_channels(self)
+        if "doc" in row:
+            there.from_sync_gateway_row(row)
+            self.rev, self._base = there.rev, there._base
+        was_there = self.rev is not None
+        check_extra(self)
+        restored = Restored(self, there.extra)
+        if "channels" not in restored.literal:
+            check_channels(self.channels, type(self))
+        save_document(restored)
         return was_there
 
     def _merge(self, merge: Merge, conflict: SyncGatewayConflict) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import dumpdata
 from django.db import connections
 
 from django_cbtools import conf
 from django_cbtools.models.registry import documents
 from django_cbtools.models.sql import holds_documents
+from django_cbtools.serializers import exact
 
 
 class Command(dumpdata.Command):
@@ -20,7 +22,15 @@ class Command(dumpdata.Command):
     Those that are deleted softly are dumped with ``--all``.
     """
 
-    def handle(self, *app_labels: str, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--attachments",
+            action="store_true",
+            help="Dump the contents of the documents' attachments, too.",
+        )
+
+    def handle(self, *app_labels: str, attachments: bool = False, **options: Any) -> None:
         """CommandError where documents are asked for that nothing can list."""
         if not holds_documents(connections[conf.document_alias()]):
             _check_unlisted(app_labels, options["exclude"])
@@ -28,7 +38,8 @@ class Command(dumpdata.Command):
         named = {label.lower() for label in app_labels}
         left_out = [label for label in _left_out(is_here) if label.lower() not in named]
         options["exclude"] = [*options["exclude"], *left_out]
-        super().handle(*app_labels, **options)
+        with exact.attachments() if attachments else nullcontext():
+            super().handle(*app_labels, **options)
 
 
 def _check_unlisted(app_labels: Sequence[str], exclude: Sequence[str]) -> None:

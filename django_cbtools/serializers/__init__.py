@@ -1,0 +1,22 @@
+"""Django's serializers, which keep documents as they are, whatever phones have written in them."""
+
+from __future__ import annotations
+
+from django.core import serializers
+
+#: Formats, with the modules of Django's that ours stand in for.
+FORMATS = ("python", "json", "jsonl", "xml", "yaml")
+
+
+def register() -> None:
+    """Have Django take ours, unless the program's settings name others."""
+    serializers.get_serializer_formats()
+    for name in FORMATS:
+        module = serializers._serializers.get(name)  # type: ignore[attr-defined]
+        if module is not None and getattr(module, "__name__", "") == _djangos(name):
+            serializers.register_serializer(name, f"{__name__}.{name}_documents")
+
+
+def _djangos(name: str) -> str:
+    module = "xml_serializer" if name == "xml" else "pyyaml" if name == "yaml" else name
+    return f"django.core.serializers.{module}"

@@ -1,0 +1,150 @@
+"""Documents in fixtures: each value so that it is the same JSON when the fixture is loaded.
+
+What a fixture cannot have as the value of a field, as a date that is none, stands in ``extra``
+under the field's key, as the JSON that it is. Loading writes it back: see models.restoring.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
+
+from django_cbtools.exceptions import CouchbaseModelError
+from django_cbtools.models import CouchbaseModel
+from django_cbtools.models.channels import channels_problem
+from django_cbtools.models.document import DOC_TYPE
+from django_cbtools.models.members import written
+from django_cbtools.sync_gateway.client import PUBLIC, loads, quote_uid, request
+
+if TYPE_CHECKING:
+    from django.core.serializers.base import Serializer as _Base
+else:
+    _Base = object
+
+_ATTACHMENTS = "_attachments"
+_WRONG = (ValidationError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
+#: What XML cannot have, or has as something else.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\r\ud800-\udfff\ufffe\uffff]")
+_with_attachments: ContextVar[bool] = ContextVar("with_attachments", default=False)
+
+
+@contextmanager
+def attachments() -> Iterator[None]:
+    """Documents that are serialized within this have the contents of their attachments."""
+    token = _with_attachments.set(True)
+    try:
+        yield
+    finally:
+        _with_attachments.reset(token)
+
+
+class ExactDocuments(_Base):
+    """A part of serializers."""
+
+    _has_extra = True
+
+    def serialize(self, queryset: Any, **options: Any) -> Any:
+        """As Django's. Where ``fields`` leaves out ``extra``, it is no backup: the others are shown
+        as the JSON that they are."""
+        fields = options.get("fields")
+        self._has_extra = fields is None or "extra" in fields
+        return super().serialize((self._exact(each) for each in queryset), **options)
+
+    def handle_field(self, obj: Any, field: Any) -> None:
+        if field.name not in getattr(obj, "_in_extra", ()):
+            super().handle_field(obj, field)
+
+    def handle_fk_field(self, obj: Any, field: Any) -> None:
+        if field.name not in getattr(obj, "_in_extra", ()):
+            super().handle_fk_field(obj, field)
+
+    def _value_from_field(self, obj: Any, field: Any) -> Any:
+        as_stored = getattr(obj, "_as_stored", {})
+        if field.name in as_stored:
+            return as_stored[field.name]
+        return super()._value_from_field(obj, field)  # type: ignore[misc]
+
+    def _exact(self, obj: Any) -> Any:
+        """What is serialized in place of an object."""
+        if not isinstance(obj, CouchbaseModel):
+            return obj
+        try:
+            body = obj.to_dict()
+        except CouchbaseModelError:
+            return obj  # a program has made it, and nobody could save it
+        shown: Any = copy.copy(obj)
+        shown._as_stored, shown._in_extra = {}, set()
+        for stored in obj._stored_fields():
+            if stored.key not in body:
+                continue
+            raw, field = body[stored.key], stored.field
+            is_fit = field.name != "channels" or channels_problem(raw, type(obj)) is None
+            if is_fit and self._can_have(obj, field, raw):
+                shown._as_stored[field.name] = raw
+                del body[stored.key]
+            elif is_fit and self._is_exact(obj, field, raw):
+                del body[stored.key]
+            else:
+                shown._in_extra.add(field.name)
+        body.pop(DOC_TYPE, None)
+        if _with_attachments.get() and obj.extra.get(_ATTACHMENTS):
+            query = {"attachments": "true"}
+            answer = request(PUBLIC, "GET", quote_uid(obj.uid), query=query, uid=obj.uid)
+            body[_ATTACHMENTS] = loads(answer).get(_ATTACHMENTS, {})
+        shown.extra = body
+        return shown
+
+    def _can_have(self, obj: Any, field: Any, raw: Any) -> bool:
+        """Whether the JSON itself can stand for the value."""
+        return not self._has_extra or _is_read_as(field, raw, raw)
+
+    def _is_exact(self, obj: Any, field: Any, raw: Any) -> bool:
+        """Whether the value is the same JSON again, of what Django has for it in a fixture."""
+        try:
+            value = super()._value_from_field(obj, field)  # type: ignore[misc]
+            value = json.loads(json.dumps(value, cls=DjangoJSONEncoder))
+        except _WRONG:
+            return False
+        return _is_read_as(field, value, raw)
+
+
+class ExactInXML(ExactDocuments):
+    """The same for XML, where all values are texts, and lose the spaces around them."""
+
+    def _can_have(self, obj: Any, field: Any, raw: Any) -> bool:
+        return False
+
+    def _is_exact(self, obj: Any, field: Any, raw: Any) -> bool:
+        is_json = field.get_internal_type() == "JSONField"
+        try:
+            if getattr(obj, field.attname) is None:
+                return _is_read_as(field, None, raw)
+            if field.remote_field:
+                text = str(getattr(obj, field.attname))
+            else:
+                text = field.value_to_string(obj)
+                text = json.dumps(text, cls=field.encoder) if is_json else text
+            if not isinstance(text, str) or _NOT_IN_XML.search(text):
+                return False
+            value = json.loads(text, cls=field.decoder) if is_json else text.strip()
+        except _WRONG:
+            return False
+        return _is_read_as(field, value, raw)
+
+
+def _is_read_as(field: Any, value: Any, raw: Any) -> bool:
+    """Whether this is read from a fixture so that it is written as this JSON."""
+    try:
+        found = written(field, field.to_python(value))
+    except _WRONG:
+        return False
+    # 1, 1.0 and true are equal, and so are 0.0 and -0.0.
+    return type(found) is type(raw) and repr(found) == repr(raw)
