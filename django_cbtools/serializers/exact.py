@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 
-from django_cbtools.exceptions import CouchbaseModelError
+from django_cbtools.exceptions import CouchbaseValueError, SyncGatewayBadRequest, shown
 from django_cbtools.models import CouchbaseModel
 from django_cbtools.models.channels import channels_problem
 from django_cbtools.models.document import DOC_TYPE
 from django_cbtools.models.members import written
-from django_cbtools.sync_gateway.client import PUBLIC, loads, quote_uid, request
+from django_cbtools.sync_gateway.client import PUBLIC, dumps, loads, quote_uid, request
 
 if TYPE_CHECKING:
     from django.core.serializers.base import Serializer as _Base
@@ -76,31 +76,36 @@ class ExactDocuments(_Base):
         """What is serialized in place of an object."""
         if not isinstance(obj, CouchbaseModel):
             return obj
+        body = obj.to_dict()
         try:
-            body = obj.to_dict()
-        except CouchbaseModelError:
-            return obj  # a program has made it, and nobody could save it
-        shown: Any = copy.copy(obj)
-        shown._as_stored, shown._in_extra = {}, set()
+            dumps(body)
+        except SyncGatewayBadRequest as error:
+            # It would be found when the fixture is needed, and nothing of it would be loaded.
+            raise CouchbaseValueError(
+                f"Document {shown(str(obj.uid))} cannot be in a fixture, which nobody could "
+                f"load. {error} Correct the document, or leave it out."
+            ) from error
+        fixed: Any = copy.copy(obj)
+        fixed._as_stored, fixed._in_extra = {}, set()
         for stored in obj._stored_fields():
             if stored.key not in body:
                 continue
             raw, field = body[stored.key], stored.field
             is_fit = field.name != "channels" or channels_problem(raw, type(obj)) is None
             if is_fit and self._can_have(obj, field, raw):
-                shown._as_stored[field.name] = raw
+                fixed._as_stored[field.name] = raw
                 del body[stored.key]
             elif is_fit and self._is_exact(obj, field, raw):
                 del body[stored.key]
             else:
-                shown._in_extra.add(field.name)
+                fixed._in_extra.add(field.name)
         body.pop(DOC_TYPE, None)
         if _with_attachments.get() and obj.extra.get(_ATTACHMENTS):
             query = {"attachments": "true"}
             answer = request(PUBLIC, "GET", quote_uid(obj.uid), query=query, uid=obj.uid)
             body[_ATTACHMENTS] = loads(answer).get(_ATTACHMENTS, {})
-        shown.extra = body
-        return shown
+        fixed.extra = body
+        return fixed
 
     def _can_have(self, obj: Any, field: Any, raw: Any) -> bool:
         """Whether the JSON itself can stand for the value."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import serializers
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import transaction
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
@@ -222,3 +222,18 @@ def test_a_fixture_is_loaded_through_a_real_gateway(gateway_by_http, settings, t
     load(tmp_path, json.dumps([entry]), database="plain")
     assert CBArticle("a").title == "t"
     assert json.loads(stored("a"))["published"] == "2020-13-45"
+
+
+@pytest.mark.parametrize("key", ["n", "real", "duration", "json"])
+def test_a_number_that_python_cannot_have_is_told_by_its_document(db, key):
+    body = {"doc_type": "cbeverything", "channels": ["c"], key: [{"a": "1e400"}]}
+    request(PUBLIC, "PUT", "e", body=json.dumps(body).replace('"1e400"', "1e400").encode())
+    for format in FORMATS:
+        with pytest.raises(CommandError, match=rf"Document '?e\b(?=.*cannot).*\b{key}\b"):
+            dumped(format)
+    body[key] = "1e400"
+    rev = CBEverything("e").rev
+    text = json.dumps({**body, "_rev": rev}).replace('"1e400"', "1e400")
+    request(PUBLIC, "PUT", "e", body=text.encode())
+    with pytest.raises(CommandError, match=rf"Document '?e\b(?=.*cannot).*\b{key}\b"):
+        dumped()
