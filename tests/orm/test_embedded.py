@@ -272,26 +272,22 @@ def test_serializers(db, format):
     for uid, row in list(ROWS.items())[:5]:
         put(uid, **row)
     data = serializers.serialize(format, Customer.objects.order_by("uid"))
-    found = [each.object for each in serializers.deserialize(format, data)]
-    assert [customer.uid for customer in found] == list("12345")
-    for customer in found:
-        original = Customer(customer.uid)
-        if format == "xml":  # Django reads its JSON once more, and leaves it at that
-            for field in Customer._meta.concrete_fields:
-                value = field.to_python(getattr(customer, field.attname))
-                setattr(customer, field.attname, value)
-        assert same(customer.to_dict()["payments"], original.to_dict()["payments"])
-        assert same(customer.to_dict()["address"], original.to_dict()["address"])
-        for name in ("tags", "prices", "days", "moments", "anything", "grid", "labels"):
-            assert getattr(customer, name) == getattr(original, name)
+    before = {uid: Customer(uid).to_dict() for uid in "12345"}
+    found = list(serializers.deserialize(format, data))
+    assert [each.object.uid for each in found] == list("12345")
+    for each in found:
+        each.save()
+        assert same(Customer(each.object.uid).to_dict(), before[each.object.uid])
 
 
 def test_what_is_of_another_type_can_be_dumped(db):
     put("6", **ROWS["6"])
     put("7", **ROWS["7"])
     (six, seven) = json.loads(serializers.serialize("json", Customer.objects.order_by("uid")))
-    assert same(six["fields"], six["fields"] | ROWS["6"])
-    assert same(seven["fields"], seven["fields"] | ROWS["7"])
+    for entry, row in ((six, ROWS["6"]), (seven, ROWS["7"])):
+        # What a field's type cannot have is in extra, under its key.
+        found = entry["fields"] | entry["fields"]["extra"]
+        assert same(found, found | row)
 
 
 def test_copies_are_their_own(db):
