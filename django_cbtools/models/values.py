@@ -317,7 +317,7 @@ OWN_COLUMNS = {
     "_document": (
         "CASE WHEN attachments = '{}' AND expires IS NULL THEN body ELSE '{' "
         "|| CASE WHEN attachments = '{}' THEN '' "
-        "ELSE '\"_attachments\":' || attachments || ',' END "
+        "ELSE '\"_attachments\":' || replace(attachments, ',\"ver\":2', '') || ',' END "
         "|| CASE WHEN expires IS NULL THEN '' ELSE "
         "strftime('\"_exp\":\"%Y-%m-%dT%H:%M:%SZ\",', expires, 'unixepoch') END "
         "|| substr(body, 2) END"

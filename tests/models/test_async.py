@@ -42,7 +42,7 @@ LOCAL = {
         "from_sync_gateway_row", "get_constraints", "get_doc_type", "get_references_list",
         "get_uid", "is_gone", "is_new", "prepare_field", "save_base", "saved_as",
         "select_subclasses", "to_dict",
-        "to_dict_nested", "to_json", "type_name", "unread",
+        "to_dict_nested", "to_json", "type_name", "unread", "unread_as",
         # Django has no twins of these.
         "clean_fields", "full_clean", "validate_unique", "validate_constraints",
     },

@@ -396,8 +396,13 @@ def test_redirect_to_nowhere(call, place, settings, caplog):
 def test_what_a_redirect_says_is_not_read(call, status, settings):
     """However much it is."""
     with HTTP(save_answer) as other:
-        said = head(status, Location=f"{other.url}/x", Content_Length=10**15)
-        with HTTP(lambda request: itertools.chain([said], itertools.repeat(b" " * 65536))) as one:
+
+        def answer(request):
+            there = other.url + request.target
+            yield head(status, Location=there, Content_Length=10**15)
+            yield from itertools.repeat(b" " * 65536)
+
+        with HTTP(answer) as one:
             use(settings, one.url, max_bytes=1_000_000, deadline=5)
             if status == 307 or call in ("get", "get_user"):
                 CALLS[call]()

@@ -135,27 +135,25 @@ class _Writing:
         plans are dropped, and their edits are planned again.
         """
         done: dict[int, Saved | GatewayError] = {}
-        if not any(isinstance(plan, Plan) for _, plan in planned):
+        wanted = [plan for _, plan in planned if isinstance(plan, Plan)]
+        if not wanted:
             self.results |= cast("dict[int, Saved | GatewayError]", dict(planned))
             return []
-        is_over = is_another = is_late = False
+        is_over = is_another = False
         with self._database.atomic():
+            batch = _Batch(self._database, wanted)
             started = time.monotonic()
-            for start in range(0, len(planned), FAIR_BATCH):
-                some = planned[start : start + FAIR_BATCH]
-                batch = _Batch(self._database, [plan for _, plan in some if isinstance(plan, Plan)])
-                for place, plan in some:
-                    result = batch.write(plan) if isinstance(plan, Plan) else plan
-                    is_over = result is None
-                    if result is not None:
-                        done[place] = result
-                    is_another = batch.has_changed_grants and self._author.name is not None
-                    is_late = time.monotonic() - started > COMMIT_TIME
-                    if is_over or is_another or is_late:
-                        break
-                batch.store()
-                if is_over or is_another or is_late or self._database.is_awaited():
+            for number, (place, plan) in enumerate(planned, 1):
+                result = batch.write(plan) if isinstance(plan, Plan) else plan
+                is_over = result is None
+                if result is not None:
+                    done[place] = result
+                is_another = batch.has_changed_grants and self._author.name is not None
+                is_late = time.monotonic() - started > COMMIT_TIME
+                is_awaited = number % FAIR_BATCH == 0 and self._database.is_awaited()
+                if is_over or is_another or is_late or is_awaited:
                     break
+            batch.store()
         self.results |= done
         self.has_written = self.has_written or bool(done)
         left = planned[len(done) :]
