@@ -163,7 +163,7 @@ def get_stale() -> Any:
     gateway, and STALE_OK with a real one."""
     stale = conf.get("COUCHBASE_STALE")
     if stale is None:
-        return False if conf.uses_embedded_gateway() else STALE_OK
+        return STALE_OK if conf.uses_cluster() or not conf.uses_embedded_gateway() else False
     return stale
 
 

@@ -31,7 +31,7 @@ def page(request: Any) -> Any:
 def staff(client: Any) -> Any:
     def log_in(*codenames: str) -> Any:
         user = get_user_model().objects.create_user("staff", is_staff=True)
-        found = Permission.objects.filter(codename__in=codenames)
+        found = Permission.objects.filter(content_type__app_label="testapp", codename__in=codenames)
         assert len(found) == len(codenames)
         user.user_permissions.set(found)
         client.force_login(user)

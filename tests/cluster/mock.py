@@ -15,7 +15,7 @@ import requests
 
 ARTIFACT = "com.couchbase.mock:CouchbaseMock:1.5.27"
 #: Its name is its user's as well.
-BUCKET = "db"
+BUCKET = "test_db"
 PASSWORD = "not-to-be-shown"
 
 

@@ -383,7 +383,7 @@ def test_wrong_password_for_design_documents(mock, settings):
 
 
 def test_no_such_bucket(mock, settings):
-    settings.COUCHBASE_BUCKET = "nothing"
+    settings.COUCHBASE_BUCKET = "test_nothing"
     assert "COUCHBASE_BUCKET" in refused(SyncGatewayNotFound)
     settings.COUCHBASE_BUCKET = None
     settings.SYNC_GATEWAY_BUCKET = BUCKET
@@ -452,7 +452,7 @@ def test_failing_leaves_nothing_behind(mock, settings):
         assert threads_after <= threads
         assert connections_after <= connections
 
-    settings.COUCHBASE_BUCKET = "nothing"
+    settings.COUCHBASE_BUCKET = "test_nothing"
     check(SyncGatewayNotFound)
     settings.COUCHBASE_HOSTS = "127.0.0.1:1"
     settings.COUCHBASE_OPTIONS = {"bootstrap_timeout": 0.05}
