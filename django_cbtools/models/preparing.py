@@ -40,7 +40,6 @@ class _Operations(_Like):
     adapt_datefield_value = adapt_datetimefield_value = adapt_timefield_value = _as_it_is
     adapt_durationfield_value = _as_it_is  # Django 6.1 asks for it
     adapt_decimalfield_value = adapt_integerfield_value = adapt_ipaddressfield_value = _as_it_is
-    adapt_durationfield_value = _as_it_is  # Django 6.1 asks for it, whatever the features
 
 
 class _Features(_Like):

@@ -502,7 +502,7 @@ def test_hosts_that_are_none(settings, hosts):
 
 
 def test_hosts_with_a_login(cluster_settings):
-    cluster_settings.COUCHBASE_HOSTS = f"couchbase://db:{PASSWORD}@127.0.0.1"
+    cluster_settings.COUCHBASE_HOSTS = f"couchbase://{BUCKET}:{PASSWORD}@127.0.0.1"
     assert "COUCHBASE_PASSWORD" in refused(ImproperlyConfigured)
 
 
