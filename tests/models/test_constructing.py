@@ -186,7 +186,7 @@ class Note(CouchbaseModel):
     site_code = models.CharField(max_length=20, null=True)
     author_key = models.CharField(max_length=250, null=True)
     author = models.ForeignObject(
-        CBAuthor, models.CASCADE, from_fields=["author_key"], to_fields=["uid"], related_name="+"
+        CBAuthor, models.DO_NOTHING, from_fields=["author_key"], to_fields=["uid"], related_name="+"
     )
 
     @property

@@ -219,7 +219,9 @@ def test_a_proxy_goes_through_forms_and_relations(site):
         "orm.CBSite": 1, "orm.CBPump": 1, "orm.CBTank": 1,
     }  # fmt: skip
     assert ("orm", "cbcheappump") not in ProjectState.from_apps(apps).models
-    assert not checks.run_checks(app_configs=[apps.get_app_config("contenttypes")])
+    found = checks.run_checks(app_configs=[apps.get_app_config("contenttypes")])
+    # That one is of an admin that another test declares.
+    assert [message for message in found if message.id != "cbtools.W010"] == []
 
 
 def test_what_inherits_a_proxy_has_documents_of_its_own(site, declare):
