@@ -47,7 +47,7 @@ def computing(caller: str | None) -> Iterator[None]:
 def pausing() -> Iterator[None]:
     """Return a context manager that gives up the thread's turn, for something that may wait."""
     caller = getattr(_thread, "caller", None)
-    if caller is None:
+    if caller is None or getattr(_thread, "writing", False):
         yield
         return
     _computing.leave(caller)
@@ -55,6 +55,19 @@ def pausing() -> Iterator[None]:
         yield
     finally:
         _computing.enter(caller)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Return a context manager that keeps the thread's turn: it holds SQLite's write lock.
+
+    To get the turn back, it might have to wait for a thread that waits for the lock.
+    """
+    _thread.writing = getattr(_thread, "writing", 0) + 1
+    try:
+        yield
+    finally:
+        _thread.writing -= 1
 
 
 @contextmanager

@@ -138,7 +138,7 @@ class Database:
 
         Between two transactions, the caller's other requests have their turns.
         """
-        with transaction.atomic(using=self.alias):
+        with transaction.atomic(using=self.alias), callers.writing():
             yield
         if not self.connection.in_atomic_block:
             with callers.pausing():
