@@ -11,7 +11,8 @@ from typing import NamedTuple
 from ..documents.attachments import Piece
 from ..errors import bad_request
 from ..http import limits
-from ..http.messages import Message, header_value
+from ..http.bodies import Message
+from ..http.messages import header_value
 
 #: The longest accepted boundary, Content-Type, and headers of a part, in bytes.
 MAX_BOUNDARY = 200

@@ -8,13 +8,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..errors import bad_request
+from . import limits
 from .answers import Answer
 from .streams import Stream
 
 #: JSON that is shorter (in bytes) is not compressed.
 _MIN_JSON = 1000
-#: The largest piece (in bytes) in which a request is decompressed.
-_PIECE = 64 * 1024
 _TYPES = ("application/json", "text/", "multipart/mixed")
 _OLD_CLIENTS = re.compile(r"CouchbaseLite/(\d{1,4})\.(\d{1,4})")
 
@@ -72,7 +71,7 @@ def unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
     try:
         for piece in pieces:
             while piece and not unpacker.eof:
-                yield unpacker.decompress(piece, _PIECE)
+                yield unpacker.decompress(piece, limits.PIECE)
                 piece = unpacker.unconsumed_tail
     except zlib.error as error:
         raise bad_request(f"Bad gzip body: {error}") from None

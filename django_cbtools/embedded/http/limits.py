@@ -29,6 +29,8 @@ LARGE = 4 * 1024 * 1024
 #: At most two large texts are in memory at once, and at most one for each user.
 TURNS = Turns(2, each=1)
 
+#: How many bytes of a body are read, or decompressed, at once.
+PIECE = 64 * 1024
 #: The most memory that the text of a body may take.
 _MAX_TEXT = 64 * 1024 * 1024
 _PIECE = 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import GatewayError, bad_request
-from ..http.messages import MAX_BODY_BYTES
+from ..http import limits
 
 _VERSION = re.compile(r"1\.[0-9]")
 _HOST = re.compile(rb"[A-Za-z0-9!$%&'()*+,.:;=\[\]_~-]*")
@@ -39,7 +39,7 @@ def check(scope: dict[str, Any]) -> None:
             raise bad_request("malformed Host header")
         if name == b"expect" and value and b"100-continue" not in value.lower():
             raise GatewayError(417, "")
-        if name == b"content-length" and int(value) > MAX_BODY_BYTES:
+        if name == b"content-length" and int(value) > limits.STREAM:
             raise GatewayError(413, "Request body too large")
 
 
