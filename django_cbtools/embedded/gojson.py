@@ -22,6 +22,9 @@ _PLACES = {
     "Illegal trailing comma before end of array": "looking for beginning of value",
     "Expecting ':' delimiter": "after object key",
 }
+#: The most memory (bytes) that the characters of a JSON text may take. A document's characters are
+#: in memory up to four times: as a value, twice while that is encoded, and as the stored document.
+MAX_TEXT = 48 * 1024 * 1024
 #: The most memory (bytes) that the decoded values of a JSON text may take.
 MAX_MEMORY = 128 * 1024 * 1024
 #: Estimates the memory (bytes) of values: what each of these characters outside of strings costs. A
@@ -56,6 +59,8 @@ def check_memory(text: str) -> None:
     # These are escaped with six characters each in the JSON that is stored and digested.
     escaped = sum(text.count(character) for character in "<>&")
     size = (len(text) - 5 * text.count("\\u")) * widest + escaped * 5
+    if size > MAX_TEXT:
+        raise GatewayError(413, "Request body too large: send less at once")
     for outside, quotes in canonical.outside_of_strings(text):
         size += sum(outside.count(character) * cost for character, cost in _COSTS.items())
         size += quotes * _COSTS['"']

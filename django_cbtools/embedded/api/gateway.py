@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import posixpath
 import re
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote
@@ -80,8 +81,10 @@ def _answer(call: Call) -> Answer:
     try:
         return _respond(call)
     except GatewayError as error:
+        _let_go(error)
         return Answer.of_error(error)
     except JavaScriptError as error:
+        _let_go(error)
         return Answer.of_error(GatewayError(500, f"Internal error: JavaScript {error}"))
     except TransactionManagementError:
         raise
@@ -93,6 +96,17 @@ def _answer(call: Call) -> Answer:
         return Answer.of_error(
             GatewayError(503, f"The embedded gateway's database failed: {reason}")
         )
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Clear the frames that an error passed.
+
+    A frame that raises an error it has a name for is in a cycle with it. Bodies of requests, to
+    which frames refer, would be kept until the garbage collector finds the cycle.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _respond(call: Call) -> Answer:

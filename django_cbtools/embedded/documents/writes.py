@@ -108,7 +108,8 @@ class _Writing:
             try:
                 plan = plans.make(self._database, edit, known.get(edit.uid), self._author)
             except GatewayError as error:
-                plan = error
+                # With its traceback, it would be in a cycle with this frame.
+                plan = error.with_traceback(None)
             if isinstance(plan, Plan):
                 changing.add(edit.uid)
             planned.append((place, plan))

@@ -31,8 +31,6 @@ TURNS = Turns(2, each=1)
 
 #: How many bytes of a body are read, or decompressed, at once.
 PIECE = 64 * 1024
-#: The most memory that the text of a body may take.
-_MAX_TEXT = 64 * 1024 * 1024
 _PIECE = 1024 * 1024
 
 
@@ -49,7 +47,7 @@ def is_too_wide(body: bytes | bytearray) -> bool:
         text = decoder.decode(body[start : start + _PIECE])
         length += len(text)
         widest = max(widest, gojson.width(text))
-    return length * widest > _MAX_TEXT
+    return length * widest > gojson.MAX_TEXT
 
 
 def limited(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ repeats a run; TORTURE=1 sends everything everywhere.
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import os
 import random
@@ -16,6 +15,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, suppress
 from typing import Any, NamedTuple
 
 import pytest
@@ -99,18 +99,37 @@ def _bodies() -> Iterator[tuple[str, bytes]]:
 def test_memory_stays_small(server):
     print(f"seed {SEED}")
     chance = random.Random(SEED)
-    clients = dict(zip(("public", "admin"), map(Client, server.urls), strict=True))
-    for name, body in _bodies():
-        for target in TARGETS if TORTURE else chance.sample(TARGETS, 12):
-            peak = Peak(server.pid)
-            headers = {**PACKED, **(ALICE if target.login else {})}
-            reply = clients[target.port].ask(
-                Request(target.port, target.method, target.path, headers, body)
-            )
-            assert reply.status
-            assert peak.bytes() < MOST, (name, target, reply)
-    for client in clients.values():
-        client.close()
+    with ExitStack() as stack:
+        clients = {
+            port: stack.enter_context(closing(Client(url)))
+            for port, url in zip(("public", "admin"), server.urls, strict=True)
+        }
+        for name, body in _bodies():
+            for target in TARGETS if TORTURE else chance.sample(TARGETS, 12):
+                peak = Peak(server.pid)
+                headers = {**PACKED, **(ALICE if target.login else {})}
+                reply = clients[target.port].ask(
+                    Request(target.port, target.method, target.path, headers, body)
+                )
+                assert reply.status
+                assert peak.bytes() < MOST, (name, target, reply)
+
+
+@pytest.mark.parametrize("name", ["one string", "one string that gets wide"])
+def test_what_was_refused_is_let_go(name, server):
+    """Also where the garbage collector does not run in between."""
+    with closing(Client(server.urls[0])) as client:
+        body = large_bodies.packed(large_bodies.text(name, 4 * MEGABYTE))
+        path = f"/db/{secrets.token_hex(8)}"
+        request = Request("public", "PUT", path, {**PACKED, **ALICE}, body)
+        assert client.ask(request).status == 201
+        assert client.ask(request).status == 409
+        before = Peak(server.pid)
+        assert client.ask(request).status == 409
+        most = before.bytes()
+        for _ in range(8):
+            assert client.ask(request).status == 409
+        assert before.bytes() < most + 24 * MEGABYTE
 
 
 @pytest.mark.torture
@@ -159,7 +178,7 @@ def test_little_is_read_before_a_login(server):
 def _duration(work: Callable[[], Any]) -> float:
     def once():
         start = time.perf_counter()
-        with contextlib.suppress(GatewayError):
+        with suppress(GatewayError):
             work()
         return time.perf_counter() - start
 
