@@ -255,14 +255,13 @@ def _check_written(
     response: requests.Response, writes: Sequence[Write], rows: Sequence[Row]
 ) -> None:
     """Raise SyncGatewayAnswerLost where an answer is to other writes than these."""
+    from .lost_writes import misfits
     from .transport import transport
 
     if transport().is_embedded:
         return  # in process nothing is between
-    for write, row in zip(writes, rows, strict=True):
-        what = write.misfit(row)
-        if what:
-            raise other(response, what, SyncGatewayAnswerLost, write.uid)
+    for what in misfits(writes, rows):
+        raise other(response, what, SyncGatewayAnswerLost, writes[0].uid)
 
 
 def _no_gateways(response: requests.Response, uid: str | None = None) -> SyncGatewayUnavailable:

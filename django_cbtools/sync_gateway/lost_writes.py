@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from django_cbtools import canonical
@@ -25,6 +26,7 @@ from django_cbtools.exceptions import (
 
 from .client import PUBLIC, dumps, load_rows, loads, quote_uid, request
 from .matching import check_document, check_rows, other
+from .multipart import load_parts
 
 
 class Write(NamedTuple):
@@ -37,19 +39,22 @@ class Write(NamedTuple):
     def parent(self) -> str:
         return self.body.get("_rev") or ""
 
-    def misfit(self, row: Mapping[str, Any]) -> str | None:
-        """How the gateway's row shows that it is about something else than this write."""
+    def misfit(self, row: Mapping[str, Any], tombstone: str = "") -> str | None:
+        """How the gateway's row shows that it is about something else than this write.
+
+        ``tombstone`` is the revision that a new document goes on from, '' where there is none.
+        """
         if row.get("id", self.uid) != self.uid or ("rev" in row and "id" not in row):
             return f"it is not about document {shown(self.uid)}"
         if "rev" not in row:
             return None
-        # A digest with attachments is not the same with all gateways. What a new document that goes
-        # on from a tombstone becomes is not known either; it is looked up.
-        wanted = canonical.generation(self.parent) + 1
+        parent = self.parent or tombstone
+        # A digest with attachments is not the same with all gateways.
+        wanted = canonical.generation(parent) + 1
         is_made = (
             str(row["rev"]).startswith(f"{wanted}-")
             if self.body.get("_attachments")
-            else row["rev"] == canonical.revision_id(self.parent, self.texts()[0])
+            else row["rev"] == canonical.revision_id(parent, self.texts()[0])
         )
         return None if is_made else f"it has another revision of document {shown(self.uid)}"
 
@@ -67,6 +72,43 @@ class Write(NamedTuple):
 #: What has become of a write: the id of its revision, None where it has not been done and may be
 #: sent again, or the reason why it may not.
 Outcome: TypeAlias = "str | SyncGatewayException | None"
+
+
+def misfits(writes: Sequence[Write], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield how the gateway's rows show that they are about other writes than these.
+
+    A new document goes on from its tombstone, if there is one. Its revision tells whether it is
+    ours together with the tombstone's, for which the gateway is asked: once for all of them.
+    """
+    pairs = list(zip(writes, rows, strict=True))
+    revived = [
+        (write.uid, str(row["rev"]))
+        for write, row in pairs
+        if not write.parent and not str(row.get("rev", "1-")).startswith("1-")
+    ]
+    tombstones = _parents(revived) if revived else {}
+    for write, row in pairs:
+        what = write.misfit(row, tombstones.get((write.uid, str(row.get("rev"))), ""))
+        if what:
+            yield what
+
+
+def _parents(revs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The parents of documents' revisions, as far as the gateway tells them."""
+    query = {"revs": "true", "attachments": "false"}
+    body = {"docs": [{"id": uid, "rev": rev} for uid, rev in revs]}
+    found = {}
+    try:
+        response = request(
+            PUBLIC, "POST", "_bulk_get", query=query, body=body, accept="multipart/mixed"
+        )
+        for part in load_parts(response):
+            if isinstance(part, dict) and "error" not in part:
+                for rev, parent in _links(part):
+                    found[str(part.get("_id")), rev] = parent
+    except SyncGatewayException as error:
+        raise SyncGatewayAnswerLost(str(error), status=error.status) from error
+    return found
 
 
 def settle(writes: Sequence[Write]) -> list[Outcome]:
@@ -196,8 +238,8 @@ def _links(leaf: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The revisions of a branch, newest first, each with its parent; a root's is ''."""
     history = leaf.get("_revisions") or {}
     start, ids = history.get("start", 0), history.get("ids", ())
-    revs = [f"{start - n}-{digest}" for n, digest in enumerate(ids)]
-    for rev, parent in zip(revs, [*revs[1:], ""], strict=True):
+    revs = [*(f"{start - n}-{digest}" for n, digest in enumerate(ids)), ""]
+    for rev, parent in pairwise(revs):
         if parent or canonical.generation(rev) == 1:
             yield rev, parent
 
