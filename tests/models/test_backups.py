@@ -125,7 +125,7 @@ def documents(draw: Any) -> tuple[Any, dict[str, Any]]:
     return DOC_TYPES[doc_type], {**more, **declared, "doc_type": doc_type}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(found=documents(), format=st.sampled_from(["python", *FORMATS]))
 def test_any_document(db, found, format):
     model, body = found
