@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import time
@@ -9,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import h11
+from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol, RequestResponseCycle
 from uvicorn.server import Server
 
@@ -22,16 +24,31 @@ from .pieces import Ending
 HEAD, BODY, RATE = 20.0, 30.0, 1000
 #: The largest number of simultaneous connections to a port.
 MAX_CONNECTIONS = 10_000
+#: The largest number of lines in a request's head, and in the trailer of a chunked body.
+MAX_LINES = 500
+#: How many bytes are read from a connection at once. Then it is the other connections' turn.
+PIECE = 16 * 1024
 
 # An application cannot tell uvicorn the reason phrase of its answer.
 STATUS_PHRASES.update({status: phrase(status).encode() for status in range(100, 1000)})
 
 
-class Protocol(H11Protocol):
+class _Buffer(ReceiveBuffer):
+    """The bytes that h11 has not parsed yet. Limits the headers, which h11 itself does not."""
+
+    def maybe_extract_lines(self) -> list[bytearray] | None:
+        lines = super().maybe_extract_lines()
+        if lines is not None and len(lines) > MAX_LINES:
+            raise h11.RemoteProtocolError("too many headers", error_status_hint=431)
+        return lines
+
+
+class Protocol(H11Protocol, asyncio.BufferedProtocol):
     """A connection to a client."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conn._receive_buffer = _Buffer()
         self._ending = Ending()
         self.app_state = {**self.app_state, ENDING: self._ending}
         self._has_left = False
@@ -48,6 +65,15 @@ class Protocol(H11Protocol):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(503, "Too many connections")
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        self._piece = bytearray(PIECE)
+        return self._piece
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(memoryview(self._piece)[:nbytes])
+        self._piece = bytearray()  # idle connections take no memory
+        self.data_received(data)
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)

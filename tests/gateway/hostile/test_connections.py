@@ -184,6 +184,34 @@ def test_chunk_without_a_size(chunk, connect):
     assert rest(sock).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("line", ["a: b\r\n", " b\n"])
+def test_number_of_headers(line, connect):
+    head = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\na: b\r\n"
+    most = protocol.MAX_LINES - 4
+    assert rest(connect(head + line * most + "\r\n")).startswith(b"HTTP/1.1 200 ")
+    assert rest(connect(head + line * (most + 1) + "\r\n")).startswith(b"HTTP/1.1 431 ")
+
+
+def test_number_of_headers_after_a_body(connect):
+    head = f"{PUT}Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n"
+    sock = connect(head + "a: b\r\n" * (protocol.MAX_LINES + 1) + "\r\n")
+    assert rest(sock).startswith(b"HTTP/1.1 431 ")
+
+
+def test_small_chunks_keep_nobody_waiting(connect, monkeypatch):
+    """They are parsed a few thousand at a time, and other connections have turns in between."""
+    sizes = []
+    receive = protocol.Protocol.data_received
+    monkeypatch.setattr(
+        protocol.Protocol,
+        "data_received",
+        lambda self, data: sizes.append(len(data)) or receive(self, data),
+    )
+    head = f"{PUT}Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n"
+    assert until(connect(head + "1\r\n \r\n" * 50_000 + "0\r\n\r\n"), b'"ok":true')
+    assert max(sizes) <= 16 * 1024
+
+
 def test_head_without_an_end(connect):
     sock = connect(f"GET {DB}/ HTTP/1.1\r\nHost: localhost\r\n")
     with pytest.raises(OSError, match=r"[Rr]eset|[Pp]ipe"):
