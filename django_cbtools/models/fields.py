@@ -188,7 +188,7 @@ class ArrayMembers(Members):
             return paths.Length
         # SQLite takes larger numbers for others.
         if lookup_name.isascii() and lookup_name.isdecimal() and len(lookup_name) < 10:
-            return partial(paths.Part, f"[{int(lookup_name)}]", self.base_field)
+            return partial(paths.Part, int(lookup_name), self.base_field)
         if type(self.base_field) is models.JSONField:  # which takes any name for a key
             return None
         return paths.any_element(self.base_field, ListField, lookup_name)
@@ -296,9 +296,7 @@ _OF_TEXT = frozenset(
 class _AnyText(models.TextField):  # type: ignore[type-arg]
     """What is in an array of any JSON, where it is asked about as a text."""
 
-    document_kind = values.Kind(
-        "CASE WHEN {type} IN ('text', 'integer', 'real') THEN CAST({value} AS TEXT) END", to.text
-    )
+    document_kind = values.Kind("any text", to.text)
 
 
 _TEXT = _AnyText()

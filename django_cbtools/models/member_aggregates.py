@@ -14,11 +14,11 @@ from django.db.models import Aggregate, Avg, Count, IntegerField, Max, Min, Sum,
 from django.db.models.expressions import Expression, Func
 from django.db.models.functions import Coalesce
 
-from .member_paths import AnyElement, Compiled, array_sql, element_of, is_array
+from .member_paths import AnyElement, element_of, is_array
 
 
 class OfElements(Expression):
-    """One value, made by a function of SQL's, of a value of each element of an array."""
+    """One value, made by an aggregate function, of a value of each element of an array."""
 
     def __init__(self, function: str, array: Any, element: Any, alias: str, output: Any) -> None:
         super().__init__(output_field=output)
@@ -29,14 +29,6 @@ class OfElements(Expression):
 
     def set_source_expressions(self, exprs: Any) -> None:
         self.array, self.element = exprs
-
-    def as_sqlite(self, compiler: Any, connection: Any) -> Compiled:
-        array, params = array_sql(compiler, self.array)
-        sql, element_params = compiler.compile(self.element)
-        return (
-            f"(SELECT {self.function}({sql}) FROM json_each({array}) AS {self.alias})",  # noqa: S608 (no value in it)
-            (*element_params, *params),
-        )
 
 
 class _Ratio(Func):

@@ -26,7 +26,7 @@ class Members:
     """
 
     name: str
-    #: SQLite's name of the JSON type that it has.
+    #: The JSON type that it has.
     json_type: str
     #: What makes the value that stands for nothing; None: there is none.
     collection: Callable[..., Any] | None = None
@@ -67,7 +67,7 @@ class Members:
     @property
     def document_kind(self) -> values.Kind:
         found = values.Kind(
-            f"CASE WHEN {{type}} = '{self.json_type}' THEN {{json}} END",
+            self.json_type,
             lambda value: self.rewrite(value, None),
             self.read,
             self.rewrite,

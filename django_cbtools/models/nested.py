@@ -136,10 +136,9 @@ class EmbeddedField(Members, Field_[Set, Get]):
     def get_transform(self, lookup_name: str) -> Any:
         for stored in self.members():
             if lookup_name in (stored.field.name, stored.attname):
-                step = "." + values.quoted_key(stored.key)
-                return partial(member_paths.Part, step, stored.field)
+                return partial(member_paths.Part, stored.key, stored.field)
         if lookup_name == "uid":
-            return partial(member_paths.Part, '."uid"', _UID)
+            return partial(member_paths.Part, "uid", _UID)
         return None
 
 

@@ -21,13 +21,16 @@ from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import ExtraWhere
 
 from django_cbtools.backends import writing
-from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.member_aggregates import check_aggregate
 from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
 from django_cbtools.models.subclasses import AnyOf, SubclassesQuery, by_type
 
+from . import columns, lookups, members
 from .tables import DocumentTable, Statement, document_path, is_document_table
+
+members.register()
+lookups.register()
 
 #: What asks with paths of JSON.
 _WITH_PATHS = (KeyTransform, KeyTransformIsNull, HasKeyLookup)
@@ -154,13 +157,13 @@ class SQLCompiler(compiler.SQLCompiler):
             expression.target.model, CouchbaseModel
         ):
             return None
-        if values.kind(expression.target).exact is None:
+        if not columns.exact_columns(expression.target):
             return None
-        column = values.exact_column(expression.target)
+        column = columns.exact_column(expression.target)
         if _compiling.statement is not None:
             _compiling.statement.ask(expression.alias, column)
-        quoted = values.quoted(column).replace("%", "%%")
-        return f"{values.quoted(expression.alias)}.{quoted}", []
+        quoted = columns.quoted(column).replace("%", "%%")
+        return f"{columns.quoted(expression.alias)}.{quoted}", []
 
     def _is_ordered_combination(self) -> bool:
         query: Any = self.query

@@ -13,6 +13,7 @@ from django.db.models.sql import Query
 from django_cbtools.models import values
 from django_cbtools.models.indexes import Declared, IndexChange
 
+from . import columns
 from .compiler import SQLCompiler
 
 #: What is on the table of documents under such a name is ours, to make and to drop.
@@ -48,10 +49,12 @@ def changes(connection: Any, declared: Iterable[Declared]) -> list[IndexChange]:
     wanted = {}
     for each in declared:
         name = PREFIX + each.index.name
-        sql = f"CREATE INDEX {values.quoted(name)} {_definition(connection, each)}"
+        sql = f"CREATE INDEX {columns.quoted(name)} {_definition(connection, each)}"
         wanted[name] = IndexChange("create", name, each.model._meta.label, sql)
     stale = [name for name, sql in present.items() if name not in wanted or wanted[name].sql != sql]
-    drops = [IndexChange("drop", name, None, f"DROP INDEX {values.quoted(name)}") for name in stale]
+    drops = [
+        IndexChange("drop", name, None, f"DROP INDEX {columns.quoted(name)}") for name in stale
+    ]
     return drops + [
         change for name, change in wanted.items() if name in stale or name not in present
     ]
@@ -63,7 +66,7 @@ def _column(field: values.Field) -> str:
             f"{field.model._meta.label}: an index cannot have the BinaryField {field.name!r} in "
             "it. SQLite reads it by a function that other programs with the file do not have."
         )
-    return values.column_sql(field)
+    return columns.column_sql(field)
 
 
 def _definition(connection: Any, declared: Declared) -> str:
@@ -71,16 +74,16 @@ def _definition(connection: Any, declared: Declared) -> str:
     query = Query(model, alias_cols=False)
     compiler = _IndexCompiler(query, connection, None)
     quote = connection.schema_editor().quote_value
-    conditions = ["deleted = 0", f"doc_type = {values.literal(model.type_name())}"]
+    conditions = ["deleted = 0", f"doc_type = {columns.literal(model.type_name())}"]
     if index.expressions:
         wrapped = [IndexExpression(expression) for expression in index.expressions]
         sql, params = compiler.compile(ExpressionList(*wrapped).resolve_expression(query))
-        columns = [sql % tuple(map(quote, params))]
+        keys = [sql % tuple(map(quote, params))]
     else:
         fields = [(model._meta.get_field(name), order) for name, order in index.fields_orders]
-        columns = [f"{_column(field)} {order}".rstrip() for field, order in fields]
+        keys = [f"{_column(field)} {order}".rstrip() for field, order in fields]
     if index.condition is not None:
         sql, params = query.build_where(index.condition).as_sql(compiler, connection)
         conditions.append(sql % tuple(map(quote, params)))
-    columns += [column for column in _COVERED if column not in columns]
-    return f"ON cbtools_documents ({', '.join(columns)}) WHERE {' AND '.join(conditions)}"
+    keys += [key for key in _COVERED if key not in keys]
+    return f"ON cbtools_documents ({', '.join(keys)}) WHERE {' AND '.join(conditions)}"

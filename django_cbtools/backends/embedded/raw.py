@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
 
+from . import columns
 from .tables import document_subselect
 
 _WITH = re.compile(r"\s*WITH(\s+RECURSIVE)?\b", re.IGNORECASE)
@@ -22,7 +22,7 @@ def with_documents(sql: str, has_params: bool) -> str:
     given = []
     for table in CouchbaseModel.tables:
         if table.lower() in named:
-            meant = f"{values.quoted(table)} AS NOT MATERIALIZED ({document_subselect(table)})"
+            meant = f"{columns.quoted(table)} AS NOT MATERIALIZED ({document_subselect(table)})"
             given.append(meant.replace("%", "%%") if has_params else meant)
     if not given:
         return sql

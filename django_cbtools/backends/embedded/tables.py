@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from django_cbtools import canonical, conf
-from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
+
+from . import columns
 
 #: What stands in for a table until the statement is compiled; nobody can guess it.
 _PLACE = f"documents_{secrets.token_hex(16)}_"
@@ -53,9 +54,9 @@ class Statement:
     def written(self, sql: str) -> str:
         """The statement with its tables in it."""
         for place, (name, alias, types) in self._tables.items():
-            columns = None if self._asks_all else frozenset(self._columns.get(alias, ()))
-            subselect = document_subselect(name, columns, types)
-            table = f"({subselect}) {values.quoted(alias)}".replace("%", "%%")
+            names = None if self._asks_all else frozenset(self._columns.get(alias, ()))
+            subselect = document_subselect(name, names, types)
+            table = f"({subselect}) {columns.quoted(alias)}".replace("%", "%%")
             sql = sql.replace(place, table)
         return sql
 
@@ -65,30 +66,30 @@ def is_document_table(name: str) -> bool:
 
 
 def document_subselect(
-    name: str, columns: frozenset[str] | None = None, types: tuple[str, ...] | None = None
+    name: str, names: frozenset[str] | None = None, types: tuple[str, ...] | None = None
 ) -> str:
     """What stands for a document model's table: all of its columns, or those that are named; its
     own documents, or those of some types."""
     model = CouchbaseModel.tables[name]
     chosen = (model.type_name(),) if types is None else types
-    return _subselect(model, conf.get("SYNC_GATEWAY_BUCKET"), columns, chosen)
+    return _subselect(model, conf.get("SYNC_GATEWAY_BUCKET"), names, chosen)
 
 
 @lru_cache(maxsize=1000)
 def _subselect(
     model: type[CouchbaseModel],
     keyspace: str,
-    columns: frozenset[str] | None,
+    names: frozenset[str] | None,
     types: tuple[str, ...],
 ) -> str:
     fields: list[Any] = [*model._meta.concrete_fields, model.document_column]
-    found = {field.column: values.column_sql(field) for field in fields}
+    found = {field.column: columns.column_sql(field) for field in fields}
     for field in fields:
-        found |= values.exact_columns(field)
+        found |= columns.exact_columns(field)
     chosen = [
-        f"{sql} AS {values.quoted(name)}"
+        f"{sql} AS {columns.quoted(name)}"
         for name, sql in found.items()
-        if columns is None or name in columns
+        if names is None or name in names
     ]
     return (
         f"SELECT {', '.join(chosen) or 'uid'} FROM cbtools_documents "
@@ -104,7 +105,7 @@ def _most(column: str, *found: str) -> str:
     SQLite takes what an index begins with for selective unless it is told; so the index of
     ``doc_type`` would seem better than one of a field.
     """
-    of = [values.literal(value) for value in found]
+    of = [columns.literal(value) for value in found]
     condition = f"{column} = {of[0]}" if len(of) == 1 else f"{column} IN ({', '.join(of)})"
     return f"likelihood({condition}, 0.99)"
 

@@ -1,0 +1,199 @@
+"""How SQLite reads the fields of documents: one table, by the shape that values have in JSON.
+
+An expression of the table is over ``{value}`` (the JSON value as SQL has it), ``{type}`` (its JSON
+type) and ``{json}`` (its JSON text). A value of another type than the field's counts as NULL, so
+that it never breaks a query.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from django_cbtools import canonical
+from django_cbtools.models import values
+
+# What begins like this is a date or a time to SQLite, or none, and never the time that it is now
+# (as "now" would be): the documents that an index cannot take could not be saved.
+_DATE_SHAPE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
+_TIME_SHAPE = "[0-2][0-9]:[0-9][0-9]*"
+
+
+def _is_day(first: str) -> str:
+    """That a text begins with a day that there is, from this one on (there is no year 0). SQLite
+    takes February the 30th for March only where there is something to compute."""
+    day = "substr({value}, 1, 10)"
+    return (
+        f"{{type}} = 'text' AND {{value}} GLOB '{_DATE_SHAPE}' AND {{value}} >= '{first}' "
+        f"AND date({day}, '+0 days') = {day}"
+    )
+
+
+def _second(start: int) -> tuple[str, str]:
+    """What stands behind the seconds, from this character on: the fraction as Python writes it,
+    which is nothing where it is zero, and the zone."""
+    rest = f"substr({{value}}, {start})"
+    zone = f"ltrim({rest}, '.0123456789')"
+    digits = f"substr({rest}, 1, min(7, length({rest}) - length({zone})))"
+    return (
+        f"CASE WHEN rtrim({digits}, '.0') = '' THEN '' ELSE substr({digits} || '000000', 1, 7) END",
+        # SQLite knows no zones without a colon.
+        f"CASE WHEN {zone} GLOB '[-+][0-9][0-9][0-9][0-9]' "
+        f"THEN substr({zone}, 1, 3) || ':' || substr({zone}, 4) ELSE {zone} END",
+    )
+
+
+def _moment() -> str:
+    """A time in UTC, with microseconds only where there are some, as Django's functions for SQLite
+    have it. On the first day, it could be in year 0 there."""
+    fraction, zone = _second(20)
+    return (
+        f"CASE WHEN {_is_day('0001-01-02')} AND substr({{value}}, 12, 2) < '24' "
+        f"THEN datetime(substr({{value}}, 1, 19) || {zone}, '+0 days') || {fraction} END"
+    )
+
+
+def _hour() -> str:
+    """A time of day, whose zone, if it has one, means nothing."""
+    fraction, _ = _second(9)
+    return (
+        f"CASE WHEN {{type}} = 'text' AND {{value}} GLOB '{_TIME_SHAPE}' AND {{value}} < '24' "
+        f"THEN time(substr({{value}}, 1, 8)) || {fraction} END"
+    )
+
+
+# (For the smallest integer of 64 bits, abs() is an error.)
+_FINITE = "-1.7976931348623157e308 AND 1.7976931348623157e308"
+_NUMERIC = "CAST({value} AS NUMERIC)"
+
+
+def _decimal(found: str) -> str:
+    """What is found where there is a number. A text that is none does not equal the one that it
+    begins with."""
+    return (
+        f"CASE WHEN {{type}} IN ('integer', 'real', 'text') AND {_NUMERIC} = {{value}} "
+        f"AND {_NUMERIC} BETWEEN {_FINITE} THEN {found} END"
+    )
+
+
+_INTEGER = (
+    # What does not fit into 64 bits is a REAL, which no INTEGER equals.
+    "CASE WHEN {type} IN ('integer', 'real') AND {value} = CAST({value} AS INTEGER) "
+    "THEN CAST({value} AS INTEGER) END"
+)
+#: By Kind.shape.
+SHAPES = {
+    "plain": "{value}",
+    "text": "CASE WHEN {type} = 'text' THEN {value} END",
+    "any text": "CASE WHEN {type} IN ('text', 'integer', 'real') THEN CAST({value} AS TEXT) END",
+    "integer": _INTEGER,
+    # A null is NULL, as it is for all other types.
+    "json": "nullif({json}, 'null')",
+    "array": "CASE WHEN {type} = 'array' THEN {json} END",
+    "object": "CASE WHEN {type} = 'object' THEN {json} END",
+    # Numbers are numbers, all else is its text, in which strings have quotes.
+    "any": "CASE WHEN {type} IN ('integer', 'real') THEN {value} ELSE {json} END",
+    "type": "{type}",
+    "raw": "{json}",
+    "boolean": "CASE {type} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END",
+    "real": (
+        f"CASE WHEN {{type}} IN ('integer', 'real') AND {{value}} BETWEEN {_FINITE} "
+        "THEN CAST({value} AS REAL) END"
+    ),
+    # The CAST makes SQLite compare it with texts as a number.
+    "decimal": f"CAST({_decimal('{value}')} AS NUMERIC)",
+    "moment": _moment(),
+    "day": f"CASE WHEN {_is_day('0001-01-01')} THEN substr({{value}}, 1, 10) END",
+    "time": _hour(),
+    "uuid": (
+        "CASE WHEN {type} = 'text' AND length(replace({value}, '-', '')) = 32 "
+        "AND {value} NOT GLOB '*[^-0-9a-fA-F]*' THEN lower(replace({value}, '-', '')) END"
+    ),
+    "binary": "CASE WHEN {type} = 'text' THEN cbtools_unbase64({value}) END",
+}
+#: What only has to be shown, where the expression that is compared is less exact.
+_EXACT = {"decimal": _decimal("CASE {type} WHEN 'text' THEN {value} ELSE {json} END")}
+
+
+def template(field: values.Field) -> str:
+    """The table's expression for a field."""
+    return SHAPES[values.kind(field).shape]
+
+
+def quoted(name: str) -> str:
+    """A name, quoted for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text, quoted for SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+#: Fields that have a column of their own in the table of documents.
+_OWN = {
+    "uid": "uid",
+    "rev": "rev",
+    "st_deleted": "st_deleted",
+    "extra": "body",
+    # There is a doc_type in each, so that a member can stand before the others.
+    "_document": (
+        "CASE WHEN attachments = '{}' AND expires IS NULL THEN body ELSE '{' "
+        "|| CASE WHEN attachments = '{}' THEN '' "
+        "ELSE '\"_attachments\":' || replace(attachments, ',\"ver\":2', '') || ',' END "
+        "|| CASE WHEN expires IS NULL THEN '' ELSE "
+        "strftime('\"_exp\":\"%Y-%m-%dT%H:%M:%SZ\",', expires, 'unixepoch') END "
+        "|| substr(body, 2) END"
+    ),
+}
+
+
+def column_sql(field: values.Field) -> str:
+    """The SQL that reads a field from a row of the gateway's documents."""
+    if field.name in _OWN:
+        return _OWN[field.name]
+    sql = _of_body(field, template(field))
+    if not isinstance(field, models.ForeignKey):
+        return sql
+    if other := values.other_key(field):
+        sql = f"COALESCE({sql}, {_under_other_key(field, *other)})"
+    # SQLite joins by an index only what it compares without converting: both sides have a type.
+    return f"CAST({sql} AS {'NUMERIC' if values.kind(field) is values.INTEGER else 'TEXT'})"
+
+
+def _under_other_key(field: values.Field, name: str, beginning: str) -> str:
+    path, there = _path(values.json_key(field)), _path(name)
+    return (
+        f"CASE WHEN json_type(body, {path}) IS NULL AND json_type(body, {there}) = 'text' "
+        f"AND substr(json_extract(body, {there}), 1, {len(beginning)}) = {literal(beginning)} "
+        f"THEN json_extract(body, {there}) END"
+    )
+
+
+def exact_columns(field: values.Field) -> dict[str, str]:
+    """The SQL of the column that shows a field exactly, by its name, where it has one."""
+    sql = _EXACT.get(values.kind(field).shape)
+    return {} if sql is None else {exact_column(field): _of_body(field, sql)}
+
+
+def exact_column(field: values.Field) -> str:
+    return f"{field.column}:exact"
+
+
+def _of_body(field: values.Field, sql: str) -> str:
+    path = _path(values.json_key(field))
+    return sql.format(
+        value=f"json_extract(body, {path})",
+        type=f"json_type(body, {path})",
+        json=f"(body -> {path})",
+    )
+
+
+def _path(key: str) -> str:
+    return literal("$." + quoted_key(key))
+
+
+def quoted_key(key: str) -> str:
+    """A key as a JSON path of SQLite's has it; ValueError for one that it cannot have."""
+    if not values.is_readable(key):
+        raise ValueError(f"{key!r} cannot be a field's key: JSON has to escape something in it.")
+    return canonical.escaped(f'"{key}"')  # SQLite compares it with the text that is stored
