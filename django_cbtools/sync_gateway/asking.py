@@ -9,7 +9,7 @@ import urllib3
 
 from django_cbtools.exceptions import SyncGatewayException
 
-from . import errors, telemetry
+from . import errors, failures, telemetry
 from .transport import Transport
 
 
@@ -42,7 +42,7 @@ def ask(
         way.leave(asked.port, asked.address)
         failure: Any = errors.no_answer(error, asked)
         # Whatever it is, what never left may be sent again.
-        may_repeat = not errors.is_final(error) and type(failure) is not errors.LOST
+        may_repeat = not failures.is_final(error) and type(failure) is not errors.LOST
         raise Failed(failure, may_repeat, None) from error
     if 300 <= response.status_code < 400:
         raise Failed(errors.redirected(response, asked), False, response)

@@ -147,7 +147,7 @@ def parse(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return json.loads(text, parse_int=_int)
+        return json.loads(text, parse_int=whole_number)
 
 
 _decode = json.JSONDecoder().raw_decode
@@ -161,5 +161,6 @@ def parse_stored(text: str) -> Any:
         return parse(text)
 
 
-def _int(digits: str) -> float:
+def whole_number(digits: str) -> float:
+    """The number that digits of JSON are, infinite where there are thousands of them."""
     return int(digits) if len(digits) < 4000 else float(digits)

@@ -5,13 +5,10 @@ No message has more of an address than its scheme, host and port: the rest may b
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
-import urllib3
 
 from django_cbtools.exceptions import (
     SyncGatewayAnswerLost,
@@ -20,11 +17,11 @@ from django_cbtools.exceptions import (
     shown,
 )
 
-from .deadline import remaining
+from .addresses import Address
+from .failures import PROXY, host_of, why_no_answer
 from .options import ADMIN
-from .transport import SETTINGS, Address, AnswerTooLarge
+from .transport import SETTINGS
 
-PROXY = "the proxy that the environment names (http_proxy, https_proxy) cannot be used"
 LOST = SyncGatewayAnswerLost
 #: A gateway, or what stands before it, has no time: statuses that say "again later". What became of
 #: a write is not known then.
@@ -57,60 +54,12 @@ class Asked(NamedTuple):
 
 def no_answer(error: Exception, asked: Asked) -> SyncGatewayUnavailable:
     """The exception for a request that had no answer."""
-    kind, setting = asked.lost, asked.setting
-    tls = _tls_error(error)
-    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-        # Files of certificates that have gone: requests says so before it connects.
-        kind, why = (
-            SyncGatewayUnavailable,
-            ("a file in SYNC_GATEWAY_OPTIONS['verify'] or ['cert'] cannot be read"),
-        )
-    elif tls is not None:
-        why = _tls_hint(tls, setting)
-        if _is_refused(tls, error):
-            kind = SyncGatewayUnavailable
-    elif isinstance(error, AnswerTooLarge):
-        why = f"its answer has {error}: look at SYNC_GATEWAY_OPTIONS['max_bytes']"
-    elif isinstance(error, requests.TooManyRedirects):
-        kind, why = SyncGatewayUnavailable, f"it redirects without end: is {setting} right?"
-    elif isinstance(error, ValueError):
-        kind, why = (
-            SyncGatewayUnavailable,
-            f"it redirects to what is no address (is {setting} right?), or a proxy in the "
-            "environment (http_proxy, https_proxy) is none",
-        )
-    elif isinstance(error, requests.exceptions.ContentDecodingError):
-        why = f"its answer cannot be unpacked: is {setting} a gateway's address?"
-    elif isinstance(error, requests.exceptions.ProxyError):
-        kind, why = SyncGatewayUnavailable, PROXY
-    elif _never_connected(error):
-        kind, why = SyncGatewayUnavailable, f"no connection: is it running, and is {setting} right?"
-    elif remaining() == 0:
-        why = "not within SYNC_GATEWAY_OPTIONS['deadline']"
-    elif isinstance(error, requests.Timeout) or _caused_by(error, TimeoutError):
-        why = "not in time: look at SYNC_GATEWAY_OPTIONS['timeout']"
-    else:
-        why = f"the connection broke, or it speaks no HTTP. Is {setting} right?"
+    never_sent, why = why_no_answer(error, asked.setting, "SYNC_GATEWAY_OPTIONS", "deadline")
+    kind = SyncGatewayUnavailable if never_sent else asked.lost
     return kind(
-        f"The gateway at {_host(asked.address.url)} did not answer {asked.line}: {why} "
+        f"The gateway at {host_of(asked.address.url)} did not answer {asked.line}: {why} "
         f"({type(error).__name__}).",
         uid=asked.uid,
-    )
-
-
-def is_final(error: Exception) -> bool:
-    """Whether asking again is no use: settings have to change, or the gateway's answer."""
-    return isinstance(
-        error,
-        (
-            AnswerTooLarge,
-            ValueError,
-            requests.TooManyRedirects,
-            requests.exceptions.ContentDecodingError,
-        ),
-    ) or (
-        _is_refused(_tls_error(error), error)
-        or (isinstance(error, OSError) and not isinstance(error, requests.RequestException))
     )
 
 
@@ -163,7 +112,7 @@ def redirected(response: requests.Response, asked: Asked) -> SyncGatewayUnavaila
     """The exception for a redirect that cannot be followed: as 302, which would make another method
     of ours, or one to nowhere."""
     try:
-        target = _host(urljoin(response.url, response.headers.get("Location", "")))
+        target = host_of(urljoin(response.url, response.headers.get("Location", "")))
     except ValueError:
         target = "no address"
     return SyncGatewayUnavailable(
@@ -189,76 +138,6 @@ def no_gateways(url: str, status: int, what: str = "does not come from a gateway
     """As :func:`no_json`, where it is JSON."""
     setting = "SYNC_GATEWAY_URL (or SYNC_GATEWAY_ADMIN_URL)"
     return (
-        f"The answer from {_host(url)} to {urlsplit(url).path} ({status}) {what}. Look at "
+        f"The answer from {host_of(url)} to {urlsplit(url).path} ({status}) {what}. Look at "
         f"{setting}, and at proxies on the way."
     )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and those that it wraps or came of."""
-    seen: set[int] = set()
-    waiting: list[Any] = [error]
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, BaseException) and id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            waiting += [found.__cause__, found.__context__, getattr(found, "reason", None)]
-            waiting += found.args
-
-
-def _caused_by(error: Exception, *kinds: type[BaseException]) -> bool:
-    return any(isinstance(cause, kinds) for cause in _causes(error))
-
-
-def _tls_error(error: Exception) -> ssl.SSLError | None:
-    """What TLS refuses; a connection that is cut under TLS is cut, no more."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLError) and not isinstance(
-            cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-        ):
-            return cause
-    return None
-
-
-def _is_refused(tls: ssl.SSLError | None, error: Exception) -> bool:
-    """Whether both sides found no common TLS, so that nothing has been asked. With TLS 1.3 what a
-    server says of our certificate comes later."""
-    return tls is not None and (_never_connected(error) or _is_about_cert(tls.reason or ""))
-
-
-def _is_about_cert(reason: str) -> bool:
-    return "ALERT" in reason and ("CERT" in reason or "HANDSHAKE" in reason or "CA" in reason)
-
-
-def _tls_hint(error: ssl.SSLError, setting: str) -> str:
-    reason = error.reason or ""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate is not trusted, {error.verify_message.rstrip('.')}. Look at "
-            f"SYNC_GATEWAY_OPTIONS['verify'] (a file of trusted certificates) and at {setting}"
-        )
-    if _is_about_cert(reason):
-        return (
-            f"it refuses our certificate, {reason}: look at SYNC_GATEWAY_OPTIONS['cert'] "
-            "(certificate and key)"
-        )
-    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
-        return f"it speaks no TLS: should {setting} begin with http:// instead of https://?"
-    return (
-        f"TLS failed, {reason or type(error).__name__}: look at SYNC_GATEWAY_OPTIONS['verify'] and "
-        f"['cert'], and at {setting}"
-    )
-
-
-def _never_connected(error: Exception) -> bool:
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    return _caused_by(
-        error, urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError
-    )
-
-
-def _host(url: str) -> str:
-    parts = urllib3.util.parse_url(url)
-    return f"{parts.scheme}://{parts.netloc}"

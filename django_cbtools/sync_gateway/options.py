@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,18 +44,8 @@ class Options:
                 f"SYNC_GATEWAY_OPTIONS is a dictionary, not {type(setting).__name__}."
             )
         known = {*cls.__dataclass_fields__, *_OTHERS}
-        unknown = set(setting) - known
-        if unknown:
-            raise ImproperlyConfigured(
-                "SYNC_GATEWAY_OPTIONS has unknown options: "
-                f"{', '.join(sorted(map(str, unknown)))}. Known are: {', '.join(sorted(known))}."
-            )
+        check("SYNC_GATEWAY_OPTIONS", setting, known, CHECKS, MEANINGS)
         values = {name: value for name, value in setting.items() if name not in _OTHERS}
-        for name, value in values.items():
-            if not _CHECKS[name](value):
-                raise ImproperlyConfigured(
-                    f"SYNC_GATEWAY_OPTIONS[{name!r}] cannot be {value!r}: {_MEANINGS[name]}."
-                )
         if "timeout" in values and not isinstance(values["timeout"], (tuple, list)):
             values["timeout"] = (values["timeout"], values["timeout"])
         for name in ("timeout", "cert"):
@@ -64,7 +54,28 @@ class Options:
         return cls(**values)
 
 
-def _is_seconds(value: Any) -> bool:
+def check(
+    setting: str,
+    values: Mapping[str, Any],
+    known: Collection[str],
+    checks: Mapping[str, Callable[[Any], bool]],
+    meanings: Mapping[str, str],
+) -> None:
+    """Raise ImproperlyConfigured for options that are unknown, or have no value of theirs."""
+    unknown = set(values) - set(known)
+    if unknown:
+        raise ImproperlyConfigured(
+            f"{setting} has unknown options: {', '.join(sorted(map(str, unknown)))}. "
+            f"Known are: {', '.join(sorted(known))}."
+        )
+    for name, value in values.items():
+        if name in checks and not checks[name](value):
+            raise ImproperlyConfigured(
+                f"{setting}[{name!r}] cannot be {value!r}: {meanings[name]}."
+            )
+
+
+def is_seconds(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9
 
 
@@ -76,11 +87,12 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2
 
 
-_CHECKS: dict[str, Any] = {
-    "timeout": lambda v: _is_seconds(v) or (_is_pair(v) and all(map(_is_seconds, v))),
-    "deadline": _is_seconds,
+#: What the options' values are: a check of each, and its words.
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    "timeout": lambda v: is_seconds(v) or (_is_pair(v) and all(map(is_seconds, v))),
+    "deadline": is_seconds,
     "retries": lambda v: _is_count(v, 0),
-    "backoff": lambda v: v == 0 or _is_seconds(v),
+    "backoff": lambda v: v == 0 or is_seconds(v),
     "verify": lambda v: isinstance(v, (bool, str)) and v != "",
     "cert": lambda v: (
         v is None
@@ -90,7 +102,7 @@ _CHECKS: dict[str, Any] = {
     "pool_size": lambda v: _is_count(v, 1),
     "max_bytes": lambda v: _is_count(v, 1),
 }
-_MEANINGS = {
+MEANINGS = {
     "timeout": "seconds, or a pair of them (to connect, to wait for data)",
     "deadline": "seconds for a whole call",
     "retries": "a whole number, 0 for none",

@@ -10,39 +10,22 @@ import os
 import threading
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from requests.auth import HTTPBasicAuth
 from requests.cookies import extract_cookies_to_jar
-from requests.structures import CaseInsensitiveDict
-from requests.utils import get_auth_from_url, get_netrc_auth
 
 from django_cbtools import conf
 
-from . import certificates
-from .connections import Adapter
+from . import addresses
+from .addresses import Address
 from .deadline import remaining
+from .failures import AnswerTooLarge
 from .options import ADMIN, PUBLIC, Options
 
 SETTINGS = {PUBLIC: "SYNC_GATEWAY_URL", ADMIN: "SYNC_GATEWAY_ADMIN_URL"}
 _CHUNK = 64 * 1024
-
-
-class AnswerTooLarge(requests.RequestException):
-    """An answer has more bytes than the option ``max_bytes`` allows."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where one of the gateway's ports is, and what goes with each request to it."""
-
-    url: str
-    headers: CaseInsensitiveDict[str]
-    #: ``verify``, ``cert`` and ``proxies``, as an adapter takes them.
-    sending: dict[str, Any]
 
 
 @dataclass
@@ -163,12 +146,7 @@ def transport() -> Transport:
 def auth(port: str) -> HTTPBasicAuth | None:
     """The login for a port, None where the settings have none."""
     prefix = "SYNC_GATEWAY_ADMIN" if port == ADMIN else "SYNC_GATEWAY"
-    return _basic(conf.get(f"{prefix}_USER"), conf.get(f"{prefix}_PASSWORD") or "")
-
-
-def _basic(user: str | None, password: str) -> HTTPBasicAuth | None:
-    # Texts would be sent as Latin-1.
-    return HTTPBasicAuth(user.encode(), password.encode()) if user else None
+    return addresses.basic(conf.get(f"{prefix}_USER"), conf.get(f"{prefix}_PASSWORD") or "")
 
 
 def _make() -> Transport:
@@ -180,17 +158,11 @@ def _make() -> Transport:
 
         session.trust_env = False
         session.mount(f"{SCHEME}://", InProcessAdapter())
-        addresses = {port: [_address(session, port, f"{SCHEME}://{port}")] for port in SETTINGS}
-        return Transport(session, Options(retries=0), addresses, is_embedded=True)
+        ports = {port: [_address(session, port, f"{SCHEME}://{port}")] for port in SETTINGS}
+        return Transport(session, Options(retries=0), ports, is_embedded=True)
     conf.require("SYNC_GATEWAY_URL", "the address of the gateway's public port")
     options = Options.of(conf.get("SYNC_GATEWAY_OPTIONS"))
-    if isinstance(options.verify, str):
-        certificates.check_trusted(options.verify, "SYNC_GATEWAY_OPTIONS['verify']")
-    if options.cert is not None:
-        certificates.check_own(options.cert, "SYNC_GATEWAY_OPTIONS['cert']")
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, Adapter(pool_connections=10, pool_maxsize=options.pool_size))
-    session.verify, session.cert = options.verify, options.cert
+    addresses.set_up(session, options, "SYNC_GATEWAY_OPTIONS")
     ports = {
         port: [_address(session, port, url) for url in conf.urls(setting)]
         for port, setting in SETTINGS.items()
@@ -199,38 +171,8 @@ def _make() -> Transport:
     return Transport(session, options, ports)
 
 
-def _login(port: str, url: str) -> HTTPBasicAuth | None:
-    """The login for an address: that of the settings, else its own, else netrc's."""
-    found = auth(port)
-    if found is not None:
-        return found
-    user, password = get_auth_from_url(url)
-    if not user:
-        try:
-            user, password = get_netrc_auth(url) or ("", "")
-        except UnicodeDecodeError:
-            raise ImproperlyConfigured(
-                "The netrc file (~/.netrc, or what NETRC names) is no text."
-            ) from None
-    return _basic(user, password)
-
-
 def _address(session: requests.Session, port: str, url: str) -> Address:
-    try:
-        prepared = session.prepare_request(requests.Request("GET", url, auth=_login(port, url)))
-        session.get_adapter(prepared.url or "")
-        parts = urlsplit(prepared.url or "")
-        sending = session.merge_environment_settings(url, {}, True, session.verify, session.cert)
-    except (requests.RequestException, ValueError):
-        # Their own words may have a password in them.
-        raise ImproperlyConfigured(f"{SETTINGS[port]} is no address of a gateway.") from None
-    if parts.query or parts.fragment:
-        raise ImproperlyConfigured(f"{SETTINGS[port]} is no address of a gateway: it has a query.")
-    trusted = sending["verify"]
-    if parts.scheme == "https" and isinstance(trusted, str) and trusted != session.verify:
-        certificates.check_trusted(trusted, "REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE)")
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path.rstrip("/"))
-    return Address(urlunsplit(bare), prepared.headers, dict(sending))
+    return addresses.address(session, url, auth(port), SETTINGS[port])
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -1,0 +1,147 @@
+"""Why a request had no answer, in words that name the setting to look at.
+
+It knows HTTP and TLS, and nothing of who is asked: the query service's client uses it too.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import requests
+import urllib3
+
+from .deadline import remaining
+
+PROXY = "the proxy that the environment names (http_proxy, https_proxy) cannot be used"
+
+
+class AnswerTooLarge(requests.RequestException):
+    """An answer has more bytes than the option ``max_bytes`` allows."""
+
+
+class Reason(NamedTuple):
+    #: Whether the other side cannot have understood the request.
+    never_sent: bool
+    text: str
+
+
+def why_no_answer(error: Exception, address: str, options: str, deadline: str) -> Reason:
+    """What an exception of requests', urllib3's or a socket's means to who waits for an answer.
+
+    ``address`` is the setting with the other side's address, ``options`` the one with the options,
+    ``deadline`` the option that ends a call.
+    """
+    tls = _tls_error(error)
+    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+        # Files of certificates that have gone: requests says so before it connects.
+        return Reason(True, f"a file in {options}['verify'] or ['cert'] cannot be read")
+    if tls is not None:
+        return Reason(_is_refused(tls, error), _tls_hint(tls, address, options))
+    if isinstance(error, AnswerTooLarge):
+        return Reason(False, f"its answer has {error}: look at {options}['max_bytes']")
+    if isinstance(error, requests.TooManyRedirects):
+        return Reason(True, f"it redirects without end: is {address} right?")
+    if isinstance(error, ValueError):
+        return Reason(
+            True,
+            f"it redirects to what is no address (is {address} right?), or a proxy in the "
+            "environment (http_proxy, https_proxy) is none",
+        )
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return Reason(False, f"its answer cannot be unpacked: is {address} right?")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Reason(True, PROXY)
+    if _never_connected(error):
+        return Reason(True, f"no connection: is it running, and is {address} right?")
+    if remaining() == 0:
+        return Reason(False, f"not within {options}['{deadline}']")
+    if isinstance(error, requests.Timeout) or _caused_by(error, TimeoutError):
+        return Reason(False, f"not in time: look at {options}['timeout']")
+    return Reason(False, f"the connection broke, or it speaks no HTTP. Is {address} right?")
+
+
+def is_final(error: Exception) -> bool:
+    """Whether asking again is no use: settings have to change, or the gateway's answer."""
+    return isinstance(
+        error,
+        (
+            AnswerTooLarge,
+            ValueError,
+            requests.TooManyRedirects,
+            requests.exceptions.ContentDecodingError,
+        ),
+    ) or (
+        _is_refused(_tls_error(error), error)
+        or (isinstance(error, OSError) and not isinstance(error, requests.RequestException))
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and those that it wraps or came of."""
+    seen: set[int] = set()
+    waiting: list[Any] = [error]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, BaseException) and id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            waiting += [found.__cause__, found.__context__, getattr(found, "reason", None)]
+            waiting += found.args
+
+
+def _caused_by(error: Exception, *kinds: type[BaseException]) -> bool:
+    return any(isinstance(cause, kinds) for cause in _causes(error))
+
+
+def _tls_error(error: Exception) -> ssl.SSLError | None:
+    """What TLS refuses; a connection that is cut under TLS is cut, no more."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError) and not isinstance(
+            cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+        ):
+            return cause
+    return None
+
+
+def _is_refused(tls: ssl.SSLError | None, error: Exception) -> bool:
+    """Whether both sides found no common TLS, so that nothing has been asked. With TLS 1.3 what a
+    server says of our certificate comes later."""
+    return tls is not None and (_never_connected(error) or _is_about_cert(tls.reason or ""))
+
+
+def _is_about_cert(reason: str) -> bool:
+    return "ALERT" in reason and ("CERT" in reason or "HANDSHAKE" in reason or "CA" in reason)
+
+
+def _tls_hint(error: ssl.SSLError, address: str, options: str) -> str:
+    reason = error.reason or ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted, {error.verify_message.rstrip('.')}. Look at "
+            f"{options}['verify'] (a file of trusted certificates) and at {address}"
+        )
+    if _is_about_cert(reason):
+        return (
+            f"it refuses our certificate, {reason}: look at {options}['cert'] (certificate and key)"
+        )
+    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
+        return f"it speaks no TLS: should {address} begin with http:// instead of https://?"
+    return (
+        f"TLS failed, {reason or type(error).__name__}: look at {options}['verify'] and "
+        f"['cert'], and at {address}"
+    )
+
+
+def _never_connected(error: Exception) -> bool:
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    return _caused_by(
+        error, urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError
+    )
+
+
+def host_of(url: str) -> str:
+    parts = urllib3.util.parse_url(url)
+    return f"{parts.scheme}://{parts.netloc}"
