@@ -1,0 +1,117 @@
+"""A DATABASES entry, checked: where the query service is, and how it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from django_cbtools.sync_gateway import options as gateway
+
+#: How the query service brings its indexes up to date before it answers.
+REQUEST_PLUS, NOT_BOUNDED = "request_plus", "not_bounded"
+_REST, _SDK = {"http": 8093, "https": 18093}, ("couchbase", "couchbases")
+_EXAMPLES = (
+    "'https://first.example.com:18093,https://second.example.com:18093' (the query service) or "
+    "'couchbases://first.example.com,second.example.com' (the cluster)"
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the query service is asked; times are in seconds.
+
+    ``urls``: the services, by HTTP, or the one cluster, by the SDK; without a login. ``bucket``:
+    the one that the SDK opens. ``timeout``: for a whole query, its rows and what is tried again
+    included. ``connect_timeout``: for a connection. ``scan_consistency``: REQUEST_PLUS finds all
+    that was written before, NOT_BOUNDED what the indexes have. ``read_only``: refuse what writes.
+    ``retries``, ``backoff``, ``verify``, ``cert``, ``pool_size`` are SYNC_GATEWAY_OPTIONS'.
+    """
+
+    urls: tuple[str, ...]
+    bucket: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    timeout: float = 75.0
+    connect_timeout: float = 5.0
+    scan_consistency: str = REQUEST_PLUS
+    read_only: bool = False
+    retries: int = 5
+    backoff: float = 0.1
+    verify: bool | str = True
+    cert: str | tuple[str, str] | None = None
+    pool_size: int = 10
+
+    @property
+    def by_sdk(self) -> bool:
+        return self.urls[0].startswith(_SDK)
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Options:
+        """The options in an entry of DATABASES; raises ImproperlyConfigured for what is none."""
+        given = entry.get("OPTIONS") or {}
+        if not isinstance(given, Mapping):
+            raise ImproperlyConfigured(f"OPTIONS is a dictionary, not {type(given).__name__}.")
+        gateway.check("OPTIONS", given, _CHECKS.keys(), _CHECKS, _MEANINGS)
+        values = dict(given)
+        if isinstance(values.get("cert"), list):
+            values["cert"] = tuple(values["cert"])
+        return cls(
+            _urls(entry.get("HOST") or "", entry.get("PORT") or ""),
+            str(entry.get("NAME") or ""),
+            str(entry.get("USER") or ""),
+            str(entry.get("PASSWORD") or ""),
+            **values,
+        )
+
+
+def _urls(hosts: Any, port: Any) -> tuple[str, ...]:
+    """HOST and PORT as addresses; a service's own port is added where there is none."""
+    if not isinstance(hosts, str):
+        hosts = ",".join(map(str, hosts))
+    found = [text.strip() for text in hosts.split(",") if text.strip()]
+    if not found:
+        raise ImproperlyConfigured(f"HOST is not set: it says where documents are, as {_EXAMPLES}.")
+    scheme = found[0].partition("://")[0] if "://" in found[0] else _SDK[0]
+    if any("@" in text for text in found):
+        raise ImproperlyConfigured("HOST has no place for a login: USER and PASSWORD have.")
+    if scheme in _SDK:
+        rest = [text.removeprefix(f"{scheme}://") for text in found]
+        if any("://" in text or text.split() != [text] for text in rest):
+            raise ImproperlyConfigured(f"HOST cannot be {hosts!r}: it is as {_EXAMPLES}.")
+        if port:
+            rest = [text if ":" in text else f"{text}:{port}" for text in rest]
+        return (f"{scheme}://{','.join(rest)}",)
+    return tuple(_url(text, port, hosts) for text in found)
+
+
+def _url(text: str, port: Any, hosts: str) -> str:
+    try:
+        parts = urlsplit(text)
+        default = _REST[parts.scheme]
+        if not parts.hostname or parts.query or parts.fragment:
+            raise ValueError
+        netloc = parts.netloc if parts.port else f"{parts.netloc.rstrip(':')}:{port or default}"
+    except (ValueError, KeyError):
+        raise ImproperlyConfigured(f"HOST cannot be {hosts!r}: it is as {_EXAMPLES}.") from None
+    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
+
+
+_OURS = ("retries", "backoff", "verify", "cert", "pool_size")
+_CHECKS = {
+    **{name: gateway.CHECKS[name] for name in _OURS},
+    "timeout": gateway.is_seconds,
+    "connect_timeout": gateway.is_seconds,
+    "scan_consistency": lambda value: value in (REQUEST_PLUS, NOT_BOUNDED),
+    "read_only": lambda value: isinstance(value, bool),
+}
+_MEANINGS = {
+    **{name: gateway.MEANINGS[name] for name in _OURS},
+    "timeout": "seconds for a whole query",
+    "connect_timeout": "seconds for a connection",
+    "scan_consistency": f"{REQUEST_PLUS!r} or {NOT_BOUNDED!r}",
+    "read_only": "True or False",
+}

@@ -1,0 +1,165 @@
+"""An answer of the query service, parsed while it arrives.
+
+It is one JSON object; its member ``results`` is a list, each row of which is a value. What is
+kept of it is the piece that has been read and not been parsed, and the other members.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django_cbtools.sync_gateway.client import whole_number
+
+#: What may stand after a value.
+_ENDS = frozenset(" \t\n\r,:]}")
+_comma = re.compile(r"[ \t\n\r]*,[ \t\n\r]*").match
+_space = re.compile(r"[ \t\n\r]*").match
+_scan = json.JSONDecoder().raw_decode
+#: The same, slower, which can read numbers of thousands of digits, too.
+_scan_any = json.JSONDecoder(parse_int=whole_number).raw_decode
+
+
+class NotAnAnswer(ValueError):
+    """What arrives is no JSON, or not the query service's, or ends too early."""
+
+
+class Answer:
+    """The answer that ``read`` gives piece by piece, and then by an empty one.
+
+    ``members`` are those around the rows, as far as they have arrived: all of them when
+    :meth:`rows` has ended.
+    """
+
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        self.members: dict[str, Any] = {}
+        self._read = read
+        self._decode = codecs.getincrementaldecoder("utf-8")("surrogatepass").decode
+        self._ended = False
+        #: What has arrived, and where in it the next thing to parse begins.
+        self._text = ""
+        self._at = 0
+        self._scan = _scan
+        #: Whether rows end where lines do, as far as is known.
+        self._in_lines = True
+
+    def rows(self) -> Iterator[Any]:
+        """The rows. Raises NotAnAnswer, RecursionError, and what ``read`` raises."""
+        self._expect("{")
+        first = True
+        while self._next() != "}":
+            if not first:
+                self._expect(",")
+            first = False
+            name = self._value()
+            self._expect(":")
+            if name == "results" and self._next() == "[":
+                self._at += 1
+                yield from self._results()
+            else:
+                self.members[str(name)] = self._value()
+        self._at += 1
+        while self._more():
+            pass
+        if _space(self._text, self._at).end() != len(self._text):  # type: ignore[union-attr]
+            raise NotAnAnswer("something follows it")
+
+    def _results(self) -> Iterator[Any]:
+        if self._next() == "]":
+            self._at += 1
+            return
+        while True:
+            if self._in_lines:
+                rows, is_last = self._lines()
+                yield from rows
+                if is_last:
+                    return
+            else:
+                yield from self._one_by_one()
+            # What has arrived ends with a part of a row.
+            yield self._value()
+            if self._next() == "]":
+                self._at += 1
+                return
+            self._expect(",")
+
+    def _one_by_one(self) -> Iterator[Any]:
+        """The rows that have arrived, and that others follow."""
+        self._next()
+        text, scan = self._text, self._scan
+        while True:
+            try:
+                value, end = scan(text, self._at)
+            except ValueError:
+                return
+            comma = _comma(text, end)
+            if comma is None:
+                return
+            self._at = comma.end()
+            yield value
+
+    def _lines(self) -> tuple[list[Any], bool]:
+        """The rows that have arrived as whole lines, and whether they are the last ones.
+
+        Parsed at once they take much less time. That rows are lines is a guess, for documents may
+        have some of their own; but what can be parsed so has been understood.
+        """
+        text, start = self._text, self._at
+        is_last = text.find("\n]", start) >= 0
+        end = len(text) if is_last else text.rfind(",\n", start)
+        if end < 0:
+            return [], False
+        try:
+            rows, length = _scan(f"[{text[start:end]}" if is_last else f"[{text[start:end]}]")
+        except (ValueError, RecursionError):
+            self._in_lines = False
+            return [], False
+        self._at = start + length - 1 if is_last else end + 1
+        return rows, is_last
+
+    def _value(self) -> Any:
+        self._next()
+        while True:
+            try:
+                value, end = self._scan(self._text, self._at)
+            except json.JSONDecodeError as error:
+                if not self._more():
+                    raise NotAnAnswer(f"it ends too early, or is no JSON: {error.msg}") from None
+            except ValueError:
+                self._scan = _scan_any
+            else:
+                # A number may go on.
+                if self._text[end : end + 1] in _ENDS or not self._more():
+                    self._at = end
+                    return value
+
+    def _next(self) -> str:
+        """The next character that is no space."""
+        while True:
+            self._at = _space(self._text, self._at).end()  # type: ignore[union-attr]
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                raise NotAnAnswer("it ends too early")
+
+    def _expect(self, character: str) -> None:
+        found = self._next()
+        if found != character:
+            raise NotAnAnswer(f"{found!r} stands where {character!r} should")
+        self._at += 1
+
+    def _more(self) -> bool:
+        """Read on: twice as much as is left, so that a long row is not tried too often."""
+        rest = self._text[self._at :]
+        pieces = [rest]
+        wanted = max(len(rest), 1)
+        while wanted > 0 and not self._ended:
+            data = self._read()
+            self._ended = not data
+            pieces.append(self._decode(data, self._ended))
+            wanted -= len(pieces[-1])
+        self._text, self._at = "".join(pieces), 0
+        return len(self._text) > len(rest)
