@@ -23,7 +23,7 @@ from django_cbtools.sync_gateway.documents import BULK_COUNT, Document, bad_docu
 
 from .channels import check_channels, decide_channels
 from .expiring import see_expiries
-from .following import following, tell
+from .following import following
 from .unique_keys import Claims
 from .written import Changed, Tombstone, Whole, conflict, whole
 
@@ -216,9 +216,6 @@ class Bulk:
             [uid for uid in claims.uids if isinstance(self.errors.get(uid), SyncGatewayAnswerLost)],
         )
         self.saved += len(saved)
-        for document, rev in pairs:
-            if document.rev != rev:
-                tell(getattr(document, "document", document), rev)
         return [
             document.document if isinstance(document, Whole) else document for document in saved
         ]

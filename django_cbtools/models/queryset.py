@@ -14,6 +14,7 @@ from django.db.models.sql.where import AND
 
 from .bulk import Bulk
 from .deletion import DocumentCollector
+from .following import Telling
 from .member_updates import MemberTarget, is_member
 from .raw import RawDocuments
 from .sql import DocumentQuery
@@ -231,7 +232,7 @@ class NoManager:
         )
 
 
-class AllDocuments(models.Manager[Model]):
+class AllDocuments(Telling, models.Manager[Model]):
     """The documents of a class, soft-deleted ones included."""
 
     _queryset_class = DocumentQuerySet

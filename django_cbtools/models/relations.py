@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, TypeVar
 
 from django import forms
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import connections, models
-from django.db.models.fields.related_descriptors import (
-    ForwardManyToOneDescriptor,
-    ReverseManyToOneDescriptor,
-)
-from django.utils.functional import cached_property
+from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 
 from django_cbtools import conf
 
-from .following import following
 from .queryset import AllDocuments
 from .sql import WhereDocumentsAre
 from .unique import can_be_asked
@@ -66,34 +60,6 @@ class _ForwardDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]
         return super().get_object(instance)
 
 
-class _ReverseDescriptor(ReverseManyToOneDescriptor):  # type: ignore[type-arg]
-    @cached_property
-    def related_manager_cls(self) -> Any:
-        """As Django's; instances of documents learn what it writes of them."""
-        manager: Any = super().related_manager_cls
-        if not hasattr(self.rel.related_model, "saved_as"):
-            return manager
-        names = [name for name in ("add", "remove", "clear") if hasattr(manager, name)]
-        return type("RelatedDocuments", (manager,), {name: _told(manager, name) for name in names})
-
-
-def _told(manager: Any, name: str) -> Any:
-    """A method of a related manager's, within which the instances that it is given, or has fetched,
-    learn what it writes of them."""
-    method = getattr(manager, name)
-
-    @wraps(method)
-    def told(self: Any, *objs: Any, **kwargs: Any) -> None:
-        fetched = getattr(self.instance, "_prefetched_objects_cache", {}).get(
-            self.field.remote_field.cache_name, ()
-        )
-        documents = {id(each): each for each in (*objs, *fetched) if hasattr(each, "saved_as")}
-        with following(documents.values()):
-            method(self, *objs, **kwargs)
-
-    return told
-
-
 class ForeignKey(models.ForeignKey[_Set, _Get]):
     """A relation to a document, stored under ``<name>_uid``.
 
@@ -103,7 +69,6 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
 
     forward_related_accessor_class = _ForwardDescriptor
     is_by_key = True
-    related_accessor_class = _ReverseDescriptor
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ from django_cbtools.sync_gateway import SyncGateway
 from .channels import check_channels, decide_channels
 from .document import DocumentJSON, as_json, remembered
 from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expiry
+from .following import tell
 from .merge import Merge
 from .restoring import Restored
 from .unique_keys import save_document
@@ -288,7 +289,9 @@ class DocumentSaving(Expiring, DocumentJSON):
 
     def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
         """Take note that the gateway has this JSON of the document now, as that revision."""
+        former = self.rev
         self.rev, self._base, self._prepared = rev, remembered(document), {}
+        tell(self, former)
 
     def before_save(self, fields: Iterable[Any] | None = None) -> None:
         """What has to be done before the document is written, alone or in bulk, or some fields."""

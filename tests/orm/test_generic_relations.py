@@ -95,6 +95,37 @@ def test_a_join_restricts_the_content_type(two, name):
     assert getattr(one, name).count() == getattr(other, name).count() == 1
 
 
+@pytest.mark.parametrize("bulk", [True, False])
+@pytest.mark.parametrize("clear", [True, False])
+def test_what_is_set_and_added_can_be_saved(two, bulk, clear):
+    """The instances learn what the relation writes of their documents."""
+    one, other = two
+    mine, theirs = list(one.labels.all()), list(other.labels.all())
+    one.labels.set(iter([*mine, *theirs]), bulk=bulk, clear=clear)
+    # As in Django: what is cleared is deleted, and only bulk=False saves it again.
+    assert {found.text for found in one.labels.all()} == ({"1"} if bulk and clear else {"0", "1"})
+    for found in (*mine, *theirs):
+        found.text += "!"
+        found.save()
+    assert {found.text for found in one.labels.all()} == {"0!", "1!"}
+    other.labels.add(*theirs, bulk=bulk)
+    one.labels.remove(*mine, bulk=bulk)
+    assert not one.labels.exists()
+    for found in (*mine, *theirs):
+        found.save()
+    assert [found.text for found in one.labels.all()] == ["0!"]
+    assert [found.text for found in other.labels.all()] == ["1!"]
+
+
+def test_what_was_fetched_can_be_saved_after_a_clear(two):
+    one = CBMember.objects.prefetch_related("labels").get()
+    (fetched,) = one.labels.all()
+    one.labels.clear()
+    assert not CBMember.objects.get().labels.exists()
+    fetched.save()
+    assert CBMember.objects.get().labels.count() == 1
+
+
 def test_a_join_from_the_other_side_restricts_it_too(two):
     assert [found.text for found in CBLabel.objects.filter(members__name="a")] == ["0"]
     assert CBMember.objects.filter(labels__text="2").count() == 0

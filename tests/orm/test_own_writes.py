@@ -131,6 +131,14 @@ def test_clear(writer, books):
     assert not writer.books.exists()
 
 
+@pytest.mark.parametrize("bulk", [True, False])
+def test_set_anew(writer, books, bulk):
+    writer.books.set(books[:2], bulk=bulk)
+    writer.books.set(iter(books[1:]), bulk=bulk, clear=True)
+    save_all(books[1:])
+    assert sorted(book.uid for book in writer.books.all()) == ["b", "c"]
+
+
 def test_who_is_stale_stays_so(writer, books):
     CBBook.objects.filter(uid="a").update(pages=1)
     writer.books.add(books[0])
