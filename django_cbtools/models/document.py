@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import FileField
 from django.db.models.fields.files import FieldFile
 
-from django_cbtools.exceptions import CouchbaseValueError
+from django_cbtools.exceptions import CouchbaseValueError, shown
 from django_cbtools.sync_gateway.client import parse
 
 from . import values
@@ -134,7 +134,7 @@ class DocumentJSON:
             return stored.kind.written(stored.field, value)
         except _UNWRITABLE as error:
             raise CouchbaseValueError(
-                f"Document {self.uid}: field {stored.field.name} cannot store {value!r}: {error}"
+                f"{named(self)}: field {stored.field.name} cannot store {value!r}: {error}"
             ) from error
 
     def prepare_field(self, field: Any, add: bool) -> None:
@@ -318,6 +318,13 @@ _UNCHANGING = frozenset(
 )  # fmt: skip
 #: The types of most values, which need no copy: loading does not have to look at them closely.
 _SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
+def named(document: Any) -> str:
+    """How messages of errors begin that are about a document, which may have no uid yet."""
+    return (
+        f"Document {shown(str(document.uid))}" if document.uid else f"A new {document._meta.label}"
+    )
 
 
 def remembered(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,11 @@ class _Operations(_Like):
     adapt_document_json = adapt_json_value
     adapt_datefield_value = adapt_datetimefield_value = adapt_timefield_value = _as_it_is
     adapt_durationfield_value = _as_it_is  # Django 6.1 asks for it
-    adapt_decimalfield_value = adapt_integerfield_value = adapt_ipaddressfield_value = _as_it_is
+    adapt_decimalfield_value = adapt_integerfield_value = _as_it_is
+
+    @staticmethod
+    def adapt_ipaddressfield_value(value: Any) -> Any:
+        return value or None  # as all of Django's databases
 
 
 class _Features(_Like):

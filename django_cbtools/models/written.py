@@ -16,7 +16,7 @@ from django_cbtools.exceptions import (
 from django_cbtools.sync_gateway import SyncGateway
 
 from .channels import check_channels
-from .document import GATEWAY_KEYS
+from .document import GATEWAY_KEYS, named
 from .expiring import EXPIRES
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def check_extra(document: Any) -> None:
     for key in document.extra:
         if key in _NOT_FOR_PROGRAMS or str(key).startswith("_sync_"):
             raise CouchbaseValueError(
-                f"Document {shown(str(document.uid))}: extra cannot have {key!r}, which is the "
+                f"{named(document)}: extra cannot have {key!r}, which is the "
                 "gateway's. (delete() and hard_delete() delete documents.)"
             )
 
@@ -162,7 +162,7 @@ def check_values(document: Any, fields: Iterable[Any]) -> None:
         value = getattr(document, field.attname)
         if hasattr(value, "resolve_expression"):
             raise CouchbaseValueError(
-                f"Document {shown(str(document.uid))}: field {field.name} cannot store {value!r}: "
+                f"{named(document)}: field {field.name} cannot store {value!r}: "
                 "only QuerySet.update() has the database compute values."
             )
 

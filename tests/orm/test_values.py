@@ -312,6 +312,22 @@ def test_refused(db, name, value):
     assert "error" in SyncGateway.all_docs(["a"])["rows"][0]
 
 
+def test_what_is_refused_is_named_though_it_has_no_uid(db):
+    for value in ("text", F("char")):
+        with pytest.raises(CouchbaseValueError, match=r"^A new orm\.Valued: field integer cannot"):
+            Valued(channels=["c"], integer=value).save()
+
+
+def test_no_address_is_null(db):
+    """As in Django, for all its databases."""
+    Valued(uid="a", channels=["c"], address="").save()
+    assert stored("a")["address"] is None
+    Valued.objects.filter(uid="a").update(address="::1")
+    assert Valued("a").address == "::1"
+    Valued.objects.update(address="")
+    assert stored("a")["address"] is None
+
+
 # ------------------------------------------------------------------------ time zones
 
 
