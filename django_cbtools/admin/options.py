@@ -33,7 +33,7 @@ FAILURES = (SyncGatewayException, CouchbaseModelError)
 _FAILURE = "_document_failure"
 #: Where it keeps what it has logged of deletions, until they are done.
 _DELETIONS = "_document_deletions"
-_UNDELETED = [{"changed": {"fields": ["deleted"]}}]
+_UNDELETED = gettext_lazy("Undeleted.")
 
 
 class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[type-arg]
@@ -170,8 +170,8 @@ class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[typ
         except FAILURES as error:
             self._tell(request, error)
         else:
-            self.log_change(request, document, _UNDELETED)
-            text = _("The %(name)s “%(obj)s” is not deleted any more.")
+            self.log_change(request, document, str(_UNDELETED))
+            text = _("The %(name)s “%(obj)s” was undeleted successfully.")
             shown_as = {"name": self.opts.verbose_name, "obj": document}
             self.message_user(request, text % shown_as, messages.SUCCESS)
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
@@ -227,9 +227,9 @@ class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[typ
             refused = error.errors
         done = [document for document in documents if document.uid not in refused]
         for document in done:
-            self.log_change(request, document, _UNDELETED)
+            self.log_change(request, document, str(_UNDELETED))
         if done:
-            text = _("%(count)d %(items)s are not deleted any more.")
+            text = _("Successfully undeleted %(count)d %(items)s.")
             items = {"count": len(done), "items": model_ngettext(self.opts, len(done))}
             self.message_user(request, text % items, messages.SUCCESS)
         self._tell_all(request, refused)

@@ -278,11 +278,12 @@ def test_deleting_is_soft_and_undone(boss, articles):
     assert "<td>Deleted.</td>" in boss.get(url("history", articles[0])).content.decode()
     undelete = fields(page, "undelete_form")
     response = boss.post(url("undelete", articles[0]), undelete, follow=True)
-    assert "is not deleted any more" in told(response)[0]
+    assert "was undeleted successfully" in told(response)[0]
     assert "This cb article is deleted" not in response.content.decode()
     assert stored("1")["st_deleted"] is False
     flags = LogEntry.objects.order_by("pk").values_list("action_flag", flat=True)
     assert list(flags) == [3, 2]
+    assert "<td>Undeleted.</td>" in boss.get(url("history", articles[0])).content.decode()
 
 
 def test_undeleting_is_by_post(boss, articles):
@@ -307,7 +308,7 @@ def test_bulk_delete_and_undelete(boss, articles):
     assert titles(response) == ["Gamma"]
     sent = {"action": "undelete_selected", "_selected_action": ["1", "2", "3"]}
     response = boss.post(f"{LIST}?st_deleted=all", sent, follow=True)
-    assert told(response) == ["2 cb articles are not deleted any more."]
+    assert told(response) == ["Successfully undeleted 2 cb articles."]
     assert titles(boss.get(LIST)) == ["Alpha", "Beta", "Gamma"]
     assert stored("3")["_rev"].startswith("1-")
     assert LogEntry.objects.count() == 4
@@ -328,7 +329,7 @@ def test_bulk_actions_tell_which_documents_were_refused(boss, articles):
     sent = {"action": "undelete_selected", "_selected_action": ["1", "4"]}
     response = boss.post(f"{LIST}?st_deleted=only", sent, follow=True)
     assert told(response) == [
-        "1 cb article are not deleted any more.",
+        "Successfully undeleted 1 cb article.",
         "document 4: Empty channels list can not be saved",
     ]
     assert [stored(uid)["st_deleted"] for uid in "14"] == [False, True]
