@@ -67,6 +67,13 @@ class ArticlesTest(TestCase):
         response = self.get("detail", "atl_none", status=404)
         self.assertTemplateUsed(response, "404.html")
 
+    def test_failure(self):
+        self.client.raise_request_exception = False
+        failing = mock.patch.object(SyncGateway, "bulk_get", side_effect=ZeroDivisionError)
+        with failing, self.assertLogs("django.request", "ERROR"):
+            response = self.get("detail", self.article.uid, status=500)
+        self.assertContains(response, "Something went wrong", status_code=500)
+
     def test_create(self):
         data = {"title": "New", "year_published": 2020, "author": self.ada.uid, "body": "Text"}
         self.assertContains(self.post("create", **data), "“New” is saved.")
