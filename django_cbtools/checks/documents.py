@@ -82,7 +82,7 @@ def _extra(model: Document) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "A document's extra is where the keys are that no field declares.",
+            "A document's extra holds the keys of its JSON that the model does not declare.",
             hint='Give the field another name; db_column="extra" keeps its key.',
             obj=model,
             id="cbtools.E009",
