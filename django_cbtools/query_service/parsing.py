@@ -14,6 +14,8 @@ from typing import Any
 
 from django_cbtools.sync_gateway.client import whole_number
 
+#: How much is parsed at once, where it does not take longer rows.
+_PIECE = 128 * 1024
 #: What may stand after a value.
 _ENDS = frozenset(" \t\n\r,:]}")
 _comma = re.compile(r"[ \t\n\r]*,[ \t\n\r]*").match
@@ -39,6 +41,8 @@ class Answer:
         self._read = read
         self._decode = codecs.getincrementaldecoder("utf-8")("surrogatepass").decode
         self._ended = False
+        #: How many bytes have been read.
+        self._length = 0
         #: What has arrived, and where in it the next thing to parse begins.
         self._text = ""
         self._at = 0
@@ -152,13 +156,15 @@ class Answer:
         self._at += 1
 
     def _more(self) -> bool:
-        """Read on: twice as much as is left, so that a long row is not tried too often."""
+        """Read on: twice what is left, so that a long row is not tried too often; and as much as
+        has been read before, so that many rows are parsed at once, and the first ones early."""
         rest = self._text[self._at :]
         pieces = [rest]
-        wanted = max(len(rest), 1)
+        wanted = max(len(rest), min(self._length, _PIECE), 1)
         while wanted > 0 and not self._ended:
             data = self._read()
             self._ended = not data
+            self._length += len(data)
             pieces.append(self._decode(data, self._ended))
             wanted -= len(pieces[-1])
         self._text, self._at = "".join(pieces), 0
