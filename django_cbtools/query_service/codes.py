@@ -25,8 +25,9 @@ READ_ONLY = 1000
 TIMEOUT = 1080
 BAD_VALUE = 1040
 DUPLICATE_KEY = 17012
-#: The plan of a prepared statement is not there, or not this statement's.
-FORGOTTEN = frozenset((4040, 4050, 4060, 4070, 4080, 4090, 4091))
+#: The plan of a prepared statement is not there, or another statement's, or none can be made (3000:
+#: EXPLAIN cannot be prepared).
+NO_PLAN = frozenset((3000, 4040, 4050, 4060, 4070, 4080, 4090, 4091))
 #: The service has no time for a request now, and has not begun with it.
 BUSY = frozenset((1180, 1181, 1182, 1191, 1192, 1199, 1201))
 
@@ -113,6 +114,10 @@ def exception(found: Any, statement: str, timeout: float) -> Error:
     first: Mapping[str, Any] = said[0] if said and isinstance(said[0], dict) else {}
     code = first.get("code")
     message = str(first.get("msg") or "The query service gave no reason").rstrip(".")
+    reason = first.get("reason")
+    why = reason.get("message") if isinstance(reason, dict) else None
+    if isinstance(why, str) and why.rstrip(".") not in message:
+        message += f": {why.rstrip('.')}"
     kind, advice = _meaning(code if isinstance(code, int) else 0, first, message)
     text = f"{message} (code {code})" if code is not None else message
     if len(said) > 1:

@@ -52,7 +52,7 @@ class Options:
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Options:
         """The options in an entry of DATABASES; raises ImproperlyConfigured for what is none."""
-        given = entry.get("OPTIONS") or {}
+        given = entry.get("OPTIONS", {})
         if not isinstance(given, Mapping):
             raise ImproperlyConfigured(f"OPTIONS is a dictionary, not {type(given).__name__}.")
         gateway.check("OPTIONS", given, _CHECKS.keys(), _CHECKS, _MEANINGS)

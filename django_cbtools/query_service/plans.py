@@ -17,7 +17,8 @@ class Plans:
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, set[str]] = OrderedDict()
+        #: By statement, and by service: whether it is prepared there; False where it cannot be.
+        self._known: OrderedDict[str, dict[str, bool]] = OrderedDict()
         self._lock = threading.Lock()
 
     def members(self, statement: str, url: str) -> dict[str, object]:
@@ -25,24 +26,36 @@ class Plans:
         with self._lock:
             where = self._known.get(statement)
             if where is None:
-                self._known[statement] = set()
+                self._known[statement] = {}
                 if len(self._known) > _MOST:
                     self._known.popitem(last=False)
                 return {"statement": statement}
             self._known.move_to_end(statement)
-        if url in where:
-            return {"prepared": name_of(statement)}
-        return {"statement": f"PREPARE `{name_of(statement)}` AS {statement}", "auto_execute": True}
+            is_prepared = where.get(url)
+        if is_prepared is False:
+            return {"statement": statement}
+        name = name_of(statement)
+        if is_prepared:
+            return {"prepared": name}
+        return {"statement": f"PREPARE `{name}` AS {statement}", "auto_execute": True}
 
-    def prepared(self, statement: str, url: str) -> None:
-        """A service knows a statement now."""
-        with self._lock:
-            self._known.setdefault(statement, set()).add(url)
+    def answered(self, statement: str, url: str, members: dict[str, object]) -> None:
+        """A service has done what :meth:`members` said."""
+        if "auto_execute" in members:
+            with self._lock:
+                self._known.setdefault(statement, {})[url] = True
 
-    def forgotten(self, statement: str, url: str) -> None:
-        """A service does not know a statement any more."""
+    def refused(self, statement: str, url: str, members: dict[str, object]) -> bool:
+        """A service has no plan, or makes none; False where it was not asked for one."""
+        if members.keys() == {"statement"}:
+            return False
         with self._lock:
-            self._known.setdefault(statement, set()).discard(url)
+            where = self._known.setdefault(statement, {})
+            if "auto_execute" in members:
+                where[url] = False
+            else:
+                where.pop(url, None)
+        return True
 
 
 def name_of(statement: str) -> str:

@@ -78,22 +78,19 @@ class Rest:
         """Ask one service, which may have to prepare the statement."""
         if not asked.prepared:
             return self._send(asked, address, {"statement": asked.statement})
-        members = self._plans.members(asked.statement, address.url)
-        try:
-            rows = self._send(asked, address, members)
-        except _Failed as failed:
-            if members.keys() == {"statement"} or failed.error.code not in codes.FORGOTTEN:
-                raise
-            self._plans.forgotten(asked.statement, address.url)
-            again = self._plans.members(asked.statement, address.url)
-            if members == again:
-                # It cannot be prepared: the name is another's.
-                again = {"statement": asked.statement}
-            members = again
-            rows = self._send(asked, address, members)
-        if "auto_execute" in members:
-            self._plans.prepared(asked.statement, address.url)
-        return rows
+        statement, url = asked.statement, address.url
+        while True:
+            members = self._plans.members(statement, url)
+            try:
+                rows = self._send(asked, address, members)
+            except _Failed as failed:
+                if failed.error.code not in codes.NO_PLAN:
+                    raise
+                if not self._plans.refused(statement, url, members):
+                    raise
+            else:
+                self._plans.answered(statement, url, members)
+                return rows
 
     def _send(self, asked: Asked, address: Address, members: dict[str, Any]) -> Rows:
         seconds = max(deadline.remaining() - _GRACE, 0.001)
