@@ -17,7 +17,7 @@ from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import parse_stored
 from django_cbtools.sync_gateway.documents import row_exception
 
-from . import values
+from . import values, versions
 from .channels import Undecided
 from .columns import ExtraField
 from .deletion import DocumentDeletion
@@ -75,11 +75,14 @@ class CouchbaseModel(
     #: All document classes, by the name that Django has for their tables.
     tables: ClassVar[dict[str, Any]] = {}
     _plan_cache: ClassVar[Plan]
+    #: What tells what was read from what is there now, where that is no revision.
+    _version: str | None = None
 
     uid = models.CharField(
         primary_key=True, max_length=UID_LENGTH, default=None, blank=True, editable=False
     )
     rev = models.CharField(max_length=300, default=None, null=True, blank=True, editable=False)
+    rev.descriptor_class = versions.Revision
     channels: ListField[list[str], list[str]] = ListField(
         blank=True, default=Undecided, editable=False
     )
@@ -175,7 +178,12 @@ class CouchbaseModel(
         """An instance from what :meth:`document_columns` select, and whatever comes behind it;
         fetch modes are Django 6.1's."""
         uid, rev, body, *_ = values
-        instance = cls._made_of(uid, rev, parse_stored(body), body, db)
+        # Some backends have JSON as text, and some as what it is.
+        document = parse_stored(body) if isinstance(body, str) else body
+        was = body if isinstance(body, str) else remembered(body)
+        instance = cls._made_of(uid, rev, document, was, db)
+        if isinstance(rev, str) and rev.startswith(versions.VERSION):
+            versions.hide(instance, rev)
         if fetch_mode is not None:
             instance._state.fetch_mode = fetch_mode
         return instance

@@ -25,6 +25,7 @@ from .channels import check_channels, decide_channels
 from .expiring import see_expiries
 from .following import following
 from .unique_keys import Claims
+from .versions import reveal, version_of
 from .written import Changed, Tombstone, Whole, conflict, whole
 
 
@@ -67,12 +68,13 @@ class Bulk:
             loaded = []
             for uid in uids:
                 document = found.get(uid)
-                if document is not None and document.rev == revs[uid]:
+                if document is not None and version_of(document) == revs[uid]:
                     loaded.append(document)
                 else:
                     self.errors[uid] = conflict(
                         uid, "somebody has written it since it was selected"
                     )
+            reveal(loaded)
             yield loaded
 
     # ---------------------------------------------------------------- writing
@@ -89,7 +91,7 @@ class Bulk:
         for document in documents:
             decide_channels(document)
             check_channels(document.channels, type(document))
-        former = [document.rev for document in documents]
+        former = [document.__dict__.get("rev") for document in documents]
         for document in documents:
             document.rev = None
             document.before_save()
@@ -137,6 +139,8 @@ class Bulk:
     ) -> None:
         """Write some fields of documents, and ``updated``: on top of the revision that each has, or
         of what is there, if anything, where it has none. Of those of one uid, it is the first."""
+        documents = list(documents)
+        reveal(documents)
         chosen: dict[str, Any] = {}
         others = [each for each in documents if chosen.setdefault(each.get_uid(), each) is not each]
         known = [document for document in chosen.values() if document.rev is not None]
@@ -163,6 +167,7 @@ class Bulk:
         """Delete documents for real; those that were deleted."""
         deleted = []
         for batch in self._batches(documents):
+            reveal(batch)
             for document in batch:
                 document.before_delete()
             gone = self.write([Tombstone(document) for document in batch])

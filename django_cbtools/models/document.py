@@ -19,6 +19,8 @@ from django_cbtools.sync_gateway.client import parse
 from . import values
 from .mismatches import mismatch
 
+#: The key of ``extra``, and of the JSON, that says when a document expires.
+EXPIRES = "_exp"
 #: Members of a document that are the gateway's, not the program's.
 GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
 DOC_TYPE = "doc_type"

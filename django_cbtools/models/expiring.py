@@ -12,8 +12,8 @@ from django_cbtools import expiry
 from django_cbtools.exceptions import CouchbaseValueError, shown
 from django_cbtools.sync_gateway import SyncGateway
 
-#: The key of ``extra``, and of the JSON, that it is under.
-EXPIRES = "_exp"
+from .document import EXPIRES
+from .versions import reveal
 
 
 class Unchanged:
@@ -89,6 +89,8 @@ def settle_expiry(document: Expiring) -> None:
 
 def see_expiries(documents: Iterable[Any]) -> None:
     """Ask, in one request, when those of the documents expire that were read without it."""
+    documents = list(documents)
+    reveal(documents)
     hidden = [each for each in documents if each._hides_expiry and each.rev is not None]
     if not hidden:
         return

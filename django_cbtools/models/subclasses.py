@@ -39,5 +39,6 @@ class AnyOf:
 
     def from_db(self, db: str | None, names: Any, values: Any, **kwargs: Any) -> Any:
         *_, body = values
-        cls = self._by_type[parse_stored(body)[DOC_TYPE]]
+        document = parse_stored(body) if isinstance(body, str) else body
+        cls = self._by_type[document[DOC_TYPE]]
         return cls.from_db(db, names, values, **kwargs)

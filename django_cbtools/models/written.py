@@ -16,8 +16,7 @@ from django_cbtools.exceptions import (
 from django_cbtools.sync_gateway import SyncGateway
 
 from .channels import check_channels
-from .document import GATEWAY_KEYS, named
-from .expiring import EXPIRES
+from .document import EXPIRES, GATEWAY_KEYS, named
 
 if TYPE_CHECKING:
     from .deletion import DocumentDeletion

@@ -15,16 +15,15 @@ from django.db import NotSupportedError, router
 from django.db.models import Aggregate, Subquery
 from django.db.models.expressions import Col, RawSQL, Ref
 from django.db.models.fields.json import HasKeyLookup, KeyTransform, KeyTransformIsNull
-from django.db.models.options import Options
 from django.db.models.sql import Query, compiler
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import ExtraWhere
 
 from django_cbtools.backends import writing
+from django_cbtools.backends.compiling import DocumentCompiler
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.member_aggregates import check_aggregate
 from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
-from django_cbtools.models.subclasses import AnyOf, SubclassesQuery, by_type
 
 from . import columns, lookups, members
 from .tables import DocumentTable, Statement, document_path, is_document_table
@@ -45,7 +44,7 @@ class _Compiling(threading.local):
 _compiling = _Compiling()
 
 
-class SQLCompiler(compiler.SQLCompiler):
+class SQLCompiler(DocumentCompiler):
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         if _compiling.statement is not None:
             return super().as_sql(*args, **kwargs)
@@ -87,9 +86,6 @@ class SQLCompiler(compiler.SQLCompiler):
 
     def pre_sql_setup(self, with_col_aliases: bool = False) -> Any:
         """As Django's; and what only has to be shown is shown exactly."""
-        if self._is_ordered_combination():
-            for query in (self.query, *self.query.combined_queries):
-                query.is_ordered_in_combination = True
         _, order_by, group_by = setup = super().pre_sql_setup(with_col_aliases)
         query = self.query
         if not (
@@ -130,28 +126,6 @@ class SQLCompiler(compiler.SQLCompiler):
         quoted: str = super().quote_name_unless_alias(name)
         return quoted.replace("%", "%%")
 
-    def get_default_columns(
-        self,
-        select_mask: Any,
-        start_alias: str | None = None,
-        opts: Options[Any] | None = None,
-        from_parent: Any = None,
-    ) -> list[Any]:
-        """Instances are made of the whole document: that is all that is selected for them."""
-        opts = opts or self.query.get_meta()
-        if opts is None or not issubclass(opts.model, CouchbaseModel):
-            columns: list[Any] = super().get_default_columns(
-                select_mask, start_alias, opts, from_parent
-            )
-            return columns
-        alias = start_alias or self.query.get_initial_alias()
-        fields = opts.model.document_columns()
-        if getattr(self.query, "is_ordered_in_combination", False):
-            # Only what is selected can be ordered by.
-            names = {field.name for field in fields} | {"extra"}
-            fields += [f for f in opts.model._meta.concrete_fields if f.name not in names]
-        return [field.get_col(alias) for field in fields]
-
     def _exact(self, expression: Any) -> tuple[str, list[Any]] | None:
         if not isinstance(expression, Col) or not issubclass(
             expression.target.model, CouchbaseModel
@@ -164,29 +138,6 @@ class SQLCompiler(compiler.SQLCompiler):
             _compiling.statement.ask(expression.alias, column)
         quoted = columns.quoted(column).replace("%", "%%")
         return f"{columns.quoted(expression.alias)}.{quoted}", []
-
-    def _is_ordered_combination(self) -> bool:
-        query: Any = self.query
-        if not query.combinator or not isinstance(query, DocumentQuery):
-            return False
-        by_default = query.default_ordering and query.get_meta().ordering
-        is_ordered = query.order_by or query.extra_order_by or by_default
-        return bool(is_ordered or query.is_ordered_in_combination)
-
-    def get_select(self, *args: Any, **kwargs: Any) -> Any:
-        """As Django's; what :class:`SubclassesQuery` finds is of several classes."""
-        found, of_class, annotations = super().get_select(*args, **kwargs)
-        if of_class and isinstance(self.query, SubclassesQuery):
-            of_class["model"] = AnyOf(of_class["model"])
-        return found, of_class, annotations
-
-    def _types(self, table: BaseTable | Join) -> tuple[str, ...]:
-        """The types of the documents that a table of a query has."""
-        model = CouchbaseModel.tables[table.table_name]
-        is_asked = isinstance(table, BaseTable) and isinstance(self.query, SubclassesQuery)
-        if model.is_base or is_asked:
-            return tuple(by_type(model))
-        return (model.type_name(),)
 
     def _is_of_documents(self, alias: str | None) -> bool:
         table = self.query.alias_map.get(alias or "")

@@ -1,0 +1,76 @@
+"""What compilers of documents share, whatever their SQL: what is selected to make instances, and of
+which types the documents of a table are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.options import Options
+from django.db.models.sql import compiler
+from django.db.models.sql.datastructures import BaseTable, Join
+
+from django_cbtools.models.base import CouchbaseModel
+from django_cbtools.models.sql import DocumentQuery
+from django_cbtools.models.subclasses import AnyOf, SubclassesQuery, by_type
+
+
+class DocumentCompiler(compiler.SQLCompiler):
+    # What Django's stubs do not know.
+    where: Any
+    having: Any
+    qualify: Any
+    elide_empty: bool
+    _meta_ordering: Any
+
+    def pre_sql_setup(self, with_col_aliases: bool = False) -> Any:
+        """As Django's; what is combined knows whether it is ordered."""
+        if self._is_ordered_combination():
+            for query in (self.query, *self.query.combined_queries):
+                query.is_ordered_in_combination = True
+        return super().pre_sql_setup(with_col_aliases)
+
+    def get_default_columns(
+        self,
+        select_mask: Any,
+        start_alias: str | None = None,
+        opts: Options[Any] | None = None,
+        from_parent: Any = None,
+    ) -> list[Any]:
+        """Instances are made of the whole document: that is all that is selected for them."""
+        opts = opts or self.query.get_meta()
+        if opts is None or not issubclass(opts.model, CouchbaseModel):
+            ordinary: list[Any] = super().get_default_columns(
+                select_mask, start_alias, opts, from_parent
+            )
+            return ordinary
+        alias = start_alias or self.query.get_initial_alias()
+        fields = opts.model.document_columns()
+        if getattr(self.query, "is_ordered_in_combination", False):
+            # Only what is selected can be ordered by.
+            names = {field.name for field in fields} | {"extra"}
+            fields += [f for f in opts.model._meta.concrete_fields if f.name not in names]
+        return [field.get_col(alias) for field in fields]
+
+    def get_select(self, *args: Any, **kwargs: Any) -> Any:
+        """As Django's; what :class:`SubclassesQuery` finds is of several classes."""
+        found, of_class, annotations = super().get_select(*args, **kwargs)
+        if of_class and isinstance(self.query, SubclassesQuery):
+            of_class["model"] = AnyOf(of_class["model"])
+        return found, of_class, annotations
+
+    def _is_ordered_combination(self) -> bool:
+        query: Any = self.query
+        if not query.combinator or not isinstance(query, DocumentQuery):
+            return False
+        by_default = query.default_ordering and query.get_meta().ordering
+        is_ordered = query.order_by or query.extra_order_by or by_default
+        return bool(is_ordered or query.is_ordered_in_combination)
+
+    def _types(self, table: BaseTable | Join) -> tuple[str, ...]:
+        """The types of the documents that a table of a query has."""
+        model = CouchbaseModel.tables[table.table_name]
+        is_asked = isinstance(table, BaseTable) and isinstance(self.query, SubclassesQuery)
+        if model.is_base or is_asked:
+            return tuple(by_type(model))
+        return (model.type_name(),)

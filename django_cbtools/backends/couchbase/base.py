@@ -1,0 +1,92 @@
+"""The database wrapper: connections to Couchbase Server's query service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from django_cbtools import query_service
+
+from . import database
+from .client import DatabaseClient
+from .creation import DatabaseCreation
+from .cursor import Cursor
+from .features import DatabaseFeatures
+from .introspection import DatabaseIntrospection
+from .operations import DatabaseOperations
+from .schema import DatabaseSchemaEditor
+from .validation import DatabaseValidation
+
+_ESCAPED = r"REPLACE(REPLACE(REPLACE({}, '\\', '\\\\'), '%%', '\\%%'), '_', '\\_')"
+
+
+class DatabaseWrapper(BaseDatabaseWrapper):
+    """An alias whose documents are read by SQL++, and written through the gateway."""
+
+    vendor = "couchbase"
+    display_name = "Couchbase"
+    Database = database
+    SchemaEditorClass = DatabaseSchemaEditor
+    client_class = DatabaseClient
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
+    validation_class = DatabaseValidation
+
+    data_types: dict[str, str] = {}
+    operators = {
+        "exact": "= %s",
+        "iexact": "= LOWER(%s)",
+        "contains": "LIKE %s",
+        "icontains": "LIKE LOWER(%s)",
+        "gt": "> %s",
+        "gte": ">= %s",
+        "lt": "< %s",
+        "lte": "<= %s",
+        "startswith": "LIKE %s",
+        "istartswith": "LIKE LOWER(%s)",
+        "endswith": "LIKE %s",
+        "iendswith": "LIKE LOWER(%s)",
+    }
+    # A backslash is an escape in literals of SQL++, and the default escape of LIKE.
+    pattern_esc = _ESCAPED
+    pattern_ops = {
+        "contains": "LIKE '%%' || {} || '%%'",
+        "icontains": "LIKE '%%' || LOWER({}) || '%%'",
+        "startswith": "LIKE {} || '%%'",
+        "istartswith": "LIKE LOWER({}) || '%%'",
+        "endswith": "LIKE '%%' || {}",
+        "iendswith": "LIKE '%%' || LOWER({})",
+    }
+
+    def get_connection_params(self) -> dict[str, Any]:
+        return self.settings_dict
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        return query_service.connect(conn_params)
+
+    def init_connection_state(self) -> None:
+        """Nothing: each request says for itself what it needs."""
+
+    def create_cursor(self, name: str | None = None) -> Cursor:
+        return Cursor(self.connection)
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """Nothing: a statement is on its own, whatever the program calls a transaction."""
+
+    def _commit(self) -> None:
+        """Nothing, as :meth:`_set_autocommit`."""
+
+    def _rollback(self) -> None:
+        """Nothing, as :meth:`_set_autocommit`."""
+
+    def _savepoint_allowed(self) -> bool:
+        return False
+
+    def is_usable(self) -> bool:
+        return True
+
+    def check_constraints(self, table_names: Any = None) -> None:
+        """Documents have no tables that could be asked, and no constraints."""

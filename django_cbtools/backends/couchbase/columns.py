@@ -1,0 +1,114 @@
+"""How SQL++ reads the fields of documents: one table, by the shape that values have in JSON.
+
+An expression of the table is over ``{x}``, the value in the document. It is never MISSING: what is
+not there, or is of another type than the field's, is NULL, so that it never breaks a query. All of
+its text is literal, so that an index on the same expression serves it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import models
+
+from django_cbtools.exceptions import shown
+from django_cbtools.models import values
+
+_NUMBER = "[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?"
+_BASE64 = "([A-Za-z0-9+/]{{4}})*([A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?"
+
+#: By Kind.shape.
+SHAPES = {
+    "plain": "IFMISSING({x}, NULL)",
+    "text": "CASE WHEN ISSTRING({x}) THEN {x} END",
+    "any text": "CASE WHEN ISSTRING({x}) THEN {x} WHEN ISNUMBER({x}) THEN TOSTRING({x}) END",
+    "integer": "IFMISSING(BITAND({x}, -1), NULL)",
+    "real": "IFMISSING(IFNANORINF({x}, NULL), NULL)",
+    "boolean": "CASE WHEN ISBOOLEAN({x}) THEN {x} END",
+    "decimal": (
+        f"CASE WHEN REGEXP_LIKE({{x}}, '{_NUMBER}') THEN TONUMBER({{x}}) "
+        "WHEN {x} - {x} = 0 THEN {x} END"
+    ),
+    "moment": (
+        "CASE WHEN {x} >= '0001-01-02' AND SUBSTR({x}, 4, 1) = '-' "
+        "THEN STR_TO_UTC({x}, '', '2006-01-02T15:04:05.000000Z') END"
+    ),
+    "day": (
+        "CASE WHEN {x} >= '0001' "
+        "THEN DATE_FORMAT_STR(SUBSTR({x}, 0, 10), '2006-01-02', '2006-01-02') END"
+    ),
+    "time": (
+        "CASE WHEN {x} >= '00' THEN DATE_FORMAT_STR('2000-01-01T' || {x}, '15:04:05.000000') END"
+    ),
+    "uuid": (
+        "CASE WHEN REGEXP_LIKE(REPLACE({x}, '-', ''), '[0-9a-fA-F]{{32}}') "
+        "THEN LOWER(REPLACE({x}, '-', '')) END"
+    ),
+    "binary": f"CASE WHEN REGEXP_LIKE({{x}}, '{_BASE64}') THEN {{x}} END",
+    "json": "IFMISSING({x}, NULL)",
+    "array": "CASE WHEN ISARRAY({x}) THEN {x} END",
+    "object": "CASE WHEN ISOBJECT({x}) THEN {x} END",
+    "any": "{x}",
+    # What JSON has there: a null too, while a key that is missing is NULL.
+    "type": "CASE WHEN {x} IS NOT MISSING THEN TYPE({x}) END",
+    "raw": "CASE WHEN {x} IS NOT MISSING THEN ENCODE_JSON({x}) END",
+}
+
+
+def quoted(name: str) -> str:
+    """A name, or a step of a path, quoted for SQL++; ValueError for one that it cannot have."""
+    if not name or "\0" in name:
+        # An empty step would be the whole object.
+        raise ValueError(f"{shown(name)!r} cannot be a name in SQL++.")
+    return "`" + name.replace("\\", "\\\\").replace("`", "``") + "`"
+
+
+def literal(text: str) -> str:
+    """A text, quoted for SQL++."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def path(root: str, keys: list[Any]) -> str:
+    """The value that keys, and places in arrays, lead to."""
+    for key in keys:
+        if isinstance(key, int):
+            root = f"{root}[{key}]"
+        elif key:
+            root = f"{root}.{quoted(key)}"
+        else:
+            root = f"(FIRST q.val FOR q IN OBJECT_PAIRS({root}) WHEN q.name = '' END)"
+    return root
+
+
+def read(shape: str, value: str) -> str:
+    """The table's expression for a value."""
+    return SHAPES[shape].format(x=value)
+
+
+def uid(alias: str) -> str:
+    return f"META({quoted(alias)}).id"
+
+
+def column(alias: str, field: Any) -> str:
+    """The expression that reads a field of the document that has an alias."""
+    if field.name == "uid":
+        return uid(alias)
+    if field.name == "rev":
+        # The gateway's own is in its metadata, on which no program may rely.
+        return f"'cas:' || TOSTRING(META({quoted(alias)}).cas)"
+    if field.name in ("extra", "_document"):
+        return quoted(alias)
+    value = path(quoted(alias), [values.json_key(field)])
+    if field.name == "st_deleted":
+        return f"IFMISSINGORNULL({value}, FALSE)"
+    found = read(values.kind(field).shape, value)
+    other = values.other_key(field) if isinstance(field, models.ForeignKey) else None
+    if other is not None:
+        name, beginning = other
+        there = path(quoted(alias), [name])
+        like = literal(re.sub(r"([\\%_])", r"\\\1", beginning) + "%")
+        found = (
+            f"CASE WHEN {value} IS MISSING AND {there} LIKE {like} THEN {there} ELSE {found} END"
+        )
+    return found

@@ -1,0 +1,357 @@
+"""SQL++ for queries of documents: rows are arrays, in the order of what is selected.
+
+Where another backend's SQL has a model's table, this has the keyspace of all documents, and a
+predicate on ``doc_type``; where it has a column, this has the field's expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db import DatabaseError, NotSupportedError
+from django.db.models.aggregates import Aggregate
+from django.db.models.sql import compiler
+from django.db.models.sql.constants import INNER
+from django.db.models.sql.datastructures import BaseTable, Join
+
+from django_cbtools.backends import writing
+from django_cbtools.backends.compiling import DocumentCompiler
+from django_cbtools.models.base import CouchbaseModel
+from django_cbtools.models.member_aggregates import check_aggregate
+from django_cbtools.models.sql import IN_TWO_STEPS
+
+from . import columns, expressions, functions, keys, lookups, members
+
+for module in (expressions, functions, lookups, members):
+    module.register()
+
+Compiled = tuple[str, list[Any]]
+
+
+class SQLCompiler(DocumentCompiler):
+    #: The name of the subquery whose columns references are, where this reads one.
+    derived: str | None = None
+
+    # ------------------------------------------------------------------ SELECT
+
+    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> Any:
+        before = self.query.alias_refcount.copy()
+        try:
+            sql, params = self._select(with_limits, with_col_aliases)
+        finally:
+            self.query.reset_refcounts(before)
+        return sql, tuple(params)
+
+    def _select(self, with_limits: bool, with_col_aliases: bool) -> Compiled:
+        query: Any = self.query
+        combinator = query.combinator
+        extra_select, order_by, group_by = self.pre_sql_setup(
+            with_col_aliases=with_col_aliases or bool(combinator)
+        )
+        limit = self._limit() if with_limits and query.is_sliced else ""
+        if combinator:
+            sql, params = self._combined(combinator, with_col_aliases)
+            if order_by or limit:
+                ordering, more = self._order_of_rows(order_by, with_col_aliases)
+                sql = f"SELECT RAW u FROM ({sql}) AS u{ordering}{limit}"
+                params += more
+        elif self.qualify:
+            sql, params = self._qualified(with_col_aliases)
+            sql += limit
+        else:
+            sql, params = self._plain(extra_select, order_by, group_by, with_col_aliases)
+            sql += limit
+        if query.subquery and extra_select and not with_col_aliases:
+            # Those that distinct() needs for its order are not asked for.
+            sql = f"SELECT RAW s[0] FROM ({sql}) AS s"
+        if query.explain_info:
+            info = query.explain_info
+            prefix = self.connection.ops.explain_query_prefix(info.format, **info.options)
+            sql = f"{prefix} {sql}"
+        return sql, params
+
+    def _plain(
+        self, extra_select: Any, order_by: Any, group_by: Any, with_col_aliases: bool
+    ) -> Compiled:
+        query: Any = self.query
+        selected = [*self.select, *extra_select]
+        projection, params = self._projection(selected, with_col_aliases)
+        head = "SELECT DISTINCT" if query.distinct else "SELECT"
+        if query.distinct and query.distinct_fields:
+            raise NotSupportedError("DISTINCT ON fields is not supported by this database backend")
+        is_by_row = query.distinct and order_by
+        sql = f"{head} {projection}{' AS r' if is_by_row and not with_col_aliases else ''}"
+        from_, from_params, conditions = self._from()
+        sql += from_
+        params += from_params
+        where, where_params = self._condition(self.where)
+        conditions = [*conditions, *([where] if where else [])]
+        if conditions:
+            sql += f" WHERE {' AND '.join(conditions)}"
+            params += where_params
+        if group_by:
+            sql += f" GROUP BY {', '.join(each for each, _ in group_by)}"
+            params += [param for _, more in group_by for param in more]
+            if self._meta_ordering:
+                order_by = None
+        having, having_params = self._condition(self.having)
+        if having:
+            sql += f" HAVING {having}" if group_by else f" GROUP BY TRUE HAVING {having}"
+            params += having_params
+        if is_by_row and order_by:
+            ordering, more = self._order_of_rows(
+                order_by, with_col_aliases, row="r", selected=selected
+            )
+            return sql + ordering, params + more
+        if order_by:
+            sql += f" ORDER BY {', '.join(each for _, (each, _, _) in order_by)}"
+            params += [param for _, (_, more, _) in order_by for param in more]
+        return sql, params
+
+    def _projection(self, selected: Sequence[Any], with_col_aliases: bool) -> Compiled:
+        found = [sql for _, (sql, _), _ in selected]
+        params = [param for _, (_, more), _ in selected for param in more]
+        if with_col_aliases:
+            names = [alias or f"c{number}" for number, (_, _, alias) in enumerate(selected)]
+            named = [
+                f"IFMISSING({sql}, NULL) AS {columns.quoted(name)}"
+                for sql, name in zip(found, names, strict=True)
+            ]
+            return ", ".join(named), params
+        is_scalar = self.query.subquery and len(found) == 1
+        return f"RAW {found[0] if is_scalar else '[' + ', '.join(found) + ']'}", params
+
+    def _condition(self, node: Any) -> Compiled:
+        if node is None:
+            return "", []
+        try:
+            sql, params = self.compile(node)
+        except FullResultSet:
+            return "", []
+        except EmptyResultSet:
+            if self.elide_empty:
+                raise
+            return "FALSE", []
+        return sql, list(params)
+
+    def _limit(self) -> str:
+        limit = self.connection.ops.limit_offset_sql(self.query.low_mark, self.query.high_mark)
+        return f" {limit}" if limit else ""
+
+    # -------------------------------------------------------------------- FROM
+
+    def _from(self) -> tuple[str, list[Any], list[str]]:
+        """What is selected from, and the predicates that it needs."""
+        query: Any = self.query
+        parts: list[str] = []
+        params: list[Any] = []
+        conditions: list[str] = []
+        for alias in tuple(query.alias_map):
+            if not query.alias_refcount[alias]:
+                continue
+            table = query.alias_map[alias]
+            if isinstance(table, Join):
+                sql, more = self._join(table)
+                parts.append(sql)
+                params += more
+            else:
+                sql, more = self._keyspace(table), []
+                if not parts:
+                    found = keys.of(self, alias)
+                    if found is not None:
+                        sql, more = f"{sql} USE KEYS %s", [found]
+                parts.append(f"{'FROM' if not parts else ','} {sql}")
+                params += more
+                conditions.append(self._is_of_type(table))
+        for table_name in query.extra_tables:
+            raise NotSupportedError(f"extra(tables=[{table_name!r}]) cannot be said in SQL++.")
+        return "".join(f" {part}" for part in parts), params, conditions
+
+    def _keyspace(self, table: BaseTable | Join) -> str:
+        self._check_is_document(table.table_name)
+        alias = table.table_alias or table.table_name
+        operations: Any = self.connection.ops
+        keyspace = f"{operations.keyspace(self.connection)} AS {columns.quoted(alias)}"
+        return keyspace.replace("%", "%%")
+
+    def _is_of_type(self, table: BaseTable | Join) -> str:
+        alias = table.table_alias or table.table_name
+        names = [columns.literal(name) for name in self._types(table)]
+        doc_type = f"{columns.quoted(alias)}.`doc_type`"
+        is_one = len(names) == 1
+        sql = f"{doc_type} = {names[0]}" if is_one else f"{doc_type} IN [{', '.join(names)}]"
+        return sql.replace("%", "%%")
+
+    def _join(self, table: Any) -> Compiled:
+        self._check_is_document(table.table_name)
+        kind = "INNER JOIN" if table.join_type == INNER else "LEFT JOIN"
+        alias, parent = table.table_alias, table.parent_alias
+        conditions: list[str] = []
+        params: list[Any] = []
+        for left, right in table.join_fields:
+            sql = f"{columns.column(alias, right)} = {columns.column(parent, left)}"
+            conditions.append(sql.replace("%", "%%"))
+        extra = table.join_field.get_extra_restriction(alias, parent)
+        for node in (extra, table.filtered_relation and table.filtered_relation.resolved_condition):
+            if node:
+                sql, more = self._condition(node)
+                if sql:
+                    conditions.append(f"({sql})")
+                    params += more
+        conditions.append(self._is_of_type(table))
+        return f"{kind} {self._keyspace(table)} ON ({' AND '.join(conditions)})", params
+
+    def _check_is_document(self, table: str) -> None:
+        if table not in CouchbaseModel.tables:
+            raise NotSupportedError(
+                f"Documents, which are in the database {self.connection.alias!r}, cannot be joined "
+                f"with {table}, an ordinary table. {IN_TWO_STEPS}"
+            )
+
+    # --------------------------------------------------- combinations, windows
+
+    def _combined(self, combinator: str, with_col_aliases: bool) -> Compiled:
+        query: Any = self.query
+        compilers = [
+            each.get_compiler(self.using, self.connection, self.elide_empty)
+            for each in query.combined_queries
+        ]
+        if not query.subquery:
+            for each in compilers:
+                if not each.query.values_select and query.values_select:
+                    each.query = each.query.clone()
+                    each.query.set_values(
+                        (*query.extra_select, *query.values_select, *query.annotation_select)
+                    )
+        parts: list[str] = []
+        params: list[Any] = []
+        for each in compilers:
+            try:
+                each.query.subquery = query.subquery
+                sql, more = each.as_sql(with_col_aliases=with_col_aliases)
+            except EmptyResultSet:
+                if combinator == "union" or (combinator == "difference" and parts):
+                    continue
+                raise
+            parts.append(f"({sql})")
+            params += more
+        if not parts:
+            raise EmptyResultSet
+        word = _COMBINATORS[combinator]
+        if combinator == "union" and query.combinator_all:
+            word += " ALL"
+        if len(parts) == 1:
+            return parts[0][1:-1], params
+        return f" {word} ".join(parts), params
+
+    def _order_of_rows(
+        self,
+        order_by: Any,
+        with_col_aliases: bool,
+        row: str = "u",
+        selected: Sequence[Any] | None = None,
+    ) -> Compiled:
+        """ORDER BY of what is selected, by its place in the row."""
+        found = []
+        params: list[Any] = []
+        chosen = self.select if selected is None else selected
+        for expression, (sql, more, _) in order_by or ():
+            source = getattr(expression.expression, "source", expression.expression)
+            refs = getattr(expression.expression, "refs", None)
+            for number, (each, (each_sql, _), alias) in enumerate(chosen):
+                if each == source or (alias and alias == refs) or sql.startswith(f"{each_sql} "):
+                    place = (
+                        f"{row}[{number}]"
+                        if not with_col_aliases
+                        else (columns.quoted(alias or f"c{number}"))
+                    )
+                    if with_col_aliases and row == "u":
+                        place = f"u.{place}"
+                    if self.query.subquery and not with_col_aliases and len(chosen) == 1:
+                        place = row
+                    break
+            else:
+                if row == "u":
+                    raise DatabaseError(
+                        "ORDER BY term does not match any column in the result set."
+                    )
+                found.append(sql)
+                params += more
+                continue
+            nulls = (
+                " NULLS FIRST"
+                if expression.nulls_first
+                else " NULLS LAST"
+                if expression.nulls_last
+                else ""
+            )
+            found.append(f"{place} {'DESC' if expression.descending else 'ASC'}{nulls}")
+        return (f" ORDER BY {', '.join(found)}" if found else ""), params
+
+    def _qualified(self, with_col_aliases: bool) -> Compiled:
+        """A condition on window functions: on what a subquery has computed of them."""
+        self.derived = "qualify"
+        result, params = self.get_qualify_sql()
+        names = [alias for _, _, alias in self.get_select(with_col_aliases=True)[0]]
+        chosen = [f"`qualify`.{columns.quoted(alias)}" for alias in names]
+        # Django's list is of "SELECT * FROM (", the subquery, ")", and what follows; where it hides
+        # columns that it has added, once more around that.
+        start = next(i for i, part in enumerate(result) if part.startswith("SELECT * FROM ("))
+        inner, _, name, _, condition, *rest = result[start + 1 :]
+        if rest and rest[0] == ")":
+            rest = rest[2:]
+        projection = (
+            ", ".join(
+                f"{sql} AS {columns.quoted(alias)}"
+                for sql, alias in zip(chosen, names, strict=True)
+            )
+            if with_col_aliases
+            else f"RAW {chosen[0]}"
+            if self.query.subquery and len(chosen) == 1
+            else f"RAW [{', '.join(chosen)}]"
+        )
+        tail = f" {' '.join(rest)}" if rest else ""
+        return f"SELECT {projection} FROM ({inner}) AS {name} WHERE {condition}{tail}", [*params]
+
+    # ------------------------------------------------------------- expressions
+
+    def compile(self, node: Any) -> Any:
+        if isinstance(node, Aggregate):
+            check_aggregate(node)
+        return super().compile(node)
+
+
+_COMBINATORS = {"union": "UNION", "intersection": "INTERSECT", "difference": "EXCEPT"}
+
+
+class SQLInsertCompiler(writing.SQLInsertCompiler, SQLCompiler):  # type: ignore[misc]
+    pass
+
+
+class SQLDeleteCompiler(writing.SQLDeleteCompiler, SQLCompiler):  # type: ignore[misc]
+    pass
+
+
+class SQLUpdateCompiler(writing.SQLUpdateCompiler, SQLCompiler):  # type: ignore[misc]
+    pass
+
+
+class SQLAggregateCompiler(compiler.SQLAggregateCompiler, SQLCompiler):
+    derived = "subquery"
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        query: Any = self.query
+        found, params = [], []
+        for annotation in query.annotation_select.values():
+            sql, more = self.compile(annotation)
+            sql, more = annotation.select_format(self, sql, more)
+            found.append(sql)
+            params += more
+        self.col_count = len(query.annotation_select)
+        inner = query.inner_query.get_compiler(
+            self.using, connection=self.connection, elide_empty=self.elide_empty
+        )
+        sql, more = inner.as_sql(with_col_aliases=True)
+        return f"SELECT RAW [{', '.join(found)}] FROM ({sql}) AS `subquery`", (*params, *more)

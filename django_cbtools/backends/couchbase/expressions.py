@@ -1,0 +1,140 @@
+"""Django's expressions as SQL++, by Django's hook for a vendor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Subquery
+from django.db.models.aggregates import Aggregate
+from django.db.models.expressions import (
+    Col,
+    CombinedExpression,
+    Exists,
+    Ref,
+)
+from django.db.models.sql.compiler import PositionRef
+
+from . import columns, moments
+
+Compiled = tuple[str, Any]
+
+
+def col(node: Col, compiler: Any, connection: Any) -> Compiled:
+    field: Any = node.target
+    alias = node.alias or ""
+    sql = columns.column(alias, field)
+    if field.name == "uid" and compiler.query.base_table != alias:
+        # Of a document that a join has not found, it is MISSING.
+        sql = f"IFMISSING({sql}, NULL)"
+    return sql.replace("%", "%%"), ()
+
+
+def ref(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """What is selected has no name, but in a subquery that is read."""
+    if compiler.derived is not None:
+        return f"{columns.quoted(compiler.derived)}.{columns.quoted(node.refs)}", ()
+    found: Compiled = compiler.compile(node.source)
+    return found
+
+
+def subquery(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
+    """The first row of a subquery, which is an array of all of them."""
+    sql, params = node.query.as_sql(compiler, connection)
+    return f"IFMISSING({sql}[0], NULL)", params
+
+
+def exists(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
+    query = node.query.exists()
+    sql, params = query.as_sql(compiler, connection)
+    return f"EXISTS {sql}", params
+
+
+def combined(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """Integers are divided as SQL does it: without a fraction."""
+    if node.connector == "/" and all(map(_is_integer, (node.lhs, node.rhs))):
+        left, left_params = compiler.compile(node.lhs)
+        right, right_params = compiler.compile(node.rhs)
+        return f"IDIV({left}, {right})", (*left_params, *right_params)
+    found: Compiled = node.as_sql(compiler, connection)
+    return found
+
+
+def duration(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """A time and a duration, in microseconds; or two durations."""
+    sides = []
+    params: list[Any] = []
+    temporal = None
+    for side in (node.lhs, node.rhs):
+        kind = _internal_type(side)
+        sql, more = compiler.compile(side)
+        template = moments.MICROSECONDS.get(kind or "")
+        if template is not None:
+            temporal = kind
+            params += [*more] * template.count("{x}")
+            sql = template.format(x=sql)
+        else:
+            params += more
+        sides.append(sql)
+    total = f"({sides[0]} {node.connector} {sides[1]})"
+    if temporal is not None:
+        total = moments.FROM_MICROSECONDS.format(x=total)
+    return total, params
+
+
+def window(node: Any, compiler: Any, connection: Any) -> Compiled:
+    return node.as_sql(compiler, connection)  # type: ignore[no-any-return]
+
+
+def aggregate(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
+    """A filter that has a subquery goes into the aggregate: beside it, it is refused (4000)."""
+    if node.filter is not None and _has_subquery(node.filter):
+        copy = node.copy()
+        copy.filter = None
+        source: Any = copy.get_source_expressions()[0]
+        condition, params = compiler.compile(node.filter)
+        inner, more = compiler.compile(source) if _internal_type(source) else ("1", ())
+        argument = f"CASE WHEN {condition} THEN {inner} END"
+        distinct = "DISTINCT " if node.distinct else ""
+        return f"{node.function}({distinct}{argument})", (*params, *more)
+    return node.as_sql(compiler, connection, **context)  # type: ignore[no-any-return]
+
+
+def raw(node: Any, compiler: Any, connection: Any) -> Compiled:
+    return node.as_sql(compiler, connection)  # type: ignore[no-any-return]
+
+
+def _has_subquery(node: Any) -> bool:
+    if isinstance(node, Subquery) or hasattr(node, "combined_queries"):
+        return True
+    sources: Any = getattr(node, "get_source_expressions", list)()
+    children = getattr(node, "children", ())
+    rhs = getattr(node, "rhs", None)
+    return any(_has_subquery(each) for each in (*sources, *children, rhs) if each is not None)
+
+
+def _internal_type(expression: Any) -> str | None:
+    field = getattr(expression, "_output_field_or_none", None)
+    return None if field is None else field.get_internal_type()
+
+
+def _is_integer(expression: Any) -> bool:
+    kind = _internal_type(expression) or ""
+    return kind.endswith("IntegerField") or kind.endswith("AutoField")
+
+
+def register() -> None:
+    """Have this backend compile these expressions so."""
+    from django.db.models.expressions import DurationExpression
+
+    compiled: dict[Any, Any] = {
+        Col: col,
+        Ref: ref,
+        PositionRef: ref,
+        Subquery: subquery,
+        Exists: exists,
+        CombinedExpression: combined,
+        DurationExpression: duration,
+        Aggregate: aggregate,
+    }
+    for expression, as_couchbase in compiled.items():
+        expression.as_couchbase = as_couchbase

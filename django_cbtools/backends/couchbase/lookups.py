@@ -1,0 +1,324 @@
+"""Lookups as SQL++, by Django's hook for a vendor: Django's, and those of arrays and objects."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models import JSONField
+from django.db.models.expressions import Col, ExpressionList
+from django.db.models.fields import json as django
+from django.db.models.lookups import In, IsNull
+
+from django_cbtools.models.member_lookups import (
+    ArrayExact,
+    ContainedBy,
+    Contains,
+    OfArrays,
+    OneOf,
+    Overlap,
+    SetExact,
+)
+from django_cbtools.models.member_paths import element_of
+from django_cbtools.models.object_lookups import Declared, ObjectExact, same_as
+
+from . import columns, members
+from .templates import Compiled, filled
+
+
+def is_in(node: In, compiler: Any, connection: Any) -> Compiled:
+    """A list is one parameter, however long it is."""
+    if isinstance(node.lhs.output_field, JSONField) and not isinstance(
+        node.lhs, django.KeyTransform
+    ):
+        return in_json(node, compiler, connection)
+    if isinstance(node.rhs, ExpressionList):
+        given = node.rhs.get_source_expressions()
+    elif node.rhs_is_direct_value():
+        given = node.rhs
+    else:
+        found: Compiled = node.as_sql(compiler, connection)
+        return found
+    rhs: Any = [value for value in given if value is not None]
+    if not rhs:
+        raise EmptyResultSet
+    lhs, lhs_params = node.process_lhs(compiler, connection)
+    places, params = node.batch_process_rhs(compiler, connection, rhs)
+    if all(place == "%s" for place in places):
+        return f"{lhs} IN %s", (*lhs_params, list(params))
+    return f"{lhs} IN [{', '.join(places)}]", (*lhs_params, *params)
+
+
+def is_null(node: IsNull, compiler: Any, connection: Any) -> Compiled:
+    """NULL, or MISSING, which only a guarded field cannot be."""
+    if not isinstance(node.rhs, bool):
+        raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
+    sql, params = node.process_lhs(compiler, connection)
+    is_guarded = isinstance(node.lhs, Col) and node.lhs.target.name != "uid"
+    if is_guarded:
+        return f"{sql} IS {'NULL' if node.rhs else 'NOT NULL'}", params
+    return f"{sql} IS {'NOT VALUED' if node.rhs else 'VALUED'}", params
+
+
+# ------------------------------------------------------------------------ JSON
+
+
+def key_path(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """The value under a key of a JSON field, which may be MISSING."""
+    found = node.preprocess_lhs(compiler, connection)
+    lhs, params, keys = found[:3]
+    return _path(lhs, keys), tuple(params)
+
+
+def _path(lhs: str, keys: Any) -> str:
+    steps = columns.path("", [_step(key) for key in keys if key != ""])
+    if "" in keys:
+        return columns.path(_bare(lhs), [_step(key) for key in keys])
+    return _bare(lhs) + steps.replace("%", "%%")
+
+
+def _bare(lhs: str) -> str:
+    # A path cannot follow an expression but in parentheses.
+    return lhs if lhs.endswith(("`", "]")) and " " not in lhs else f"({lhs})"
+
+
+def _step(key: Any) -> Any:
+    text = str(key)
+    return int(text) if text.lstrip("-").isdecimal() and text.isascii() else text
+
+
+def key_transform(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
+    sql, params = key_path(node, compiler, connection)
+    return (sql if hasattr(node, "is_compared") else f"IFMISSING({sql}, NULL)"), params
+
+
+def key_text(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
+    """What is under a key, as a text."""
+    found = key_path(node, compiler, connection)
+    return filled(
+        "CASE WHEN ISSTRING({0}) THEN {0} WHEN {0} IS VALUED THEN ENCODE_JSON({0}) END", [found]
+    )
+
+
+def of_key(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """A comparison with what is under a key. A null there equals nothing; where there is no such
+    key, nothing is known, so that neither filter() nor exclude() finds the document."""
+    copied = copy.copy(node)
+    copied.lhs = copy.copy(node.lhs)
+    copied.lhs.is_compared = True
+    compiled = is_in if isinstance(node, In) else type(node).as_sql
+    sql, params = compiled(copied, compiler, connection)
+    return f"IFNULL({sql}, FALSE)", params
+
+
+def key_exact(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """As :func:`of_key`; a null is there, and an object or an array can have one in it."""
+    path = key_path(node.lhs, compiler, connection)
+    right, params = super(django.JSONExact, node).process_rhs(compiler, connection)
+    if right == "%s" and [*params] == [None]:
+        return filled("IFNULL({0} IS NULL, FALSE)", [path])
+    if right == "%s" and isinstance(params[0], (list, dict)):
+        template = "CASE WHEN {0} IS NOT MISSING THEN ENCODE_JSON({0}) = ENCODE_JSON({1}) END"
+        return filled(template, [path, (right, params)])
+    return filled("IFNULL({0} = {1}, FALSE)", [path, (right, params)])
+
+
+def in_json(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """One of several objects or arrays, which may have nulls in them."""
+    if not node.rhs_is_direct_value():
+        return is_in(node, compiler, connection)
+    lhs, lhs_params = node.process_lhs(compiler, connection)
+    rhs: Any = [value for value in node.rhs if value is not None]
+    if not rhs:
+        raise EmptyResultSet
+    _, params = node.batch_process_rhs(compiler, connection, rhs)
+    return (
+        f"CASE WHEN {lhs} IS VALUED THEN "
+        f"ENCODE_JSON({lhs}) IN ARRAY ENCODE_JSON(v) FOR v IN %s END END",
+        (*lhs_params, *lhs_params, list(params)),
+    )
+
+
+def key_is_null(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """Whether there is no such key: one that holds a null is there."""
+    sql, params = key_path(node.lhs, compiler, connection)
+    return f"{sql} IS {'MISSING' if node.rhs else 'NOT MISSING'}", params
+
+
+def has_keys(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
+    keys = node.rhs if isinstance(node.rhs, (list, tuple)) else [node.rhs]
+    conditions = []
+    params: list[Any] = []
+    for key in keys:
+        if isinstance(key, django.KeyTransform):
+            *_, names = key.preprocess_lhs(compiler, connection)
+        else:
+            names = [key]
+        lhs, more = _lhs(node.lhs, compiler, connection)
+        last = [columns.path("", [str(names[-1])])] if names[-1] != "" else []
+        path = _path(lhs, names[:-1]) if len(names) > 1 else _bare(lhs)
+        # The last one is a key, and no place in an array, as in Django's.
+        path = path + last[0].replace("%", "%%") if last else columns.path(path, [""])
+        conditions.append(f"{path} IS NOT MISSING")
+        params += more
+    joined = (node.logical_operator or " AND ").join(conditions)
+    return (f"({joined})" if len(conditions) > 1 else joined), tuple(params)
+
+
+def _lhs(expression: Any, compiler: Any, connection: Any) -> Compiled:
+    if isinstance(expression, django.KeyTransform):
+        return key_path(expression, compiler, connection)
+    found: Compiled = compiler.compile(expression)
+    return found
+
+
+def json_exact(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """Whatever the order of keys; an object or an array with a null in it equals nothing by =."""
+    lhs, lhs_params = node.process_lhs(compiler, connection)
+    rhs, rhs_params = super(django.JSONExact, node).process_rhs(compiler, connection)
+    if rhs == "%s" and [*rhs_params] == [None]:
+        sql, params = _lhs(node.lhs, compiler, connection)
+        return f"{sql} IS NULL", params
+    if rhs == "%s" and not isinstance(rhs_params[0], (list, dict)):
+        return f"{lhs} = %s", (*lhs_params, *rhs_params)
+    return filled(
+        "CASE WHEN {0} IS VALUED THEN ENCODE_JSON({0}) = ENCODE_JSON({1}) END",
+        [(lhs, lhs_params), (rhs, rhs_params)],
+    )
+
+
+# ------------------------------------------------------------ arrays, objects
+
+
+def of_arrays(node: OfArrays, compiler: Any, connection: Any) -> Compiled:
+    array = members.array(compiler, node.lhs)
+    if node.is_of_objects:
+        return _of_objects(node, compiler, array)
+    if hasattr(node.rhs, "resolve_expression"):
+        node.check_array()
+        right = members.array(compiler, node.rhs)
+    else:
+        field = node.lhs.output_field
+        right = "%s", (field.get_db_prep_value(node.rhs, connection, prepared=True),)
+    shape = node.compared.shape
+    left_item, right_item = (columns.read(shape, name) for name in ("l", "r"))
+    if shape == "any":  # objects and arrays with nulls in them equal nothing
+        left_item, right_item = "ENCODE_JSON(l)", "ENCODE_JSON(r)"
+    same = f"({left_item} = {right_item} OR (l IS NULL AND r IS NULL))"
+    sql, params = filled(
+        _TEMPLATES[type(node)].replace("{same}", same.replace("{", "{{").replace("}", "}}")),
+        [array, right],
+    )
+    return sql, params
+
+
+_LEFT_IN_RIGHT = "EVERY l IN {0} SATISFIES (ANY r IN {1} SATISFIES {same} END) END"
+_RIGHT_IN_LEFT = "EVERY r IN {1} SATISFIES (ANY l IN {0} SATISFIES {same} END) END"
+_ARE_ARRAYS = "ISARRAY({0}) AND ISARRAY({1})"
+_TEMPLATES = {
+    Contains: f"({_ARE_ARRAYS} AND {_RIGHT_IN_LEFT})",
+    ContainedBy: f"({_ARE_ARRAYS} AND {_LEFT_IN_RIGHT})",
+    Overlap: (
+        "IFMISSINGORNULL(ANY l IN {0} SATISFIES (ANY r IN {1} SATISFIES {same} END) END, FALSE)"
+    ),
+    ArrayExact: (
+        "({0} IS NOT NULL AND ARRAY_LENGTH({0}) = ARRAY_LENGTH({1}) AND "
+        "EVERY i IN ARRAY_RANGE(0, ARRAY_LENGTH({0})) SATISFIES "
+        "(ANY l IN [{0}[i]] SATISFIES (ANY r IN [{1}[i]] SATISFIES {same} END) END) END)"
+    ),
+    SetExact: f"({_ARE_ARRAYS} AND {_LEFT_IN_RIGHT} AND {_RIGHT_IN_LEFT})",
+}
+
+
+def _of_objects(node: OfArrays, compiler: Any, array: Compiled) -> Compiled:
+    element = element_of(node.lhs, node.lhs.output_field.base_field)
+
+    def any_is(items: list[Any], negation: str = "") -> Compiled:
+        each = [compiler.compile(same_as(element, item)) for item in items]
+        found = " OR ".join(sql for sql, _ in each) or "FALSE"
+        params = tuple(param for _, more in each for param in more)
+        condition = f"{negation} IFMISSINGORNULL({found}, FALSE)"
+        return (
+            f"IFMISSINGORNULL(ANY {element.alias} IN {array[0]} SATISFIES {condition} END, FALSE)",
+            (*array[1], *params),
+        )
+
+    items = node.rhs
+    if isinstance(node, Overlap):
+        return any_is(items)
+    if isinstance(node, ContainedBy):
+        sql, params = any_is(items, "NOT")
+        return f"({array[0]} IS NOT NULL AND NOT {sql})", (*array[1], *params)
+    if isinstance(node, Contains):
+        return _all(array, [any_is([item]) for item in items])
+    length = f"ARRAY_LENGTH({array[0]}) = {len(items)}", array[1]
+    in_place = []
+    for place, item in enumerate(items):
+        sql, params = compiler.compile(same_as(element, item))
+        in_place.append(
+            (
+                f"IFMISSINGORNULL(ANY {element.alias} IN [{array[0]}[{place}]] "
+                f"SATISFIES {sql} END, FALSE)",
+                (*array[1], *params),
+            )
+        )
+    return _all(array, [length, *in_place])
+
+
+def _all(array: Compiled, conditions: list[Compiled]) -> Compiled:
+    sql = " AND ".join([f"{array[0]} IS NOT NULL", *(each for each, _ in conditions)])
+    return f"({sql})", (*array[1], *(param for _, more in conditions for param in more))
+
+
+def one_of(node: OneOf, compiler: Any, connection: Any) -> Compiled:
+    if not node.rhs:
+        raise EmptyResultSet
+    each = [compiler.compile(same_as(node.lhs, value)) for value in node.rhs]
+    return (
+        f"({' OR '.join(sql for sql, _ in each)})",
+        tuple(param for _, params in each for param in params),
+    )
+
+
+def object_exact(node: ObjectExact, compiler: Any, connection: Any) -> Compiled:
+    left, params = compiler.compile(node.lhs)
+    if isinstance(node.rhs, Declared):
+        conditions, found = [f"{left} IS NOT NULL"], [*params]
+        for condition, where_missing in node.conditions():
+            sql, more = compiler.compile(condition)
+            if where_missing is not None:
+                missing, its = compiler.compile(where_missing)
+                sql, more = f"({sql} OR {missing})", (*more, *its)
+            conditions.append(sql)
+            found += more
+        return f"IFMISSINGORNULL({' AND '.join(conditions)}, FALSE)", tuple(found)
+    if hasattr(node.rhs, "resolve_expression"):
+        right: Compiled = compiler.compile(node.rhs)
+    else:
+        right = "%s", (node.rhs,)
+    return filled(
+        "({0} IS NOT NULL AND ENCODE_JSON({0}) = ENCODE_JSON({1}))", [(left, params), right]
+    )
+
+
+def register() -> None:
+    """Have this backend compile these lookups so."""
+    compiled: dict[Any, Any] = {
+        In: is_in,
+        IsNull: is_null,
+        django.KeyTransform: key_transform,
+        django.KeyTransformIsNull: key_is_null,
+        django.HasKeyLookup: has_keys,
+        django.JSONExact: json_exact,
+        OfArrays: of_arrays,
+        OneOf: one_of,
+        ObjectExact: object_exact,
+    }
+    for lookup, as_couchbase in compiled.items():
+        lookup.as_couchbase = as_couchbase
+    # Each has SQL of its own for other databases' text of a key; here a key is a value.
+    django.KeyTextTransform.as_couchbase = key_text  # type: ignore[attr-defined]
+    django.KeyTransformExact.as_couchbase = key_exact  # type: ignore[attr-defined]
+    for name in ("In", "Lt", "Lte", "Gt", "Gte"):
+        getattr(django, f"KeyTransform{name}").as_couchbase = of_key

@@ -1,0 +1,275 @@
+"""What SQL++ looks like where Django leaves it to a backend, and its values."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+import json
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.models.expressions import Col
+from django.utils import dateparse, timezone
+
+from . import columns, moments
+
+_UTC = datetime.timezone.utc
+#: Types of fields whose values are texts in SQL++.
+_TEXTS = frozenset(
+    ("CharField", "TextField", "SlugField", "FilePathField", "FileField", "GenericIPAddressField",
+     "UUIDField", "DateTimeField", "DateField", "TimeField", "BinaryField", "URLField",
+     "EmailField", None)
+)  # fmt: skip
+_AS_TEXT: dict[str | None, str] = {"JSONField": "ENCODE_JSON(%s)"}
+_OF_TEXT = frozenset(
+    ("iexact", "contains", "icontains", "startswith", "istartswith", "endswith", "iendswith",
+     "regex", "iregex")
+)  # fmt: skip
+
+
+class DatabaseOperations(BaseDatabaseOperations):
+    compiler_module = "django_cbtools.backends.couchbase.compiler"
+    #: By this, documents know that they can be queried here.
+    reads_documents = True
+    explain_prefix = "EXPLAIN"
+
+    # ------------------------------------------------------------------- names
+
+    def quote_name(self, name: str) -> str:
+        return name if name.startswith("`") and name.endswith("`") else columns.quoted(name)
+
+    def keyspace(self, connection: Any) -> str:
+        """What documents are in, ``bucket[.scope.collection]``, quoted for SQL++."""
+        return ".".join(map(columns.quoted, str(connection.settings_dict["NAME"]).split(".")))
+
+    # ------------------------------------------------------------- expressions
+
+    def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
+        if lookup_type not in _OF_TEXT:
+            return "%s"
+        text = _AS_TEXT.get(internal_type, "%s" if internal_type in _TEXTS else "TOSTRING(%s)")
+        return (
+            f"LOWER({text})" if lookup_type.startswith("i") and "regex" not in lookup_type else text
+        )
+
+    def prep_for_iexact_query(self, x: str) -> str:
+        """As it is: it is compared, and no pattern."""
+        return x
+
+    def regex_lookup(self, lookup_type: str) -> str:
+        return (
+            "REGEXP_CONTAINS(%s, %s)"
+            if lookup_type == "regex"
+            else "REGEXP_CONTAINS(%s, '(?i)' || %s)"
+        )
+
+    def combine_expression(self, connector: str, sub_expressions: list[str]) -> str:
+        if connector in _FUNCTIONS:
+            return _FUNCTIONS[connector].format(*sub_expressions)
+        combined: str = super().combine_expression(connector, sub_expressions)
+        return combined
+
+    def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
+        """A boolean field is compared, so that an index serves it."""
+        return not isinstance(expression, Col)
+
+    def no_limit_value(self) -> None:
+        return None
+
+    def random_function_sql(self) -> str:
+        return "RANDOM()"
+
+    def sql_flush(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Nothing: documents are deleted through the gateway."""
+        return []
+
+    def explain_query_prefix(self, format: str | None = None, **options: Any) -> str:
+        prefix: str = super().explain_query_prefix(None if format == "JSON" else format, **options)
+        return prefix
+
+    # ------------------------------------------------------------------- times
+
+    def date_extract_sql(self, lookup_type: str, sql: str, params: Any) -> Any:
+        return moments.extracted(lookup_type, sql), params
+
+    def datetime_extract_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any) -> Any:
+        return moments.extracted(lookup_type, moments.in_zone(sql, tzname)), params
+
+    def time_extract_sql(self, lookup_type: str, sql: str, params: Any) -> Any:
+        return moments.extracted(lookup_type, sql), params
+
+    def date_trunc_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any = None) -> Any:
+        return f"SUBSTR({moments.truncated(lookup_type, sql, tzname)}, 0, 10)", tuple(params)
+
+    def datetime_trunc_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any) -> Any:
+        return moments.truncated(lookup_type, sql, tzname), params
+
+    def time_trunc_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any = None) -> Any:
+        return moments.truncated_time(lookup_type, sql, tzname), params
+
+    def datetime_cast_date_sql(self, sql: str, params: Any, tzname: Any) -> Any:
+        return moments.shown(sql, tzname, "2006-01-02"), params
+
+    def datetime_cast_time_sql(self, sql: str, params: Any, tzname: Any) -> Any:
+        return moments.shown(sql, tzname, "15:04:05.000000"), params
+
+    def format_for_duration_arithmetic(self, sql: str) -> str:
+        return sql
+
+    def combine_duration_expression(self, connector: str, sub_expressions: list[str]) -> str:
+        return f"({f' {connector} '.join(sub_expressions)})"
+
+    def subtract_temporals(self, internal_type: str, lhs: Any, rhs: Any) -> Any:
+        (left, left_params), (right, right_params) = lhs, rhs
+        times = moments.MICROSECONDS[internal_type]
+        sql, number = f"({times.format(x=left)} - {times.format(x=right)})", times.count("{x}")
+        return sql, (*(tuple(left_params) * number), *(tuple(right_params) * number))
+
+    # ------------------------------------------------------------------ values
+
+    def adapt_datefield_value(self, value: Any) -> Any:
+        return None if value is None else value.isoformat()
+
+    def adapt_datetimefield_value(self, value: Any) -> Any:
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        if timezone.is_aware(value):
+            value = value.astimezone(_UTC)
+        return value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+    def adapt_timefield_value(self, value: Any) -> Any:
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        if timezone.is_aware(value):
+            raise ValueError("Couchbase backend does not support timezone-aware times.")
+        return value.replace(tzinfo=None).isoformat(timespec="microseconds")
+
+    def adapt_decimalfield_value(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return number(value)
+
+    def adapt_json_value(self, value: Any, encoder: type[json.JSONEncoder] | None) -> Any:
+        """JSON itself, and no text."""
+        return json.loads(json.dumps(value, cls=encoder))
+
+    def adapt_document_json(self, value: Any, encoder: type[json.JSONEncoder] | None) -> Any:
+        return self.adapt_json_value(value, encoder)
+
+    def adapt_unknown_value(self, value: Any) -> Any:
+        if isinstance(value, decimal.Decimal):
+            return number(value)
+        if isinstance(value, datetime.timedelta):
+            return value // datetime.timedelta(microseconds=1)
+        if isinstance(value, uuid.UUID):
+            return value.hex
+        if isinstance(value, (bytes, memoryview)):
+            return base64.b64encode(value).decode()
+        return super().adapt_unknown_value(value)
+
+    def get_db_converters(self, expression: Any) -> list[Any]:
+        converters: list[Any] = super().get_db_converters(expression)
+        convert = _CONVERTERS.get(expression.output_field.get_internal_type())
+        return converters if convert is None else [*converters, convert]
+
+    def bulk_batch_size(self, fields: Any, objs: Any) -> int:
+        return len(objs)
+
+    def document_index_changes(self, declared: Iterable[Any]) -> list[Any]:
+        """What has to be done to have the indexes that documents declare, and no others."""
+        from .indexes import changes  # it needs models, and the first model loads this module
+
+        return list(changes(self.connection, declared))
+
+    def raw_document_sql(self, sql: str, has_params: bool) -> str:
+        """SQL++ as it is: it names keyspaces, and says itself which documents it means."""
+        return sql
+
+
+#: Connectors of expressions that are functions here.
+_FUNCTIONS = {
+    "^": "POWER({}, {})",
+    "&": "BITAND({}, {})",
+    "|": "BITOR({}, {})",
+    "#": "BITXOR({}, {})",
+    "<<": "BITSHIFT({}, {})",
+    # BITSHIFT to the right forgets the sign.
+    ">>": "FLOOR({} / POWER(2, {}))",
+    "//": "IDIV({}, {})",
+}
+
+
+def number(value: Any) -> Any:
+    """A decimal as a number of JSON: an integer where it is one, else a double."""
+    if value is None or hasattr(value, "resolve_expression"):
+        return value
+    exact = decimal.Decimal(value)
+    return int(exact) if exact == exact.to_integral_value() and abs(exact) < 2**53 else float(exact)
+
+
+def _moment(value: Any, expression: Any, connection: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = dateparse.parse_datetime(value)
+    if found is None:
+        return value
+    zone = connection.timezone
+    if not settings.USE_TZ:
+        return timezone.make_naive(found, _UTC) if timezone.is_aware(found) else found
+    if timezone.is_naive(found):
+        return timezone.make_aware(found, zone)
+    return found.astimezone(zone)
+
+
+def _day(value: Any, expression: Any, connection: Any) -> Any:
+    return dateparse.parse_date(value[:10]) if isinstance(value, str) else value
+
+
+def _time(value: Any, expression: Any, connection: Any) -> Any:
+    return dateparse.parse_time(value) if isinstance(value, str) else value
+
+
+def _decimal(value: Any, expression: Any, connection: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    return decimal.Decimal(value if isinstance(value, (int, str)) else repr(value))
+
+
+def _uuid(value: Any, expression: Any, connection: Any) -> Any:
+    return None if value is None else uuid.UUID(value)
+
+
+def _binary(value: Any, expression: Any, connection: Any) -> Any:
+    return None if value is None else base64.b64decode(value)
+
+
+def _json(value: Any, expression: Any, connection: Any) -> Any:
+    """The text that fields of JSON read."""
+    return None if value is None else json.dumps(value)
+
+
+def _real(value: Any, expression: Any, connection: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _integer(value: Any, expression: Any, connection: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_CONVERTERS = {
+    "DateTimeField": _moment,
+    "DateField": _day,
+    "TimeField": _time,
+    "DecimalField": _decimal,
+    "UUIDField": _uuid,
+    "BinaryField": _binary,
+    "JSONField": _json,
+    "FloatField": _real,
+    **dict.fromkeys(
+        ("IntegerField", "BigIntegerField", "SmallIntegerField", "PositiveIntegerField",
+         "PositiveBigIntegerField", "PositiveSmallIntegerField", "AutoField", "BigAutoField"),
+        _integer,
+    ),
+}  # fmt: skip

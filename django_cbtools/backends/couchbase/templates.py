@@ -1,0 +1,33 @@
+"""SQL++ of templates: expressions in the places that a template has for them."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Compiled = tuple[str, Any]
+
+
+def filled(template: str, parts: Sequence[tuple[str, Any]]) -> Compiled:
+    """A template with ``{0}``, ``{1}`` and so on, each as often as it likes, over compiled
+    expressions; their parameters, in the order in which they stand there. Signs of percent in the
+    template are doubled, as Django's statements have them."""
+    sql: list[str] = []
+    params: list[Any] = []
+    for text, name, _, _ in string.Formatter().parse(template.replace("%", "%%")):
+        sql.append(text)
+        if name is not None:
+            part, more = parts[int(name)]
+            sql.append(part)
+            params += more
+    return "".join(sql), params
+
+
+def compiling(template: str) -> Callable[..., Compiled]:
+    """What compiles a function of Django's by a template over its arguments."""
+
+    def as_couchbase(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
+        return filled(template, [compiler.compile(each) for each in node.get_source_expressions()])
+
+    return as_couchbase

@@ -1,0 +1,107 @@
+"""Documents that were read without their revision, as SQL++ reads them.
+
+The gateway keeps revisions, attachments and expiry in metadata of its own. When one of these is
+needed, the gateway is asked for the document, once for many, and the body that was read is compared
+with its. Another body means that somebody has written the document since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models.query_utils import DeferredAttribute
+
+from django_cbtools.sync_gateway import SyncGateway
+
+from .document import EXPIRES, GATEWAY_KEYS, remembered
+
+#: What versions begin with that are no revisions: those of documents that were read without one.
+VERSION = "cas:"
+#: The revision of what was read where somebody has written the document since. No document has it:
+#: a write on top of it is a conflict.
+NOBODYS = f"1-{'0' * 32}"
+#: Members of a document that the gateway has elsewhere than in its body.
+_KEPT = ("_attachments", EXPIRES)
+
+
+class Revision(DeferredAttribute):
+    """The revision of a document; asked for when it is first needed, where it was not read."""
+
+    def __get__(self, instance: Any, cls: Any = None) -> Any:
+        if instance is None:
+            return self
+        if "rev" not in instance.__dict__:
+            reveal([instance])
+        return instance.__dict__["rev"]
+
+
+def version_of(document: Any) -> str | None:
+    """What tells what was read of a document from what it is later."""
+    version: str | None = document.__dict__.get("rev") or document._version
+    return version
+
+
+def hide(document: Any, version: str) -> None:
+    """Have a document that was read without its revision know that."""
+    document.__dict__.pop("rev", None)
+    document._version = version
+
+
+def reveal(documents: Iterable[Any]) -> None:
+    """Ask, in one request, for the revisions of the documents that were read without them."""
+    hidden = [each for each in documents if "rev" not in each.__dict__]
+    if not hidden:
+        return
+    rows = SyncGateway.bulk_get([document.get_uid() for document in hidden])
+    for document, row in zip(hidden, rows, strict=True):
+        found = row.get("doc")
+        document.rev = NOBODYS
+        if found is not None and _is_same(document._base, _body(found)):
+            document.rev = row["value"]["rev"]
+            _take_over(document, found)
+
+
+def _body(document: dict[str, Any]) -> dict[str, Any]:
+    hidden = GATEWAY_KEYS.union(_KEPT)
+    return {key: value for key, value in document.items() if key not in hidden}
+
+
+def _take_over(document: Any, found: dict[str, Any]) -> None:
+    """Know what only the gateway knows of a document; and numbers exactly, where it has more
+    digits than the query service keeps."""
+    inexact = [key for key, value in document._base.items() if not _is_exactly(value, found[key])]
+    if inexact:
+        untouched = document._untouched()
+        for stored in document._stored_fields():
+            if stored.key in inexact and stored.attname in untouched:
+                document._from_json(stored, found[stored.key])
+        for key in inexact:
+            if key in document.extra and document.extra[key] == document._base[key]:
+                document.extra[key] = found[key]
+    document._base = remembered(found)
+    document._hides_expiry = False
+    for key in _KEPT:
+        if found.get(key) is not None:
+            document.extra.setdefault(key, found[key])
+
+
+def _is_exactly(one: Any, other: Any) -> bool:
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values of JSON are the same, but for digits that a double does not have."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        try:
+            return one == other or float(one) == float(other)
+        except OverflowError:
+            return False
+    return type(one) is type(other) and bool(one == other)

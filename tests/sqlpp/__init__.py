@@ -1,0 +1,1 @@
+"""The ORM's suite by SQL++: asked of a query service, or compared with what has been recorded."""

@@ -1,0 +1,73 @@
+"""A plugin of pytest: queries of documents are asked of the query service at QUERY_URL.
+
+They are written through the embedded gateway, and put from there into the bucket of QUERY_BUCKET.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import pytest
+from django.db import connections
+
+_local = threading.local()
+
+
+def wrapper() -> Any:
+    """The backend's connection of this thread."""
+    if not hasattr(_local, "wrapper"):
+        from . import mirror
+
+        settings = {
+            **connections["default"].settings_dict,
+            "HOST": os.environ["QUERY_URL"],
+            "NAME": os.environ.get("QUERY_BUCKET", "test_documents") + _worker(),
+            "USER": os.environ.get("QUERY_USER", "tests"),
+            "PASSWORD": os.environ.get("QUERY_PASSWORD", "tests"),
+            "OPTIONS": {},
+        }
+        _local.wrapper = mirror.MirrorWrapper(settings)
+    return _local.wrapper
+
+
+def _worker() -> str:
+    """What tells the buckets of parallel workers from each other."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return f"_{worker}" if worker else ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    from django.db.models.sql import AggregateQuery, Query
+
+    from django_cbtools.models.sql import DocumentQuery
+
+    own = DocumentQuery.get_compiler
+
+    def get_compiler(
+        self: Any, using: str | None = None, connection: Any = None, elide_empty: bool = True
+    ) -> Any:
+        found = own(self, using, connection, elide_empty)
+        if connection is not None and connection.vendor != "couchbase":
+            return found  # a part of a query of ordinary rows
+        if found.connection.alias != "default" or not hasattr(
+            found.connection.ops, "reads_documents"
+        ):
+            return found
+        service = wrapper()
+        service.ensure_connection()
+        make = service.ops.compiler(self.compiler)
+        return make(self, service, found.using, elide_empty)
+
+    DocumentQuery.get_compiler = get_compiler  # type: ignore[method-assign]
+
+    def get_aggregate_compiler(
+        self: Any, using: str | None = None, connection: Any = None, elide_empty: bool = True
+    ) -> Any:
+        if connection is None and isinstance(self.inner_query, DocumentQuery):
+            using, connection = None, self.inner_query.get_compiler(using).connection
+        return Query.get_compiler(self, using, connection, elide_empty)
+
+    AggregateQuery.get_compiler = get_aggregate_compiler  # type: ignore[method-assign]

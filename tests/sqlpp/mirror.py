@@ -1,0 +1,72 @@
+"""Documents of the embedded gateway, put into a bucket before each query of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections
+
+from django_cbtools import conf
+from django_cbtools.backends.couchbase import base, cursor
+
+_UPSERT = (
+    "UPSERT INTO {keyspace} (KEY k, VALUE v) SELECT p[0] AS k, DECODE_JSON(p[1]) AS v FROM $1 AS p"
+)
+_DELETE = "DELETE FROM {keyspace} AS d USE KEYS $1"
+_EXISTING = "SELECT RAW META(d).id FROM {keyspace} AS d"
+
+
+class MirrorWrapper(base.DatabaseWrapper):
+    """The backend as it is, whose cursors bring the bucket up to date first."""
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
+        super().__init__(settings_dict, alias)
+        self._there: dict[str, Any] | None = None
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        self.bring_up_to_date()
+        return cursor.Cursor(self.connection)
+
+    @property
+    def queries_log(self) -> Any:
+        return connections["default"].queries_log
+
+    @queries_log.setter
+    def queries_log(self, log: Any) -> None:
+        """It is the other connection's."""
+
+    @property
+    def force_debug_cursor(self) -> Any:
+        return connections["default"].force_debug_cursor
+
+    @force_debug_cursor.setter
+    def force_debug_cursor(self, value: bool) -> None:
+        """It is the other connection's."""
+
+    def documents(self) -> dict[str, tuple[str, str]]:
+        """The revisions and bodies of the documents that the gateway has now, by uid."""
+        with connections["default"].cursor() as own:
+            own.cursor.execute(
+                "SELECT uid, rev, body FROM cbtools_documents WHERE keyspace = ? AND deleted = 0 "
+                "AND (expires IS NULL OR expires > unixepoch())",
+                [conf.get("SYNC_GATEWAY_BUCKET")],
+            )
+            return {uid: (rev, body) for uid, rev, body in own.cursor.fetchall()}
+
+    def bring_up_to_date(self) -> None:
+        keyspace = self.ops.keyspace(self)
+        wanted = self.documents()
+        there = self._there
+        if there is None:
+            there = dict.fromkeys(self._ask(_EXISTING, keyspace))
+        changed = [[uid, found[1]] for uid, found in wanted.items() if there.get(uid) != found]
+        gone = [uid for uid in there if uid not in wanted]
+        if changed:
+            self._ask(_UPSERT, keyspace, changed)
+        if gone:
+            self._ask(_DELETE, keyspace, gone)
+        self._there = wanted
+
+    def _ask(self, statement: str, keyspace: str, *args: Any) -> list[Any]:
+        sql = statement.format(keyspace=keyspace)
+        return list(self.connection.query(sql, args, readonly=False))
