@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from tests.gateway.access.client import ADMIN, DB, Client, add_role, add_user, create_database
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.torture]
 
 SMALL = 1000
 LARGE = 100_000 if os.environ.get("TORTURE") == "1" else 10_000

@@ -278,6 +278,7 @@ def program(source):
     return source.choice(ENDS).format(*[text] * 3)
 
 
+@pytest.mark.torture
 def test_random_programs_leave_no_mark():
     print(f"SEED={SEED}")
     source = random.Random(SEED)
