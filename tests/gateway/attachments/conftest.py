@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from django_cbtools.embedded.documents import attachments
 from django_cbtools.sync_gateway import SyncGateway
 from tests.gateway.attachments.client import Client
 
@@ -32,3 +33,8 @@ def either(request):
 @pytest.fixture
 def bob(client):
     SyncGateway.put_user("bob", password="bob's", admin_channels=["b"])
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(attachments, "CHUNK", 300)
