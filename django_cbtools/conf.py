@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 EMBEDDED_ENGINE = "django_cbtools.backends.embedded"
-#: The alias of the gateway that stands in for a real one while tests run.
+COUCHBASE_ENGINE = "django_cbtools.backends.couchbase"
+#: The alias of the gateway that stands in for a real one while tests run, where documents have no
+#: alias of their own.
 TEST_ALIAS = "cbtools_test_gateway"
+#: The key, in the entry of DATABASES of a gateway that stands in for a real one, of the entry whose
+#: place it takes: an empty one where it takes none's.
+STANDS_IN_FOR = "STANDS_IN_FOR"
 
 DEFAULTS: dict[str, Any] = {
     "SYNC_GATEWAY_URL": None,
@@ -66,20 +72,35 @@ def document_alias() -> str:
     return "couchbase" if "couchbase" in settings.DATABASES else "default"
 
 
-def is_embedded_alias(alias: str) -> bool:
-    """Whether the alias's engine is the embedded backend (or a subclass in another package)."""
+def _entry(alias: str) -> Mapping[str, Any]:
+    """What the settings say of a database, whatever stands in for it while tests run."""
     config = settings.DATABASES.get(alias)
-    return isinstance(config, dict) and config.get("ENGINE") == EMBEDDED_ENGINE
+    if not isinstance(config, Mapping):
+        return {}
+    entry: Mapping[str, Any] = config.get(STANDS_IN_FOR, config)
+    return entry
+
+
+def is_embedded_alias(alias: str) -> bool:
+    """Whether the settings give an alias the embedded backend."""
+    return _entry(alias).get("ENGINE") == EMBEDDED_ENGINE
+
+
+def is_couchbase_alias(alias: str) -> bool:
+    """Whether the settings give an alias the backend that asks Couchbase Server."""
+    return _entry(alias).get("ENGINE") == COUCHBASE_ENGINE
 
 
 def without_test_in_name() -> list[str]:
-    """The databases at SYNC_GATEWAY_URL and COUCHBASE_HOSTS that are not there for tests: those
-    whose names do not have ``test`` in them."""
+    """The databases at SYNC_GATEWAY_URL, at COUCHBASE_HOSTS and in DATABASES that are not there for
+    tests: those whose names do not have ``test`` in them."""
     names = []
     if get("SYNC_GATEWAY_URL"):
         names.append(get("SYNC_GATEWAY_BUCKET"))
     if get("COUCHBASE_HOSTS"):
         names.append(get("COUCHBASE_BUCKET") or get("SYNC_GATEWAY_BUCKET"))
+    if is_couchbase_alias(document_alias()):
+        names.append(_entry(document_alias()).get("NAME") or "")
     return [name for name in dict.fromkeys(map(str, names)) if "test" not in name]
 
 
@@ -95,6 +116,19 @@ def uses_test_gateway() -> bool:
     return is_test_run() and bool(without_test_in_name())
 
 
+def test_alias() -> str:
+    """The alias of the gateway that stands in for a real one: the documents' own where the settings
+    give it the backend that asks Couchbase Server."""
+    alias = document_alias()
+    return alias if is_couchbase_alias(alias) else TEST_ALIAS
+
+
+def stands_in(alias: str) -> bool:
+    """Whether an alias is that of a gateway that stands in for a real one."""
+    databases: Mapping[str, Any] = settings.DATABASES
+    return STANDS_IN_FOR in databases.get(alias, ())
+
+
 def gateway_alias() -> str:
     """The alias in DATABASES that holds the embedded gateway.
 
@@ -102,14 +136,15 @@ def gateway_alias() -> str:
     """
     if not uses_test_gateway():
         return document_alias()
-    if TEST_ALIAS not in settings.DATABASES:
+    alias = test_alias()
+    if not stands_in(alias):
         raise ImproperlyConfigured(
             f"Tests must not touch {without_test_in_name()[0]!r}: its name does not have 'test' in "
             "it. An embedded gateway stands in for what the settings name when "
-            "setup_test_environment() is called; SYNC_GATEWAY_URL or COUCHBASE_HOSTS was set later "
-            "than that. Name a database with 'test' in its name."
+            "setup_test_environment() is called; SYNC_GATEWAY_URL, COUCHBASE_HOSTS or DATABASES "
+            "was set later than that. Name a database with 'test' in its name."
         )
-    return TEST_ALIAS
+    return alias
 
 
 def uses_embedded_gateway() -> bool:
@@ -127,6 +162,11 @@ def uses_embedded_gateway() -> bool:
                 f"Take SYNC_GATEWAY_URL away, or give DATABASES[{alias!r}] another ENGINE."
             )
         return uses_test_gateway()
+    if is_couchbase_alias(alias):
+        raise ImproperlyConfigured(
+            f"DATABASES[{alias!r}] reads documents from Couchbase Server, but they are written "
+            "through a gateway: set SYNC_GATEWAY_URL to its public address."
+        )
     if not embedded:
         raise ImproperlyConfigured(
             f"There is no place for documents: set DATABASES[{alias!r}]['ENGINE'] to "

@@ -7,12 +7,15 @@ shows whether everything has been tested.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 import pytest
+from django.conf import settings as django_settings
+from django.db import connections
 from hypothesis import HealthCheck, settings
 
+from django_cbtools import conf
 from django_cbtools.embedded.server.server import Server
 from django_cbtools.sync_gateway import SyncGateway
 
@@ -64,3 +67,24 @@ def gateway_by_http(http_gateway: Server, settings: Any) -> Server:
     settings.COUCHBASE_DATABASE = "plain"
     SyncGateway.put_admin_user()
     return http_gateway
+
+
+@pytest.fixture
+def couchbase_alias(db: None, settings: Any) -> Generator[Callable[..., None], None, None]:
+    """A function that has documents be in an alias that Couchbase Server answers for: by default,
+    one where nobody listens."""
+
+    def use(host: str = "http://127.0.0.1:9", **entry: Any) -> None:
+        settings.COUCHBASE_DATABASE = "server"
+        settings.DATABASE_ROUTERS = ["django_cbtools.routers.DocumentRouter"]
+        options = {"retries": 0, **entry.pop("OPTIONS", {})}
+        named = {"NAME": "test_documents", "USER": "reader", "PASSWORD": "readers_password"}
+        django_settings.DATABASES["server"] = {
+            "ENGINE": conf.COUCHBASE_ENGINE, "HOST": host, "OPTIONS": options, **named, **entry
+        }  # fmt: skip
+        connections.settings = connections.configure_settings(None)
+        # The databases of a test are known before it begins.
+        connections["server"].connect()
+
+    yield use
+    del connections["server"], django_settings.DATABASES["server"]

@@ -58,10 +58,12 @@ def check_can_be_asked(asked: str) -> None:
 
 def _no_orm() -> str:
     alias = conf.document_alias()
+    own = "an alias 'couchbase'" if alias == "default" else f"DATABASES[{alias!r}]"
     return (
         "There is no ORM for documents: they are in the gateway at SYNC_GATEWAY_URL, and "
-        f"DATABASES[{alias!r}] has an ENGINE that cannot ask it. Load them by uid (the class with "
-        "a uid, load_objects) or by views (query_objects, query_view)."
+        f"DATABASES[{alias!r}] has an ENGINE that cannot ask for them. Give {own} the ENGINE "
+        f"{conf.COUCHBASE_ENGINE!r}, which asks Couchbase Server's query service. Without it, load "
+        "them by uid (the class with a uid, load_objects) or by views (query_objects, query_view)."
     )
 
 
@@ -115,8 +117,7 @@ class DocumentQuery(sql.Query):
             check_holds_documents(connection)
         elif not holds_documents(asked):
             check_can_be_asked(asked.alias)
-        if conf.get("SYNC_GATEWAY_URL"):
-            conf.uses_embedded_gateway()  # it refuses settings that contradict each other
+        conf.uses_embedded_gateway()  # it refuses settings that contradict each other
         return super().get_compiler(using, connection, elide_empty)
 
     def is_nullable(self, field: Any) -> bool:

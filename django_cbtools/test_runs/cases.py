@@ -5,10 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.test import SimpleTestCase, TransactionTestCase
-
-from django_cbtools import conf
 
 from . import gateway
 
@@ -28,13 +25,14 @@ def extend() -> None:
 def _with_gateway(cls: Any) -> frozenset[str]:
     """The databases that a class of tests may use; a ``SimpleTestCase`` has none."""
     databases: frozenset[str] = _validate_databases(cls)
-    if not databases or conf.TEST_ALIAS not in settings.DATABASES:
+    alias = gateway.alias()
+    if not databases or alias is None:
         return databases
     gateway.use_own_file()
-    return databases | {conf.TEST_ALIAS}
+    return databases | {alias}
 
 
 def _teardown_with_gateway(self: Any) -> None:
     _fixture_teardown(self)
-    if conf.TEST_ALIAS in self.databases:
+    if gateway.alias() in self.databases:
         gateway.empty()

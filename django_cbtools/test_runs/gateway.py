@@ -28,6 +28,13 @@ _VARIABLE = "CBTOOLS_TEST_GATEWAY"
 #: The folder of the gateway's files, and the process that made it and will remove it.
 _folder: Path | None = None
 _owner = 0
+#: Its alias, while there is a gateway.
+_alias: str | None = None
+
+
+def alias() -> str | None:
+    """The alias of the gateway of this run; None where it has none."""
+    return _alias
 
 
 def check() -> None:
@@ -44,7 +51,7 @@ def check() -> None:
 
 def begin() -> None:
     """Make the gateway of this run, if it needs one."""
-    global _folder, _owner
+    global _folder, _owner, _alias
     if not conf.uses_test_gateway():
         return
     parents = _parents_file()
@@ -55,36 +62,39 @@ def begin() -> None:
         _copy(str(parents), name)
     os.environ[_VARIABLE] = f"{_owner}:{name}"
     atexit.register(end)
-    settings.DATABASES[conf.TEST_ALIAS] = {
+    _alias = conf.test_alias()
+    settings.DATABASES[_alias] = {
         "ENGINE": conf.EMBEDDED_ENGINE,
         "NAME": name,
         "OPTIONS": {"init_command": "PRAGMA synchronous=OFF;"},
         # Django makes, migrates, fills and clones no test database for a mirror.
-        "TEST": {"MIRROR": conf.TEST_ALIAS},
+        "TEST": {"MIRROR": _alias},
+        conf.STANDS_IN_FOR: settings.DATABASES.get(_alias, {}),
     }
-    # This gives a database the defaults of its settings.
-    connections.settings = connections.configure_settings(None)
-    _tell()
+    _reconnect(_alias)
 
 
 def end() -> None:
     """Remove what :func:`begin` has made; once more, or in another process, nothing is done."""
-    global _folder
+    global _folder, _alias
     folder, _folder = _folder, None
     if folder is None or _owner != os.getpid():
         return
     atexit.unregister(end)
-    connections[conf.TEST_ALIAS].close()
-    del connections[conf.TEST_ALIAS]
-    del settings.DATABASES[conf.TEST_ALIAS], os.environ[_VARIABLE]
+    alias, _alias = str(_alias), None
+    databases: dict[str, Any] = settings.DATABASES
+    former = databases.pop(alias)[conf.STANDS_IN_FOR]
+    if former:
+        databases[alias] = former
+    del os.environ[_VARIABLE]
+    _reconnect(alias)
     shutil.rmtree(folder, ignore_errors=True)
-    _tell()
 
 
 def use_own_file() -> None:
     """In a process that Django has made for parallel tests: a gateway of its own, with what
     migrations have saved."""
-    connection = connections[conf.TEST_ALIAS]
+    connection = connections[str(_alias)]
     found, own = connection.settings_dict["NAME"], _own_file()
     if found != own:
         connection.close()
@@ -118,15 +128,21 @@ def empty() -> None:
         "flush",
         verbosity=0,
         interactive=False,
-        database=conf.TEST_ALIAS,
+        database=_alias,
         inhibit_post_migrate=True,
     )
 
 
-def _tell() -> None:
+def _reconnect(alias: str) -> None:
     """Documents are elsewhere from now on: connections to where they were are forgotten."""
+    for connection in connections.all(initialized_only=True):
+        if connection.alias == alias:
+            connection.close()
+            del connections[alias]
+    # This gives a database the defaults of its settings.
+    connections.settings = connections.configure_settings(None)
     values: dict[str, Any] = {
         name: conf.get(name) for name in ("SYNC_GATEWAY_URL", "COUCHBASE_HOSTS")
     }
     for name, value in values.items():
-        setting_changed.send(sender=_tell, setting=name, value=value, enter=conf.is_test_run())
+        setting_changed.send(sender=_reconnect, setting=name, value=value, enter=conf.is_test_run())

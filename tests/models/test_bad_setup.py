@@ -10,7 +10,13 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import NotSupportedError, OperationalError, connections
+from django.db import (
+    DatabaseError,
+    NotSupportedError,
+    OperationalError,
+    connections,
+    transaction,
+)
 
 from django_cbtools.exceptions import (
     SyncGatewayException,
@@ -93,6 +99,27 @@ def test_orm_where_there_is_none(settings, alias):
         CBArticle.objects.using(alias).count()
     with pytest.raises(NotSupportedError, match="There is no ORM for documents: they are in the"):
         list(Bookmark.objects.filter(article__title="x").using("plain"))
+
+
+@everything(DOCUMENTS | ADMIN | {"objects": CBArticle.objects.count})
+def test_couchbase_server_without_a_gateway(action, couchbase_alias):
+    couchbase_alias()
+    with pytest.raises(ImproperlyConfigured, match="written through a gateway: set SYNC_GATEWAY_U"):
+        action()
+
+
+def test_couchbase_server_has_no_tables(settings, couchbase_alias):
+    couchbase_alias()
+    settings.SYNC_GATEWAY_URL = "http://127.0.0.1:4984"
+    connection = connections["server"]
+    with transaction.atomic("server"):
+        with pytest.raises(ZeroDivisionError), transaction.atomic("server"):
+            raise ZeroDivisionError
+        connection.validate_no_broken_transaction()
+    with pytest.raises(NotSupportedError, match="an ordinary table"):
+        Bookmark.objects.using("server").count()
+    with pytest.raises(DatabaseError, match="documents alone"):
+        call_command("migrate", database="server", verbosity=0)
 
 
 def test_orm_in_another_alias():

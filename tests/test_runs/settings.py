@@ -28,3 +28,14 @@ SYNC_GATEWAY_USER = "writer"
 SYNC_GATEWAY_PASSWORD = "writers_password"
 if "SITE_HOSTS" in os.environ:
     COUCHBASE_HOSTS = os.environ["SITE_HOSTS"]
+if "SITE_QUERIES" in os.environ:
+    # Nobody listens there.
+    DATABASES["couchbase"] = {
+        "ENGINE": "django_cbtools.backends.couchbase",
+        "HOST": "http://127.0.0.1:9",
+        "NAME": os.environ["SITE_QUERIES"],
+        "USER": "reader",
+        "PASSWORD": "readers_password",
+        "OPTIONS": {"retries": 0},
+    }
+    DATABASE_ROUTERS = ["django_cbtools.routers.DocumentRouter"]

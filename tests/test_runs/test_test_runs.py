@@ -125,6 +125,29 @@ def test_without_the_extra(site: Site, tmp_path: Path, arguments: tuple[str, ...
     assert not re.search("Ran|passed|failed|error", written.replace("pytest.UsageError", ""))
 
 
+QUERIES = {"SITE_QUERIES": "news"}
+
+
+def test_queries(site: Site) -> None:
+    written = site.test(*RUNNER, "tests.test_runs.shop.queries", **QUERIES)
+    assert "Ran 27 tests" in written
+
+
+def test_queries_in_parallel(site: Site) -> None:
+    arguments = (*RUNNER, "tests.test_runs.shop.queries", "--parallel", "2")
+    assert "Ran 27 tests" in site.test(*arguments, **QUERIES)
+
+
+def test_queries_by_pytest(site: Site) -> None:
+    arguments = (*PYTEST, str(ROOT / "tests/test_runs/shop/queries.py"))
+    assert "32 passed" in site.test(*arguments, **QUERIES)
+
+
+def test_documents_asked_of_a_bucket_for_tests(site: Site) -> None:
+    """The gateway is none for tests; whatever the bucket is called, it is not asked."""
+    site.test(*RUNNER, "tests.test_runs.shop.queries", SITE_QUERIES="test")
+
+
 def test_a_gateway_that_is_set_too_late(gateway: Any, site: Site) -> None:
     program = (
         "import django; django.setup()\n"

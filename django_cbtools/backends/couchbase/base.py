@@ -82,8 +82,16 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def _rollback(self) -> None:
         """Nothing, as :meth:`_set_autocommit`."""
 
-    def _savepoint_allowed(self) -> bool:
-        return False
+    # A block inside another one that fails leaves the outer one usable, as with savepoints.
+
+    def _savepoint(self, sid: str) -> None:
+        """Nothing, as :meth:`_set_autocommit`."""
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        """Nothing, as :meth:`_set_autocommit`."""
+
+    def _savepoint_commit(self, sid: str) -> None:
+        """Nothing, as :meth:`_set_autocommit`."""
 
     def is_usable(self) -> bool:
         return True

@@ -14,7 +14,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     has_native_duration_field = False
     #: Each statement stands alone; documents are written through the gateway.
     supports_transactions = False
-    uses_savepoints = False
     can_rollback_ddl = False
     atomic_transactions = False
     supports_foreign_keys = False

@@ -5,19 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.commands import loaddata
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
+from django_cbtools import conf
 from django_cbtools.models import CouchbaseModel
 from django_cbtools.models.sql import holds_documents
 
 
 class Command(loaddata.Command):
-    """Documents are written through the gateway."""
+    """Documents are written through the gateway, whether their alias is named or none is."""
+
+    using: str
 
     def save_obj(self, obj: Any) -> bool:
-        saved = super().save_obj(obj)
         model = type(obj.object)
-        if issubclass(model, CouchbaseModel) and not holds_documents(connections[self.using]):
+        if not issubclass(model, CouchbaseModel):
+            return super().save_obj(obj)
+        asked, alias = self.using, conf.document_alias()
+        self.using = alias if asked == DEFAULT_DB_ALIAS else asked
+        try:
+            saved = super().save_obj(obj)
+        finally:
+            self.using = asked
+        if not holds_documents(connections[asked]):
             # They have no table there whose constraints could be checked.
             self.models.discard(model)
         return saved
