@@ -87,4 +87,5 @@ def couchbase_alias(db: None, settings: Any) -> Generator[Callable[..., None], N
         connections["server"].connect()
 
     yield use
-    del connections["server"], django_settings.DATABASES["server"]
+    if django_settings.DATABASES.pop("server", None):
+        del connections["server"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from django_cbtools.exceptions import CouchbaseValueError, SyncGatewayBadRequest, shown
 from django_cbtools.models import CouchbaseModel
+from django_cbtools.models.bulk import batches
 from django_cbtools.models.channels import channels_problem
 from django_cbtools.models.document import DOC_TYPE
 from django_cbtools.models.members import written
+from django_cbtools.models.versions import reveal
 from django_cbtools.sync_gateway.client import PUBLIC, dumps, loads, quote_uid, request
 
 if TYPE_CHECKING:
@@ -56,7 +58,14 @@ class ExactDocuments(_Base):
         as the JSON that they are."""
         fields = options.get("fields")
         self._has_extra = fields is None or "extra" in fields
-        return super().serialize((self._exact(each) for each in queryset), **options)
+        return super().serialize(map(self._exact, self._whole(queryset)), **options)
+
+    def _whole(self, queryset: Iterable[Any]) -> Iterator[Any]:
+        """The objects; documents with what only the gateway has of them, where all is shown."""
+        for batch in batches(queryset):
+            if self._has_extra:
+                reveal(each for each in batch if isinstance(each, CouchbaseModel))
+            yield from batch
 
     def handle_field(self, obj: Any, field: Any) -> None:
         if field.name not in getattr(obj, "_in_extra", ()):

@@ -67,6 +67,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def get_new_connection(self, conn_params: Any) -> Any:
         return query_service.connect(conn_params)
 
+    def _close(self) -> None:
+        """Nothing: the service, with its connections, is all threads'."""
+
     def init_connection_state(self) -> None:
         """Nothing: each request says for itself what it needs."""
 
