@@ -1,4 +1,4 @@
-"""The process's one connection to the cluster, shared by its threads.
+"""The process's one connection to each cluster, shared by its threads.
 
 A connection belongs to the process that made it. It is closed when the interpreter ends, and when
 the settings change; a forked child leaves an inherited one alone, since its threads are not there
@@ -38,7 +38,7 @@ class Connection(NamedTuple):
 PATIENCE = 10.0
 
 #: What is there, or is being made by one thread while others wait for it.
-_connection: Future[Connection] | None = None
+_connections: dict[options.Target, Future[Connection]] = {}
 #: How many threads are using it.
 _users = 0
 _ending = False
@@ -46,8 +46,9 @@ _changed = threading.Condition()
 
 
 @contextmanager
-def connected() -> Generator[Connection, None, None]:
-    """The process's cluster, and its bucket COUCHBASE_BUCKET, for what is done inside.
+def connected(target: options.Target | None = None) -> Generator[Connection, None, None]:
+    """The process's cluster, and its bucket, for what is done inside: those of the settings where
+    no other is asked for.
 
     Raises ImproperlyConfigured for settings that are of no use, and the exceptions of
     :mod:`django_cbtools.exceptions` where there is no connection: SyncGatewayForbidden,
@@ -59,7 +60,7 @@ def connected() -> Generator[Connection, None, None]:
             raise SyncGatewayUnavailable("The program is ending: its cluster is closed.")
         _users += 1
     try:
-        yield _current()
+        yield _current(target or options.of_settings())
     finally:
         with _changed:
             _users -= 1
@@ -67,55 +68,55 @@ def connected() -> Generator[Connection, None, None]:
 
 
 def close() -> None:
-    """Close the process's connection, if there is any; the next use makes another.
+    """Close the process's connections, if there are any; the next use makes others.
 
-    It is for when no thread is using it.
+    It is for when no thread is using them.
     """
-    global _connection
     with _changed:
-        current, _connection = _connection, None
-    _close(current)
+        made = list(_connections.values())
+        _connections.clear()
+    _close(made)
 
 
-def _close(made: Future[Connection] | None) -> None:
-    if made is not None and made.exception() is None:
-        made.result().cluster.close()
+def _close(connections: list[Future[Connection]]) -> None:
+    for made in connections:
+        if made.exception() is None:
+            made.result().cluster.close()
 
 
-def _current() -> Connection:
-    global _connection
+def _current(target: options.Target) -> Connection:
     with _changed:
-        current = _connection
+        current = _connections.get(target)
         if current is None:
-            made = _connection = Future()
+            made = _connections[target] = Future()
     if current is not None:
         return current.result()
     try:
-        made.set_result(_connect())
+        made.set_result(_connect(target))
     except BaseException as error:
         # Those who wait have waited long enough; who comes later may have more luck.
         with _changed:
-            if _connection is made:
-                _connection = None
+            if _connections.get(target) is made:
+                del _connections[target]
         made.set_exception(error)
     return made.result()
 
 
-def _connect() -> Connection:
+def _connect(target: options.Target) -> Connection:
     from couchbase.cluster import Cluster
 
-    address = options.connection_string()
-    name = options.bucket_name()
+    names = target.names
     with translated(
-        f"Bucket {name!r} of the cluster at {address} cannot be opened",
-        "COUCHBASE_OPTIONS['bootstrap_timeout']",
-        "Is COUCHBASE_HOSTS right? A cluster's certificate must be signed by what "
-        "COUCHBASE_OPTIONS['trust_store_path'] names",
+        f"Bucket {target.bucket!r} of the cluster at {target.address} cannot be opened",
+        f"{names.options}['bootstrap_timeout']",
+        f"Is {names.hosts} right? A cluster's certificate must be signed by what "
+        f"{names.options}['trust_store_path'] names",
+        names,
     ):
         opened = None
         try:
-            opened = Cluster(address, options.cluster_options())
-            return Connection(opened, opened.bucket(name))
+            opened = Cluster(target.address, options.cluster_options(target))
+            return Connection(opened, opened.bucket(target.bucket))
         except BaseException as error:
             if opened is not None:
                 opened.close()
@@ -132,15 +133,15 @@ def _end() -> None:
         # A daemon thread that is in the SDK, when the connection is closed or Python ends, takes
         # the process down with it.
         _changed.wait_for(lambda: _users <= 0, timeout=PATIENCE)
-    _close(_connection)
+    _close(list(_connections.values()))
 
 
 def _leave_to_parent() -> None:
-    global _connection, _users, _changed
-    if _connection is not None:
+    global _users, _changed
+    for made in _connections.values():
         # One reference more than Python will ever give back: it is never finalised here.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(_connection))
-    _connection = None
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
+    _connections.clear()
     _users = 0
     _changed = threading.Condition()
 

@@ -14,6 +14,8 @@ from django_cbtools.exceptions import (
     SyncGatewayUnavailable,
 )
 
+from .options import SETTINGS, Names
+
 if TYPE_CHECKING:
     from couchbase.exceptions import CouchbaseException
 
@@ -25,11 +27,11 @@ _TIMEOUT = (
 _MEANINGS: dict[str, tuple[type[SyncGatewayException], str]] = {
     "AuthenticationException": (
         SyncGatewayForbidden,
-        "are COUCHBASE_USER and COUCHBASE_PASSWORD right (or COUCHBASE_OPTIONS['cert_path'])?",
+        "are {user} and {password} right (or {options}['cert_path'])?",
     ),
     "BucketNotFoundException": (
         SyncGatewayNotFound,
-        "there is no such bucket, or COUCHBASE_USER may not see it. Is COUCHBASE_BUCKET right?",
+        "there is no such bucket, or {user} may not see it. Is {bucket} right?",
     ),
     "DesignDocumentNotFoundException": (
         SyncGatewayNotFound,
@@ -49,22 +51,24 @@ _STATUSES = {
 
 
 @contextmanager
-def translated(what: str, timeout: str, advice: str = "") -> Generator[None, None, None]:
+def translated(
+    what: str, timeout: str, advice: str = "", names: Names = SETTINGS
+) -> Generator[None, None, None]:
     """Raise ours for what the SDK raises inside.
 
     ``what`` is being done, and ``timeout`` names what limits it. ``advice`` is for what
-    names nothing better to look at.
+    names nothing better to look at, ``names`` are the settings that reached the cluster.
     """
     from couchbase.exceptions import CouchbaseException
 
     try:
         yield
     except CouchbaseException as error:
-        raise _exception(error, what, timeout, advice) from error
+        raise _exception(error, what, timeout, advice, names) from error
 
 
 def _exception(
-    error: CouchbaseException, what: str, timeout: str, advice: str
+    error: CouchbaseException, what: str, timeout: str, advice: str, names: Names
 ) -> SyncGatewayException:
     context = error.error_context
     status = getattr(context, "response_code", None) or None
@@ -73,7 +77,7 @@ def _exception(
     name = type(error).__name__
     known = name if name in _MEANINGS else _STATUSES.get(status or 0, "")
     kind, meaning = _MEANINGS.get(known, (SyncGatewayUnavailable, "the cluster failed"))
-    parts = [what + ": " + meaning.format(timeout=timeout)]
+    parts = [what + ": " + meaning.format(timeout=timeout, **names._asdict())]
     if advice and kind is SyncGatewayUnavailable:
         parts.append(advice)
     facts = (f"{name} {error.error_code or ''}".strip(), status and f"HTTP {status}", words[:500])

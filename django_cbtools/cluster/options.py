@@ -1,11 +1,12 @@
-"""The COUCHBASE_* settings, as the SDK takes them."""
+"""Which cluster is asked, and how: the COUCHBASE_* settings, as the SDK takes them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -22,6 +23,51 @@ _PATHS = ("trust_store_path", "cert_path", "key_path")
 #: The SDK's reports of slow operations are made by threads that outlive a connection which fails:
 #: who wants them turns them on.
 _DEFAULTS = {"enable_metrics": False, "enable_tracing": False}
+
+
+class Names(NamedTuple):
+    """The settings that a cluster is reached by, as messages name them."""
+
+    hosts: str
+    bucket: str
+    user: str
+    password: str
+    options: str
+
+
+SETTINGS = Names(
+    "COUCHBASE_HOSTS",
+    "COUCHBASE_BUCKET",
+    "COUCHBASE_USER",
+    "COUCHBASE_PASSWORD",
+    "COUCHBASE_OPTIONS",
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A cluster, the bucket of it that is opened, and how it is reached.
+
+    ``address`` is its connection string, ``options`` are as COUCHBASE_OPTIONS.
+    """
+
+    address: str
+    bucket: str
+    user: str
+    password: str = field(repr=False)
+    options: Mapping[str, Any] = field(hash=False)
+    names: Names = SETTINGS
+
+
+def of_settings() -> Target:
+    """The settings' cluster; raises ImproperlyConfigured for what cannot be one."""
+    given = conf.get("COUCHBASE_OPTIONS")
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured(
+            f"COUCHBASE_OPTIONS is a dictionary, not {type(given).__name__}."
+        )
+    user, password = conf.get("COUCHBASE_USER") or "", conf.get("COUCHBASE_PASSWORD") or ""
+    return Target(connection_string(), bucket_name(), str(user), str(password), dict(given))
 
 
 def connection_string() -> str:
@@ -49,57 +95,54 @@ def bucket_name() -> str:
     return str(conf.get("COUCHBASE_BUCKET") or conf.get("SYNC_GATEWAY_BUCKET"))
 
 
-def cluster_options() -> ClusterOptions:
-    """COUCHBASE_OPTIONS with the login; raises ImproperlyConfigured for what cannot be one.
+def cluster_options(target: Target) -> ClusterOptions:
+    """A target's options with its login; raises ImproperlyConfigured for what cannot be one.
 
     The options are the SDK's ClusterOptions and ClusterTimeoutOptions by name, durations in
     seconds; ``cert_path`` and ``key_path`` are CertificateAuthenticator's.
     """
     from couchbase.options import ClusterOptions
 
-    given = conf.get("COUCHBASE_OPTIONS")
-    if not isinstance(given, Mapping):
-        raise ImproperlyConfigured(
-            f"COUCHBASE_OPTIONS is a dictionary, not {type(given).__name__}."
-        )
+    given, name = target.options, target.names.options
     known = ClusterOptions.get_valid_options()
     del known["authenticator"]
     known["key_path"] = known["cert_path"]
     unknown = given.keys() - known.keys()
     if unknown:
         raise ImproperlyConfigured(
-            f"COUCHBASE_OPTIONS has unknown options: {', '.join(sorted(map(str, unknown)))}. "
+            f"{name} has unknown options: {', '.join(sorted(map(str, unknown)))}. "
             f"Known are: {', '.join(sorted(known))}."
         )
-    values = {name: _value(name, value, known[name]) for name, value in given.items()}
-    authenticator = _authenticator(values.pop("cert_path", None), values.pop("key_path", None))
-    return ClusterOptions(authenticator, **{**_DEFAULTS, **values})
+    values = {key: _value(f"{name}[{key!r}]", key, given[key], known[key]) for key in given}
+    certificate, key = values.pop("cert_path", None), values.pop("key_path", None)
+    return ClusterOptions(_authenticator(target, certificate, key), **{**_DEFAULTS, **values})
 
 
-def _authenticator(certificate: str | None, key: str | None) -> Authenticator:
+def _authenticator(target: Target, certificate: str | None, key: str | None) -> Authenticator:
     from couchbase.auth import CertificateAuthenticator, PasswordAuthenticator
 
     if certificate is None and key is None:
-        user = conf.require("COUCHBASE_USER", "the user that the cluster knows this program as")
-        return PasswordAuthenticator(str(user), str(conf.get("COUCHBASE_PASSWORD") or ""))
+        if not target.user:
+            raise ImproperlyConfigured(
+                f"Set {target.names.user}: the user that the cluster knows this program as."
+            )
+        return PasswordAuthenticator(target.user, target.password)
     if certificate is None or key is None:
         raise ImproperlyConfigured(
-            "COUCHBASE_OPTIONS has 'cert_path', a client certificate, and 'key_path', its key, or "
-            "neither."
+            f"{target.names.options} has 'cert_path', a client certificate, and 'key_path', its "
+            "key, or neither."
         )
     return CertificateAuthenticator(certificate, key)
 
 
-def _value(name: str, value: Any, checks: Mapping[str, Any]) -> Any:
+def _value(shown: str, name: str, value: Any, checks: Mapping[str, Any]) -> Any:
     """An option's value as the SDK takes it, after the SDK's own checks."""
     from couchbase.exceptions import InvalidArgumentException
 
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and name.endswith(_DURATIONS):
         if not 0 < value < 1e9:
-            raise ImproperlyConfigured(
-                f"COUCHBASE_OPTIONS[{name!r}] cannot be {value!r}: it is a number of seconds."
-            )
+            raise ImproperlyConfigured(f"{shown} cannot be {value!r}: it is a number of seconds.")
         value = timedelta(seconds=value)
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
@@ -107,14 +150,10 @@ def _value(name: str, value: Any, checks: Mapping[str, Any]) -> Any:
         for check in checks.values():
             check(value)
     except InvalidArgumentException as error:
-        raise ImproperlyConfigured(
-            f"COUCHBASE_OPTIONS[{name!r}] cannot be {value!r}: {error.message}"
-        ) from error
+        raise ImproperlyConfigured(f"{shown} cannot be {value!r}: {error.message}") from error
     if name in _PATHS:
         try:
             open(value, "rb").close()
         except OSError as error:
-            raise ImproperlyConfigured(
-                f"COUCHBASE_OPTIONS[{name!r}] is a file that cannot be read: {error}"
-            ) from error
+            raise ImproperlyConfigured(f"{shown} is a file that cannot be read: {error}") from error
     return value

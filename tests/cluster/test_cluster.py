@@ -514,6 +514,7 @@ def test_hosts_together_with_the_embedded_gateway(settings):
 
 
 def test_options(settings, tmp_path):
+    settings.COUCHBASE_HOSTS = "127.0.0.1:1"
     settings.COUCHBASE_USER, settings.COUCHBASE_PASSWORD = "somebody", PASSWORD
     certificates = tmp_path / "ca.pem"
     certificates.touch()
@@ -527,7 +528,7 @@ def test_options(settings, tmp_path):
         "tls_verify": "peer",
         "enable_tracing": True,
     }
-    found = options.cluster_options()
+    found = options.cluster_options(options.of_settings())
     login = found.pop("authenticator")
     assert (login["username"], login["password"]) == ("somebody", PASSWORD)
     assert found == {
@@ -712,9 +713,13 @@ def test_threads_share_the_wait(cluster_settings, monkeypatch):
     cluster_settings.COUCHBASE_HOSTS = "127.0.0.1:1"
     attempts = []
 
+    def waiting():
+        (made,) = connection._connections.values()
+        return len(made._condition._waiters)
+
     def fail(*arguments):
         attempts.append(arguments)
-        while len(attempts) == 1 and len(connection._connection._condition._waiters) < 15:
+        while len(attempts) == 1 and waiting() < 15:
             pass
         raise UnAmbiguousTimeoutException(message="no answer")
 

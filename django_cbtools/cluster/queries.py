@@ -1,0 +1,116 @@
+"""SQL++ by the SDK, which finds the cluster's query services itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .connection import connected
+from .options import Target
+
+if TYPE_CHECKING:
+    from couchbase.exceptions import CouchbaseException
+
+
+class Query(NamedTuple):
+    """A statement with what is asked along with it; ``timeout`` is in seconds."""
+
+    statement: str
+    args: Sequence[Any]
+    readonly: bool
+    scan_consistency: str
+    timeout: float
+    context_id: str
+
+
+class QueryFailed(Exception):
+    """The SDK has no rows, or no more of them.
+
+    ``errors`` are the query service's, objects with ``code`` and ``msg``, where it gave any;
+    ``name`` is the SDK's exception, ``status`` the one of HTTP (None where there is none).
+    """
+
+    def __init__(self, name: str, errors: list[Any], status: int | None) -> None:
+        super().__init__(name)
+        self.name = name
+        self.errors = errors
+        self.status = status
+
+
+def query_rows(target: Target, asked: Query, members: dict[str, Any]) -> Generator[Any]:
+    """The rows of an answer; ``members`` gets its warnings and metrics when they are over.
+
+    The SDK reads on while rows are used; to close them is to wait for the last one. No plan is
+    kept. Raises QueryFailed; ImproperlyConfigured, and exceptions of
+    :mod:`django_cbtools.exceptions`, where there is no connection.
+    """
+    with connected(target) as (cluster, _):
+        from couchbase.exceptions import CouchbaseException
+        from couchbase.options import QueryOptions
+
+        from .rows import RowSerializer
+
+        serializer = RowSerializer()
+        options = QueryOptions(
+            positional_parameters=list(asked.args),
+            read_only=asked.readonly,
+            scan_consistency=_consistency(asked.scan_consistency),
+            timeout=timedelta(seconds=asked.timeout),
+            # With a plan of the SDK's, version 4.6 waits without end where the service has
+            # forgotten it: codes 4040 and 4050.
+            adhoc=True,
+            client_context_id=asked.context_id,
+            metrics=True,
+            serializer=serializer,
+        )
+        failed = None
+        try:
+            result = cluster.query(asked.statement, options)
+            rows = result.rows()
+            try:
+                yield from rows
+            except GeneratorExit:
+                # With rows that nobody has taken, version 4.6 aborts the process when the cluster
+                # is closed.
+                serializer.skips = True
+                for _ in rows:
+                    pass
+                raise
+            answer = result.metadata()
+        except CouchbaseException as error:
+            failed = _failed(error)
+        if failed is not None:
+            # Not as the cause: the SDK's own has the parameters in its words.
+            raise failed
+        raw = answer._raw if answer is not None else {}
+        members["warnings"] = raw.get("warnings") or []
+        metrics = raw.get("metrics") or {}
+        members["metrics"] = {_camel(name): value for name, value in metrics.items()}
+        members["status"] = raw.get("status")
+
+
+def _camel(name: str) -> str:
+    """The service's own name of a metric."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def _consistency(name: str) -> Any:
+    from couchbase.n1ql import QueryScanConsistency
+
+    return QueryScanConsistency(name)
+
+
+def _failed(error: CouchbaseException) -> QueryFailed:
+    context = error.error_context
+    errors: list[Any] = []
+    with suppress(ValueError, AttributeError):
+        errors = json.loads(getattr(context, "response_body", None) or "{}").get("errors") or []
+    code = getattr(context, "first_error_code", None)
+    if not errors and code:
+        errors = [{"code": code, "msg": getattr(context, "first_error_message", "")}]
+    status = getattr(context, "response_code", None) or None
+    return QueryFailed(type(error).__name__, errors, status)
