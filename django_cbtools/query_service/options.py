@@ -28,7 +28,8 @@ class Options:
     the one that the SDK opens. ``timeout``: for a whole query, its rows and what is tried again
     included. ``connect_timeout``: for a connection. ``scan_consistency``: REQUEST_PLUS finds all
     that was written before, NOT_BOUNDED what the indexes have. ``read_only``: refuse what writes.
-    ``retries``, ``backoff``, ``verify``, ``cert``, ``pool_size`` are SYNC_GATEWAY_OPTIONS'.
+    ``retries``, ``backoff``, ``verify``, ``cert``, ``pool_size`` are SYNC_GATEWAY_OPTIONS', the
+    last one for HTTP only.
     """
 
     urls: tuple[str, ...]

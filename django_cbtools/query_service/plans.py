@@ -5,6 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from . import codes
+from .rows import Rows
+
+#: Of a request: what it says of the statement.
+Members = dict[str, Any]
 
 #: How many statements are remembered.
 _MOST = 1000
@@ -21,8 +29,27 @@ class Plans:
         self._known: OrderedDict[str, dict[str, bool]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def members(self, statement: str, url: str) -> dict[str, object]:
-        """How to ask for a statement at a service, as members of the request."""
+    def ask(self, statement: str, url: str, send: Callable[[Members], Rows]) -> Rows:
+        """Ask a service for a statement: ``send`` does so by members of a request.
+
+        Where the service has no plan that it should have, it makes one; where it makes none, it is
+        asked without. Raises what ``send`` does; exceptions have a ``code``.
+        """
+        while True:
+            members = self._members(statement, url)
+            try:
+                rows = send(members)
+            except Exception as error:
+                if getattr(error, "code", None) not in codes.NO_PLAN or _is_plain(members):
+                    raise
+                self._refused(statement, url, members)
+            else:
+                if "auto_execute" in members:
+                    with self._lock:
+                        self._known.setdefault(statement, {})[url] = True
+                return rows
+
+    def _members(self, statement: str, url: str) -> Members:
         with self._lock:
             where = self._known.get(statement)
             if where is None:
@@ -39,23 +66,17 @@ class Plans:
             return {"prepared": name}
         return {"statement": f"PREPARE `{name}` AS {statement}", "auto_execute": True}
 
-    def answered(self, statement: str, url: str, members: dict[str, object]) -> None:
-        """A service has done what :meth:`members` said."""
-        if "auto_execute" in members:
-            with self._lock:
-                self._known.setdefault(statement, {})[url] = True
-
-    def refused(self, statement: str, url: str, members: dict[str, object]) -> bool:
-        """A service has no plan, or makes none; False where it was not asked for one."""
-        if members.keys() == {"statement"}:
-            return False
+    def _refused(self, statement: str, url: str, members: Members) -> None:
         with self._lock:
             where = self._known.setdefault(statement, {})
             if "auto_execute" in members:
                 where[url] = False
             else:
                 where.pop(url, None)
-        return True
+
+
+def _is_plain(members: Members) -> bool:
+    return members.keys() == {"statement"}
 
 
 def name_of(statement: str) -> str:

@@ -13,7 +13,6 @@ import urllib3
 
 from django_cbtools.sync_gateway import addresses, deadline, failures
 from django_cbtools.sync_gateway.addresses import Address
-from django_cbtools.sync_gateway.retries import Attempts
 
 from . import codes
 from .asked import Asked
@@ -21,6 +20,7 @@ from .errors import Error, OperationalError, about
 from .options import Options
 from .parsing import Answer, NotAnAnswer
 from .plans import Plans
+from .repeating import BUSY, Failed, repeated
 from .rows import Rows
 
 logger = logging.getLogger("django_cbtools.query_service")
@@ -29,20 +29,7 @@ _PATH = "/query/service"
 _CHUNK = 256 * 1024
 #: Seconds that the service has to say itself that the time is over.
 _GRACE = 2.0
-_BUSY = frozenset((429, 502, 503, 504))
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-
-
-class _Failed(Exception):
-    """An attempt that has failed; ``may_repeat``: another does no harm, and may help."""
-
-    def __init__(
-        self, error: Error, may_repeat: bool, response: requests.Response | None = None
-    ) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.may_repeat = may_repeat
-        self.response = response
 
 
 class Rest:
@@ -62,35 +49,19 @@ class Rest:
 
     def query(self, asked: Asked) -> Rows:
         """The rows of an answer; raises the exceptions of :mod:`.errors`."""
-        options: Any = self._options
-        attempts = Attempts(options, max(options.retries, len(self._addresses) - 1))
-        with deadline.within(asked.timeout + _GRACE):
-            while True:
-                try:
-                    return self._ask(asked, self._addresses[self._current])
-                except _Failed as failed:
-                    failure = failed
-                if not (failure.may_repeat and attempts.again(failure.response)):
-                    raise failure.error from failure.__cause__
-                logger.warning("%s Trying again.", str(failure.error).partition("\n")[0])
+        return repeated(
+            lambda: self._ask(asked, self._addresses[self._current]),
+            self._options,
+            asked.timeout + _GRACE,
+        )
 
     def _ask(self, asked: Asked, address: Address) -> Rows:
-        """Ask one service, which may have to prepare the statement."""
+        """Ask one service, which may have to prepare the statement; raises Failed."""
         if not asked.prepared:
             return self._send(asked, address, {"statement": asked.statement})
-        statement, url = asked.statement, address.url
-        while True:
-            members = self._plans.members(statement, url)
-            try:
-                rows = self._send(asked, address, members)
-            except _Failed as failed:
-                if failed.error.code not in codes.NO_PLAN:
-                    raise
-                if not self._plans.refused(statement, url, members):
-                    raise
-            else:
-                self._plans.answered(statement, url, members)
-                return rows
+        return self._plans.ask(
+            asked.statement, address.url, lambda members: self._send(asked, address, members)
+        )
 
     def _send(self, asked: Asked, address: Address, members: dict[str, Any]) -> Rows:
         seconds = max(deadline.remaining() - _GRACE, 0.001)
@@ -116,13 +87,13 @@ class Rest:
             # Those that break while rows are read are told where they are read.
             self._leave(address)
             why = failures.why_no_answer(error, "HOST", "OPTIONS", "timeout")
-            raise _Failed(
+            raise Failed(
                 self._failure(
                     f"did not answer: {why.text} ({type(error).__name__})", asked, address
                 ),
                 not failures.is_final(error) and (asked.readonly or why.never_sent),
             ) from error
-        except _Failed as failed:
+        except Failed as failed:
             if failed.response is not None and failed.may_repeat:
                 self._leave(address)
             raise
@@ -135,10 +106,10 @@ class Rest:
     def _rows(
         self, response: requests.Response, asked: Asked, address: Address, clock: _Clock
     ) -> Rows:
-        """The rows of an answer that has begun; raises _Failed where there is none of them."""
+        """The rows of an answer that has begun; raises Failed where there is none of them."""
         if 300 <= response.status_code < 400:
             response.close()
-            raise _Failed(
+            raise Failed(
                 self._failure(
                     f"redirects ({response.status_code}): put the query service's own address into "
                     "HOST",
@@ -157,9 +128,9 @@ class Rest:
         try:
             return Rows(self._checked(response, answer, asked, address), answer.members)
         except Error as error:
-            is_busy = error.code in codes.BUSY or response.status_code in _BUSY
+            is_busy = error.code in codes.BUSY or response.status_code in BUSY
             may_repeat = asked.readonly and (is_busy or isinstance(error, _Cut))
-            raise _Failed(error, may_repeat, response) from error.__cause__
+            raise Failed(error, may_repeat, response) from error.__cause__
 
     def _checked(
         self, response: requests.Response, answer: Answer, asked: Asked, address: Address

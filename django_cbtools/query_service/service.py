@@ -13,6 +13,7 @@ from .errors import NotSupportedError, about
 from .options import Options
 from .rest import Rest
 from .rows import Rows
+from .sdk import Sdk
 
 
 class Service:
@@ -20,7 +21,7 @@ class Service:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._way = (os.getpid(), Rest(options))
+        self._way = (os.getpid(), _way(options))
 
     def query(
         self,
@@ -47,7 +48,7 @@ class Service:
                 code=codes.READ_ONLY,
                 statement=statement,
             )
-        return self._rest().query(
+        return self._current().query(
             Asked(
                 statement,
                 args,
@@ -59,10 +60,14 @@ class Service:
             )
         )
 
-    def _rest(self) -> Rest:
+    def _current(self) -> Rest | Sdk:
         if self._way[0] != os.getpid():
-            self._way = (os.getpid(), Rest(self.options))
+            self._way = (os.getpid(), _way(self.options))
         return self._way[1]
+
+
+def _way(options: Options) -> Rest | Sdk:
+    return Sdk(options) if options.by_sdk else Rest(options)
 
 
 _services: dict[Options, Service] = {}

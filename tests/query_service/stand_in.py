@@ -17,10 +17,13 @@ EXCHANGES: dict[str, dict[str, Any]] = {
 _PREPARE = re.compile(r"PREPARE `([^`]+)` AS (.*)", re.DOTALL)
 
 
-def recorded(name: str) -> bytes:
-    """The answer of an exchange."""
+def recorded(name: str, plan: str | None = None) -> bytes:
+    """The answer of an exchange, which may tell the name of the plan that was made for it."""
     found = EXCHANGES[name]
-    return reply(found["body"].encode(), found["status"])
+    body = found["body"]
+    if plan:
+        body = body.replace('"signature"', f'"prepared": {json.dumps(plan)},\n"signature"', 1)
+    return reply(body.encode(), found["status"])
 
 
 class StandIn(HTTP):
@@ -39,18 +42,18 @@ class StandIn(HTTP):
 
     def answer(self, request: Request) -> Answer:
         sent = request.json
-        statement = sent.get("statement")
+        statement, plan = sent.get("statement"), None
         if statement is None:
             statement = self.plans.get(sent["prepared"])
             if statement is None:
                 return recorded("4040")
         elif found := _PREPARE.fullmatch(statement):
-            name, statement = found.groups()
+            plan, statement = found.groups()
             if statement.startswith("EXPLAIN"):
                 return recorded("3000, prepared")
-            if self.plans.setdefault(name, statement) != statement:
+            if self.plans.setdefault(plan, statement) != statement:
                 return recorded("4060")
         for name, item in EXCHANGES.items():
-            if item["statement"] == statement and item["args"] in (sent["args"], []):
-                return recorded(name)
-        raise AssertionError(f"nothing was recorded for {statement!r} {sent['args']!r}")
+            if item["statement"] == statement and item["args"] in (sent.get("args", []), []):
+                return recorded(name, plan)
+        raise AssertionError(f"nothing was recorded for {sent}")

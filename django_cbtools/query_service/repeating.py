@@ -1,0 +1,50 @@
+"""Reads that have failed are tried again, as the gateway's are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from django_cbtools.sync_gateway import deadline
+from django_cbtools.sync_gateway.retries import Attempts
+
+from .errors import Error
+from .options import Options
+from .rows import Rows
+
+logger = logging.getLogger("django_cbtools.query_service")
+
+#: A service, or what stands before it, has no time: statuses that say "again later".
+BUSY = frozenset((429, 502, 503, 504))
+
+
+class Failed(Exception):
+    """An attempt that has failed; ``may_repeat``: another does no harm, and may help."""
+
+    def __init__(
+        self, error: Error, may_repeat: bool, response: requests.Response | None = None
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.code = error.code
+        self.may_repeat = may_repeat
+        self.response = response
+
+
+def repeated(once: Callable[[], Rows], options: Options, seconds: float) -> Rows:
+    """What ``once`` returns, which raises Failed; within so many seconds."""
+    # Another address may be up at once.
+    retrying: Any = options
+    attempts = Attempts(retrying, max(options.retries, len(options.urls) - 1))
+    with deadline.within(seconds):
+        while True:
+            try:
+                return once()
+            except Failed as failed:
+                failure = failed
+            if not (failure.may_repeat and attempts.again(failure.response)):
+                raise failure.error from failure.__cause__
+            logger.warning("%s Trying again.", str(failure.error).partition("\n")[0])
