@@ -72,23 +72,23 @@ def document_alias() -> str:
     return "couchbase" if "couchbase" in settings.DATABASES else "default"
 
 
-def _entry(alias: str) -> Mapping[str, Any]:
+def entry(alias: str) -> Mapping[str, Any]:
     """What the settings say of a database, whatever stands in for it while tests run."""
     config = settings.DATABASES.get(alias)
     if not isinstance(config, Mapping):
         return {}
-    entry: Mapping[str, Any] = config.get(STANDS_IN_FOR, config)
-    return entry
+    found: Mapping[str, Any] = config.get(STANDS_IN_FOR, config)
+    return found
 
 
 def is_embedded_alias(alias: str) -> bool:
     """Whether the settings give an alias the embedded backend."""
-    return _entry(alias).get("ENGINE") == EMBEDDED_ENGINE
+    return entry(alias).get("ENGINE") == EMBEDDED_ENGINE
 
 
 def is_couchbase_alias(alias: str) -> bool:
     """Whether the settings give an alias the backend that asks Couchbase Server."""
-    return _entry(alias).get("ENGINE") == COUCHBASE_ENGINE
+    return entry(alias).get("ENGINE") == COUCHBASE_ENGINE
 
 
 def without_test_in_name() -> list[str]:
@@ -100,7 +100,7 @@ def without_test_in_name() -> list[str]:
     if get("COUCHBASE_HOSTS"):
         names.append(get("COUCHBASE_BUCKET") or get("SYNC_GATEWAY_BUCKET"))
     if is_couchbase_alias(document_alias()):
-        names.append(_entry(document_alias()).get("NAME") or "")
+        names.append(entry(document_alias()).get("NAME") or "")
     return [name for name in dict.fromkeys(map(str, names)) if "test" not in name]
 
 

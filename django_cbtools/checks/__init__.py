@@ -17,6 +17,7 @@ from .documents import (
 )
 from .embedded import check_admin_urls, check_debug, check_javascript, check_sqlite
 from .indexes import check_indexes
+from .queries import check_orm, check_query_service
 from .security import check_addresses, check_admin_address, check_passwords, check_verification
 
 __all__ = [
@@ -31,8 +32,10 @@ __all__ = [
     "check_indexes",
     "check_javascript",
     "check_migrated",
+    "check_orm",
     "check_passwords",
     "check_place",
+    "check_query_service",
     "check_relations",
     "check_router",
     "check_sqlite",

@@ -43,6 +43,8 @@ def check_place(**kwargs: Any) -> list[CheckMessage]:
         except ImproperlyConfigured as error:
             if conf.is_embedded_alias(alias):
                 messages.append(Error(str(error), id="cbtools.E002"))
+            elif conf.is_couchbase_alias(alias):
+                messages.append(Error(str(error), id="cbtools.E015"))
             else:
                 messages.append(Warning(str(error), id="cbtools.W002"))
     return messages
@@ -52,10 +54,9 @@ def check_place(**kwargs: Any) -> list[CheckMessage]:
 def check_time_zone(**kwargs: Any) -> list[CheckMessage]:
     """Whether times are compared in UTC, as documents have them."""
     alias = place(conf.document_alias)
-    if alias is None or not conf.is_embedded_alias(alias):
+    if alias is None or not (conf.is_embedded_alias(alias) or conf.is_couchbase_alias(alias)):
         return []
-    databases: dict[str, Any] = settings.DATABASES
-    zone = databases[alias].get("TIME_ZONE")
+    zone = conf.entry(alias).get("TIME_ZONE")
     if not settings.USE_TZ or zone in (None, "UTC"):
         return []
     return [

@@ -12,7 +12,12 @@ from django.core.checks import CheckMessage, Tags, Warning, register
 
 from django_cbtools import conf
 
+from .databases import place
+
 _PUBLIC, _ADMIN = "SYNC_GATEWAY_URL", "SYNC_GATEWAY_ADMIN_URL"
+_HOST = "HOST in DATABASES"
+_OPTIONS, _DATABASES = "SYNC_GATEWAY_OPTIONS['verify']", "OPTIONS['verify'] in DATABASES"
+_VERIFY = {_PUBLIC: _OPTIONS, _ADMIN: _OPTIONS, _HOST: _DATABASES}
 _PORTS = {"http": 80, "https": 443}
 #: What precedes _USER and _PASSWORD in the settings with logins.
 _LOGINS = ("SYNC_GATEWAY", "SYNC_GATEWAY_GUEST", "SYNC_GATEWAY_ADMIN", "COUCHBASE")
@@ -45,9 +50,18 @@ def _addresses(name: str) -> list[_Address]:
     return found
 
 
+def _entry() -> Mapping[str, Any]:
+    """The entry of DATABASES with documents, where it names a query service."""
+    alias = place(conf.document_alias)
+    return conf.entry(alias) if alias is not None and conf.is_couchbase_alias(alias) else {}
+
+
 def _texts(name: str) -> list[str]:
-    """What is a text in a setting that takes one, or a list or tuple of them."""
-    value = conf.get(name)
+    """What is a text in a setting, or in the HOST of DATABASES, that takes one, or a list or tuple
+    of them."""
+    value = _entry().get("HOST") if name == _HOST else conf.get(name)
+    if name == _HOST and isinstance(value, str):
+        value = [text.strip() for text in value.split(",")]
     values = value if isinstance(value, (list, tuple)) else [value]
     return [text for text in values if isinstance(text, str)]
 
@@ -69,10 +83,10 @@ def check_addresses(**kwargs: Any) -> list[CheckMessage]:
             f"{name} has an address of plain HTTP on another machine: logins and documents can be "
             "read, and changed, on the way.",
             hint="Use https://. For a certificate of your own authority, set "
-            "SYNC_GATEWAY_OPTIONS['verify'] to the path of its file.",
+            f"{_VERIFY[name]} to the path of its file.",
             id="cbtools.W003",
         )
-        for name in (_PUBLIC, _ADMIN)
+        for name in (_PUBLIC, _ADMIN, _HOST)
         if conf.get(_PUBLIC)
         and any(
             address.scheme == "http" and not _is_local(address.host) for address in _addresses(name)
@@ -83,11 +97,13 @@ def check_addresses(**kwargs: Any) -> list[CheckMessage]:
 @register("cbtools", Tags.security)
 def check_verification(**kwargs: Any) -> list[CheckMessage]:
     """Whether certificates are checked."""
-    verify = "SYNC_GATEWAY_OPTIONS['verify']"
     trusted = "COUCHBASE_OPTIONS['trust_store_path']"
     found = []
     if conf.get(_PUBLIC) and _option("SYNC_GATEWAY_OPTIONS", "verify") is False:
-        found.append((verify, verify))
+        found.append((_OPTIONS, _OPTIONS))
+    options = _entry().get("OPTIONS")
+    if isinstance(options, Mapping) and options.get("verify") is False:
+        found.append((_DATABASES, _DATABASES))
     verification = _option("COUCHBASE_OPTIONS", "tls_verify")
     if conf.get("COUCHBASE_HOSTS") and _is_off(getattr(verification, "value", verification)):
         found.append(("COUCHBASE_OPTIONS['tls_verify']", trusted))
@@ -141,12 +157,17 @@ def check_passwords(**kwargs: Any) -> list[CheckMessage]:
     if settings.DEBUG and not conf.get(_PUBLIC) and not conf.get("COUCHBASE_HOSTS"):
         return []
     messages: list[CheckMessage] = []
-    for prefix in _LOGINS:
-        password, user = conf.get(f"{prefix}_PASSWORD"), conf.get(f"{prefix}_USER")
+    logins = [
+        (f"{prefix}_PASSWORD", conf.get(f"{prefix}_PASSWORD"), conf.get(f"{prefix}_USER"))
+        for prefix in _LOGINS
+    ]
+    entry = _entry()
+    logins.append(("PASSWORD in DATABASES", entry.get("PASSWORD"), entry.get("USER")))
+    for name, password, user in logins:
         if isinstance(password, str) and password.lower() in {*_KNOWN_PASSWORDS, _lower(user)}:
             messages.append(
                 Warning(
-                    f"{prefix}_PASSWORD is the user's name, or a password from a manual.",
+                    f"{name} is the user's name, or a password from a manual.",
                     hint="Set another one, on the server too, from the environment or from a store "
                     "of secrets. (`manage.py create_sg_users` changes the gateway's own users.)",
                     id="cbtools.W005",

@@ -62,11 +62,27 @@ class Options:
             values["cert"] = tuple(values["cert"])
         return cls(
             _urls(entry.get("HOST") or "", entry.get("PORT") or ""),
-            str(entry.get("NAME") or ""),
+            str(entry.get("NAME") or "").partition(".")[0],
             str(entry.get("USER") or ""),
             str(entry.get("PASSWORD") or ""),
             **values,
         )
+
+
+def keyspace(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The bucket that an entry of DATABASES names; or the bucket, the scope and the collection.
+
+    Raises ImproperlyConfigured where it names none.
+    """
+    name = str(entry.get("NAME") or "")
+    parts = tuple(name.split("."))
+    if len(parts) not in (1, 3) or not all(part.strip() for part in parts) or "\0" in name:
+        found = f"cannot be {name!r}" if name else "is not set"
+        raise ImproperlyConfigured(
+            f"NAME {found}: it says what documents are in, as 'bucket' or "
+            "'bucket.scope.collection'."
+        )
+    return parts
 
 
 def _urls(hosts: Any, port: Any) -> tuple[str, ...]:

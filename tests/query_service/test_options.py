@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from django_cbtools.query_service import connect
-from django_cbtools.query_service.options import Options
+from django_cbtools.query_service.options import Options, keyspace
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,13 @@ def test_entries_that_cannot_be(entry, words):
         connect(entry)
     assert words in str(caught.value)
     assert "secret" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("name", ["news", "news.shop.articles"])
+def test_the_bucket_is_opened_whatever_is_asked_in_it(name):
+    entry = {"HOST": "couchbases://a", "NAME": name}
+    assert Options.of(entry).bucket == "news"
+    assert ".".join(keyspace(entry)) == name
 
 
 def test_passwords_are_not_shown():

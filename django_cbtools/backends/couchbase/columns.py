@@ -69,11 +69,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def path(root: str | None, keys: list[Any]) -> str:
-    """The value that keys, and places in arrays, lead to; with no root, the document's own."""
-    if root is None:
-        first, *keys = keys
-        root = quoted(first)
+def path(root: str, keys: list[Any]) -> str:
+    """The value that keys, and places in arrays, lead to."""
     for key in keys:
         if isinstance(key, int):
             root = f"{root}[{key}]"
@@ -89,25 +86,27 @@ def read(shape: str, value: str) -> str:
     return SHAPES[shape].format(x=value)
 
 
-def column(alias: str | None, field: Any) -> str:
-    """The expression that reads a field of the document that has an alias; in an index it has
-    none."""
-    root = None if alias is None else quoted(alias)
+def uid(alias: str) -> str:
+    return f"META({quoted(alias)}).id"
+
+
+def column(alias: str, field: Any) -> str:
+    """The expression that reads a field of the document that has an alias."""
     if field.name == "uid":
-        return f"META({root or ''}).id"
+        return uid(alias)
     if field.name == "rev":
         # The gateway's own is in its metadata, on which no program may rely.
-        return f"'cas:' || TOSTRING(META({root or ''}).cas)"
+        return f"'cas:' || TOSTRING(META({quoted(alias)}).cas)"
     if field.name in ("extra", "_document"):
-        return root or "SELF"
-    value = path(root, [values.json_key(field)])
+        return quoted(alias)
+    value = path(quoted(alias), [values.json_key(field)])
     if field.name == "st_deleted":
         return f"IFMISSINGORNULL({value}, FALSE)"
     found = read(values.kind(field).shape, value)
     other = values.other_key(field) if isinstance(field, models.ForeignKey) else None
     if other is not None:
         name, beginning = other
-        there = path(root, [name])
+        there = path(quoted(alias), [name])
         like = literal(re.sub(r"([\\%_])", r"\\\1", beginning) + "%")
         found = (
             f"CASE WHEN {value} IS MISSING AND {there} LIKE {like} THEN {there} ELSE {found} END"

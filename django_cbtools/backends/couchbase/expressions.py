@@ -13,8 +13,6 @@ from django.db.models.expressions import (
     Ref,
 )
 from django.db.models.sql.compiler import PositionRef
-from django.db.models.sql.constants import LOUTER
-from django.db.models.sql.datastructures import Join
 
 from . import columns, moments
 
@@ -23,11 +21,10 @@ Compiled = tuple[str, Any]
 
 def col(node: Col, compiler: Any, connection: Any) -> Compiled:
     field: Any = node.target
-    alias = node.alias
+    alias = node.alias or ""
     sql = columns.column(alias, field)
-    table = compiler.query.alias_map.get(alias)
-    if isinstance(table, Join) and table.join_type == LOUTER:
-        # Of a document that a join has not found, it is MISSING: its uid, and what an index covers.
+    if field.name == "uid" and compiler.query.base_table != alias:
+        # Of a document that a join has not found, it is MISSING.
         sql = f"IFMISSING({sql}, NULL)"
     return sql.replace("%", "%%"), ()
 

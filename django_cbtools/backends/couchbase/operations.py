@@ -15,6 +15,8 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.expressions import Col
 from django.utils import dateparse, timezone
 
+from django_cbtools.query_service.options import keyspace
+
 from . import columns, moments
 
 _UTC = datetime.timezone.utc
@@ -44,7 +46,7 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def keyspace(self, connection: Any) -> str:
         """What documents are in, ``bucket[.scope.collection]``, quoted for SQL++."""
-        return ".".join(map(columns.quoted, str(connection.settings_dict["NAME"]).split(".")))
+        return ".".join(map(columns.quoted, keyspace(connection.settings_dict)))
 
     # ------------------------------------------------------------- expressions
 

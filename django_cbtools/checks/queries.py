@@ -1,0 +1,63 @@
+"""Checks of how documents are queried where a real gateway has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+
+from django_cbtools import conf
+from django_cbtools.models.registry import documents
+
+from .databases import place
+
+
+@register("cbtools", deploy=True)
+def check_orm(**kwargs: Any) -> list[CheckMessage]:
+    """Whether there is an ORM for the documents of a real gateway."""
+    alias = place(conf.document_alias)
+    has_orm = alias is None or conf.is_embedded_alias(alias) or conf.is_couchbase_alias(alias)
+    if has_orm or not conf.get("SYNC_GATEWAY_URL") or not any(documents()):
+        return []
+    own = "an alias 'couchbase'" if alias == "default" else f"DATABASES[{alias!r}]"
+    return [
+        Warning(
+            f"Documents cannot be queried: DATABASES[{alias!r}] has an ENGINE that cannot ask for "
+            "them. Managers such as `objects`, lists in the admin, querysets of views and of REST "
+            "framework, form fields that offer documents, dumpdata and on_delete do not work.",
+            hint=f"Give {own} the ENGINE {conf.COUCHBASE_ENGINE!r}, which asks Couchbase Server's "
+            "query service. Silence this check where views and loading by uid are all you need.",
+            id="cbtools.W015",
+        )
+    ]
+
+
+@register("cbtools")
+def check_query_service(**kwargs: Any) -> list[CheckMessage]:
+    """Whether the documents' alias says which query service is asked, and for what."""
+    alias = place(conf.document_alias)
+    if alias is None or not conf.is_couchbase_alias(alias):
+        return []
+    # Where no query service is asked, nothing of its client is loaded.
+    from django_cbtools.query_service.options import Options, keyspace
+
+    entry = conf.entry(alias)
+    asks: list[Callable[[Any], Any]] = [Options.of, keyspace]
+    messages: list[CheckMessage] = []
+    for ask in asks:
+        try:
+            ask(entry)
+        except ImproperlyConfigured as error:
+            messages.append(Error(f"DATABASES[{alias!r}]: {error}", id="cbtools.E016"))
+    if alias == "default":
+        messages.append(
+            Error(
+                "DATABASES['default'] has documents alone, and nothing for ordinary models.",
+                hint="Have documents in an alias of their own, as 'couchbase', and set "
+                "DATABASE_ROUTERS = ['django_cbtools.routers.DocumentRouter'].",
+                id="cbtools.E017",
+            )
+        )
+    return messages
