@@ -10,6 +10,8 @@ from functools import wraps
 from itertools import chain
 from typing import Any
 
+from .versions import reveal
+
 _followed: ContextVar[Mapping[str, list[Any]]] = ContextVar("followed", default={})  # noqa: B039
 
 
@@ -17,6 +19,8 @@ _followed: ContextVar[Mapping[str, list[Any]]] = ContextVar("followed", default=
 def following(instances: Iterable[Any]) -> Iterator[None]:
     """What is written within this, of the documents that these instances are, is as if they had
     written it: what they save next is on top of it. Those that are stale stay so."""
+    instances = list(instances)
+    reveal(instances)
     by_uid: dict[str, list[Any]] = defaultdict(list)
     for uid, others in _followed.get().items():
         by_uid[uid] += others

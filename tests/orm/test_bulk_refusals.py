@@ -156,7 +156,7 @@ def test_extra_cannot_have_what_is_the_gateways(db, key):
         ),
     ]  # fmt: skip
     for write in writes:
-        with pytest.raises(CouchbaseModelError, match=f"Document .*: extra cannot have '{key}'"):
+        with pytest.raises(CouchbaseModelError, match=f"extra cannot have '{key}'"):
             write()
     with pytest.raises(SyncGatewayBulkError, match=f"extra cannot have '{key}'"):
         CBArticle.objects.bulk_update([article], ["extra"])

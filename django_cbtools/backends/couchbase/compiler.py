@@ -77,7 +77,11 @@ class SQLCompiler(DocumentCompiler):
     ) -> Compiled:
         query: Any = self.query
         selected = [*self.select, *extra_select]
-        projection, params = self._projection(selected, with_col_aliases)
+        # The engine loses what a subquery refers to outside where it is ordered and limited itself:
+        # its order is in a SELECT around it.
+        is_around = query.subquery and query.is_sliced and not (query.distinct or with_col_aliases)
+        keys = [self.compile(each.expression) for each, _ in order_by or () if is_around]
+        projection, params = self._projection(selected, with_col_aliases, keys)
         head = "SELECT DISTINCT" if query.distinct else "SELECT"
         if query.distinct and query.distinct_fields:
             raise NotSupportedError("DISTINCT ON fields is not supported by this database backend")
@@ -105,12 +109,19 @@ class SQLCompiler(DocumentCompiler):
                 order_by, with_col_aliases, row="r", selected=selected
             )
             return sql + ordering, params + more
+        if order_by and keys:
+            places = [
+                f"s[{number}] {_direction(each)}" for number, (each, _) in enumerate(order_by, 1)
+            ]
+            return f"SELECT RAW s[0] FROM ({sql}) AS s ORDER BY {', '.join(places)}", params
         if order_by:
             sql += f" ORDER BY {', '.join(each for _, (each, _, _) in order_by)}"
             params += [param for _, (_, more, _) in order_by for param in more]
         return sql, params
 
-    def _projection(self, selected: Sequence[Any], with_col_aliases: bool) -> Compiled:
+    def _projection(
+        self, selected: Sequence[Any], with_col_aliases: bool, keys: Sequence[Any] = ()
+    ) -> Compiled:
         found = [sql for _, (sql, _), _ in selected]
         params = [param for _, (_, more), _ in selected for param in more]
         if with_col_aliases:
@@ -121,7 +132,11 @@ class SQLCompiler(DocumentCompiler):
             ]
             return ", ".join(named), params
         is_scalar = self.query.subquery and len(found) == 1
-        return f"RAW {found[0] if is_scalar else '[' + ', '.join(found) + ']'}", params
+        row = found[0] if is_scalar else f"[{', '.join(found)}]"
+        if keys:
+            row = f"[{', '.join([row, *(key for key, _ in keys)])}]"
+            params += [param for _, more in keys for param in more]
+        return f"RAW {row}", params
 
     def _condition(self, node: Any) -> Compiled:
         if node is None:
@@ -218,13 +233,11 @@ class SQLCompiler(DocumentCompiler):
             each.get_compiler(self.using, self.connection, self.elide_empty)
             for each in query.combined_queries
         ]
-        if not query.subquery:
-            for each in compilers:
-                if not each.query.values_select and query.values_select:
-                    each.query = each.query.clone()
-                    each.query.set_values(
-                        (*query.extra_select, *query.values_select, *query.annotation_select)
-                    )
+        selected = query.selected
+        for each in compilers:
+            if selected is not None and each.query.selected is None:
+                each.query = each.query.clone()
+                each.query.set_values(selected)
         parts: list[str] = []
         params: list[Any] = []
         for each in compilers:
@@ -256,12 +269,21 @@ class SQLCompiler(DocumentCompiler):
         """ORDER BY of what is selected, by its place in the row."""
         found = []
         params: list[Any] = []
-        chosen = self.select if selected is None else selected
+        chosen = [*(self.select if selected is None else selected)]
+        # Django adds columns to what is combined, for its order alone.
+        for expression, *_ in order_by or ():
+            name = str(getattr(expression.expression, "refs", ""))
+            if name.startswith("__orderbycol"):
+                chosen.append((None, ("", []), name))
         for expression, (sql, more, _) in order_by or ():
             source = getattr(expression.expression, "source", expression.expression)
             refs = getattr(expression.expression, "refs", None)
             for number, (each, (each_sql, _), alias) in enumerate(chosen):
-                if each == source or (alias and alias == refs) or sql.startswith(f"{each_sql} "):
+                if (
+                    each == source
+                    or (alias and alias == refs)
+                    or (each_sql and sql.startswith(f"{each_sql} "))
+                ):
                     place = (
                         f"{row}[{number}]"
                         if not with_col_aliases
@@ -280,14 +302,7 @@ class SQLCompiler(DocumentCompiler):
                 found.append(sql)
                 params += more
                 continue
-            nulls = (
-                " NULLS FIRST"
-                if expression.nulls_first
-                else " NULLS LAST"
-                if expression.nulls_last
-                else ""
-            )
-            found.append(f"{place} {'DESC' if expression.descending else 'ASC'}{nulls}")
+            found.append(f"{place} {_direction(expression)}")
         return (f" ORDER BY {', '.join(found)}" if found else ""), params
 
     def _qualified(self, with_col_aliases: bool) -> Compiled:
@@ -321,6 +336,11 @@ class SQLCompiler(DocumentCompiler):
         if isinstance(node, Aggregate):
             check_aggregate(node)
         return super().compile(node)
+
+
+def _direction(ordering: Any) -> str:
+    nulls = " NULLS FIRST" if ordering.nulls_first else " NULLS LAST" if ordering.nulls_last else ""
+    return ("DESC" if ordering.descending else "ASC") + nulls
 
 
 _COMBINATORS = {"union": "UNION", "intersection": "INTERSECT", "difference": "EXCEPT"}

@@ -25,6 +25,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     #: A subquery beside GROUP BY is refused (4210).
     supports_subqueries_in_group_by = False
     supports_logical_xor = False
+    supports_tuple_lookups = False
     can_distinct_on_fields = False
     has_select_for_update = False
     nulls_order_largest = False

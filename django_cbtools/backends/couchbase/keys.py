@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models.expressions import Col
+from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.lookups import Exact, In
 from django.db.models.sql.where import AND
+
+from . import lookups
 
 
 def of(compiler: Any, alias: str) -> list[str] | None:
@@ -29,6 +32,10 @@ def of(compiler: Any, alias: str) -> list[str] | None:
 
 def _of_children(children: Any, alias: str) -> list[str] | None:
     for child in children:
+        if isinstance(child, TupleIn) and child.rhs_is_direct_value():
+            if len(child.lhs.get_source_expressions()) > 1:
+                continue
+            child = lookups.single(child)
         lhs = getattr(child, "lhs", None)
         if not isinstance(lhs, Col) or lhs.alias != alias or lhs.target.name != "uid":
             continue

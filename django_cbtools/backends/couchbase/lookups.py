@@ -6,10 +6,12 @@ import copy
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import JSONField
+from django.db.models import JSONField, Subquery
 from django.db.models.expressions import Col, ExpressionList
 from django.db.models.fields import json as django
-from django.db.models.lookups import In, IsNull
+from django.db.models.fields.tuple_lookups import TupleIn
+from django.db.models.lookups import BuiltinLookup, In, IsNull
+from django.db.models.sql import Query
 
 from django_cbtools.models.member_lookups import (
     ArrayExact,
@@ -48,6 +50,32 @@ def is_in(node: In, compiler: Any, connection: Any) -> Compiled:
     if all(place == "%s" for place in places):
         return f"{lhs} IN %s", (*lhs_params, list(params))
     return f"{lhs} IN [{', '.join(places)}]", (*lhs_params, *params)
+
+
+def builtin(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """A comparison; with the first row of a query, which is an array of all of them."""
+    if isinstance(node.rhs, Query):
+        node = copy.copy(node)
+        node.rhs = Subquery(node.rhs)
+    found: Compiled = node.as_sql(compiler, connection)
+    return found
+
+
+def tuple_in(node: Any, compiler: Any, connection: Any) -> Compiled:
+    """Of a relation with one column, that column is in a list; of others, as Django has it."""
+    columns_of = node.lhs.get_source_expressions()
+    if len(columns_of) > 1 or not node.rhs_is_direct_value():
+        found: Compiled = node.as_sql(compiler, connection)
+        return found
+    sql: Compiled = compiler.compile(single(node))
+    return sql
+
+
+def single(node: Any) -> In:
+    """A lookup of tuples of one column, as one of that column."""
+    (column,) = node.lhs.get_source_expressions()
+    values = [each[0] if isinstance(each, (tuple, list)) else each for each in node.rhs]
+    return In(column, values)
 
 
 def is_null(node: IsNull, compiler: Any, connection: Any) -> Compiled:
@@ -305,8 +333,10 @@ def object_exact(node: ObjectExact, compiler: Any, connection: Any) -> Compiled:
 def register() -> None:
     """Have this backend compile these lookups so."""
     compiled: dict[Any, Any] = {
+        BuiltinLookup: builtin,
         In: is_in,
         IsNull: is_null,
+        TupleIn: tuple_in,
         django.KeyTransform: key_transform,
         django.KeyTransformIsNull: key_is_null,
         django.HasKeyLookup: has_keys,

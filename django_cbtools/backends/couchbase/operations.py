@@ -203,6 +203,9 @@ _FUNCTIONS = {
 }
 
 
+_FIFTEEN_DIGITS = decimal.Context(prec=15)
+
+
 def number(value: Any) -> Any:
     """A decimal as a number of JSON: an integer where it is one, else a double."""
     if value is None or hasattr(value, "resolve_expression"):
@@ -236,7 +239,10 @@ def _time(value: Any, expression: Any, connection: Any) -> Any:
 def _decimal(value: Any, expression: Any, connection: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
-    return decimal.Decimal(value if isinstance(value, (int, str)) else repr(value))
+    if isinstance(value, float):
+        # As Django does it with SQLite's: a double has no more digits than that.
+        return _FIFTEEN_DIGITS.create_decimal_from_float(value)
+    return decimal.Decimal(value)
 
 
 def _uuid(value: Any, expression: Any, connection: Any) -> Any:
