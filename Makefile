@@ -6,7 +6,7 @@ python := "$(abspath $(VENV))/bin/python"
 manage := cd example_project && exec $(python) manage.py
 installed := $(VENV)/.installed
 
-.PHONY: venv lint test test-all test-live bench bench-live torture run clean
+.PHONY: venv lint test test-all test-live test-sqlpp replay-sqlpp bench bench-live torture run clean
 
 venv: $(installed)
 
@@ -47,6 +47,18 @@ test-live: venv
 
 bench-live: venv
 	$(python) -m benchmarks.client
+
+# The ORM's tests, their queries asked of a query service: make test-sqlpp QUERY_URL=http://...:8093
+# Documents are put into its bucket QUERY_BUCKET (test_documents), which must be there.
+test-sqlpp replay-sqlpp: export QUERY_URL ?=
+test-sqlpp replay-sqlpp: export QUERY_BUCKET ?= test_documents
+
+test-sqlpp: venv
+	$(python) -m pytest -p tests.sqlpp.live -p no:randomly -n 0 tests/orm $(ARGS)
+
+# The statements that have been recorded, and their rows.
+replay-sqlpp: venv
+	$(python) -m tests.sqlpp.replay
 
 torture: venv
 	TORTURE=1 $(python) -m pytest -m torture $(ARGS)

@@ -1,6 +1,7 @@
 """A plugin of pytest: queries of documents are asked of the query service at QUERY_URL.
 
 They are written through the embedded gateway, and put from there into the bucket of QUERY_BUCKET.
+With RECORD_SQLPP=1, what was asked, and what came, is written to a file for each worker.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 from django.db import connections
+
+from . import recorder
 
 _local = threading.local()
 
@@ -71,3 +74,23 @@ def pytest_collection(session: pytest.Session) -> None:
         return Query.get_compiler(self, using, connection, elide_empty)
 
     AggregateQuery.get_compiler = get_aggregate_compiler  # type: ignore[method-assign]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+    report = yield
+    if call.when == "setup":
+        wrapper().recorded.clear()
+    if call.when == "call" and report.passed and os.environ.get("RECORD_SQLPP"):
+        recorder.write(item.nodeid, wrapper().recorded)
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What the engine cannot do is expected to fail."""
+    from django_cbtools.backends.couchbase.features import DatabaseFeatures
+
+    for reason, names in DatabaseFeatures.orm_test_expected_failures.items():
+        for item in items:
+            if item.nodeid.removeprefix("tests/orm/").startswith(tuple(names)):
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=False))

@@ -16,16 +16,34 @@ _DELETE = "DELETE FROM {keyspace} AS d USE KEYS $1"
 _EXISTING = "SELECT RAW META(d).id FROM {keyspace} AS d"
 
 
+class _Recording(cursor.Cursor):
+    """A cursor that notes what it executes, over which documents, and the rows that come."""
+
+    def __init__(self, service: Any, wrapper: MirrorWrapper) -> None:
+        super().__init__(service)
+        self._wrapper = wrapper
+
+    def execute(self, sql: str, params: Any = None) -> Any:
+        super().execute(sql, params)
+        statement, arguments = (sql, []) if params is None else cursor.positional(sql, params)
+        rows = list(self._rows)
+        self._rows = iter(rows)
+        self._wrapper.recorded.append((statement, arguments, self._wrapper.documents(), rows))
+        return self
+
+
 class MirrorWrapper(base.DatabaseWrapper):
     """The backend as it is, whose cursors bring the bucket up to date first."""
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
         self._there: dict[str, Any] | None = None
+        #: What has been asked since somebody last emptied it.
+        self.recorded: list[tuple[str, Any, dict[str, tuple[str, str]], list[Any]]] = []
 
     def create_cursor(self, name: str | None = None) -> Any:
         self.bring_up_to_date()
-        return cursor.Cursor(self.connection)
+        return _Recording(self.connection, self)
 
     @property
     def queries_log(self) -> Any:

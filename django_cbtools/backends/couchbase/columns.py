@@ -51,6 +51,11 @@ SHAPES = {
     "object": "CASE WHEN ISOBJECT({x}) THEN {x} END",
     "any": "{x}",
     # What JSON has there: a null too, while a key that is missing is NULL.
+    #: A decimal as it is there: the other one is a double.
+    "exact decimal": (
+        f"CASE WHEN REGEXP_LIKE({{x}}, '{_NUMBER}') THEN {{x}} "
+        "WHEN {x} - {x} = 0 THEN {x} END"
+    ),
     "type": "CASE WHEN {x} IS NOT MISSING THEN TYPE({x}) END",
     "raw": "CASE WHEN {x} IS NOT MISSING THEN ENCODE_JSON({x}) END",
 }
@@ -88,6 +93,13 @@ def read(shape: str, value: str) -> str:
 
 def uid(alias: str) -> str:
     return f"META({quoted(alias)}).id"
+
+
+def exact(alias: str, field: Any) -> str | None:
+    """The expression that shows a field exactly, where that is another one."""
+    if values.kind(field).shape != "decimal":
+        return None
+    return read("exact decimal", path(quoted(alias), [values.json_key(field)]))
 
 
 def column(alias: str, field: Any) -> str:

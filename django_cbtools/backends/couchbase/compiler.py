@@ -12,12 +12,14 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import DatabaseError, NotSupportedError
 from django.db.models.aggregates import Aggregate
+from django.db.models.expressions import Col
 from django.db.models.sql import compiler
 from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 
 from django_cbtools.backends import writing
 from django_cbtools.backends.compiling import DocumentCompiler
+from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.member_aggregates import check_aggregate
 from django_cbtools.models.sql import IN_TWO_STEPS
@@ -33,6 +35,8 @@ Compiled = tuple[str, list[Any]]
 class SQLCompiler(DocumentCompiler):
     #: The name of the subquery whose columns references are, where this reads one.
     derived: str | None = None
+    #: Whether it is a part of a union, or the like.
+    is_combined = False
 
     # ------------------------------------------------------------------ SELECT
 
@@ -77,6 +81,10 @@ class SQLCompiler(DocumentCompiler):
     ) -> Compiled:
         query: Any = self.query
         selected = [*self.select, *extra_select]
+        is_read = query.subquery or with_col_aliases or self.is_combined
+        if not (is_read or query.distinct or group_by):
+            # What is only shown is shown exactly.
+            selected = [(each, _exact(each) or sql, alias) for each, sql, alias in selected]
         # The engine loses what a subquery refers to outside where it is ordered and limited itself:
         # its order is in a SELECT around it.
         is_around = query.subquery and query.is_sliced and not (query.distinct or with_col_aliases)
@@ -242,6 +250,7 @@ class SQLCompiler(DocumentCompiler):
         params: list[Any] = []
         for each in compilers:
             try:
+                each.is_combined = True
                 each.query.subquery = query.subquery
                 sql, more = each.as_sql(with_col_aliases=with_col_aliases)
             except EmptyResultSet:
@@ -336,6 +345,14 @@ class SQLCompiler(DocumentCompiler):
         if isinstance(node, Aggregate):
             check_aggregate(node)
         return super().compile(node)
+
+
+def _exact(expression: Any) -> Any:
+    """The value of a decimal as it is in the document; None for what is compared as it is shown."""
+    if not isinstance(expression, Col) or expression.target.name in values.OWN_COLUMNS:
+        return None
+    sql = columns.exact(expression.alias or "", expression.target)
+    return None if sql is None else (sql.replace("%", "%%"), ())
 
 
 def _direction(ordering: Any) -> str:
