@@ -77,6 +77,7 @@ class CouchbaseModel(
     _plan_cache: ClassVar[Plan]
     #: What tells what was read from what is there now, where that is no revision.
     _version: str | None = None
+    _version_uid: str | None = None
 
     uid = models.CharField(
         primary_key=True, max_length=UID_LENGTH, default=None, blank=True, editable=False
@@ -225,6 +226,11 @@ class CouchbaseModel(
         if "_plan_cache" not in cls.__dict__:
             cls._plan_cache = Plan(cls)
         return cls._plan_cache
+
+    def get_deferred_fields(self) -> set[str]:
+        """None: a document is loaded whole. A revision that is still to be asked for is no field
+        that has been left out."""
+        return super().get_deferred_fields() - {"rev"}
 
     # --------------------------------------------------------------- identity
 

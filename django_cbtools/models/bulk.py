@@ -91,7 +91,8 @@ class Bulk:
         for document in documents:
             decide_channels(document)
             check_channels(document.channels, type(document))
-        former = [document.__dict__.get("rev") for document in documents]
+        reveal(documents)
+        former = [document.rev for document in documents]
         for document in documents:
             document.rev = None
             document.before_save()

@@ -46,12 +46,16 @@ def version_of(document: Any) -> str | None:
 def hide(document: Any, version: str) -> None:
     """Have a document that was read without its revision know that."""
     document.__dict__.pop("rev", None)
-    document._version = version
+    document._version, document._version_uid = version, document.uid
 
 
 def reveal(documents: Iterable[Any]) -> None:
     """Ask, in one request, for the revisions of the documents that were read without them."""
     hidden = [each for each in documents if "rev" not in each.__dict__]
+    for document in hidden:
+        if document.uid != document._version_uid:
+            document.rev = None  # a copy, under another uid
+    hidden = [each for each in hidden if "rev" not in each.__dict__]
     if not hidden:
         return
     rows = SyncGateway.bulk_get([document.get_uid() for document in hidden])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,3 +15,17 @@ from .rows import saved
 def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock(), saved():
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """What a test asks is compiled to the SQL++ that has been recorded for it."""
+    from tests.sqlpp import compiled
+
+    wanted = None if "tests.sqlpp.live" in sys.modules else compiled.recorded().get(item.nodeid)
+    if wanted is None:
+        return (yield)
+    with compiled.collecting() as found:
+        yield
+    assert sorted(found) == wanted
+    return None

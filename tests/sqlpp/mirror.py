@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db import connections
@@ -10,7 +11,8 @@ from django_cbtools import conf
 from django_cbtools.backends.couchbase import base, cursor
 
 _UPSERT = (
-    "UPSERT INTO {keyspace} (KEY k, VALUE v) SELECT p[0] AS k, DECODE_JSON(p[1]) AS v FROM $1 AS p"
+    "UPSERT INTO {keyspace} (KEY k, VALUE v) "
+    "SELECT p[0] AS k, IFMISSINGORNULL(p[1], DECODE_JSON(p[2])) AS v FROM $1 AS p"
 )
 _DELETE = "DELETE FROM {keyspace} AS d USE KEYS $1"
 _EXISTING = "SELECT RAW META(d).id FROM {keyspace} AS d"
@@ -77,7 +79,9 @@ class MirrorWrapper(base.DatabaseWrapper):
         there = self._there
         if there is None:
             there = dict.fromkeys(self._ask(_EXISTING, keyspace))
-        changed = [[uid, found[1]] for uid, found in wanted.items() if there.get(uid) != found]
+        changed = [
+            [uid, *_sent(found[1])] for uid, found in wanted.items() if there.get(uid) != found
+        ]
         gone = [uid for uid in there if uid not in wanted]
         if changed:
             self._ask(_UPSERT, keyspace, changed)
@@ -88,3 +92,13 @@ class MirrorWrapper(base.DatabaseWrapper):
     def _ask(self, statement: str, keyspace: str, *args: Any) -> list[Any]:
         sql = statement.format(keyspace=keyspace)
         return list(self.connection.query(sql, args, readonly=False))
+
+
+def _sent(body: str) -> list[Any]:
+    """A document as JSON; as its text, where Python's JSON has none of its numbers."""
+    document = json.loads(body)
+    try:
+        json.dumps(document, allow_nan=False)
+    except ValueError:
+        return [None, body]
+    return [document]

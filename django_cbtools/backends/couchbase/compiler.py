@@ -85,6 +85,10 @@ class SQLCompiler(DocumentCompiler):
         if not (is_read or query.distinct or group_by):
             # What is only shown is shown exactly.
             selected = [(each, _exact(each) or sql, alias) for each, sql, alias in selected]
+        bound = self._bound(selected) if group_by else []
+        for number, _, name, _ in bound:
+            expression, _, alias = selected[number]
+            selected[number] = expression, (name, []), alias
         # The engine loses what a subquery refers to outside where it is ordered and limited itself:
         # its order is in a SELECT around it.
         is_around = query.subquery and query.is_sliced and not (query.distinct or with_col_aliases)
@@ -98,13 +102,17 @@ class SQLCompiler(DocumentCompiler):
         from_, from_params, conditions = self._from()
         sql += from_
         params += from_params
+        if bound:
+            sql += f" LET {', '.join(f'{name} = {each}' for _, each, name, _ in bound)}"
+            params += [param for *_, more in bound for param in more]
         where, where_params = self._condition(self.where)
         conditions = [*conditions, *([where] if where else [])]
         if conditions:
             sql += f" WHERE {' AND '.join(conditions)}"
             params += where_params
         if group_by:
-            sql += f" GROUP BY {', '.join(each for each, _ in group_by)}"
+            grouped = [*(each for each, _ in group_by), *(name for _, _, name, _ in bound)]
+            sql += f" GROUP BY {', '.join(dict.fromkeys(grouped))}"
             params += [param for _, more in group_by for param in more]
             if self._meta_ordering:
                 order_by = None
@@ -126,6 +134,16 @@ class SQLCompiler(DocumentCompiler):
             sql += f" ORDER BY {', '.join(each for _, (each, _, _) in order_by)}"
             params += [param for _, (_, more, _) in order_by for param in more]
         return sql, params
+
+    def _bound(self, selected: Sequence[Any]) -> list[tuple[int, str, str, Any]]:
+        """What of a grouped query has a subquery in it: beside GROUP BY that is refused (4210), so
+        it is given a name by LET, and grouped by that: its place, its SQL, its name, its
+        parameters."""
+        return [
+            (number, sql, f"g{number}", params)
+            for number, (expression, (sql, params), _) in enumerate(selected)
+            if expressions.has_subquery(expression) and not expression.contains_aggregate
+        ]
 
     def _projection(
         self, selected: Sequence[Any], with_col_aliases: bool, keys: Sequence[Any] = ()

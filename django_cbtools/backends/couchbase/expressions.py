@@ -87,7 +87,7 @@ def window(node: Any, compiler: Any, connection: Any) -> Compiled:
 
 def aggregate(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
     """A filter that has a subquery goes into the aggregate: beside it, it is refused (4000)."""
-    if node.filter is not None and _has_subquery(node.filter):
+    if node.filter is not None and has_subquery(node.filter):
         copy = node.copy()
         copy.filter = None
         source: Any = copy.get_source_expressions()[0]
@@ -103,13 +103,14 @@ def raw(node: Any, compiler: Any, connection: Any) -> Compiled:
     return node.as_sql(compiler, connection)  # type: ignore[no-any-return]
 
 
-def _has_subquery(node: Any) -> bool:
+def has_subquery(node: Any) -> bool:
+    """Whether there is a subquery in an expression, or in a condition."""
     if isinstance(node, Subquery) or hasattr(node, "combined_queries"):
         return True
     sources: Any = getattr(node, "get_source_expressions", list)()
     children = getattr(node, "children", ())
     rhs = getattr(node, "rhs", None)
-    return any(_has_subquery(each) for each in (*sources, *children, rhs) if each is not None)
+    return any(has_subquery(each) for each in (*sources, *children, rhs) if each is not None)
 
 
 def _internal_type(expression: Any) -> str | None:

@@ -95,13 +95,23 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         "Attachments are the gateway's metadata, which is asked for when a document is written.": (
             "test_attachments_kept.py::test_same_extra_however_it_is_loaded",
         ),
+        "A write asks the gateway once more, for the revisions of what was read.": (
+            "test_queryset_writes.py::test_many_take_as_many_queries_as_few",
+            "test_queryset_writes.py::test_writes_are_rolled_back_with_the_transaction",
+            "test_relations.py::test_select_related",
+        ),
         "The error for what cannot be a parameter is another one.": (
             "test_bad_values.py::test_wrong_values",
             "test_bad_values.py::test_wrong_questions[line78",
         ),
+        "Bytes are texts in base64, and have their order.": (
+            "test_values.py::test_order_and_ranges[binary]",
+        ),
         "Numbers are doubles beyond integers; JSON is refused that none can be sent as.": (
             "test_bulk_refusals.py",
             "test_odd_values.py::TestEveryOddValue",
+            "test_odd_values.py::test_huge_integers",
+            "test_odd_values.py::test_no_document_breaks_a_query",
             "test_random_elements.py::test_aggregates",
         ),
     }
