@@ -16,6 +16,7 @@ from .feeds import feeds
 from .gateway import gateway
 from .growth import growth
 from .orm import orm
+from .sqlpp import sqlpp
 from .timing import report, timed
 
 FIELDS = ("icao", "name", "city", "country", "elevation", "lat", "lon", "tz")
@@ -34,6 +35,7 @@ def main() -> None:
         data = load_data()
         airports(data)
         orm()
+        sqlpp()
         growth()
     gateway(data)
     feeds()
