@@ -51,7 +51,7 @@ def sqlpp() -> None:
 
 
 def _compiled(query: Any, wrapper: Any) -> Any:
-    return wrapper.ops.compiler(query.compiler)(query, wrapper, "default").as_sql()
+    return wrapper.ops.compiler(query.compiler)(query, wrapper, None).as_sql()
 
 
 def _instances(model: Any, wrapper: Any) -> None:

@@ -45,7 +45,7 @@ def collecting() -> Iterator[Statements]:
         query: Any = self.query
         if isinstance(getattr(query, "inner_query", query), DocumentQuery):
             make = wrapper.ops.compiler(query.compiler)
-            twin = make(query.clone(), wrapper, "default", self.elide_empty)
+            twin = make(query.clone(), wrapper, None, self.elide_empty)
             try:
                 sql, params = twin.as_sql()
             except (EmptyResultSet, FullResultSet):
