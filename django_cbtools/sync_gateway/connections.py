@@ -145,3 +145,15 @@ class Adapter(HTTPAdapter):
         if type(manager) is ProxyManager:  # SOCKS has connections of its own
             manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def close(self) -> None:
+        """Close the connections: idle ones at once, others when they have their answer.
+
+        urllib3 closes them when nobody refers to their pool any more. The traceback of an exception
+        may refer to it for long.
+        """
+        managers = (self.poolmanager, *self.proxy_manager.values())
+        pools = [pool for each in managers for pool in map(each.pools.get, each.pools.keys())]
+        super().close()
+        for pool in filter(None, pools):
+            pool.close()

@@ -138,7 +138,10 @@ def _never_connected(error: Exception) -> bool:
     if isinstance(error, requests.ConnectTimeout):
         return True
     return _caused_by(
-        error, urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError
+        error,
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.ClosedPoolError,  # another thread has closed the connections
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from urllib3.exceptions import ClosedPoolError
 
 from django_cbtools.models import query_view
 from django_cbtools.sync_gateway import (
@@ -74,6 +77,27 @@ def test_no_document_is_taken_for_another(line: Proxy, fault: Fault) -> None:
             assert found.title == wanted.title
     # The connection has not been used again: nothing that was asked after it was wrong.
     assert wrong == 12
+
+
+def test_connections_are_closed_though_the_exception_is_kept(line: Proxy) -> None:
+    """The traceback refers to the answer, which refers to the pool that its connection is from."""
+    wanted, other = article(), article()
+    together = threading.Barrier(3)
+    line.choose = Script(*[Fault("all", "all", then=together.wait)] * 3)
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(CBArticle, [wanted.uid] * 3))
+    adapter: Any = transport().session.get_adapter(line.url)
+    pools = adapter.poolmanager.pools
+    (pool,) = [pool for pool in map(pools.get, pools.keys()) if line.url.endswith(f":{pool.port}")]
+    idle = [connection for connection in pool.pool.queue if connection is not None]
+    assert len(idle) == 3
+    line.choose = Script(SWAPPED)
+    with pytest.raises(SyncGatewayUnavailable):
+        CBArticle(other.uid)
+    assert [connection.sock for connection in idle] == [None] * 3
+    with pytest.raises(ClosedPoolError):
+        pool.urlopen("GET", "/")
+    assert CBArticle(wanted.uid).title == "one"
 
 
 @pytest.mark.parametrize("fault", MIXED, ids=str)
