@@ -9,6 +9,7 @@ from django.db.models.aggregates import Aggregate
 from django.db.models.expressions import (
     Col,
     CombinedExpression,
+    DurationExpression,
     Exists,
     Ref,
 )
@@ -81,10 +82,6 @@ def duration(node: Any, compiler: Any, connection: Any) -> Compiled:
     return total, params
 
 
-def window(node: Any, compiler: Any, connection: Any) -> Compiled:
-    return node.as_sql(compiler, connection)  # type: ignore[no-any-return]
-
-
 def aggregate(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
     """A filter that has a subquery goes into the aggregate: beside it, it is refused (4000)."""
     if node.filter is not None and has_subquery(node.filter):
@@ -97,10 +94,6 @@ def aggregate(node: Any, compiler: Any, connection: Any, **context: Any) -> Comp
         distinct = "DISTINCT " if node.distinct else ""
         return f"{node.function}({distinct}{argument})", (*params, *more)
     return node.as_sql(compiler, connection, **context)  # type: ignore[no-any-return]
-
-
-def raw(node: Any, compiler: Any, connection: Any) -> Compiled:
-    return node.as_sql(compiler, connection)  # type: ignore[no-any-return]
 
 
 def has_subquery(node: Any) -> bool:
@@ -125,8 +118,6 @@ def _is_integer(expression: Any) -> bool:
 
 def register() -> None:
     """Have this backend compile these expressions so."""
-    from django.db.models.expressions import DurationExpression
-
     compiled: dict[Any, Any] = {
         Col: col,
         Ref: ref,
