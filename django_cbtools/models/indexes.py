@@ -39,12 +39,14 @@ class Declared:
 
 class IndexChange(NamedTuple):
     """What a backend does to have an index as it is declared; ``model`` is a class's label, None
-    where nobody declares it."""
+    where no class declares it. ``unfinished`` is a query of what it is not done with yet, names and
+    states; it is empty where it is done at once."""
 
     verb: str
     name: str
     model: str | None
     sql: str
+    unfinished: str = ""
 
 
 _registered: dict[Document, list[Any]] = {}

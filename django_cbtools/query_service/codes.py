@@ -28,6 +28,8 @@ DUPLICATE_KEY = 17012
 #: The plan of a prepared statement is not there, or another statement's, or none can be made (3000:
 #: EXPLAIN cannot be prepared).
 NO_PLAN = frozenset((3000, 4040, 4050, 4060, 4070, 4080, 4090, 4091))
+#: No index serves a statement, or a subquery of it.
+NO_INDEX = frozenset((4000, 4100, 4120, 5370, 12004))
 #: The service has no time for a request now, and has not begun with it.
 BUSY = frozenset((1180, 1181, 1182, 1191, 1192, 1199, 1201))
 
@@ -60,9 +62,6 @@ _MEANINGS: dict[int, tuple[type[Error], str]] = {
     BAD_VALUE: (InterfaceError, ""),
     TIMEOUT: (OperationalError, _TIME),
     3230: (NotSupportedError, "It needs Couchbase Server's Enterprise Edition."),
-    4000: (OperationalError, _INDEX),
-    4100: (OperationalError, _INDEX),
-    4120: (OperationalError, _INDEX),
     4125: (OperationalError, "The index is not online: wait, or build it."),
     4321: (NotSupportedError, ""),
     5010: (DataError, ""),
@@ -72,12 +71,12 @@ _MEANINGS: dict[int, tuple[type[Error], str]] = {
     5037: (DataError, ""),
     5070: (DataError, ""),
     5078: (DataError, ""),
+    **dict.fromkeys(NO_INDEX, (OperationalError, _INDEX)),
     5370: (OperationalError, f"In a subquery: {_INDEX}"),
     5416: (DataError, ""),
     5500: (OperationalError, "It takes more memory than the service gives to one request."),
     10000: (OperationalError, _LOGIN),
     12003: (ProgrammingError, _KEYSPACE),
-    12004: (OperationalError, _INDEX),
     12009: (OperationalError, ""),
     12015: (OperationalError, _TIME),
     12020: (ProgrammingError, _KEYSPACE),

@@ -26,7 +26,7 @@ Test = Callable[[str, Any, Any], bool]
 _CONDITIONS: dict[str, Test] = {
     r"META\(A\)\.id IN \$(\d+)": lambda key, body, asked: key in asked,
     r"META\(A\)\.id = \$(\d+)": lambda key, body, asked: key == asked,
-    r"IFMISSINGORNULL\(A\.`st_deleted`, FALSE\) = \$(\d+)": lambda key, body, asked: (
+    r"IFMISSINGORNULL\(A\.`st_deleted`, FALSE\) = (true|false)": lambda key, body, asked: (
         (body.get("st_deleted") or False) is asked
     ),
     r"CASE WHEN ISSTRING\(A\.`title`\) THEN A\.`title` END = \$(\d+)": lambda key, body, asked: (
@@ -80,7 +80,7 @@ def _rank(item: tuple[str, Any], member: str | None) -> tuple[str, str]:
 def _test(text: str, args: list[Any], statement: str) -> tuple[Test, Any]:
     for pattern, test in _CONDITIONS.items():
         if found := re.fullmatch(pattern, text.strip()):
-            return test, args[int(found[1]) - 1]
+            return test, args[int(found[1]) - 1] if found[1].isdigit() else found[1] == "true"
     raise AssertionError(f"{text!r} in {statement}")
 
 

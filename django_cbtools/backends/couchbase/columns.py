@@ -74,8 +74,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def path(root: str, keys: list[Any]) -> str:
-    """The value that keys, and places in arrays, lead to."""
+def path(root: str | None, keys: list[Any]) -> str:
+    """The value that keys, and places in arrays, lead to; with no root, the document's own."""
+    if root is None:
+        first, *keys = keys
+        root = quoted(first)
     for key in keys:
         if isinstance(key, int):
             root = f"{root}[{key}]"
@@ -91,10 +94,6 @@ def read(shape: str, value: str) -> str:
     return SHAPES[shape].format(x=value)
 
 
-def uid(alias: str) -> str:
-    return f"META({quoted(alias)}).id"
-
-
 def exact(alias: str, field: Any) -> str | None:
     """The expression that shows a field exactly, where that is another one."""
     if values.kind(field).shape != "decimal":
@@ -102,23 +101,25 @@ def exact(alias: str, field: Any) -> str | None:
     return read("exact decimal", path(quoted(alias), [values.json_key(field)]))
 
 
-def column(alias: str, field: Any) -> str:
-    """The expression that reads a field of the document that has an alias."""
+def column(alias: str | None, field: Any) -> str:
+    """The expression that reads a field of the document that has an alias; in an index it has
+    none."""
+    root = None if alias is None else quoted(alias)
     if field.name == "uid":
-        return uid(alias)
+        return f"META({root or ''}).id"
     if field.name == "rev":
         # The gateway's own is in its metadata, on which no program may rely.
-        return f"'cas:' || TOSTRING(META({quoted(alias)}).cas)"
+        return f"'cas:' || TOSTRING(META({root or ''}).cas)"
     if field.name in ("extra", "_document"):
-        return quoted(alias)
-    value = path(quoted(alias), [values.json_key(field)])
+        return root or "SELF"
+    value = path(root, [values.json_key(field)])
     if field.name == "st_deleted":
         return f"IFMISSINGORNULL({value}, FALSE)"
     found = read(values.kind(field).shape, value)
     other = values.other_key(field) if isinstance(field, models.ForeignKey) else None
     if other is not None:
         name, beginning = other
-        there = path(quoted(alias), [name])
+        there = path(root, [name])
         like = literal(re.sub(r"([\\%_])", r"\\\1", beginning) + "%")
         found = (
             f"CASE WHEN {value} IS MISSING AND {there} LIKE {like} THEN {there} ELSE {found} END"

@@ -18,13 +18,12 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 
 from django_cbtools.backends import writing
-from django_cbtools.backends.compiling import DocumentCompiler
 from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.member_aggregates import check_aggregate
 from django_cbtools.models.sql import IN_TWO_STEPS
 
-from . import columns, expressions, functions, keys, lookups, members
+from . import columns, expressions, functions, keys, lookups, members, plans
 
 for module in (expressions, functions, lookups, members):
     module.register()
@@ -32,11 +31,16 @@ for module in (expressions, functions, lookups, members):
 Compiled = tuple[str, list[Any]]
 
 
-class SQLCompiler(DocumentCompiler):
+class SQLCompiler(plans.PlannedCompiler):
     #: The name of the subquery whose columns references are, where this reads one.
     derived: str | None = None
     #: Whether it is a part of a union, or the like.
     is_combined = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: Conditions that need only be true where they are, by id.
+        self.truths: dict[int, Any] = {}
 
     # ------------------------------------------------------------------ SELECT
 
@@ -167,6 +171,7 @@ class SQLCompiler(DocumentCompiler):
     def _condition(self, node: Any) -> Compiled:
         if node is None:
             return "", []
+        self.truths |= members.truths(node)
         try:
             sql, params = self.compile(node)
         except FullResultSet:
@@ -242,6 +247,10 @@ class SQLCompiler(DocumentCompiler):
                     conditions.append(f"({sql})")
                     params += more
         conditions.append(self._is_of_type(table))
+        if any(right.name == "uid" for _, right in table.join_fields):
+            # No index has it. With an index that has all that is asked for, the service would look
+            # through it for each document, instead of fetching one by its key.
+            conditions.append(f"META({columns.quoted(alias)}).cas IS NOT NULL".replace("%", "%%"))
         return f"{kind} {self._keyspace(table)} ON ({' AND '.join(conditions)})", params
 
     def _check_is_document(self, table: str) -> None:

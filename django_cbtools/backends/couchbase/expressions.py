@@ -14,6 +14,8 @@ from django.db.models.expressions import (
     Ref,
 )
 from django.db.models.sql.compiler import PositionRef
+from django.db.models.sql.constants import LOUTER
+from django.db.models.sql.datastructures import Join
 
 from . import columns, moments
 
@@ -22,10 +24,11 @@ Compiled = tuple[str, Any]
 
 def col(node: Col, compiler: Any, connection: Any) -> Compiled:
     field: Any = node.target
-    alias = node.alias or ""
+    alias = node.alias
     sql = columns.column(alias, field)
-    if field.name == "uid" and compiler.query.base_table != alias:
-        # Of a document that a join has not found, it is MISSING.
+    table = compiler.query.alias_map.get(alias)
+    if isinstance(table, Join) and table.join_type == LOUTER:
+        # Of a document that a join has not found, it is MISSING: its uid, and what an index covers.
         sql = f"IFMISSING({sql}, NULL)"
     return sql.replace("%", "%%"), ()
 

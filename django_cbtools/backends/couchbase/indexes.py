@@ -1,12 +1,190 @@
-"""Indexes on fields of documents: on the very expressions that queries are compiled to."""
+"""Indexes on fields of documents: on the very expressions that queries are compiled to.
+
+Each begins with the type of documents, which a query always names, so that it serves an order
+without a condition, too; and it has in its name a digest of its definition.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models.expressions import Col
+from django.db.models.indexes import IndexExpression
+from django.db.models.sql import Query
+
+from django_cbtools.models.base import CouchbaseModel
+from django_cbtools.models.fields import ArrayMembers, ListField
 from django_cbtools.models.indexes import Declared, IndexChange
+from django_cbtools.models.member_paths import AnyElement
+from django_cbtools.models.object_lookups import has_objects
+
+from . import columns, members
+from .compiler import SQLCompiler
+from .templates import inlined
+
+#: What has such a name is ours, to make and to drop.
+PREFIX = "cbtools_ix_"
+#: What the service has of a keyspace's indexes; a bucket's default collection has two spellings.
+_THERE = (
+    "FROM system:indexes AS i WHERE IFMISSING(i.bucket_id, i.keyspace_id) = {} "
+    "AND IFMISSING(i.scope_id, '_default') = {} "
+    "AND CASE WHEN i.bucket_id IS MISSING THEN '_default' ELSE i.keyspace_id END = {}"
+)
+_KEYSPACES = (
+    "SELECT RAW [COUNT(*)] FROM system:keyspaces AS k WHERE IFMISSING(k.`bucket`, k.name) = {} "
+    "AND IFMISSING(k.`scope`, '_default') = {} "
+    "AND CASE WHEN k.`bucket` IS MISSING THEN '_default' ELSE k.name END = {}"
+)
+_DOC_TYPE = "`doc_type`"
+#: No field can be an index's key that is not in a document.
+_NOT_IN_DOCUMENTS = frozenset(("rev", "extra", "_document"))
+
+
+class _IndexCompiler(SQLCompiler):
+    """Fields as an index has them: without the name that a query gives to a keyspace."""
+
+    def compile(self, node: Any) -> Any:
+        if isinstance(node, Col) and node.target.name in _NOT_IN_DOCUMENTS:
+            raise ImproperlyConfigured(
+                f"{node.target.model._meta.label}: an index cannot have {node.target.name!r} in it."
+            )
+        if isinstance(node, AnyElement):
+            return members.each_element(node, self)
+        return super().compile(node)
 
 
 def changes(connection: Any, declared: Iterable[Declared]) -> Iterator[IndexChange]:
-    raise NotImplementedError
+    """What is to be done so that the indexes are those that are declared.
+
+    New ones are made before stale ones are dropped: queries never lack both. Raises
+    ImproperlyConfigured where an index cannot be, or the keyspace is not there.
+    """
+    keyspace = connection.ops.keyspace(connection)
+    wanted = {change.name: change for change in _wanted(connection, keyspace, declared)}
+    present = _present(connection, keyspace)
+    for name, change in wanted.items():
+        if name not in present:
+            yield change
+    deferred = [name for name in wanted if present.get(name, "deferred") == "deferred"]
+    pending = [name for name in wanted if present.get(name) != "online"]
+    if deferred:
+        names = ", ".join(map(columns.quoted, deferred))
+        unfinished = (
+            f"SELECT RAW [i.name, i.state] {_of(connection, _THERE)} "
+            f"AND i.name IN [{', '.join(map(columns.literal, pending))}] AND i.state != 'online'"
+        )
+        build = f"BUILD INDEX ON {keyspace}({names})"
+        yield IndexChange("build", ", ".join(deferred), None, build, unfinished)
+    for name in present:
+        if name not in wanted:
+            drop = f"DROP INDEX {columns.quoted(name)} IF EXISTS ON {keyspace}"
+            yield IndexChange("drop", name, None, drop)
+
+
+def _of(connection: Any, template: str) -> str:
+    """A template with the parts of the name of the keyspace."""
+    parts = str(connection.settings_dict["NAME"]).split(".")
+    parts += ["_default"] * (3 - len(parts))
+    return template.format(*map(columns.literal, parts))
+
+
+def _present(connection: Any, keyspace: str) -> dict[str, str]:
+    """The state of each index of ours, by name."""
+    beginning = columns.literal(PREFIX.replace("_", "\\_") + "%")
+    with connection.cursor() as cursor:
+        cursor.execute(_of(connection, _KEYSPACES))
+        if not cursor.fetchone()[0]:
+            raise ImproperlyConfigured(
+                f"There is no keyspace {keyspace} at {connection.settings_dict['HOST']!r}. Look at "
+                f"NAME in DATABASES[{connection.alias!r}]; or make the bucket, with the scope and "
+                "the collection that NAME has, in Couchbase's web console."
+            )
+        cursor.execute(
+            f"SELECT RAW [i.name, i.state] {_of(connection, _THERE)} AND i.name LIKE {beginning}"
+        )
+        return dict(cursor.fetchall())
+
+
+def _wanted(connection: Any, keyspace: str, declared: Iterable[Declared]) -> Iterator[IndexChange]:
+    # All documents of a type: what no other index serves. It has the form of the others, or else
+    # the service would take it for an order that one of them has.
+    deleted = columns.column(None, CouchbaseModel._meta.get_field("st_deleted"))
+    yield _create(keyspace, "documents", None, f"({_DOC_TYPE}, META().id, {deleted})")
+    found = [(each, _keys(connection, each), _condition(connection, each)) for each in declared]
+    made: set[str] = set()
+    for each, keys, condition in found:
+        if any(
+            other.model is each.model and its == condition and _begins(longer, keys)
+            for other, longer, its in found
+        ):
+            continue
+        more = [] if deleted in keys else [deleted]
+        body = f"({', '.join([_DOC_TYPE, *keys, *more])}) WHERE {condition}"
+        if body not in made:
+            yield _create(keyspace, each.index.name, each.model._meta.label, body)
+            made.add(body)
+
+
+def _begins(longer: list[str], keys: list[str]) -> bool:
+    """Whether another index's keys begin with these: it serves all that these do, and beside both
+    the service would take the shorter one where only the other has the order of a query."""
+    return len(longer) > len(keys) and longer[: len(keys)] == keys
+
+
+def _condition(connection: Any, declared: Declared) -> str:
+    model, condition = declared.model, declared.index.condition
+    conditions = [f"{_DOC_TYPE} = {columns.literal(model.type_name())}"]
+    if condition is not None:
+        query = Query(model, alias_cols=False)
+        compiler = _IndexCompiler(query, connection, None)
+        conditions.append(inlined(*query.build_where(condition).as_sql(compiler, connection)))
+    return " AND ".join(conditions)
+
+
+def _create(keyspace: str, name: str, model: str | None, body: str) -> IndexChange:
+    digest = hashlib.sha256(body.encode()).hexdigest()[:10]
+    # The service knows letters, digits, and underscores.
+    name = f"{PREFIX}{re.sub('[^A-Za-z0-9_]', '_', name)}_{digest}"
+    sql = (
+        f"CREATE INDEX {columns.quoted(name)} IF NOT EXISTS ON {keyspace}{body} "
+        'WITH {"defer_build": true}'
+    )
+    return IndexChange("create", name, model, sql)
+
+
+def _keys(connection: Any, declared: Declared) -> list[str]:
+    model, index = declared.model, declared.index
+    query = Query(model, alias_cols=False)
+    compiler = _IndexCompiler(query, connection, None)
+    if index.expressions:
+        resolved = [IndexExpression(each).resolve_expression(query) for each in index.expressions]
+        keys = [inlined(*compiler.compile(each)) for each in resolved]
+    else:
+        keys = [
+            f"{_key(compiler, model._meta.get_field(name))} {order}".rstrip()
+            for name, order in index.fields_orders
+        ]
+    arrays = [key for key in keys if key.lstrip("(").startswith(members.EACH)]
+    if len(arrays) > 1:
+        raise ImproperlyConfigured(
+            f"{model._meta.label}: the index {index.name!r} has {len(arrays)} arrays. It can have "
+            "one: declare an index for each."
+        )
+    return keys
+
+
+def _key(compiler: Any, field: Any) -> str:
+    column = field.get_col(None)
+    if not isinstance(field, (ListField, ArrayMembers)):
+        return inlined(*compiler.compile(column))
+    if has_objects(field):
+        raise ImproperlyConfigured(
+            f"{column.target.model._meta.label}: an index cannot have the objects in "
+            f"{field.name!r} in it. It can have what is in them: "
+            f"models.Index('{field.name}__<field>', name='<name>')."
+        )
+    return inlined(*members.each_of_array(column, compiler))

@@ -10,7 +10,7 @@ from django.db.models import JSONField, Subquery
 from django.db.models.expressions import Col, ExpressionList
 from django.db.models.fields import json as django
 from django.db.models.fields.tuple_lookups import TupleIn
-from django.db.models.lookups import BuiltinLookup, In, IsNull
+from django.db.models.lookups import BuiltinLookup, Exact, In, IsNull
 from django.db.models.sql import Query
 
 from django_cbtools.models.member_lookups import (
@@ -26,7 +26,7 @@ from django_cbtools.models.member_paths import element_of
 from django_cbtools.models.object_lookups import Declared, ObjectExact, same_as
 
 from . import columns, members
-from .templates import Compiled, filled
+from .templates import Compiled, filled, inlined
 
 
 def is_in(node: In, compiler: Any, connection: Any) -> Compiled:
@@ -229,10 +229,10 @@ def of_arrays(node: OfArrays, compiler: Any, connection: Any) -> Compiled:
     else:
         field = node.lhs.output_field
         right = "%s", (field.get_db_prep_value(node.rhs, connection, prepared=True),)
+        if id(node) in compiler.truths and isinstance(node, (Contains, Overlap)):
+            return _has_elements(node, array, right[1][0])
     shape = node.compared.shape
-    left_item, right_item = (columns.read(shape, name) for name in ("l", "r"))
-    if shape == "any":  # objects and arrays with nulls in them equal nothing
-        left_item, right_item = "ENCODE_JSON(l)", "ENCODE_JSON(r)"
+    left_item, right_item = (members.compared(shape, name) for name in ("l", "r"))
     same = f"({left_item} = {right_item} OR (l IS NULL AND r IS NULL))"
     sql, params = filled(
         _TEMPLATES[type(node)].replace("{same}", same.replace("{", "{{").replace("}", "}}")),
@@ -257,6 +257,39 @@ _TEMPLATES = {
     ),
     SetExact: f"({_ARE_ARRAYS} AND {_LEFT_IN_RIGHT} AND {_RIGHT_IN_LEFT})",
 }
+
+
+def _has_elements(node: OfArrays, array: Compiled, items: list[Any]) -> Compiled:
+    """Whether an array has all, or any, of some elements, as an index of its elements finds it."""
+    name, shape = element_of(node.lhs, node.lhs.output_field).alias, node.compared.shape
+    item = members.compared(shape, name).replace("%", "%%")
+    given = members.compared(shape, "\0").replace("%", "%%")
+    sql, times = given.replace("\0", "%s"), given.count("\0")
+    wanted = [value for value in items if value is not None]
+    has_null = len(wanted) < len(items)
+    if isinstance(node, Overlap):
+        listed = ", ".join([sql] * len(wanted))
+        choices = [f"{item} IN [{listed}]"] if wanted else []
+        choices += [f"{name} IS NULL"] if has_null else []
+        conditions = [(" OR ".join(choices) or "FALSE", wanted)]
+    else:
+        conditions = [(f"{item} = {sql}", [value]) for value in wanted]
+        conditions += [(f"{name} IS NULL", [])] if has_null else []
+    found = [f"ANY {name} IN {array[0]} SATISFIES {each} END" for each, _ in conditions]
+    params = []
+    for _, values in conditions:
+        params += [*array[1], *(value for value in values for _ in range(times))]
+    if not found:
+        return f"{array[0]} IS NOT NULL", array[1]
+    return (f"({' AND '.join(found)})" if len(found) > 1 else found[0]), tuple(params)
+
+
+def exact(node: Exact, compiler: Any, connection: Any) -> Compiled:
+    """A boolean is a literal: an index with a condition on it serves prepared statements."""
+    sql, params = builtin(node, compiler, connection)
+    if isinstance(node.rhs, bool) and isinstance(node.lhs, Col):
+        return inlined(sql, params).replace("%", "%%"), ()
+    return sql, params
 
 
 def _of_objects(node: OfArrays, compiler: Any, array: Compiled) -> Compiled:
@@ -334,6 +367,7 @@ def register() -> None:
     """Have this backend compile these lookups so."""
     compiled: dict[Any, Any] = {
         BuiltinLookup: builtin,
+        Exact: exact,
         In: is_in,
         IsNull: is_null,
         TupleIn: tuple_in,

@@ -6,13 +6,19 @@ from typing import Any
 
 from django.core.exceptions import FullResultSet
 from django.db.models import JSONField
+from django.db.models.expressions import Col
+from django.db.models.sql.where import XOR, WhereNode
 
 from django_cbtools.models import values
 from django_cbtools.models.member_aggregates import OfElements
+from django_cbtools.models.member_lookups import Contains
 from django_cbtools.models.member_paths import AnyElement, AnyLookup, Element, Length, Part
 
 from . import columns
 from .templates import Compiled
+
+#: The beginning of an index's key that is of elements.
+EACH = "DISTINCT ARRAY"
 
 
 def part(node: Part, compiler: Any, connection: Any, **context: Any) -> Compiled:
@@ -25,13 +31,16 @@ def part(node: Part, compiler: Any, connection: Any, **context: Any) -> Compiled
     return _read(node.output_field, value), tuple(params) * _times(node.output_field)
 
 
+def _shape(field: Any) -> str:
+    return values.kind(field).shape
+
+
 def _read(field: Any, value: str) -> str:
-    shape = values.kind(field).shape
-    return columns.SHAPES[shape].replace("%", "%%").format(x=value)
+    return columns.SHAPES[_shape(field)].replace("%", "%%").format(x=value)
 
 
 def _times(field: Any) -> int:
-    return columns.SHAPES[values.kind(field).shape].count("{x}")
+    return columns.SHAPES[_shape(field)].count("{x}")
 
 
 def element(node: Element, compiler: Any, connection: Any) -> Compiled:
@@ -41,6 +50,8 @@ def element(node: Element, compiler: Any, connection: Any) -> Compiled:
 def array(compiler: Any, expression: Any) -> Compiled:
     """An expression's array; NULL where it is none."""
     sql, params = compiler.compile(expression)
+    if isinstance(expression, (Col, Part)) and _shape(expression.output_field) == "array":
+        return sql, params  # it has been looked at
     return f"(CASE WHEN ISARRAY({sql}) THEN {sql} END)", (*params, *params)
 
 
@@ -59,14 +70,49 @@ def any_element(node: AnyElement, compiler: Any, connection: Any, **context: Any
 
 def any_lookup(node: AnyLookup, compiler: Any, connection: Any) -> Compiled:
     found, params = array(compiler, node.lhs.lhs)
+    inner = node.of_element()
+    if id(node) in compiler.truths:
+        compiler.truths |= truths(inner)
     try:
-        sql, inner_params = compiler.compile(node.of_element())
+        sql, inner_params = compiler.compile(inner)
     except FullResultSet:
         sql, inner_params = "TRUE", ()
-    return (
-        f"IFMISSINGORNULL(ANY {node.lhs.alias} IN {found} SATISFIES {sql} END, FALSE)",
-        (*params, *inner_params),
-    )
+    sql = f"ANY {node.lhs.alias} IN {found} SATISFIES {sql} END"
+    if id(node) not in compiler.truths:
+        sql = f"IFMISSINGORNULL({sql}, FALSE)"
+    return sql, (*params, *inner_params)
+
+
+def each_element(node: AnyElement, compiler: Any) -> Compiled:
+    """What an index has of the elements, each in a place of its own."""
+    found, params = array(compiler, node.lhs)
+    item, item_params = compiler.compile(node.inner)
+    return f"{EACH} {item} FOR {node.alias} IN {found} END", (*item_params, *params)
+
+
+def each_of_array(column: Any, compiler: Any) -> Compiled:
+    """As :func:`each_element`, of an array's elements themselves."""
+    found, params = array(compiler, column)
+    item = compared(Contains(column, []).compared.shape, "e").replace("%", "%%")
+    return f"{EACH} {item} FOR e IN {found} END", params
+
+
+def compared(shape: str, value: str) -> str:
+    """An element as arrays are compared, element by element."""
+    # Objects and arrays with nulls in them equal nothing.
+    return f"ENCODE_JSON({value})" if shape == "any" else columns.read(shape, value)
+
+
+def truths(node: Any) -> dict[int, Any]:
+    """The conditions in a condition, by id, of which it only counts whether they are true: where
+    they are NULL, it need not be made false. By an index, ANY is found only as it is."""
+    if not isinstance(node, WhereNode):
+        return {id(node): node}
+    found: dict[int, Any] = {}
+    if not node.negated and node.connector != XOR:
+        for child in node.children:
+            found |= truths(child)
+    return found
 
 
 def length(node: Length, compiler: Any, connection: Any, **context: Any) -> Compiled:

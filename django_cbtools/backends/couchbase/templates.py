@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import string
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +24,13 @@ def filled(template: str, parts: Sequence[tuple[str, Any]]) -> Compiled:
             sql.append(part)
             params += more
     return "".join(sql), params
+
+
+def inlined(sql: str, params: Sequence[Any]) -> str:
+    """A statement with its parameters as literals, as an index has them. It has no more signs of
+    percent that are doubled."""
+    left = iter(params)
+    return re.sub("%([%s])", lambda it: "%" if it[1] == "%" else json.dumps(next(left)), sql)
 
 
 def compiling(template: str) -> Callable[..., Compiled]:

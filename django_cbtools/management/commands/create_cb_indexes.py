@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
 
@@ -13,6 +14,9 @@ from tqdm import tqdm
 from django_cbtools import conf
 from django_cbtools.models.indexes import IndexChange, declared_indexes
 from django_cbtools.models.sql import check_can_be_asked
+
+#: Seconds between two looks at indexes that are being built.
+_PAUSE = 1.0
 
 
 class Command(BaseCommand):
@@ -44,11 +48,27 @@ class Command(BaseCommand):
             for change in tqdm(changes, desc="Indexes", disable=quiet or None):
                 try:
                     cursor.execute(change.sql)
+                    self._wait(cursor, change, quiet)
                 except DatabaseError as error:
                     raise CommandError(f"It failed to {_title(change)}: {error}") from error
         if not quiet and options:
             done = Counter(change.verb for change in changes)
             self.stdout.write(f"{done['create']} indexes are made, {done['drop']} dropped.")
+
+    def _wait(self, cursor: Any, change: IndexChange, quiet: bool) -> None:
+        """Wait for what goes on after a change is ordered, and show what is done of it."""
+        if not change.unfinished:
+            return
+        with tqdm(desc="Online", disable=quiet or None) as progress:
+            while True:
+                cursor.execute(change.unfinished)
+                left = dict(cursor.fetchall())
+                progress.total = max(progress.total or 0, len(left))
+                progress.update(progress.total - len(left) - progress.n)
+                if not left:
+                    return
+                progress.set_postfix_str(", ".join(sorted(set(left.values()))))
+                time.sleep(_PAUSE)
 
 
 def _changes(connection: Any) -> list[IndexChange]:
