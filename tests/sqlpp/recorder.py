@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+#: The version of Django whose queries have been recorded; others put some together otherwise.
+DJANGO = (5, 2)
 FILE = Path(__file__).with_name("statements.jsonl")
 #: What is another one each time: times, uids that are made, versions of documents.
 _VARIABLE = re.compile(
