@@ -4,6 +4,7 @@ which types the documents of a table are.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db.models.options import Options
@@ -13,6 +14,12 @@ from django.db.models.sql.datastructures import BaseTable, Join
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.sql import DocumentQuery
 from django_cbtools.models.subclasses import AnyOf, SubclassesQuery, by_type
+
+
+def register(vendor: str, compiled: Mapping[Any, Callable[..., Any]]) -> None:
+    """Have a vendor compile expressions and lookups so, by Django's hook."""
+    for expression, as_vendor in compiled.items():
+        setattr(expression, f"as_{vendor}", as_vendor)
 
 
 class DocumentCompiler(compiler.SQLCompiler):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import FieldError
+from django.core.exceptions import EmptyResultSet, FieldError
 from django.db.models import Lookup
 from django.db.models.fields.json import JSONExact
 
 from . import values
-from .object_lookups import ANY_JSON, has_objects, prepared
+from .object_lookups import ANY_JSON, has_objects, prepared, same_as
 
 
 class OfArrays(Lookup):
@@ -100,3 +100,12 @@ class OneOf(Lookup):
             raise FieldError("Arrays and objects are compared with a list of them, not a query.")
         exact = self.lhs.get_lookup("exact")
         return [exact(self.lhs, value).rhs for value in self.rhs if value is not None]
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        if not self.rhs:
+            raise EmptyResultSet
+        each = [compiler.compile(same_as(self.lhs, value)) for value in self.rhs]
+        return (
+            f"({' OR '.join(sql for sql, _ in each)})",
+            tuple(param for _, params in each for param in params),
+        )

@@ -6,7 +6,6 @@ keys that nobody declares: all the same, they are equal where their declared fie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -94,17 +93,22 @@ class ObjectExact(JSONExact):
         value = comparable(self.lhs.output_field, self.rhs)
         return value if isinstance(value, Declared) else super().get_prep_lookup()
 
-    def conditions(self) -> Iterator[tuple[Any, Any]]:
-        """Of a comparison by declared fields: a condition on each, and one under which the field
-        has its default, where that is what it is compared with, else None."""
+    def by_fields(self, compiler: Any) -> tuple[str, tuple[Any, ...]]:
+        """A comparison by declared fields: that there is an object, and a condition on each field.
+        Backends have it false where it is NULL."""
+        left, params = compiler.compile(self.lhs)
+        conditions, found = [f"{left} IS NOT NULL"], [*params]
         for stored in self.lhs.output_field.members():
             value = self.rhs[stored.key]
-            is_default = comparable(stored.field, stored.field.get_default()) == value
-            type_of = Part(stored.key, TYPE, self.lhs)
-            yield (
-                self._of_field(stored.key, stored.field, value),
-                same_as(type_of, None) if is_default else None,
-            )
+            sql, more = compiler.compile(self._of_field(stored.key, stored.field, value))
+            if comparable(stored.field, stored.field.get_default()) == value:
+                # Where the key is missing, the field has its default.
+                type_of = Part(stored.key, TYPE, self.lhs)
+                missing, its = compiler.compile(same_as(type_of, None))
+                sql, more = f"({sql} OR {missing})", (*more, *its)
+            conditions.append(sql)
+            found += more
+        return " AND ".join(conditions), tuple(found)
 
     def _of_field(self, key: str, field: Any, value: Any) -> Any:
         if value is None:

@@ -17,6 +17,8 @@ from django.db.models.sql.compiler import PositionRef
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 
+from django_cbtools.backends import compiling
+
 from . import columns, moments
 
 Compiled = tuple[str, Any]
@@ -131,5 +133,4 @@ def register() -> None:
         DurationExpression: duration,
         Aggregate: aggregate,
     }
-    for expression, as_couchbase in compiled.items():
-        expression.as_couchbase = as_couchbase
+    compiling.register("couchbase", compiled)

@@ -10,8 +10,10 @@ from django.db.models import functions as django
 from django.db.models.aggregates import StdDev, Variance
 from django.db.models.functions.text import ConcatPair
 
-from . import columns
-from .templates import Compiled, compiling, filled
+from django_cbtools.backends import compiling
+
+from . import columns, templates
+from .templates import Compiled, filled
 
 _SAFE = "IFNANORINF({call}, NULL)"
 
@@ -187,9 +189,8 @@ def not_there(why: str) -> Callable[..., Compiled]:
 
 def register() -> None:
     """Have this backend compile these functions so, by Django's hook for a vendor."""
-    for function, template in _TEMPLATES.items():
-        function.as_couchbase = compiling(template)
-    others: dict[Any, Any] = {
+    compiled: dict[Any, Any] = {
+        **{function: templates.compiling(template) for function, template in _TEMPLATES.items()},
         ConcatPair: concat_pair,
         django.Substr: substr,
         django.Ord: ordinal,
@@ -204,6 +205,5 @@ def register() -> None:
         django.Collate: not_there("it has no COLLATE. Use Lower() for an order without case."),
     }
     if hasattr(django, "JSONArray"):
-        others[django.JSONArray] = json_array
-    for function, as_couchbase in others.items():
-        function.as_couchbase = as_couchbase
+        compiled[django.JSONArray] = json_array
+    compiling.register("couchbase", compiled)

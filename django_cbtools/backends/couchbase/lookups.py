@@ -13,12 +13,12 @@ from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.lookups import BuiltinLookup, Exact, In, IsNull
 from django.db.models.sql import Query
 
+from django_cbtools.backends import compiling
 from django_cbtools.models.member_lookups import (
     ArrayExact,
     ContainedBy,
     Contains,
     OfArrays,
-    OneOf,
     Overlap,
     SetExact,
 )
@@ -332,28 +332,11 @@ def _all(array: Compiled, conditions: list[Compiled]) -> Compiled:
     return f"({sql})", (*array[1], *(param for _, more in conditions for param in more))
 
 
-def one_of(node: OneOf, compiler: Any, connection: Any) -> Compiled:
-    if not node.rhs:
-        raise EmptyResultSet
-    each = [compiler.compile(same_as(node.lhs, value)) for value in node.rhs]
-    return (
-        f"({' OR '.join(sql for sql, _ in each)})",
-        tuple(param for _, params in each for param in params),
-    )
-
-
 def object_exact(node: ObjectExact, compiler: Any, connection: Any) -> Compiled:
-    left, params = compiler.compile(node.lhs)
     if isinstance(node.rhs, Declared):
-        conditions, found = [f"{left} IS NOT NULL"], [*params]
-        for condition, where_missing in node.conditions():
-            sql, more = compiler.compile(condition)
-            if where_missing is not None:
-                missing, its = compiler.compile(where_missing)
-                sql, more = f"({sql} OR {missing})", (*more, *its)
-            conditions.append(sql)
-            found += more
-        return f"IFMISSINGORNULL({' AND '.join(conditions)}, FALSE)", tuple(found)
+        condition, found = node.by_fields(compiler)
+        return f"IFMISSINGORNULL({condition}, FALSE)", found
+    left, params = compiler.compile(node.lhs)
     if hasattr(node.rhs, "resolve_expression"):
         right: Compiled = compiler.compile(node.rhs)
     else:
@@ -376,13 +359,14 @@ def register() -> None:
         django.HasKeyLookup: has_keys,
         django.JSONExact: json_exact,
         OfArrays: of_arrays,
-        OneOf: one_of,
         ObjectExact: object_exact,
+        # Each has SQL of its own for other databases' text of a key; here a key is a value.
+        django.KeyTextTransform: key_text,
+        django.KeyTransformExact: key_exact,
+        django.KeyTransformIn: of_key,
+        django.KeyTransformLt: of_key,
+        django.KeyTransformLte: of_key,
+        django.KeyTransformGt: of_key,
+        django.KeyTransformGte: of_key,
     }
-    for lookup, as_couchbase in compiled.items():
-        lookup.as_couchbase = as_couchbase
-    # Each has SQL of its own for other databases' text of a key; here a key is a value.
-    django.KeyTextTransform.as_couchbase = key_text  # type: ignore[attr-defined]
-    django.KeyTransformExact.as_couchbase = key_exact  # type: ignore[attr-defined]
-    for name in ("In", "Lt", "Lte", "Gt", "Gte"):
-        getattr(django, f"KeyTransform{name}").as_couchbase = of_key
+    compiling.register("couchbase", compiled)

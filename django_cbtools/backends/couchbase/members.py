@@ -9,6 +9,7 @@ from django.db.models import JSONField
 from django.db.models.expressions import Col
 from django.db.models.sql.where import XOR, WhereNode
 
+from django_cbtools.backends import compiling
 from django_cbtools.models import values
 from django_cbtools.models.member_aggregates import OfElements
 from django_cbtools.models.member_lookups import Contains
@@ -150,5 +151,4 @@ def register() -> None:
         Length: length,
         OfElements: of_elements,
     }
-    for expression, as_couchbase in compiled.items():
-        expression.as_couchbase = as_couchbase
+    compiling.register("couchbase", compiled)

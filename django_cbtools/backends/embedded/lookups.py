@@ -6,14 +6,12 @@ import json
 import string
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
-
+from django_cbtools.backends import compiling
 from django_cbtools.models.member_lookups import (
     ArrayExact,
     ContainedBy,
     Contains,
     OfArrays,
-    OneOf,
     Overlap,
     SetExact,
 )
@@ -80,20 +78,11 @@ def of_arrays(node: OfArrays, compiler: Any, connection: Any) -> Compiled:
     )
 
 
-def one_of(node: OneOf, compiler: Any, connection: Any) -> Compiled:
-    if not node.rhs:
-        raise EmptyResultSet
-    each = [compiler.compile(same_as(node.lhs, value)) for value in node.rhs]
-    return (
-        f"({' OR '.join(sql for sql, _ in each)})",
-        tuple(param for _, params in each for param in params),
-    )
-
-
 def object_exact(node: ObjectExact, compiler: Any, connection: Any) -> Compiled:
-    left, params = compiler.compile(node.lhs)
     if isinstance(node.rhs, Declared):
-        return _by_fields(node, compiler, left, params)
+        condition, found = node.by_fields(compiler)
+        return f"(({condition}) IS TRUE)", found
+    left, params = compiler.compile(node.lhs)
     if hasattr(node.rhs, "resolve_expression"):
         right, right_params = compiler.compile(node.rhs)
     else:
@@ -110,18 +99,6 @@ def object_exact(node: ObjectExact, compiler: Any, connection: Any) -> Compiled:
         sql.format(left=left, right=right, same=same),
         (*params, *params, *right_params, *right_params, *params),
     )
-
-
-def _by_fields(node: ObjectExact, compiler: Any, left: str, params: Any) -> Compiled:
-    conditions, found = [f"{left} IS NOT NULL"], [*params]
-    for condition, where_missing in node.conditions():
-        sql, more = compiler.compile(condition)
-        if where_missing is not None:
-            missing, its = compiler.compile(where_missing)
-            sql, more = f"({sql} OR {missing})", (*more, *its)
-        conditions.append(sql)
-        found += more
-    return f"(({' AND '.join(conditions)}) IS TRUE)", tuple(found)
 
 
 class _Objects:
@@ -170,6 +147,5 @@ class _Objects:
 
 def register() -> None:
     """Have SQLite compile these lookups so, by Django's hook for a vendor."""
-    compiled: dict[Any, Any] = {OfArrays: of_arrays, OneOf: one_of, ObjectExact: object_exact}
-    for lookup, as_sqlite in compiled.items():
-        lookup.as_sqlite = as_sqlite
+    compiled: dict[Any, Any] = {OfArrays: of_arrays, ObjectExact: object_exact}
+    compiling.register("sqlite", compiled)

@@ -14,6 +14,7 @@ from django.core.exceptions import FullResultSet
 from django.db.models import JSONField
 from django.db.models.fields.json import KeyTransform
 
+from django_cbtools.backends import compiling
 from django_cbtools.models.member_aggregates import OfElements
 from django_cbtools.models.member_paths import AnyElement, AnyLookup, Element, Length, Part
 
@@ -122,5 +123,4 @@ def register() -> None:
         Length: length,
         OfElements: of_elements,
     }
-    for expression, as_sqlite in compiled.items():
-        expression.as_sqlite = as_sqlite
+    compiling.register("sqlite", compiled)
