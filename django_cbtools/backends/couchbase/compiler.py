@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import DatabaseError, NotSupportedError
+from django.db import NotSupportedError
 from django.db.models.aggregates import Aggregate
 from django.db.models.expressions import Col
 from django.db.models.sql import compiler
@@ -23,7 +23,7 @@ from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.member_aggregates import check_aggregate
 from django_cbtools.models.sql import IN_TWO_STEPS
 
-from . import columns, expressions, functions, keys, lookups, members, plans
+from . import columns, expressions, functions, keys, lookups, members, ordering, plans
 
 for module in (expressions, functions, lookups, members):
     module.register()
@@ -62,9 +62,11 @@ class SQLCompiler(plans.PlannedCompiler):
         if combinator:
             sql, params = self._combined(combinator, with_col_aliases)
             if order_by or limit:
-                ordering, more = self._order_of_rows(order_by, with_col_aliases)
-                sql = f"SELECT RAW u FROM ({sql}) AS u{ordering}{limit}"
-                params += more
+                is_scalar = bool(query.subquery)
+                places = ordering.of_combined(
+                    order_by or (), self.select, with_col_aliases, is_scalar
+                )
+                sql = f"SELECT RAW u FROM ({sql}) AS u{places}{limit}"
         elif self.qualify:
             sql, params = self._qualified(with_col_aliases)
             sql += limit
@@ -125,15 +127,15 @@ class SQLCompiler(plans.PlannedCompiler):
             sql += f" HAVING {having}" if group_by else f" GROUP BY TRUE HAVING {having}"
             params += having_params
         if is_by_row and order_by:
-            ordering, more = self._order_of_rows(
-                order_by, with_col_aliases, row="r", selected=selected
-            )
-            return sql + ordering, params + more
+            is_scalar = bool(query.subquery)
+            places, more = ordering.of_distinct(order_by, selected, with_col_aliases, is_scalar)
+            return sql + places, params + more
         if order_by and keys:
-            places = [
-                f"s[{number}] {_direction(each)}" for number, (each, _) in enumerate(order_by, 1)
+            sorts = [
+                f"s[{number}] {ordering.direction(each)}"
+                for number, (each, _) in enumerate(order_by, 1)
             ]
-            return f"SELECT RAW s[0] FROM ({sql}) AS s ORDER BY {', '.join(places)}", params
+            return f"SELECT RAW s[0] FROM ({sql}) AS s ORDER BY {', '.join(sorts)}", params
         if order_by:
             sql += f" ORDER BY {', '.join(each for _, (each, _, _) in order_by)}"
             params += [param for _, (_, more, _) in order_by for param in more]
@@ -295,52 +297,6 @@ class SQLCompiler(plans.PlannedCompiler):
             return parts[0][1:-1], params
         return f" {word} ".join(parts), params
 
-    def _order_of_rows(
-        self,
-        order_by: Any,
-        with_col_aliases: bool,
-        row: str = "u",
-        selected: Sequence[Any] | None = None,
-    ) -> Compiled:
-        """ORDER BY of what is selected, by its place in the row."""
-        found = []
-        params: list[Any] = []
-        chosen = [*(self.select if selected is None else selected)]
-        # Django adds columns to what is combined, for its order alone.
-        for expression, *_ in order_by or ():
-            name = str(getattr(expression.expression, "refs", ""))
-            if name.startswith("__orderbycol"):
-                chosen.append((None, ("", []), name))
-        for expression, (sql, more, _) in order_by or ():
-            source = getattr(expression.expression, "source", expression.expression)
-            refs = getattr(expression.expression, "refs", None)
-            for number, (each, (each_sql, _), alias) in enumerate(chosen):
-                if (
-                    each == source
-                    or (alias and alias == refs)
-                    or (each_sql and sql.startswith(f"{each_sql} "))
-                ):
-                    place = (
-                        f"{row}[{number}]"
-                        if not with_col_aliases
-                        else (columns.quoted(alias or f"c{number}"))
-                    )
-                    if with_col_aliases and row == "u":
-                        place = f"u.{place}"
-                    if self.query.subquery and not with_col_aliases and len(chosen) == 1:
-                        place = row
-                    break
-            else:
-                if row == "u":
-                    raise DatabaseError(
-                        "ORDER BY term does not match any column in the result set."
-                    )
-                found.append(sql)
-                params += more
-                continue
-            found.append(f"{place} {_direction(expression)}")
-        return (f" ORDER BY {', '.join(found)}" if found else ""), params
-
     def _qualified(self, with_col_aliases: bool) -> Compiled:
         """A condition on window functions: on what a subquery has computed of them."""
         self.derived = "qualify"
@@ -380,11 +336,6 @@ def _exact(expression: Any) -> Any:
         return None
     sql = columns.exact(expression.alias or "", expression.target)
     return None if sql is None else (sql.replace("%", "%%"), ())
-
-
-def _direction(ordering: Any) -> str:
-    nulls = " NULLS FIRST" if ordering.nulls_first else " NULLS LAST" if ordering.nulls_last else ""
-    return ("DESC" if ordering.descending else "ASC") + nulls
 
 
 _COMBINATORS = {"union": "UNION", "intersection": "INTERSECT", "difference": "EXCEPT"}

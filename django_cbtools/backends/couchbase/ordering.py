@@ -1,0 +1,68 @@
+"""ORDER BY of what is selected, by its place in the row.
+
+Behind DISTINCT and UNION, the engine knows nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import DatabaseError
+
+from . import columns
+
+
+def direction(ordering: Any) -> str:
+    nulls = " NULLS FIRST" if ordering.nulls_first else " NULLS LAST" if ordering.nulls_last else ""
+    return ("DESC" if ordering.descending else "ASC") + nulls
+
+
+def of_combined(
+    order_by: Sequence[Any], selected: Sequence[Any], by_name: bool, is_scalar: bool
+) -> str:
+    """The order of the rows ``u`` of a union, or the like; DatabaseError for what is in none."""
+    # Django adds columns to what is combined, for its order alone.
+    added: list[Any] = [
+        (None, ("", []), str(ordering.expression.refs))
+        for ordering, *_ in order_by
+        if str(getattr(ordering.expression, "refs", "")).startswith("__orderbycol")
+    ]
+    chosen, found = [*selected, *added], []
+    for ordering, (sql, _, _) in order_by:
+        place = _place("u", ordering, sql, chosen, by_name, is_scalar)
+        if place is None:
+            raise DatabaseError("ORDER BY term does not match any column in the result set.")
+        found.append(f"{'u.' if by_name else ''}{place} {direction(ordering)}")
+    return f" ORDER BY {', '.join(found)}" if found else ""
+
+
+def of_distinct(
+    order_by: Sequence[Any], selected: Sequence[Any], by_name: bool, is_scalar: bool
+) -> tuple[str, list[Any]]:
+    """The order of the rows ``r`` of a SELECT DISTINCT."""
+    found: list[str] = []
+    params: list[Any] = []
+    for ordering, (sql, more, _) in order_by:
+        place = _place("r", ordering, sql, selected, by_name, is_scalar)
+        if place is None:
+            found.append(sql)
+            params += more
+        else:
+            found.append(f"{place} {direction(ordering)}")
+    return f" ORDER BY {', '.join(found)}", params
+
+
+def _place(
+    row: str, ordering: Any, sql: str, chosen: Sequence[Any], by_name: bool, is_scalar: bool
+) -> str | None:
+    """Where what is ordered by is in the row; None where it is not."""
+    source = getattr(ordering.expression, "source", ordering.expression)
+    refs = getattr(ordering.expression, "refs", None)
+    for number, (each, (each_sql, _), alias) in enumerate(chosen):
+        is_named = alias and alias == refs
+        if each == source or is_named or (each_sql and sql.startswith(f"{each_sql} ")):
+            if by_name:
+                return columns.quoted(alias or f"c{number}")
+            return row if is_scalar and len(chosen) == 1 else f"{row}[{number}]"
+    return None
