@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -70,6 +70,15 @@ def document_alias() -> str:
             )
         return alias
     return "couchbase" if "couchbase" in settings.DATABASES else "default"
+
+
+def with_documents(aliases: Iterable[str]) -> list[str]:
+    """Those of some aliases that hold documents: one, or none, also where settings are wrong."""
+    try:
+        documents = document_alias()
+    except ImproperlyConfigured:
+        return []  # which a system check says
+    return [alias for alias in aliases if alias == documents]
 
 
 def entry(alias: str) -> Mapping[str, Any]:

@@ -158,7 +158,8 @@ class CouchbaseModel(
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[CheckMessage]:
-        """As Django's, without what it says of tables: documents are in none."""
+        """As Django's, of the database that holds documents, without what it says of tables."""
+        kwargs["databases"] = conf.with_documents(kwargs.get("databases") or ())
         return [found for found in super().check(**kwargs) if found.id not in _OF_TABLES]
 
     @classmethod
