@@ -26,7 +26,7 @@ class DjangoCBToolsConfig(AppConfig):
             register()
         from . import serializers
         from .migrating import leave_documents_out
-        from .models import dependents
+        from .models.writing import dependents
         from .test_runs import watch
 
         leave_documents_out()

@@ -12,7 +12,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationErro
 from django.db.models import JSONField
 
 from django_cbtools.models import CouchbaseModel
-from django_cbtools.models.members import Members
+from django_cbtools.models.fields.members import Members
 
 from .filters import lists_elements
 from .layout import DocumentLayout

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
-from django_cbtools.models.deletion import DocumentCollector, is_document
+from django_cbtools.models.writing.deletion import DocumentCollector, is_document
 
 
 class SoftlyDeleted(NestedObjects, DocumentCollector):

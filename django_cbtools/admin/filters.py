@@ -16,9 +16,9 @@ from django.db.models import Count, JSONField, Q
 from django.utils.translation import gettext_lazy as _
 
 from django_cbtools.models import ListField, SetField
-from django_cbtools.models.formfields import in_order
-from django_cbtools.models.members import Members
-from django_cbtools.models.values import kind
+from django_cbtools.models.fields.formfields import in_order
+from django_cbtools.models.fields.members import Members
+from django_cbtools.models.fields.values import kind
 
 
 class DeletedFilter(admin.SimpleListFilter):

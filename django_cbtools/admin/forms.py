@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from django_cbtools.models import values
+from django_cbtools.models.fields import values
 
 from .fields import ChannelsField, RevisionField
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from django_cbtools.models.document import GATEWAY_KEYS
-from django_cbtools.models.merge import is_same
+from django_cbtools.models.writing.merge import is_same
 from django_cbtools.sync_gateway import SyncGateway
 
 _NOTHING: Any = object()

@@ -17,12 +17,12 @@ from django.db.models.expressions import ExpressionWrapper
 from django.db.models.sql import compiler
 
 from django_cbtools.models.base import CouchbaseModel
-from django_cbtools.models.bulk import Bulk, revisions
 from django_cbtools.models.channels import check_channels
-from django_cbtools.models.member_updates import MemberTarget
 from django_cbtools.models.queryset import DocumentQuerySet
 from django_cbtools.models.sql import DocumentQuery
-from django_cbtools.models.written import check_extra
+from django_cbtools.models.writing.bulk import Bulk, revisions
+from django_cbtools.models.writing.member_updates import MemberTarget
+from django_cbtools.models.writing.written import check_extra
 
 from .updates import Update
 

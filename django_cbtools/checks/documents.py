@@ -8,9 +8,9 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
-from django_cbtools.models.columns import ExtraField
+from django_cbtools.models.fields import values
+from django_cbtools.models.fields.extra import ExtraField
 from django_cbtools.models.meta import DocumentBase
 from django_cbtools.models.registry import documents
 

@@ -28,9 +28,8 @@ from django_cbtools.query import (
 from django_cbtools.sync_gateway.users import CHANNEL_PUBLIC
 
 from .base import CouchbaseModel, CouchbaseNestedModel
-from .fields import DictField, ListField, SetField
+from .fields.arrays import DictField, ListField, SetField
 from .indexes import register_index
-from .merge import merge_fields
 from .nested import EmbeddedField, EmbeddedListField
 from .queryset import AllDocuments, DocumentQuerySet, Documents
 from .related import (
@@ -43,6 +42,7 @@ from .related import (
 )
 from .relations import ForeignKey
 from .unique import UniqueKey
+from .writing.merge import merge_fields
 
 __all__ = [
     "CHANNEL_PUBLIC",

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import models
 
-from .members import Members
-from .preparing import Comparing
+from .fields.members import Members
+from .fields.preparing import Comparing
 from .relations import is_loaded_by_key
 
 

@@ -17,12 +17,11 @@ from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import parse_stored
 from django_cbtools.sync_gateway.documents import row_exception
 
-from . import values, versions
 from .channels import Undecided
-from .columns import ExtraField
-from .deletion import DocumentDeletion
 from .document import DOC_TYPE, DocumentJSON, remembered
-from .fields import ListField
+from .fields import values
+from .fields.arrays import ListField
+from .fields.extra import ExtraField
 from .keywords import known_keywords
 from .loading import Plan
 from .meta import DocumentBase
@@ -32,6 +31,8 @@ from .relations import UID_LENGTH
 from .subclasses import SubclassesQuery
 from .uids import new_uid
 from .unique import ValidatedUniqueness
+from .writing import versions
+from .writing.deletion import DocumentDeletion
 
 Self = TypeVar("Self", bound="CouchbaseModel")
 

@@ -16,8 +16,8 @@ from django.db.models.fields.files import FieldFile
 from django_cbtools.exceptions import CouchbaseValueError, shown
 from django_cbtools.sync_gateway.client import parse
 
-from . import values
-from .mismatches import mismatch
+from .fields import values
+from .fields.mismatches import mismatch
 
 #: The key of ``extra``, and of the JSON, that says when a document expires.
 EXPIRES = "_exp"

@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from . import values
 from .document import DOC_TYPE, GATEWAY_KEYS, DocumentJSON, Stored
+from .fields import values
 from .relations import ForeignKey
 
 _NONE = frozenset((type(None),))

@@ -25,7 +25,7 @@ from django.utils.functional import cached_property
 from django_cbtools.exceptions import SyncGatewayNotFound
 
 from .adopting import adopt
-from .columns import DocumentColumn
+from .fields.extra import DocumentColumn
 from .naming import make_safe
 from .sql import where_documents_are
 

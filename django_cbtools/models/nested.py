@@ -11,13 +11,15 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.models.lookups import IsNull
 
-from . import member_lookups, member_paths, values
 from .base import CouchbaseNestedModel
 from .document import DOC_TYPE, GATEWAY_KEYS, Stored
-from .fields import ArrayMembers, Field_, Get, Set
-from .members import Members, Problems, is_located, located, unread, written
-from .merge import is_same
-from .object_lookups import ObjectExact
+from .fields import lookups as member_lookups
+from .fields import paths as member_paths
+from .fields import values
+from .fields.arrays import ArrayMembers, Field_, Get, Set
+from .fields.members import Members, Problems, is_located, located, unread, written
+from .fields.object_lookups import ObjectExact
+from .writing.merge import is_same
 
 #: What a nested model says nothing of, where a phone wrote it all the same.
 _LEFT_ALONE = GATEWAY_KEYS | {DOC_TYPE, "channels", "uid"}

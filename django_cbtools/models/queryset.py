@@ -12,14 +12,14 @@ from django.db.models.lookups import Exact
 from django.db.models.sql.constants import ROW_COUNT
 from django.db.models.sql.where import AND
 
-from .bulk import Bulk
-from .deletion import DocumentCollector
-from .following import Telling
-from .member_updates import MemberTarget, is_member
 from .raw import RawDocuments
 from .sql import DocumentQuery
 from .subclasses import SubclassesQuery, by_type
-from .written import alters_data
+from .writing.bulk import Bulk
+from .writing.deletion import DocumentCollector
+from .writing.following import Telling
+from .writing.member_updates import MemberTarget, is_member
+from .writing.written import alters_data
 
 Model = TypeVar("Model", bound=models.Model, covariant=True)
 

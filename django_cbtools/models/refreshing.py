@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models.constants import LOOKUP_SEP
 
-from . import values
 from .document import DocumentJSON
-from .saving import check_using
+from .fields import values
+from .writing.saving import check_using
 
 
 class Refreshing(DocumentJSON):

@@ -13,10 +13,10 @@ from django.db.models.sql.where import WhereNode
 
 from django_cbtools import conf
 
-from . import values
-from .member_aggregates import over_elements
-from .member_paths import may_lack, root_of
-from .members import Members
+from .fields import values
+from .fields.aggregates import over_elements
+from .fields.members import Members
+from .fields.paths import may_lack, root_of
 
 
 def holds_documents(connection: Any) -> bool:

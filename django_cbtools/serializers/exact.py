@@ -19,11 +19,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from django_cbtools.exceptions import CouchbaseValueError, SyncGatewayBadRequest, shown
 from django_cbtools.models import CouchbaseModel
-from django_cbtools.models.bulk import batches
 from django_cbtools.models.channels import channels_problem
 from django_cbtools.models.document import DOC_TYPE
-from django_cbtools.models.members import written
-from django_cbtools.models.versions import reveal
+from django_cbtools.models.fields.members import written
+from django_cbtools.models.writing.bulk import batches
+from django_cbtools.models.writing.versions import reveal
 from django_cbtools.sync_gateway.client import PUBLIC, dumps, loads, quote_uid, request
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 
 from django_cbtools.exceptions import CouchbaseValueError
-from django_cbtools.models import load_objects, values
+from django_cbtools.models import load_objects
+from django_cbtools.models.fields import values
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.views import CBCreateView
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from django_cbtools import models as exported
 from django_cbtools.exceptions import CouchbaseModelError
 from django_cbtools.models import MergeConflict, load_objects, merge_fields
-from django_cbtools.models.merge import is_same
+from django_cbtools.models.writing.merge import is_same
 from django_cbtools.signals import cb_post_save
 from django_cbtools.sync_gateway import SyncGateway, SyncGatewayBadRequest, SyncGatewayConflict
 from tests.testapp.models import CBArticle, CBAuthor, CBEverything, CBJob, CBPayment

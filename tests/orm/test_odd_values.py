@@ -42,7 +42,7 @@ from django.db.models.functions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_cbtools.models import mismatches
+from django_cbtools.models.fields import mismatches
 from django_cbtools.sync_gateway import SyncGateway
 
 from .values_models import Valued

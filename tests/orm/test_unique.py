@@ -18,7 +18,8 @@ from django_cbtools.exceptions import (
     SyncGatewayBulkError,
     SyncGatewayConflict,
 )
-from django_cbtools.models import CouchbaseModel, UniqueKey, UniqueKeyTaken, unique_keys
+from django_cbtools.models import CouchbaseModel, UniqueKey, UniqueKeyTaken
+from django_cbtools.models.writing import unique_keys
 from django_cbtools.sync_gateway import SyncGateway
 
 DAY = datetime.datetime(2020, 5, 17, 12, tzinfo=datetime.timezone.utc)

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import models
 
 from django_cbtools.exceptions import shown
-from django_cbtools.models import values
+from django_cbtools.models.fields import values
 
 _NUMBER = "[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?"
 _BASE64 = "([A-Za-z0-9+/]{{4}})*([A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?"

@@ -18,9 +18,9 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 
 from django_cbtools.backends import writing
-from django_cbtools.models import values
 from django_cbtools.models.base import CouchbaseModel
-from django_cbtools.models.member_aggregates import check_aggregate
+from django_cbtools.models.fields import values
+from django_cbtools.models.fields.aggregates import check_aggregate
 from django_cbtools.models.sql import IN_TWO_STEPS
 
 from . import columns, expressions, functions, keys, lookups, members, ordering, plans

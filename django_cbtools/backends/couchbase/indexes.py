@@ -17,10 +17,10 @@ from django.db.models.indexes import IndexExpression
 from django.db.models.sql import Query
 
 from django_cbtools.models.base import CouchbaseModel
-from django_cbtools.models.fields import ArrayMembers, ListField
+from django_cbtools.models.fields.arrays import ArrayMembers, ListField
+from django_cbtools.models.fields.object_lookups import has_objects
+from django_cbtools.models.fields.paths import AnyElement
 from django_cbtools.models.indexes import Declared, IndexChange
-from django_cbtools.models.member_paths import AnyElement
-from django_cbtools.models.object_lookups import has_objects
 
 from . import columns, members
 from .compiler import SQLCompiler

@@ -14,7 +14,7 @@ from django.db.models.lookups import BuiltinLookup, Exact, In, IsNull
 from django.db.models.sql import Query
 
 from django_cbtools.backends import compiling
-from django_cbtools.models.member_lookups import (
+from django_cbtools.models.fields.lookups import (
     ArrayExact,
     ContainedBy,
     Contains,
@@ -22,8 +22,8 @@ from django_cbtools.models.member_lookups import (
     Overlap,
     SetExact,
 )
-from django_cbtools.models.member_paths import element_of
-from django_cbtools.models.object_lookups import Declared, ObjectExact, same_as
+from django_cbtools.models.fields.object_lookups import Declared, ObjectExact, same_as
+from django_cbtools.models.fields.paths import element_of
 
 from . import columns, members
 from .templates import Compiled, filled, inlined

@@ -10,10 +10,10 @@ from django.db.models.expressions import Col
 from django.db.models.sql.where import XOR, WhereNode
 
 from django_cbtools.backends import compiling
-from django_cbtools.models import values
-from django_cbtools.models.member_aggregates import OfElements
-from django_cbtools.models.member_lookups import Contains
-from django_cbtools.models.member_paths import AnyElement, AnyLookup, Element, Length, Part
+from django_cbtools.models.fields import values
+from django_cbtools.models.fields.aggregates import OfElements
+from django_cbtools.models.fields.lookups import Contains
+from django_cbtools.models.fields.paths import AnyElement, AnyLookup, Element, Length, Part
 
 from . import columns
 from .templates import Compiled

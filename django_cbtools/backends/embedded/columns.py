@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.db import models
 
 from django_cbtools import canonical
-from django_cbtools.models import values
+from django_cbtools.models.fields import values
 
 # What begins like this is a date or a time to SQLite, or none, and never the time that it is now
 # (as "now" would be): the documents that an index cannot take could not be saved.

@@ -22,7 +22,7 @@ from django.db.models.sql.where import ExtraWhere
 from django_cbtools.backends import writing
 from django_cbtools.backends.compiling import DocumentCompiler
 from django_cbtools.models.base import CouchbaseModel
-from django_cbtools.models.member_aggregates import check_aggregate
+from django_cbtools.models.fields.aggregates import check_aggregate
 from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
 
 from . import columns, lookups, members

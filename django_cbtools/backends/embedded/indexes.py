@@ -10,7 +10,7 @@ from django.db.models.expressions import Col, ExpressionList
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql import Query
 
-from django_cbtools.models import values
+from django_cbtools.models.fields import values
 from django_cbtools.models.indexes import Declared, IndexChange
 
 from . import columns

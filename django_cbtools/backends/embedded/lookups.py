@@ -7,7 +7,7 @@ import string
 from typing import Any
 
 from django_cbtools.backends import compiling
-from django_cbtools.models.member_lookups import (
+from django_cbtools.models.fields.lookups import (
     ArrayExact,
     ContainedBy,
     Contains,
@@ -15,8 +15,8 @@ from django_cbtools.models.member_lookups import (
     Overlap,
     SetExact,
 )
-from django_cbtools.models.member_paths import element_of
-from django_cbtools.models.object_lookups import Declared, ObjectExact, same_as
+from django_cbtools.models.fields.object_lookups import Declared, ObjectExact, same_as
+from django_cbtools.models.fields.paths import element_of
 
 from . import columns
 from .members import Compiled, array_sql, element_sql

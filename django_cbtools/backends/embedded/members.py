@@ -15,8 +15,8 @@ from django.db.models import JSONField
 from django.db.models.fields.json import KeyTransform
 
 from django_cbtools.backends import compiling
-from django_cbtools.models.member_aggregates import OfElements
-from django_cbtools.models.member_paths import AnyElement, AnyLookup, Element, Length, Part
+from django_cbtools.models.fields.aggregates import OfElements
+from django_cbtools.models.fields.paths import AnyElement, AnyLookup, Element, Length, Part
 
 from . import columns
 

@@ -4,7 +4,7 @@ import django.db.models.manager
 from django.db import migrations, models
 
 import django_cbtools.models.document
-import django_cbtools.models.fields
+import django_cbtools.models.fields.arrays
 
 
 class Migration(migrations.Migration):
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "channels",
-                    django_cbtools.models.fields.ListField(
+                    django_cbtools.models.fields.arrays.ListField(
                         blank=True, default=list, editable=False
                     ),
                 ),

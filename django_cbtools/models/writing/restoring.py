@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .document import DOC_TYPE
+from ..document import DOC_TYPE
 
 if TYPE_CHECKING:
     from .saving import DocumentSaving

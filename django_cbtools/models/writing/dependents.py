@@ -16,8 +16,8 @@ from django.db.models import deletion
 
 from django_cbtools import conf
 
+from ..unique import can_be_asked
 from .deletion import DocumentCollector, is_document
-from .unique import can_be_asked
 
 _candidates: Any = deletion.get_candidate_relations_to_delete
 _collect = deletion.Collector.collect

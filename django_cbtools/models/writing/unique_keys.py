@@ -29,9 +29,9 @@ from django_cbtools.exceptions import (
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents import Document, row_exception
 
-from . import values
-from .document import DOC_TYPE
-from .unique import UniqueKey
+from ..document import DOC_TYPE
+from ..fields import values
+from ..unique import UniqueKey
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import dumps
 from django_cbtools.sync_gateway.documents import BULK_COUNT, Document, bad_document
 
-from .channels import check_channels, decide_channels
+from ..channels import check_channels, decide_channels
 from .expiring import see_expiries
 from .following import following
 from .unique_keys import Claims

@@ -11,7 +11,7 @@ from django.utils import dateparse, timezone
 
 from django_cbtools.exceptions import MergeConflict, SyncGatewayConflict
 
-from .document import GATEWAY_KEYS
+from ..document import GATEWAY_KEYS
 
 JSON: TypeAlias = Mapping[str, Any]
 #: What ``save(merge=...)`` asks: base, ours and theirs give the document that is to be saved.

@@ -15,8 +15,8 @@ from django_cbtools.exceptions import (
 )
 from django_cbtools.sync_gateway import SyncGateway
 
-from .channels import check_channels
-from .document import EXPIRES, GATEWAY_KEYS, named
+from ..channels import check_channels
+from ..document import EXPIRES, GATEWAY_KEYS, named
 
 if TYPE_CHECKING:
     from .deletion import DocumentDeletion

@@ -15,7 +15,7 @@ from django.db.models.query_utils import DeferredAttribute
 
 from django_cbtools.sync_gateway import SyncGateway
 
-from .document import EXPIRES, GATEWAY_KEYS, remembered
+from ..document import EXPIRES, GATEWAY_KEYS, remembered
 
 #: What versions begin with that are no revisions: those of documents that were read without one.
 VERSION = "cas:"

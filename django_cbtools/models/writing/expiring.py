@@ -12,7 +12,7 @@ from django_cbtools import expiry
 from django_cbtools.exceptions import CouchbaseValueError, shown
 from django_cbtools.sync_gateway import SyncGateway
 
-from .document import EXPIRES
+from ..document import EXPIRES
 from .versions import reveal
 
 

@@ -12,8 +12,8 @@ from django.db import models
 from django.db.models.lookups import IsNull
 
 from . import conversions as to
-from . import member_lookups as lookups
-from . import member_paths as paths
+from . import lookups as lookups
+from . import paths as paths
 from . import values
 from .formfields import ElementChoices, in_order
 from .members import Members, Problems, converted, is_json, located, problems, read, unread, written

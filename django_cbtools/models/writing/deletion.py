@@ -22,8 +22,8 @@ from django_cbtools import conf
 from django_cbtools.signals import cb_post_delete, cb_pre_delete
 from django_cbtools.sync_gateway import SyncGateway
 
+from ..document import DocumentJSON
 from .bulk import Bulk, revisions
-from .document import DocumentJSON
 from .saving import DocumentSaving
 from .unique_keys import reserved
 from .written import Tombstone, alters_data

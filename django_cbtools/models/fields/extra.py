@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models.expressions import Col
 
-from .fields import DictField
+from .arrays import DictField
 
 
 class DocumentColumn(models.TextField):  # type: ignore[type-arg]

@@ -15,7 +15,7 @@ from django.db.models.fields.json import JSONExact
 from django_cbtools import canonical
 
 from . import values
-from .member_paths import Part, element_of
+from .paths import Part, element_of
 
 #: What is compared of any JSON: numbers are numbers, all else is its text.
 ANY_JSON = values.Kind("any")

@@ -10,8 +10,8 @@ from django.db.models.constants import LOOKUP_SEP
 
 from django_cbtools.exceptions import CouchbaseValueError
 
-from .fields import ListField
-from .members import written
+from ..fields.arrays import ListField
+from ..fields.members import written
 
 
 class MemberTarget:

@@ -26,8 +26,8 @@ from django_cbtools.exceptions import (
 from django_cbtools.signals import cb_post_save, cb_pre_save
 from django_cbtools.sync_gateway import SyncGateway
 
-from .channels import check_channels, decide_channels
-from .document import DocumentJSON, as_json, remembered
+from ..channels import check_channels, decide_channels
+from ..document import DocumentJSON, as_json, remembered
 from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expiry
 from .following import tell
 from .merge import Merge

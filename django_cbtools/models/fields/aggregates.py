@@ -14,7 +14,7 @@ from django.db.models import Aggregate, Avg, Count, IntegerField, Max, Min, Sum,
 from django.db.models.expressions import Expression, Func
 from django.db.models.functions import Coalesce
 
-from .member_paths import AnyElement, element_of, is_array
+from .paths import AnyElement, element_of, is_array
 
 
 class OfElements(Expression):
