@@ -15,7 +15,7 @@ from typing import Any
 
 from .timing import timed
 
-SIZES = {"small": (1000, 10), "large": (100_000, 1000)}
+SIZES = {"growth-small": (1000, 10), "growth-large": (100_000, 1000)}
 RUNS = 15
 AIM = 2
 MAP = "function (doc, meta) { emit(doc.n, null); }"
