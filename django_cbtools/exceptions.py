@@ -2,7 +2,7 @@
 
 * :exc:`SyncGatewayException`
 
-  * :exc:`SyncGatewayBadRequest`: the gateway refuses the request itself (400, 413, 415)
+  * :exc:`SyncGatewayBadRequest`: the gateway refuses the request itself (400, 413, 415, 416)
   * :exc:`SyncGatewayForbidden`: the login or the channels do not allow it (401, 403)
   * :exc:`SyncGatewayNotFound`: no such document, user, view or database (404)
   * :exc:`SyncGatewayConflict`: somebody has written in between (409)
@@ -187,5 +187,6 @@ _BY_STATUS: dict[int, type[SyncGatewayException]] = {
     409: SyncGatewayConflict,
     413: SyncGatewayBadRequest,
     415: SyncGatewayBadRequest,
+    416: SyncGatewayBadRequest,
     429: SyncGatewayUnavailable,
 }

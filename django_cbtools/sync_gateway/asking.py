@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -11,6 +12,7 @@ from django_cbtools.exceptions import SyncGatewayException
 
 from . import errors, failures, telemetry
 from .transport import Transport
+from .uploads import Upload
 
 
 class Failed(Exception):
@@ -30,13 +32,23 @@ class Failed(Exception):
 
 
 def ask(
-    way: Transport, asked: errors.Asked, data: bytes | None, attempt: int, accept: str | None
+    way: Transport,
+    asked: errors.Asked,
+    data: bytes | Upload | None,
+    attempt: int,
+    accept: str | None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    stream: bool = False,
 ) -> requests.Response:
     """Send a request, and return a successful answer; raises Failed."""
     url = asked.address.url
     try:
         with telemetry.sending(asked.method, url, asked.path, attempt) as answered:
-            response = way.send(asked.address, asked.method, asked.path, data, accept)
+            response = way.send(
+                asked.address, asked.method, asked.path, data, accept,
+                headers=headers, stream=stream,
+            )  # fmt: skip
             answered(response)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         way.leave(asked.port, asked.address)

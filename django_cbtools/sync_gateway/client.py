@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +15,7 @@ from django_cbtools.exceptions import SyncGatewayBadRequest
 from .matching import wrong
 from .options import ADMIN, PUBLIC
 from .quoting import quote_name, quote_uid
+from .uploads import Upload
 
 if TYPE_CHECKING:
     import requests
@@ -44,13 +46,16 @@ def request(
     body: Any = None,
     uid: str | None = None,
     accept: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    stream: bool = False,
 ) -> requests.Response:
     """Send a request to the database, and return a successful answer.
 
     ``path`` are the segments after the database's name, quoted (:func:`quote_name`,
-    :func:`quote_uid`). ``body`` is sent as JSON unless it is None; bytes are JSON already. ``uid``
-    is the document that the request is about, for the error's sake. ``accept`` is the type of the
-    answer where it is not JSON.
+    :func:`quote_uid`). ``body`` is sent as JSON unless it is None; bytes are JSON already, and an
+    Upload is sent as it is read. ``uid`` is the document that the request is about, for the error's
+    sake. ``accept`` is the type of the answer where it is not JSON. ``headers`` go with the others.
+    The body of the answer is left to be read, and closed, where ``stream`` is true.
 
     Reads are sent again where there is no answer, or one of :data:`errors.BUSY`. A write is sent
     again only where no connection was made: see :mod:`.settling` for the others.
@@ -63,7 +68,8 @@ def request(
     from . import asking, deadline, errors, transport
     from .retries import Attempts
 
-    data = body if body is None or isinstance(body, bytes) else dumps(body)
+    is_data = body is None or isinstance(body, (bytes, Upload))
+    data = body if is_data else dumps(body)
     way = transport.transport()
     bucket = conf.require("SYNC_GATEWAY_BUCKET", "the name of the gateway's database")
     target = "/".join(("", quote(bucket, safe=""), *path))
@@ -82,7 +88,9 @@ def request(
         while True:
             asked = errors.Asked(port, way.address(port), method, target, uid, is_read)
             try:
-                return asking.ask(way, asked, data, attempts.made, accept)
+                return asking.ask(
+                    way, asked, data, attempts.made, accept, headers=headers, stream=stream
+                )
             except asking.Failed as failed:
                 failure = failed
             if not (failure.may_repeat and attempts.again(failure.response)):

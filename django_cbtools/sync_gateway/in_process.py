@@ -70,8 +70,8 @@ class InProcessAdapter(BaseAdapter):
         proxies: Any = None,
     ) -> requests.Response:
         url = urlsplit(request.url or "")
-        body = request.body or b""
-        content = io.BytesIO(body.encode() if isinstance(body, str) else body)
+        body: Any = b"" if request.body is None else request.body
+        content = body if hasattr(body, "read") else io.BytesIO(body)
         headers = {name.lower(): str(value) for name, value in request.headers.items()}
         if self.trusted:
             # Within a process, compressing answers would only cost time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from django_cbtools.exceptions import SyncGatewayBadRequest
+from django_cbtools.exceptions import SyncGatewayBadRequest, shown
 
 MAX_ID_BYTES = 250
 
@@ -41,6 +41,25 @@ def quote_uid(uid: str) -> str:
     # A gateway unescapes a path with no slash in the id twice (04-doc-ids.json).
     once = quote(uid, safe="")
     return quote(once, safe="") if "%" in uid and "/" not in uid else once
+
+
+def quote_place(uid: str, name: str) -> tuple[str, str]:
+    """A document's uid and the name of an attachment of its, as segments of a path.
+
+    Raises SyncGatewayBadRequest for a name that cannot be one.
+    """
+    quote_uid(uid)
+    if not _is_text(name) or not name or not {".", "..", ""}.isdisjoint(name.split("/")):
+        raise SyncGatewayBadRequest(
+            f"document {shown(uid)}: {name!r} cannot be the name of an attachment: it is a text "
+            "with no '.', no '..' and no empty part between slashes.",
+            uid=uid,
+        )
+    uid, name = quote(uid, safe=""), quote(name, safe="")
+    # A gateway unescapes a path with an escaped slash once, and any other twice.
+    if "%2F" in uid + name:
+        return uid, name
+    return quote(uid, safe=""), quote(name, safe="")
 
 
 def _is_text(value: Any) -> bool:

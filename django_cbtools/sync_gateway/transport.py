@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from .addresses import Address
 from .deadline import remaining
 from .failures import AnswerTooLarge
 from .options import ADMIN, PUBLIC, Options
+from .uploads import Upload
 
 SETTINGS = {PUBLIC: "SYNC_GATEWAY_URL", ADMIN: "SYNC_GATEWAY_ADMIN_URL"}
 _CHUNK = 64 * 1024
@@ -61,10 +63,14 @@ class Transport:
         address: Address,
         method: str,
         path: str,
-        data: bytes | None,
+        data: bytes | Upload | None,
         accept: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
     ) -> requests.Response:
-        """Ask once; the answer, a requests.Response, has been read whole.
+        """Ask once; the answer, a requests.Response, has been read whole, except for the body of a
+        successful one where ``stream`` is true.
 
         ``path`` begins with a slash. A redirect is followed unless it makes another method of ours:
         that is an answer, then. Raises the exceptions of requests and urllib3, ValueError where a
@@ -78,10 +84,17 @@ class Transport:
         request.hooks = {}
         request._cookies = requests.cookies.RequestsCookieJar()  # type: ignore[attr-defined]
         if data is not None:
-            request.body = data
             request.headers["Content-Type"] = "application/json"
+            body: Any = data
+            if isinstance(data, Upload):
+                body = data.rewound()
+                request.headers["Content-Type"] = data.content_type
+                # A redirect sends it from its beginning again.
+                request._body_position = 0  # type: ignore[attr-defined]
+            request.body = body
         if data is not None or method not in ("GET", "HEAD"):
-            request.headers["Content-Length"] = str(len(data or b""))
+            request.headers["Content-Length"] = str(0 if data is None else len(data))
+        request.headers.update(headers or {})
         if self._has_cookies:
             request.prepare_cookies(self.session.cookies)
         connect, read = self.options.timeout
@@ -96,7 +109,8 @@ class Transport:
                 extract_cookies_to_jar(self.session.cookies, request, response.raw)  # type: ignore[no-untyped-call]
                 self._has_cookies = True
             if not response.is_redirect:
-                self._read(response)
+                if not (stream and response.ok):
+                    self._read(response)
                 return response
             # What a redirect says beside is not read, however long it is.
             response.close()

@@ -1,0 +1,161 @@
+"""Attachments: read as streams, written from files, deleted. A write is done once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import sync_to_async
+
+from django_cbtools import canonical
+from django_cbtools.exceptions import SyncGatewayAnswerLost, SyncGatewayConflict, shown
+
+from .client import PUBLIC, loads, request
+from .lost_attachments import Change, revision_made
+from .matching import other
+from .quoting import quote_place
+from .uploads import DEFAULT_TYPE, uploading
+
+if TYPE_CHECKING:
+    from .downloads import Attachment
+
+
+class Attachments:
+    """The part of :class:`SyncGateway` that is about attachments."""
+
+    @staticmethod
+    def get_attachment(
+        uid: str,
+        name: str,
+        *,
+        rev: str | None = None,
+        start: int = 0,
+        end: int | None = None,
+        unless: str | None = None,
+    ) -> Attachment | None:
+        """An attachment of a document as a binary file, which reads from the gateway as it is read,
+        and which is to be closed.
+
+        ``start`` and ``end`` limit it to a range of bytes (``end`` excluded), ``rev`` names an
+        older revision of the document. None where ``unless`` is the attachment's digest. Where the
+        connection breaks, reading goes on by another. The digest of what is read as a whole is
+        checked.
+
+        Raises SyncGatewayNotFound where there is no such document or attachment; reading raises
+        SyncGatewayUnavailable where it breaks off or arrives damaged, SyncGatewayConflict where the
+        attachment is replaced meanwhile.
+        """
+        from .downloads import Attachment, Download
+
+        download = Download(uid, name, rev, start, end)
+        if unless is not None and download.digest == unless:
+            download.close()
+            return None
+        return Attachment(download)
+
+    @staticmethod
+    def put_attachment(
+        uid: str,
+        name: str,
+        file: Any,
+        content_type: str = DEFAULT_TYPE,
+        rev: str | None = None,
+    ) -> str:
+        """Write an attachment, and return the document's new revision.
+
+        ``file`` is bytes, or a binary file that is sent from its beginning as it is read. ``rev``
+        is the document's revision; without it, there is no such document yet, and one is made.
+
+        Raises SyncGatewayConflict where ``rev`` is stale, SyncGatewayBadRequest where the
+        attachment is larger than the gateway takes (20 MB) or the file ends early.
+        """
+        path = quote_place(uid, name)
+        with uploading(file, content_type) as upload:
+            query = {"rev": rev} if rev else None
+            return _changed_once(
+                Change(uid, rev or "", name, lambda: upload.digest),
+                lambda: request(PUBLIC, "PUT", *path, query=query, body=upload, uid=uid),
+            )
+
+    @staticmethod
+    def delete_attachment(uid: str, name: str, rev: str) -> str:
+        """Delete an attachment, and return the document's new revision.
+
+        Raises SyncGatewayConflict where ``rev`` is stale, SyncGatewayNotFound where there is no
+        such attachment.
+        """
+        path = quote_place(uid, name)
+        return _changed_once(
+            Change(uid, rev, name, lambda: None),
+            lambda: request(PUBLIC, "DELETE", *path, query={"rev": rev}, uid=uid),
+        )
+
+    @staticmethod
+    async def aget_attachment(uid: str, name: str, **options: Any) -> Attachment | None:
+        """As :meth:`get_attachment`; ``async for`` reads what it returns in pieces."""
+        return await sync_to_async(Attachments.get_attachment)(uid, name, **options)
+
+    @staticmethod
+    async def aput_attachment(
+        uid: str,
+        name: str,
+        file: Any,
+        content_type: str = DEFAULT_TYPE,
+        rev: str | None = None,
+    ) -> str:
+        """As :meth:`put_attachment`."""
+        return await sync_to_async(Attachments.put_attachment)(uid, name, file, content_type, rev)
+
+    @staticmethod
+    async def adelete_attachment(uid: str, name: str, rev: str) -> str:
+        """As :meth:`delete_attachment`."""
+        return await sync_to_async(Attachments.delete_attachment)(uid, name, rev)
+
+
+def _changed_once(change: Change, send: Callable[[], Any]) -> str:
+    """Change an attachment; the revision that the gateway, or where its answer was lost, what
+    it has says."""
+    from .settling import persist
+    from .transport import transport
+
+    if transport().is_embedded:
+        return _revision(change, send())  # in process no answer gets lost
+    made: list[str] = []
+    is_refused = False
+
+    def attempt(lost: Any) -> Any:
+        nonlocal is_refused
+        if lost is not None:
+            made.extend(revision_made(change))
+        if not made:
+            try:
+                made.append(_revision(change, send()))
+            except SyncGatewayConflict:
+                # An earlier attempt of ours may have arrived late.
+                if lost is None or is_refused:
+                    raise
+                is_refused = True
+                return lost
+        return None
+
+    lost = persist(attempt)
+    if lost is not None:
+        raise lost
+    return made[0]
+
+
+def _revision(change: Change, response: Any) -> str:
+    """The revision in the answer to a change; raises SyncGatewayAnswerLost where it is another's
+    answer."""
+    try:
+        answer = loads(response)
+    except Exception as error:
+        raise SyncGatewayAnswerLost(str(error), uid=change.uid) from error
+    rev = answer.get("rev") if isinstance(answer, dict) else None
+    is_next = not change.parent or str(rev).startswith(
+        f"{canonical.generation(change.parent) + 1}-"
+    )
+    if not isinstance(rev, str) or answer.get("id") != change.uid or not is_next:
+        what = f"it is not about document {shown(change.uid)}"
+        raise other(response, what, SyncGatewayAnswerLost, change.uid)
+    return rev
