@@ -13,12 +13,12 @@ import urllib3
 
 from django_cbtools.sync_gateway import addresses, deadline, failures
 from django_cbtools.sync_gateway.addresses import Address
+from django_cbtools.sync_gateway.parsing import Answer, NotAnAnswer
 
 from . import codes
 from .asked import Asked
 from .errors import Error, OperationalError, about
 from .options import Options
-from .parsing import Answer, NotAnAnswer
 from .plans import Plans
 from .repeating import BUSY, Failed, repeated
 from .rows import Rows

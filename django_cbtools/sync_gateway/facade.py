@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .attachments import Attachments
+from .changes import ChangeFeeds
 from .client import PUBLIC
 from .documents import Documents
 from .revisions import Revisions
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from requests.auth import HTTPBasicAuth
 
 
-class SyncGateway(Attachments, Documents, Revisions, Users):
-    """Documents, their attachments, and users by the gateway's REST API.
+class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users):
+    """Documents, their attachments and changes, and users by the gateway's REST API.
 
     All methods raise :exc:`SyncGatewayException`, or the subclass that says why.
     """

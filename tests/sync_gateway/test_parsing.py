@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cbtools.query_service.parsing import Answer, NotAnAnswer
+from django_cbtools.sync_gateway.parsing import Answer, NotAnAnswer
 
 VALUES = st.recursive(
     st.none()
@@ -23,13 +23,15 @@ VALUES = st.recursive(
 FORMS = st.fixed_dictionaries(
     {"indent": st.sampled_from([None, 0, 2]), "ensure_ascii": st.booleans()}
 )
+#: What is between rows: of the query service's, of a gateway's feed, of anybody's.
+COMMAS = st.sampled_from([",\n", "\n,", ", "])
 END = '"warnings": [{"code": 5036, "msg": "Division by 0."}],\n"status": "success"\n}\n'
 
 
-def answer(rows, form=None):
-    """An answer as the service writes it, whose documents may have lines of their own."""
+def answer(rows, form=None, comma=",\n"):
+    """An answer as a service writes it, whose documents may have lines of their own."""
     form = form or {}
-    texts = ",\n".join(json.dumps(row, **form) for row in rows)
+    texts = comma.join(json.dumps(row, **form) for row in rows)
     text = '{\n"requestID": "x",\n"signature": {"$1":"json"},\n"results": [\n' + texts
     return (text + "\n],\n" + END).encode("utf-8", "surrogatepass")
 
@@ -41,9 +43,9 @@ def read(data, size):
     return list(found.rows()), found.members
 
 
-@given(st.lists(VALUES), FORMS, st.integers(1, 200))
-def test_rows(rows, form, size):
-    data = answer(rows, form)
+@given(st.lists(VALUES), FORMS, COMMAS, st.integers(1, 200))
+def test_rows(rows, form, comma, size):
+    data = answer(rows, form, comma)
     found, members = read(data, size)
     assert repr(found) == repr(json.loads(data)["results"])
     assert members == {key: value for key, value in json.loads(data).items() if key != "results"}
@@ -96,3 +98,13 @@ def test_nothing_is_kept():
     for _ in found.rows():
         longest = max(longest, len(found._text))
     assert longest < 300 * len(row)
+
+
+def test_row_that_is_too_long():
+    data = answer([1, "x" * 5000, 2])
+    pieces = iter([data[:3000], data[3000:]])
+    found = Answer(lambda: next(pieces, b""), 1000)
+    rows = found.rows()
+    assert next(rows) == 1
+    with pytest.raises(NotAnAnswer, match="more than 1000 bytes"):
+        next(rows)

@@ -1,4 +1,4 @@
-"""An answer of the query service, parsed while it arrives.
+"""An answer with rows, parsed while it arrives: a gateway's feed, or a query service's.
 
 It is one JSON object; its member ``results`` is a list, each row of which is a value. What is
 kept of it is the piece that has been read and not been parsed, and the other members.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django_cbtools.sync_gateway.client import whole_number
+from .client import whole_number
 
 #: How much is parsed at once, where it does not take longer rows.
 _PIECE = 128 * 1024
@@ -26,18 +27,20 @@ _scan_any = json.JSONDecoder(parse_int=whole_number).raw_decode
 
 
 class NotAnAnswer(ValueError):
-    """What arrives is no JSON, or not the query service's, or ends too early."""
+    """What arrives is no JSON, or no answer with rows, or ends too early, or has too long a row."""
 
 
 class Answer:
-    """The answer that ``read`` gives piece by piece, and then by an empty one.
+    """The answer that ``read`` gives piece by piece, and then by an empty one. A row, or another
+    member, has ``most`` characters at most.
 
     ``members`` are those around the rows, as far as they have arrived: all of them when
     :meth:`rows` has ended.
     """
 
-    def __init__(self, read: Callable[[], bytes]) -> None:
+    def __init__(self, read: Callable[[], bytes], most: float = math.inf) -> None:
         self.members: dict[str, Any] = {}
+        self._most = most
         self._read = read
         self._decode = codecs.getincrementaldecoder("utf-8")("surrogatepass").decode
         self._ended = False
@@ -113,7 +116,8 @@ class Answer:
         """
         text, start = self._text, self._at
         is_last = text.find("\n]", start) >= 0
-        end = len(text) if is_last else text.rfind(",\n", start)
+        # The query service has the comma before the line's end, a gateway behind it.
+        end = len(text) if is_last else max(text.rfind(",\n", start), text.rfind("\n,", start))
         if end < 0:
             return [], False
         try:
@@ -121,7 +125,7 @@ class Answer:
         except (ValueError, RecursionError):
             self._in_lines = False
             return [], False
-        self._at = start + length - 1 if is_last else end + 1
+        self._at = start + length - 1 if is_last else end + 2
         return rows, is_last
 
     def _value(self) -> Any:
@@ -159,6 +163,8 @@ class Answer:
         """Read on: twice what is left, so that a long row is not tried too often; and as much as
         has been read before, so that many rows are parsed at once, and the first ones early."""
         rest = self._text[self._at :]
+        if len(rest) > self._most:
+            raise NotAnAnswer(f"a row has more than {self._most} bytes")
         pieces = [rest]
         wanted = max(len(rest), min(self._length, _PIECE), 1)
         while wanted > 0 and not self._ended:

@@ -1,0 +1,185 @@
+"""The gateway's feed of changes: what has been written, in order, and what will be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from django_cbtools.exceptions import SyncGatewayBadRequest
+
+from .change import Change
+from .documents import texts
+from .feed import CONTINUOUS, LONGPOLL, NORMAL, Feed
+
+#: How many rows an async reader takes from its thread at once.
+_BATCH = 16
+#: Seconds between two looks of an async reader in process, and that it leaves a thread waiting.
+_PAUSE, _ASYNC_WAIT = 0.1, 5.0
+
+
+class Changes(Iterator[Change]):
+    """The changes that :meth:`SyncGateway.changes` gives.
+
+    ``since`` is the position behind the last one that was given, or at the end, where the feed has
+    ended. Who does not want the rest closes it.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._rows = self._all()
+
+    def _all(self) -> Generator[Change, None, None]:
+        while not self._feed.is_over:
+            yield from self._feed.answer()
+
+    def __next__(self) -> Change:
+        return next(self._rows)
+
+    @property
+    def since(self) -> str:
+        return self._feed.since
+
+    def close(self) -> None:
+        """End the feed."""
+        self._rows.close()
+
+
+class AsyncChanges(AsyncIterator[Change]):
+    """As :class:`Changes`, for async code, with ``aclose()``."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._since = feed.since
+        self._rows = self._all()
+
+    async def _all(self) -> Any:
+        from .transport import transport
+
+        feed = self._feed
+        # Documents in process are the thread's that works for async code; nobody waits there.
+        in_process = (await sync_to_async(transport)()).is_embedded
+        pauses, feed.waits = in_process and feed.waits, feed.waits and not in_process
+        feed.longest_wait = _ASYNC_WAIT
+        call = sync_to_async(_some, thread_sensitive=in_process or not feed.waits)
+        while not feed.is_over:
+            rows, is_empty = feed.answer(), True
+            try:
+                while batch := await call(rows):
+                    is_empty = False
+                    for change in batch:
+                        self._since = change.seq
+                        yield change
+            finally:
+                await sync_to_async(_close, thread_sensitive=in_process)(rows)
+            self._since = feed.since
+            if pauses and is_empty and not feed.is_over:
+                await asyncio.sleep(_PAUSE)
+
+    async def __anext__(self) -> Change:
+        change: Change = await self._rows.__anext__()
+        return change
+
+    @property
+    def since(self) -> str:
+        return self._since
+
+    async def aclose(self) -> None:
+        """End the feed."""
+        await self._rows.aclose()
+
+
+def _some(rows: Iterator[Change]) -> list[Change]:
+    return list(islice(rows, _BATCH))
+
+
+def _close(rows: Any) -> None:
+    rows.close()
+
+
+class ChangeFeeds:
+    """The part of :class:`SyncGateway` that is about changes."""
+
+    @staticmethod
+    def changes(
+        since: str | int | None = None,
+        *,
+        channels: Iterable[str] | None = None,
+        doc_ids: Iterable[str] | None = None,
+        include_docs: bool = False,
+        feed: str = NORMAL,
+        active_only: bool = False,
+        style: str = "main_only",
+        limit: int = 0,
+        timeout: float | None = None,
+        revocations: bool = False,
+        request_plus: bool = False,
+    ) -> Changes:
+        """The changes behind a position, in order; each document once, as it was written last.
+
+        They are read while they arrive. Where the connection breaks, it is made again, and the
+        rest is asked for; ``since`` of what is returned is the position that is reached.
+
+        ``feed``: "normal" ends with what there is. "longpoll" waits until there is something, gives
+        that, and ends. "continuous" goes on for ever. ``timeout``: after so many seconds without a
+        change, the latter two end.
+
+        ``channels``: only documents in these, and those that leave them. ``doc_ids``: only these
+        documents (with feed="normal"). ``include_docs``: with the documents. ``active_only``: no
+        tombstones, and nothing that was removed. ``style="all_docs"``: with revisions in conflict.
+        ``limit``: so many at most; 0: all. ``revocations``: with the documents of channels that the
+        user has lost; not with a filter. ``request_plus``: a real gateway, which may lag behind a
+        little, first takes note of all that has been written.
+
+        They are what SYNC_GATEWAY_USER may read. SyncGatewayBadRequest where this cannot be asked
+        for; SyncGatewayUnavailable, while they are read, where the gateway does not answer.
+        """
+        return Changes(
+            _feed(
+                since, channels, doc_ids, feed, limit, timeout,
+                include_docs=include_docs, active_only=active_only, style=style,
+                revocations=revocations, request_plus=request_plus,
+            )
+        )  # fmt: skip
+
+    @staticmethod
+    def achanges(since: str | int | None = None, **kwargs: Any) -> AsyncChanges:
+        """As :meth:`changes`, for ``async for``."""
+        changes = ChangeFeeds.changes(since, **kwargs)
+        return AsyncChanges(changes._feed)
+
+
+def _feed(
+    since: str | int | None,
+    channels: Iterable[str] | None,
+    doc_ids: Iterable[str] | None,
+    feed: str,
+    limit: int,
+    timeout: float | None,
+    **options: Any,
+) -> Feed:
+    if feed not in (NORMAL, LONGPOLL, CONTINUOUS):
+        raise SyncGatewayBadRequest(
+            f"feed cannot be {feed!r}: it is {NORMAL!r}, {LONGPOLL!r} or {CONTINUOUS!r}."
+        )
+    asked: dict[str, Any] = {name: value for name, value in options.items() if value is not False}
+    if channels is not None and doc_ids is not None:
+        raise SyncGatewayBadRequest("A feed is of channels or of documents, not of both.")
+    if channels is not None:
+        names = texts(channels, "channels")
+        if not names or any("," in name for name in names):
+            raise SyncGatewayBadRequest(
+                f"A feed cannot be of the channels {names!r}: it takes one or more, whose names "
+                "have no commas."
+            )
+        asked |= {"filter": "sync_gateway/bychannel", "channels": ",".join(names)}
+    if doc_ids is not None:
+        asked |= {"filter": "_doc_ids", "doc_ids": texts(doc_ids, "doc_ids")}
+    if "filter" in asked and "revocations" in asked:
+        raise SyncGatewayBadRequest("A feed with revocations takes no channels and no documents.")
+    if limit < 0:
+        raise SyncGatewayBadRequest(f"limit cannot be {limit!r}: 0 is for all.")
+    return Feed(since, feed, limit, timeout, **asked)
