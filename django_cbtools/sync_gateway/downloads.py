@@ -42,6 +42,8 @@ class Download(io.RawIOBase):
         if start < 0 or (end is not None and end < start):
             raise ValueError(f"There is no range of bytes from {start} to {end}.")
         self._path = quote_place(uid, name)
+        # It is read later, perhaps by another thread.
+        self._login = transport.login()
         self._first, self._place = start, 0
         self._wanted = None if end is None else end - start
         self._response: Any = None
@@ -67,10 +69,11 @@ class Download(io.RawIOBase):
             headers["Range"] = f"bytes={place}-{last}"
         if self._wanted == 0:
             headers["Range"] = f"bytes={place}-{place}"
-        response = request(
-            PUBLIC, "GET", *self._path, query=query, uid=self.uid,
-            accept="*/*", headers=headers, stream=True,
-        )  # fmt: skip
+        with transport.acting_as(self._login):
+            response = request(
+                PUBLIC, "GET", *self._path, query=query, uid=self.uid,
+                accept="*/*", headers=headers, stream=True,
+            )  # fmt: skip
         digest = response.headers.get("Etag", "").strip('"')
         if self.digest and digest != self.digest:
             response.close()

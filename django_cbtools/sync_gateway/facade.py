@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asgiref.sync import sync_to_async
+
 from .attachments import Attachments
 from .changes import ChangeFeeds
 from .client import PUBLIC
 from .documents import Documents
 from .revisions import Revisions
+from .roles import Roles
 from .users import Users
 
 if TYPE_CHECKING:
     from requests.auth import HTTPBasicAuth
 
+    from .as_user import AsUser
 
-class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users):
-    """Documents, their attachments and changes, and users by the gateway's REST API.
+
+class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles):
+    """Documents, their attachments and changes, users and roles by the gateway's REST API.
 
     All methods raise :exc:`SyncGatewayException`, or the subclass that says why.
     """
@@ -27,3 +32,47 @@ class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users):
         from . import transport
 
         return transport.auth(PUBLIC)
+
+    @staticmethod
+    def as_user(name: str, password: str) -> AsUser:
+        """The calls of documents in the name of a user of the gateway, as a phone makes them.
+
+        ``SyncGateway.as_user("alice", "secret").all_docs(["atl_1"])``. Keep the object where it is
+        used again: it has connections of its own. Users have no admin API: nothing of it is there.
+        """
+        from . import transport
+        from .as_user import AsUser
+
+        if not name:
+            raise ValueError("as_user() needs the name of a user.")
+        return AsUser(SyncGateway, transport.Login(name, password))
+
+    # ------------------------------------------------ async twins of all above
+
+    asave_json = staticmethod(sync_to_async(Documents.save_json))
+    asave_document = staticmethod(sync_to_async(Documents.save_document))
+    asave_documents = staticmethod(sync_to_async(Documents.save_documents))
+    abulk_docs = staticmethod(sync_to_async(Documents.bulk_docs))
+    adelete_document = staticmethod(sync_to_async(Documents.delete_document))
+    aall_docs = staticmethod(sync_to_async(Documents.all_docs))
+    abulk_get = staticmethod(sync_to_async(Documents.bulk_get))
+    aget_revisions = staticmethod(sync_to_async(Revisions.get_revisions))
+    aput_user = staticmethod(sync_to_async(Users.put_user))
+    aget_user = staticmethod(sync_to_async(Users.get_user))
+    aget_users = staticmethod(sync_to_async(Users.get_users))
+    achange_username = staticmethod(sync_to_async(Users.change_username))
+    adelete_user = staticmethod(sync_to_async(Users.delete_user))
+    aappend_channels = staticmethod(sync_to_async(Users.append_channels))
+    aremove_channels = staticmethod(sync_to_async(Users.remove_channels))
+    aappend_roles = staticmethod(sync_to_async(Users.append_roles))
+    aremove_roles = staticmethod(sync_to_async(Users.remove_roles))
+    aput_admin_user = staticmethod(sync_to_async(Users.put_admin_user))
+    aput_guest_user = staticmethod(sync_to_async(Users.put_guest_user))
+    acreate_session = staticmethod(sync_to_async(Users.create_session))
+    aget_session = staticmethod(sync_to_async(Users.get_session))
+    adelete_session = staticmethod(sync_to_async(Users.delete_session))
+    adelete_sessions = staticmethod(sync_to_async(Users.delete_sessions))
+    aput_role = staticmethod(sync_to_async(Roles.put_role))
+    aget_role = staticmethod(sync_to_async(Roles.get_role))
+    aget_roles = staticmethod(sync_to_async(Roles.get_roles))
+    adelete_role = staticmethod(sync_to_async(Roles.delete_role))

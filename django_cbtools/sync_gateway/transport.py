@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import requests
 from django.core.signals import setting_changed
@@ -18,6 +20,7 @@ from requests.auth import HTTPBasicAuth
 from requests.cookies import extract_cookies_to_jar
 
 from django_cbtools import conf
+from django_cbtools.exceptions import SyncGatewayForbidden, shown
 
 from . import addresses
 from .addresses import Address
@@ -30,6 +33,16 @@ SETTINGS = {PUBLIC: "SYNC_GATEWAY_URL", ADMIN: "SYNC_GATEWAY_ADMIN_URL"}
 _CHUNK = 64 * 1024
 
 
+@dataclass(eq=False)
+class Login:
+    """A user of the gateway, in whose name documents are asked for."""
+
+    name: str
+    password: str = field(repr=False)
+    #: The session of this user, made when it is first needed.
+    transport: Transport | None = field(default=None, repr=False)
+
+
 @dataclass
 class Transport:
     """A session with a gateway."""
@@ -38,16 +51,24 @@ class Transport:
     options: Options
     ports: dict[str, list[Address]]
     is_embedded: bool = False
+    login: Login | None = None
     process: int = field(default_factory=os.getpid)
+    settings: object = field(default_factory=lambda: _settings)
     _has_cookies: bool = False
     _current: dict[str, int] = field(default_factory=dict)
 
     def address(self, port: str) -> Address:
         """The address of a port that is asked at present.
 
-        Raises ImproperlyConfigured where the settings have none.
+        Raises ImproperlyConfigured where the settings have none, SyncGatewayForbidden for the admin
+        API where a user of the gateway is asking.
         """
         addresses = self.ports[port]
+        if self.login is not None and port == ADMIN:
+            raise SyncGatewayForbidden(
+                f"{shown(self.login.name)} is a user of the gateway, who cannot use its admin API. "
+                "Call SyncGateway itself for that."
+            )
         if not addresses:
             conf.require(SETTINGS[port], "users and views go through the gateway's admin API")
         return addresses[self._current.get(port, 0)]
@@ -140,30 +161,63 @@ class Transport:
 
 _transport: Transport | None = None
 _lock = threading.Lock()
+#: What the transports of users were made by: another object after each change of the settings.
+_settings: object = object()
+_login: ContextVar[Login | None] = ContextVar("django_cbtools_login", default=None)
 
 
 def transport() -> Transport:
-    """The process's transport by the settings; one is never shared with a forked child.
+    """The process's transport by the settings, or the user's for whom it is asked; one is never
+    shared with a forked child.
 
     Raises ImproperlyConfigured where the settings do not say which gateway to use.
     """
     global _transport
-    current = _transport
-    if current is None or current.process != os.getpid():
-        with _lock:
-            current = _transport
-            if current is None or current.process != os.getpid():
-                current = _transport = _make()
+    login = _login.get()
+    current = _transport if login is None else login.transport
+    if _is_usable(current):
+        return current
+    with _lock:
+        current = _transport if login is None else login.transport
+        if not _is_usable(current):
+            current = _make()
+            if login is None:
+                _transport = current
+            else:
+                login.transport = current
     return current
+
+
+def _is_usable(current: Transport | None) -> TypeGuard[Transport]:
+    return current is not None and current.process == os.getpid() and current.settings is _settings
+
+
+def login() -> Login | None:
+    """The user in whose name documents are asked for here; None: the settings' own."""
+    return _login.get()
+
+
+@contextmanager
+def acting_as(login: Login | None) -> Generator[None, None, None]:
+    """Ask for documents in the name of a user, in this thread (or task)."""
+    token = _login.set(login)
+    try:
+        yield
+    finally:
+        _login.reset(token)
 
 
 def auth(port: str) -> HTTPBasicAuth | None:
     """The login for a port, None where the settings have none."""
+    login = _login.get()
+    if login is not None:
+        return addresses.basic(login.name, login.password)
     prefix = "SYNC_GATEWAY_ADMIN" if port == ADMIN else "SYNC_GATEWAY"
     return addresses.basic(conf.get(f"{prefix}_USER"), conf.get(f"{prefix}_PASSWORD") or "")
 
 
 def _make() -> Transport:
+    login = _login.get()
     session = requests.Session()
     session.headers["Accept"] = "application/json"
     if conf.uses_embedded_gateway():
@@ -171,9 +225,9 @@ def _make() -> Transport:
         from .in_process import SCHEME, InProcessAdapter
 
         session.trust_env = False
-        session.mount(f"{SCHEME}://", InProcessAdapter())
+        session.mount(f"{SCHEME}://", InProcessAdapter(trusted=login is None))
         ports = {port: [_address(session, port, f"{SCHEME}://{port}")] for port in SETTINGS}
-        return Transport(session, Options(retries=0), ports, is_embedded=True)
+        return Transport(session, Options(retries=0), ports, is_embedded=True, login=login)
     conf.require("SYNC_GATEWAY_URL", "the address of the gateway's public port")
     options = Options.of(conf.get("SYNC_GATEWAY_OPTIONS"))
     addresses.set_up(session, options, "SYNC_GATEWAY_OPTIONS")
@@ -182,7 +236,7 @@ def _make() -> Transport:
         for port, setting in SETTINGS.items()
     }
     session.trust_env = False
-    return Transport(session, options, ports)
+    return Transport(session, options, ports, login=login)
 
 
 def _address(session: requests.Session, port: str, url: str) -> Address:
@@ -190,9 +244,9 @@ def _address(session: requests.Session, port: str, url: str) -> Address:
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:
-    global _transport
+    global _transport, _settings
     if setting == "DATABASES" or setting.startswith(("SYNC_GATEWAY_", "COUCHBASE_")):
-        _transport = None
+        _transport, _settings = None, object()
 
 
 def _after_fork() -> None:

@@ -1,0 +1,114 @@
+"""Users and roles: what the gateway keeps of both, and how they are written.
+
+They have no revisions: who writes last wins. A write whose answer was lost is done again, unless
+what is there is what was wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from django_cbtools.exceptions import SyncGatewayNotFound, SyncGatewayUnavailable, shown
+
+from .client import ADMIN, loads, quote_name, request
+from .matching import other
+
+#: What is a set, where it is compared.
+_SETS = frozenset(("admin_channels", "admin_roles"))
+
+
+def get(kind: str, name: str) -> dict[str, Any]:
+    """The configuration of a user or a role; SyncGatewayNotFound where there is none.
+
+    ``kind`` is ``"user"`` or ``"role"``.
+    """
+    response = request(ADMIN, "GET", f"_{kind}", quote_name(name, kind))
+    found: dict[str, Any] = loads(response)
+    # The user GUEST has no name.
+    if not isinstance(found, dict) or found.get("name", "GUEST") != name:
+        raise other(response, f"it is not {kind} {shown(name)}")
+    return found
+
+
+def names(kind: str) -> list[str]:
+    """The names of all users, or of all roles."""
+    response = request(ADMIN, "GET", f"_{kind}", "")
+    found: list[str] = loads(response)
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise other(response, f"it has no names of {kind}s")
+    return found
+
+
+def put(kind: str, name: str, config: Mapping[str, Any]) -> None:
+    """Make a user or a role, or change what ``config`` has of one."""
+    path = quote_name(name, kind)
+
+    def is_done() -> bool:
+        # Gateways do not tell passwords; the same one again does no harm.
+        if "password" in config:
+            return False
+        try:
+            return _agrees(get(kind, name), config)
+        except SyncGatewayNotFound:
+            return False
+
+    done_once(lambda: request(ADMIN, "PUT", f"_{kind}", path, body=config), is_done)
+
+
+def delete(kind: str, name: str) -> None:
+    """Delete a user or a role; SyncGatewayNotFound where there is none."""
+    path = quote_name(name, kind)
+
+    def is_gone() -> bool:
+        try:
+            get(kind, name)
+        except SyncGatewayNotFound:
+            return True
+        return False
+
+    done_once(lambda: request(ADMIN, "DELETE", f"_{kind}", path), is_gone)
+
+
+def change(kind: str, name: str, key: str, wanted: Callable[[list[str]], Iterable[str]]) -> None:
+    """Change one of the lists of a user or a role; SyncGatewayNotFound where there is none."""
+    path = quote_name(name, kind)
+
+    def config(found: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: list(dict.fromkeys(wanted(found.get(key) or [])))}
+
+    def is_done() -> bool:
+        found = get(kind, name)
+        return _agrees(found, config(found))
+
+    done_once(
+        lambda: request(ADMIN, "PUT", f"_{kind}", path, body=config(get(kind, name))), is_done
+    )
+
+
+def done_once(write: Callable[[], Any], is_done: Callable[[], bool]) -> None:
+    """Write; where the answer is lost, again unless it ``is_done``."""
+    from .settling import persist
+
+    def attempt(lost: SyncGatewayUnavailable | None) -> None:
+        try:
+            if lost is None or not is_done():
+                write()
+        except SyncGatewayNotFound:
+            # An earlier attempt of ours may have arrived late.
+            if lost is None or not is_done():
+                raise
+
+    lost = persist(attempt)
+    if lost is not None:
+        raise lost
+
+
+def _agrees(found: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Whether what is there is as a configuration wants it; what is empty may be left out."""
+    return all(
+        set(found.get(key) or ()) == set(value)
+        if key in _SETS
+        else (found.get(key) or None) == (value or None)
+        for key, value in config.items()
+    )

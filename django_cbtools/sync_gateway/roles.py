@@ -1,0 +1,38 @@
+"""Roles of the gateway: channels that several users have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from . import principals
+from .documents import texts
+
+
+class Roles:
+    """The part of :class:`SyncGateway` that is about roles; it goes through the admin API."""
+
+    @staticmethod
+    def put_role(name: str, admin_channels: Iterable[str] | None = None) -> bool:
+        """Make a role, or change its channels. Without ``admin_channels`` it keeps those it has."""
+        given = None if admin_channels is None else texts(admin_channels, "admin_channels")
+        principals.put("role", name, {} if given is None else {"admin_channels": given})
+        return True
+
+    @staticmethod
+    def get_role(name: str) -> dict[str, Any]:
+        """A role's configuration: ``name``, ``admin_channels``, ``all_channels``, ...;
+        SyncGatewayNotFound where there is none."""
+        return principals.get("role", name)
+
+    @staticmethod
+    def get_roles() -> list[str]:
+        """The names of all roles."""
+        return principals.names("role")
+
+    @staticmethod
+    def delete_role(name: str) -> bool:
+        """Delete a role; SyncGatewayNotFound where there is none. Users who have it lose what it
+        opened, until it is made again."""
+        principals.delete("role", name)
+        return True
