@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
+from inspect import isgenerator
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -61,7 +62,7 @@ class AsUser:
             with transport.acting_as(self._login):
                 found = method(*args, **kwargs)
                 # What is asked for later is asked for by the same user.
-                return self._iterated(found) if isinstance(found, Iterator) else found
+                return self._iterated(found) if isgenerator(found) else found
 
         return called
 

@@ -106,8 +106,8 @@ def test_attachments_are_read_by_the_user(user):
         assert notes.read() == b"0123456789"
         SyncGateway.remove_channels(name, ["drafts"])
         # It is asked again, by her.
+        notes.seek(0)
         with pytest.raises(SyncGatewayForbidden):
-            notes.seek(0)
             notes.read()
 
 
