@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextvars import copy_context
-from inspect import isgenerator
+from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 
 from . import transport
 from .attachments import Attachments
+from .changes import ChangeFeeds
 from .documents import Documents
 from .revisions import Revisions
 
 #: What a user can do: all of it goes by the public API.
-_OF_USERS = (Attachments, Documents, Revisions)
+_OF_USERS = (Attachments, ChangeFeeds, Documents, Revisions)
 
 
 class AsUser:
@@ -60,14 +59,6 @@ class AsUser:
         @functools.wraps(method)
         def called(*args: Any, **kwargs: Any) -> Any:
             with transport.acting_as(self._login):
-                found = method(*args, **kwargs)
-                # What is asked for later is asked for by the same user.
-                return self._iterated(found) if isgenerator(found) else found
+                return method(*args, **kwargs)
 
         return called
-
-    def _iterated(self, items: Iterator[Any]) -> Iterator[Any]:
-        context = copy_context()
-        done = object()
-        while (item := context.run(next, items, done)) is not done:
-            yield item

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django_cbtools.exceptions import SyncGatewayUnavailable
@@ -33,6 +34,10 @@ class Feed:
         self._asked = asked
         self._timeout = math.inf if timeout is None else timeout
         self._until = time.monotonic() + self._timeout
+        from . import transport
+
+        # It is read later, perhaps by another thread.
+        self._acting = partial(transport.acting_as, transport.login())
 
     def answer(self) -> Iterator[Change]:
         """The rows of the next answer. One that breaks off is asked for again, from where it was.
@@ -49,7 +54,8 @@ class Feed:
         while True:
             before = self.since
             query = self._query(options.timeout[1])
-            response = request(PUBLIC, *self._method(), **self._sent(query), stream=True)
+            with self._acting():
+                response = request(PUBLIC, *self._method(), **self._sent(query), stream=True)
             members: dict[str, Any] = {}
             count = 0
             try:

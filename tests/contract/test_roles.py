@@ -111,6 +111,19 @@ def test_attachments_are_read_by_the_user(user):
             notes.read()
 
 
+def test_changes_are_those_that_the_user_may_read(user):
+    alice = SyncGateway.as_user(user(admin_channels=["drafts"]), "secret")
+    draft, secret = CBArticle(channels=["drafts"]), CBArticle(channels=["others"])
+    for document in (draft, secret):
+        document.save()
+
+    async def changed() -> list[str]:
+        return [change.uid async for change in alice.achanges(request_plus=True)]
+
+    assert [change.uid for change in alice.changes(request_plus=True)] == [draft.uid]
+    assert asyncio.run(changed()) == [draft.uid]
+
+
 def test_what_a_user_may_not_do(user):
     secret = CBArticle(title="Secret", channels=["others"])
     secret.save()
