@@ -37,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "COUCHBASE_STALE": None,
     "COUCHBASE_DATABASE": None,
     "COUCHBASE_INDEXES": {},
+    "GATEWAY_USERS_RULE": None,
 }
 
 

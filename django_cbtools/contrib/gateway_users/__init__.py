@@ -1,0 +1,1 @@
+"""Django users as users of the gateway: their channels, roles and sessions."""

@@ -1,0 +1,59 @@
+"""What a Django user may read: the rule that a project sets, and the one that there is else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from django_cbtools import conf
+
+
+@dataclass(frozen=True)
+class Access:
+    """The channels and the roles of a user at the gateway."""
+
+    channels: Sequence[str] = ()
+    roles: Sequence[str] = ()
+
+
+def default_rule(user: Any) -> Access | None:
+    """A channel of his own for each user who may log in: ``user-<primary key>``."""
+    return Access(channels=[name_of(user)])
+
+
+def name_of(user: Any) -> str:
+    """A Django user's name at the gateway. It stays the same when he changes his name at Django."""
+    return f"user-{user.pk}"
+
+
+def access_of(user: Any) -> Access | None:
+    """What a Django user may read by the rule; None where he is no user of the gateway.
+
+    Raises ImproperlyConfigured where the rule cannot be imported or gives something else.
+    """
+    if not user.is_active:
+        return None
+    access = _rule()(user)
+    if access is not None and not isinstance(access, Access):
+        raise ImproperlyConfigured(
+            f"The rule in GATEWAY_USERS_RULE gave {access!r} for {user!r}. It has to give an "
+            "Access, or None for who is no user of the gateway."
+        )
+    return access
+
+
+def _rule() -> Callable[[Any], Access | None]:
+    rule = conf.get("GATEWAY_USERS_RULE")
+    if rule is None:
+        return default_rule
+    try:
+        found: Callable[[Any], Access | None] = import_string(rule)
+    except (ImportError, AttributeError) as error:
+        raise ImproperlyConfigured(
+            f"GATEWAY_USERS_RULE is {rule!r}, which cannot be imported: {error}"
+        ) from error
+    return found

@@ -1,0 +1,67 @@
+"""Bring the users of the gateway up to date with Django's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from django_cbtools.exceptions import SyncGatewayException
+
+from ...synchronizing import remove, synchronize_all, unknown_names
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes, changes and disables users of the gateway so that they are what the rule in "
+        "GATEWAY_USERS_RULE says of Django's users."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username", nargs="*", help="only these of Django's users")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+        parser.add_argument(
+            "--delete-unknown",
+            action="store_true",
+            help="delete users of the gateway whose Django users are gone",
+        )
+
+    def handle(self, *usernames: str, **options: Any) -> None:
+        names = [*usernames, *options.get("username", ())]
+        dry_run = bool(options.get("dry_run"))
+        done: Counter[str] = Counter()
+        failures = []
+        for name, outcome in synchronize_all(self._users(names), dry_run=dry_run):
+            if isinstance(outcome, SyncGatewayException):
+                failures.append(f"{name}: {outcome}")
+            elif outcome is not None:
+                done[outcome] += 1
+                self.stdout.write(f"{name}: {'would be ' if dry_run else ''}{outcome}")
+        if options.get("delete_unknown") and not names:
+            try:
+                for name in unknown_names():
+                    if not dry_run:
+                        remove(name)
+                    done["deleted"] += 1
+                    self.stdout.write(f"{name}: {'would be ' if dry_run else ''}deleted")
+            except SyncGatewayException as error:
+                failures.append(str(error))
+        self.stdout.write(
+            ", ".join(f"{count} {what}" for what, count in sorted(done.items()))
+            or "All users were up to date."
+        )
+        if failures:
+            raise CommandError("\n".join(["Not all users are up to date.", *failures]))
+
+    def _users(self, names: list[str]) -> Any:
+        user_model: Any = get_user_model()
+        if not names:
+            return user_model._default_manager.order_by("pk").iterator()
+        field = user_model.USERNAME_FIELD
+        found = list(user_model._default_manager.filter(**{f"{field}__in": names}).order_by("pk"))
+        missing = set(names).difference(user.get_username() for user in found)
+        if missing:
+            raise CommandError(f"Django has no user {', '.join(map(repr, sorted(missing)))}.")
+        return found

@@ -1,0 +1,40 @@
+"""The sessions of the gateway that a session of Django's has been given."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.sync_gateway import SyncGateway
+
+from .access import access_of, name_of
+from .synchronizing import synchronize
+
+logger = logging.getLogger(__name__)
+
+_KEY = "_django_cbtools_gateway_sessions"
+
+
+def begin(request: Any, ttl: int | None = None) -> dict[str, Any] | None:
+    """Begin a session of the gateway for the user who is logged in, which his log-out ends.
+
+    It is the gateway's answer: ``session_id``, ``cookie_name``, ``expires``. None where he is no
+    user of the gateway. ``ttl`` is in seconds. Raises SyncGatewayException.
+    """
+    if access_of(request.user) is None:
+        return None
+    synchronize(request.user)
+    begun: dict[str, Any] = SyncGateway.create_session(name_of(request.user), ttl).json()
+    request.session[_KEY] = [*request.session.get(_KEY, ()), begun["session_id"]]
+    return begun
+
+
+def end_all(request: Any) -> None:
+    """End the sessions that were begun for a session of Django's."""
+    for session_id in request.session.pop(_KEY, ()):
+        try:
+            SyncGateway.delete_session(session_id)
+        except SyncGatewayException:
+            # Nobody stays logged in because the gateway is down.
+            logger.exception("A session of the gateway could not be ended; it ends by itself.")

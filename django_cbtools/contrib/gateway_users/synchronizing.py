@@ -1,0 +1,86 @@
+"""Bringing users of the gateway up to date with Django's."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.users import CHANNEL_PUBLIC
+
+from .access import Access, access_of, name_of
+
+
+def synchronize(user: Any, *, dry_run: bool = False) -> str | None:
+    """Make a Django user's user at the gateway what the rule says, and return what was done:
+    ``"made"``, ``"changed"``, ``"disabled"``, None where nothing was to do.
+
+    Who is not active, or is no user by the rule, is disabled, and his sessions end. It takes one
+    request where nothing has changed. Raises SyncGatewayException.
+    """
+    name, access = name_of(user), access_of(user)
+    try:
+        found = SyncGateway.get_user(name)
+    except SyncGatewayNotFound:
+        found = None
+    if access is None:
+        if found is None or found.get("disabled"):
+            return None
+        if not dry_run:
+            SyncGateway.put_user(name, disabled=True)
+            SyncGateway.delete_sessions(name)
+        return "disabled"
+    if found is not None and _agrees(found, access):
+        return None
+    if not dry_run:
+        SyncGateway.put_user(
+            name,
+            # Nobody knows it: phones are given sessions.
+            password=secrets.token_urlsafe(32) if found is None else None,
+            admin_channels=access.channels,
+            disabled=False,
+            admin_roles=access.roles,
+        )
+    return "made" if found is None else "changed"
+
+
+def remove(name: str) -> None:
+    """Delete a user of the gateway, and his sessions, if there is one."""
+    try:
+        SyncGateway.delete_sessions(name)
+        SyncGateway.delete_user(name)
+    except SyncGatewayNotFound:
+        return
+
+
+def synchronize_all(
+    users: Iterable[Any], *, dry_run: bool = False
+) -> Iterator[tuple[str, str | SyncGatewayException | None]]:
+    """Bring many users up to date: pairs of a user's name at the gateway and what was done, or the
+    exception that says why it was not."""
+    for user in users:
+        try:
+            yield name_of(user), synchronize(user, dry_run=dry_run)
+        except SyncGatewayException as error:
+            yield name_of(user), error
+
+
+def unknown_names() -> list[str]:
+    """Users of the gateway with names such as ours, of whom Django knows nothing."""
+    ours = {name for name in SyncGateway.get_users() if name.startswith("user-")}
+    if not ours:
+        return []
+    users = get_user_model()._default_manager.iterator()
+    return sorted(ours.difference(map(name_of, users)))
+
+
+def _agrees(found: dict[str, Any], access: Access) -> bool:
+    return (
+        not found.get("disabled")
+        and set(found.get("admin_channels") or ()) == {*access.channels, CHANNEL_PUBLIC}
+        and set(found.get("admin_roles") or ()) == set(access.roles)
+    )
