@@ -305,7 +305,7 @@ class CouchbaseModel(
         """Be a document of the gateway's, whatever the instance was before."""
         self._state.fields_cache.clear()
         self.__dict__.pop("_prefetched_objects_cache", None)
-        self._read, self._hides_expiry = {}, False
+        self._read, self._uploads, self._hides_expiry = {}, {}, False
         self._become(uid, rev, document, remembered(document), conf.document_alias())
 
     def _become(

@@ -21,6 +21,8 @@ from .fields.mismatches import mismatch
 
 #: The key of ``extra``, and of the JSON, that says when a document expires.
 EXPIRES = "_exp"
+#: The key of ``extra``, and of the JSON, that has the attachments: their stubs, by name.
+ATTACHMENTS = "_attachments"
 #: Members of a document that are the gateway's, not the program's.
 GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
 DOC_TYPE = "doc_type"

@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 from collections.abc import AsyncIterator
+from contextvars import copy_context
 from typing import Any
 
 import requests
@@ -52,6 +53,8 @@ class Download(io.RawIOBase):
         self.content_type = ""
         #: The length of the whole attachment.
         self.total = 0
+        # What is asked for later is asked for by the same user.
+        self._context = copy_context()
         self._ask()
 
     # -------------------------------------------------------------------- asking

@@ -6,9 +6,10 @@ import base64
 import hashlib
 import io
 import tempfile
+import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import Any
 
 from django_cbtools.exceptions import SyncGatewayBadRequest
 
@@ -22,13 +23,14 @@ class Upload:
     ``digest`` is that of an attachment with these contents; None until all of it has been sent.
     """
 
-    def __init__(self, file: IO[bytes], content_type: str) -> None:
+    def __init__(self, file: Any, content_type: str) -> None:
+        self._finish: Any = lambda: None
         if not isinstance(content_type, str) or not content_type.isprintable():
             raise SyncGatewayBadRequest(f"{content_type!r} cannot be the type of an attachment.")
         self.content_type = content_type or DEFAULT_TYPE
         self.digest: str | None = None
         self._file = file
-        self._length = file.seek(0, io.SEEK_END)
+        self._length: int = file.seek(0, io.SEEK_END)
         self.rewound()
 
     def __len__(self) -> int:
@@ -62,11 +64,20 @@ class Upload:
             self.digest = digest_of(self._sha1.digest())
         return data
 
+    def view(self, start: int = 0, end: int | None = None) -> io.RawIOBase:
+        """A file of the contents, or of a range of them, at a place of its own; closing it closes
+        nothing else."""
+        end = self._length if end is None else min(end, self._length)
+        return _View(self._file, start, max(0, end - start))
 
-@contextmanager
-def uploading(file: Any, content_type: str) -> Generator[Upload, None, None]:
+    def close(self) -> None:
+        """Delete the copy, if it is one, of what could be read only once."""
+        self._finish()
+
+
+def upload_of(file: Any, content_type: str) -> Upload:
     """An upload of bytes, or of a binary file from its beginning. What cannot go back to its
-    beginning goes to a temporary file first.
+    beginning is copied to a temporary file.
 
     Raises SyncGatewayBadRequest for anything else.
     """
@@ -75,12 +86,52 @@ def uploading(file: Any, content_type: str) -> Generator[Upload, None, None]:
     if not hasattr(file, "read") or isinstance(file, io.TextIOBase):
         raise SyncGatewayBadRequest(f"{file!r} is neither bytes nor a file opened in binary mode.")
     if _is_seekable(file):
-        yield Upload(_Whole(file), content_type)  # type: ignore[arg-type]
+        return Upload(_Whole(file), content_type)
+    copy = tempfile.TemporaryFile()  # noqa: SIM115
+    while data := file.read(CHUNK):
+        copy.write(data)
+    upload = Upload(copy, content_type)
+    upload._finish = weakref.finalize(upload, copy.close)
+    return upload
+
+
+@contextmanager
+def uploading(file: Any, content_type: str) -> Generator[Upload, None, None]:
+    """An upload, closed at the end unless it is one already: see :func:`upload_of`."""
+    if isinstance(file, Upload):
+        yield file
         return
-    with tempfile.TemporaryFile() as copy:
-        while data := file.read(CHUNK):
-            copy.write(data)
-        yield Upload(copy, content_type)
+    upload = upload_of(file, content_type)
+    try:
+        yield upload
+    finally:
+        upload.close()
+
+
+class _View(io.RawIOBase):
+    """A range of a file's bytes."""
+
+    def __init__(self, file: Any, start: int, length: int) -> None:
+        super().__init__()
+        self._file, self._start, self._length, self._place = file, start, length, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._length}[whence]
+        self._place = max(0, start + place)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._start + self._place)
+        data: bytes = self._file.read(min(len(buffer), max(0, self._length - self._place)))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
 
 
 def _is_seekable(file: Any) -> bool:

@@ -13,6 +13,7 @@ from django_cbtools.sync_gateway import (
     SyncGateway,
     SyncGatewayBadRequest,
     SyncGatewayConflict,
+    SyncGatewayForbidden,
     SyncGatewayNotFound,
 )
 
@@ -201,3 +202,15 @@ def test_async(rev):
 
     assert b"".join(async_to_sync(all_of_it)()) == b"b" * 100_000
     assert "b" not in stubs()
+
+
+def test_read_on_in_the_name_of_the_user_who_opened_it(rev, user):
+    name = user(admin_channels=["c"])
+    file = SyncGateway.as_user(name, "secret").get_attachment("d", "a.bin")
+    file.seek(100_000)
+    assert file.read() == CONTENT[100_000:]
+    SyncGateway.remove_channels(name, ["c"])
+    file.seek(10)
+    with pytest.raises(SyncGatewayForbidden):
+        file.read()
+    file.close()

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.db import models
 
 from django_cbtools.models import CouchbaseModel, ForeignKey
+from django_cbtools.models.writing.versions import hide
 from django_cbtools.sync_gateway import SyncGateway
 
 
@@ -136,3 +137,16 @@ def test_refreshing_forgets_what_was_prefetched(db):
     Volume(title="t", shelf=shelf, channels=["c"]).save()
     shelf.refresh_from_db()
     assert len(shelf.volume_set.all()) == 1
+
+
+def test_attachments_that_were_not_read(volume):
+    """As SQL++ reads a document, which has neither its revision nor its attachments."""
+    rev = volume.rev
+    volume.extra.pop("_attachments")
+    volume._base = {key: volume._base[key] for key in volume._base if key[0] != "_"}
+    hide(volume, "cas:1")
+    volume.attachments.add("b.txt", b"b")
+    assert volume.attachments["a.txt"].read() == b"hi"
+    volume.save()
+    assert set(stored()["_attachments"]) == {"a.txt", "b.txt"}
+    assert volume.rev != rev

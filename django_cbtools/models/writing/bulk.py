@@ -22,6 +22,7 @@ from django_cbtools.sync_gateway.client import dumps
 from django_cbtools.sync_gateway.documents import BULK_COUNT, Document, bad_document
 
 from ..channels import check_channels, decide_channels
+from .attachments import upload_rest
 from .expiring import see_expiries
 from .following import following
 from .unique_keys import Claims
@@ -223,8 +224,16 @@ class Bulk:
         )
         self.saved += len(saved)
         return [
-            document.document if isinstance(document, Whole) else document for document in saved
+            self._with_uploads(each.document) if isinstance(each, Whole) else each for each in saved
         ]
+
+    def _with_uploads(self, document: Any) -> Any:
+        """A document that has been saved, its large attachments written too."""
+        try:
+            upload_rest(document)
+        except SyncGatewayException as error:
+            self.errors[document.uid] = error
+        return document
 
 
 def batches(items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:

@@ -11,7 +11,7 @@ from django.utils import dateparse, timezone
 
 from django_cbtools.exceptions import MergeConflict, SyncGatewayConflict
 
-from ..document import GATEWAY_KEYS
+from ..document import ATTACHMENTS, GATEWAY_KEYS
 
 JSON: TypeAlias = Mapping[str, Any]
 #: What ``save(merge=...)`` asks: base, ours and theirs give the document that is to be saved.
@@ -50,7 +50,7 @@ def merge_fields(
 
     def decided(path: tuple[str, ...], was: Any, our: Any, their: Any) -> Any:
         rule = all_rules.get(path[0])
-        is_attachment = len(path) == 2 and path[0] == "_attachments"
+        is_attachment = len(path) == 2 and path[0] == ATTACHMENTS
         if rule is not None:
             with contextlib.suppress(SyncGatewayConflict):
                 return rule(*(None if side is _NOTHING else side for side in (was, our, their)))

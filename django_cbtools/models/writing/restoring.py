@@ -6,14 +6,12 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..document import DOC_TYPE
+from ..document import ATTACHMENTS, DOC_TYPE
 
 if TYPE_CHECKING:
     from .saving import DocumentSaving
 
 logger = logging.getLogger(__name__)
-
-_ATTACHMENTS = "_attachments"
 
 
 class Restored:
@@ -26,15 +24,15 @@ class Restored:
         declared = document.declared_keys()
         given = dict(document.extra)
         attachments = self._attachments(
-            document.uid, given.pop(_ATTACHMENTS, None), there.get(_ATTACHMENTS)
+            document.uid, given.pop(ATTACHMENTS, None), there.get(ATTACHMENTS)
         )
         given.pop(DOC_TYPE, None)
         self.document, self.literal = document, given
         self.rev: str | None = document.rev
         extra = {key: given[key] for key in given if key not in declared} or dict(there)
-        extra.pop(_ATTACHMENTS, None)
+        extra.pop(ATTACHMENTS, None)
         if attachments:
-            extra[_ATTACHMENTS] = attachments
+            extra[ATTACHMENTS] = attachments
         document.extra = extra
         # A to_dict() of the class may store more than fields; the fixture has that in extra, too.
         self.body = {**document.to_dict(), **given}

@@ -28,12 +28,13 @@ from django_cbtools.sync_gateway import SyncGateway
 
 from ..channels import check_channels, decide_channels
 from ..document import DocumentJSON, as_json, remembered
+from . import attachments
 from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expiry
 from .following import tell
 from .merge import Merge
 from .restoring import Restored
 from .unique_keys import save_document
-from .written import Changed, alters_data, check_extra, check_values
+from .written import Changed, alters_data, check_extra, check_values, exists
 
 Self = TypeVar("Self", bound="DocumentSaving")
 
@@ -49,6 +50,9 @@ class DocumentSaving(Expiring, DocumentJSON):
     created: Any
     updated: Any
 
+    #: Its attachments, and the large ones among them that are still to be written, by name.
+    attachments = attachments.AttachmentsDescriptor()
+    _uploads: Mapping[str, Any] = {}  # of the class, and empty
     #: Whether the document is saved to be deleted softly.
     _is_being_deleted = False
 
@@ -136,6 +140,8 @@ class DocumentSaving(Expiring, DocumentJSON):
             created = False
         else:
             created = self._write(merge, is_new=bool(force_insert))
+        if fields is None:
+            attachments.upload_rest(self)
         self.after_save(created)
         self._send(post_save, update_fields=names, created=created)
 
@@ -209,7 +215,7 @@ class DocumentSaving(Expiring, DocumentJSON):
                 if merge is None or wait is None:
                     self.rev = former
                     if is_new:
-                        raise _exists(conflict) from conflict
+                        raise exists(conflict) from conflict
                     raise
                 time.sleep(wait)
                 self._merge(merge, conflict)
@@ -282,14 +288,15 @@ class DocumentSaving(Expiring, DocumentJSON):
             raise CouchbaseModelError(
                 f"merge returns the JSON of the document that is to be saved, not {winner!r}."
             ) from conflict
-        self._state.adding = False
+        self._state.adding, uploads = False, self._uploads
         self._fill(uid, row["value"]["rev"], winner)
+        self._uploads = uploads
         self._base = theirs._base
         check_channels(self.channels, type(self))
 
     def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
         """Take note that the gateway has this JSON of the document now, as that revision."""
-        former = self.rev
+        former, document = self.rev, attachments.written(self, rev, document)
         self.rev, self._base, self._prepared = rev, remembered(document), {}
         tell(self, former)
 
@@ -383,13 +390,3 @@ def check_using(using: str | None, what: str) -> None:
             "Leave out using=, and where a router chooses, set DATABASE_ROUTERS = "
             "['django_cbtools.routers.DocumentRouter'], before other routers."
         )
-
-
-def _exists(conflict: SyncGatewayConflict) -> DocumentExists:
-    return DocumentExists(
-        str(conflict),
-        status=conflict.status,
-        error=conflict.error,
-        reason=conflict.reason,
-        uid=conflict.uid,
-    )

@@ -15,7 +15,7 @@ from django.db.models.query_utils import DeferredAttribute
 
 from django_cbtools.sync_gateway import SyncGateway
 
-from ..document import EXPIRES, GATEWAY_KEYS, remembered
+from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, remembered
 
 #: What versions begin with that are no revisions: those of documents that were read without one.
 VERSION = "cas:"
@@ -23,7 +23,7 @@ VERSION = "cas:"
 #: a write on top of it is a conflict.
 NOBODYS = f"1-{'0' * 32}"
 #: Members of a document that the gateway has elsewhere than in its body.
-_KEPT = ("_attachments", EXPIRES)
+_KEPT = (ATTACHMENTS, EXPIRES)
 
 
 class Revision(DeferredAttribute):

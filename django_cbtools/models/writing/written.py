@@ -10,13 +10,14 @@ from django.utils import timezone
 from django_cbtools.exceptions import (
     CouchbaseModelError,
     CouchbaseValueError,
+    DocumentExists,
     SyncGatewayConflict,
     shown,
 )
 from django_cbtools.sync_gateway import SyncGateway
 
 from ..channels import check_channels
-from ..document import EXPIRES, GATEWAY_KEYS, named
+from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, named
 
 if TYPE_CHECKING:
     from .deletion import DocumentDeletion
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 #: What no document may bring, and what the gateway takes for something else.
 _NOT_FOR_PROGRAMS = GATEWAY_KEYS | {"_purged", "_removed", "_sync"}
 #: What stays with a document, whatever else is in ``extra``.
-_SPECIAL = frozenset(("_attachments", EXPIRES))
+_SPECIAL = frozenset((ATTACHMENTS, EXPIRES))
 
 
 class Changed:
@@ -142,6 +143,17 @@ def conflict(uid: str, reason: str) -> SyncGatewayConflict:
     """A conflict that is seen before the gateway is asked to write."""
     return SyncGatewayConflict(
         f"document {shown(uid)}: {reason}", status=409, error="conflict", reason=reason, uid=uid
+    )
+
+
+def exists(conflict: SyncGatewayConflict) -> DocumentExists:
+    """A conflict as that of a new document whose uid is taken."""
+    return DocumentExists(
+        str(conflict),
+        status=conflict.status,
+        error=conflict.error,
+        reason=conflict.reason,
+        uid=conflict.uid,
     )
 
 

@@ -1,0 +1,322 @@
+"""The attachments of a document: read as streams, written with the document or alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import mimetypes
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from django_cbtools import canonical
+from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayNotFound, shown
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.quoting import quote_place
+from django_cbtools.sync_gateway.uploads import DEFAULT_TYPE, digest_of, upload_of, uploading
+
+from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, named
+from .expiring import see_expiries
+from .versions import reveal
+
+#: The largest attachment (bytes) that goes with its document, in one revision.
+SMALL = 1024 * 1024
+
+
+class Attachment:
+    """An attachment of a document.
+
+    ``content_type`` and ``digest`` are texts, ``length`` is a number of bytes; they are '' and None
+    where they are not known (a phone's may have no type, a large one that has not been saved has no
+    digest).
+    """
+
+    def __init__(self, document: Any, name: str) -> None:
+        self.document, self.name = document, name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name!r} of document {self.document.uid!r}>"
+
+    @property
+    def _meta(self) -> Mapping[str, Any]:
+        pending = self.document._uploads.get(self.name)
+        if pending is not None:
+            return {"content_type": pending.content_type, "length": len(pending)}
+        meta = _metas(self.document).get(self.name)
+        if meta is None:
+            raise SyncGatewayNotFound(
+                f"document {shown(str(self.document.uid))} has no attachment {shown(self.name)}.",
+                status=404,
+                error="not_found",
+                reason=f"missing attachment {self.name}",
+                uid=self.document.uid,
+            )
+        return stub_of(meta, "") if "data" in meta else meta
+
+    @property
+    def content_type(self) -> str:
+        return _text(self._meta.get("content_type"))
+
+    @property
+    def digest(self) -> str:
+        return _text(self._meta.get("digest"))
+
+    @property
+    def length(self) -> int | None:
+        length = self._meta.get("encoded_length", self._meta.get("length"))
+        return length if isinstance(length, int) else None
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the gateway has it."""
+        is_pending = self.name in self.document._uploads
+        return not is_pending and "data" not in _metas(self.document).get(self.name, {"data": ""})
+
+    def open(self, *, start: int = 0, end: int | None = None) -> Any:
+        """A binary file of the contents, or of a range of their bytes (``end`` excluded). It reads
+        from the gateway as it is read, and is to be closed.
+
+        Raises SyncGatewayNotFound where the gateway does not have the attachment, or has another
+        one in its place by now, and no longer the document's revision.
+        """
+        if not self.is_saved:
+            return self._open_pending(start, end)
+        digest = self._meta.get("digest")
+        place = (self.document.uid, self.name)
+        file = SyncGateway.get_attachment(*place, start=start, end=end)
+        if file is not None and digest and file.digest != digest:
+            file.close()
+            rev = self.document.rev
+            file = SyncGateway.get_attachment(*place, rev=rev, start=start, end=end)
+        return file
+
+    def _open_pending(self, start: int, end: int | None) -> Any:
+        pending = self.document._uploads.get(self.name)
+        if pending is None:
+            data = base64.b64decode(_metas(self.document)[self.name]["data"])
+            return io.BytesIO(data[start:end])
+        return io.BufferedReader(pending.view(start, end))
+
+    def read(self) -> bytes:
+        """The contents, as a whole."""
+        with self.open() as file:
+            data: bytes = file.read()
+        return data
+
+    def save(self) -> None:
+        """Write the attachment alone, on the revision that the document has.
+
+        What else has been changed of the document stays to be saved. Raises SyncGatewayConflict
+        where somebody has written the document since, CouchbaseModelError where it has never been
+        saved.
+        """
+        if self.is_saved:
+            return
+        uid, rev = self._place("saved")
+        pending = self.document._uploads.get(self.name)
+        source = pending or self._open_pending(0, None)
+        with uploading(source, self.content_type or DEFAULT_TYPE) as upload:
+            kind = upload.content_type
+            rev = SyncGateway.put_attachment(uid, self.name, upload, kind, rev)
+        stub = {
+            "content_type": kind, "digest": upload.digest, "length": len(upload),
+            "revpos": canonical.generation(rev), "stub": True,
+        }  # fmt: skip
+        _written_alone(self.document, rev, self.name, stub)
+
+    def delete(self) -> None:
+        """Delete the attachment alone, at once, on the revision that the document has.
+
+        ``del document.attachments[name]`` deletes it when the document is saved. Raises what
+        :meth:`save` does.
+        """
+        if not self.is_saved:
+            del self.document.attachments[self.name]
+            return
+        uid, rev = self._place("deleted")
+        rev = SyncGateway.delete_attachment(uid, self.name, rev)
+        _written_alone(self.document, rev, self.name, None)
+
+    def _place(self, what: str) -> tuple[str, str]:
+        """The document's uid and revision."""
+        document = self.document
+        see_expiries([document])
+        if document.rev is None:
+            raise CouchbaseModelError(
+                f"{named(document)}: an attachment cannot be {what} alone before the document is "
+                "saved."
+            )
+        return document.get_uid(), document.rev
+
+    async def aread(self) -> bytes:
+        """As :meth:`read`."""
+        return await sync_to_async(self.read)()
+
+    async def asave(self) -> None:
+        """As :meth:`save`."""
+        await sync_to_async(self.save)()
+
+    async def adelete(self) -> None:
+        """As :meth:`delete`."""
+        await sync_to_async(self.delete)()
+
+    save.alters_data = asave.alters_data = True  # type: ignore[attr-defined]
+    delete.alters_data = adelete.alters_data = True  # type: ignore[attr-defined]
+
+
+class Attachments(Mapping[str, Attachment]):
+    """A document's attachments by name: those that the gateway has, as far as they were there when
+    the document was loaded, and those that are to be saved with the document."""
+
+    def __init__(self, document: Any) -> None:
+        self._document = document
+        reveal([document])
+
+    def __getitem__(self, name: str) -> Attachment:
+        if name not in _metas(self._document) and name not in self._document._uploads:
+            raise KeyError(name)
+        return Attachment(self._document, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**_metas(self._document), **self._document._uploads})
+
+    def __len__(self) -> int:
+        return len({**_metas(self._document), **self._document._uploads})
+
+    def add(self, name: str, file: Any, content_type: str | None = None) -> Attachment:
+        """Have an attachment that is saved with the document, in place of one of that name.
+
+        ``file`` is bytes, or a binary file. A large one (of more than 1 MB) is read only when the
+        document is saved, and is written right after it, in a revision of its own.
+
+        ``content_type`` is the file's own, or what its name tells, unless it is given. Raises
+        SyncGatewayBadRequest for what cannot be a name, a type, or a file.
+        """
+        document = self._document
+        quote_place(document.get_uid(), name)
+        kind = content_type or getattr(file, "content_type", None) or guessed(name)
+        metas, uploads = _metas(document), dict(document._uploads)
+        uploads.pop(name, None)
+        upload = upload_of(file, kind)
+        if len(upload) > SMALL:
+            uploads[name] = upload
+        else:
+            data = base64.b64encode(upload.read()).decode()
+            metas[name] = {"content_type": upload.content_type, "data": data}
+            upload.close()
+        document._uploads = MappingProxyType(uploads)
+        _set(document, metas)
+        return Attachment(document, name)
+
+    def __delitem__(self, name: str) -> None:
+        """Have no such attachment when the document is saved."""
+        document = self._document
+        metas, uploads = _metas(document), dict(document._uploads)
+        if name not in metas and name not in uploads:
+            raise KeyError(name)
+        metas.pop(name, None)
+        uploads.pop(name, None)
+        document._uploads = MappingProxyType(uploads)
+        _set(document, metas)
+
+    add.alters_data = __delitem__.alters_data = True  # type: ignore[attr-defined]
+
+
+class AttachmentsDescriptor:
+    """``document.attachments``."""
+
+    def __get__(self, document: Any, cls: Any = None) -> Any:
+        if document is None:
+            return self
+        if document.is_nested:
+            raise CouchbaseModelError(
+                f"{named(document)} is a part of a document, which has the attachments."
+            )
+        return Attachments(document)
+
+
+def upload_rest(document: Any) -> None:
+    """Write the large attachments of a document that has just been saved."""
+    for name in tuple(document._uploads):
+        Attachment(document, name).save()
+
+
+def written(document: Any, rev: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A body that has been written, with stubs for the attachments that were sent in it; they are
+    those of the document then."""
+    sent = body.get(ATTACHMENTS)
+    if not isinstance(sent, dict) or not any(_has_data(meta) for meta in sent.values()):
+        return body
+    stubs = {name: stub_of(meta, rev) if _has_data(meta) else meta for name, meta in sent.items()}
+    metas = _metas(document)
+    _set(document, {
+        name: stubs[name] if sent.get(name) == meta else meta for name, meta in metas.items()
+    })  # fmt: skip
+    return {**body, ATTACHMENTS: stubs}
+
+
+def _has_data(meta: Any) -> bool:
+    return isinstance(meta, dict) and "data" in meta
+
+
+def stub_of(meta: Mapping[str, Any], rev: str) -> dict[str, Any]:
+    """The stub of an attachment that is sent in a document's JSON."""
+    data = base64.b64decode(meta["data"])
+    known = {key: meta[key] for key in ("content_type", "encoding") if key in meta}
+    return {
+        **known,
+        "encoded_length" if "encoding" in known else "length": len(data),
+        "digest": digest_of(hashlib.sha1(data, usedforsecurity=False).digest()),
+        "revpos": canonical.generation(rev),
+        "stub": True,
+    }
+
+
+def guessed(name: str) -> str:
+    """The type of a file by its name."""
+    kind, encoding = mimetypes.guess_type(name)
+    return DEFAULT_TYPE if kind is None or encoding else kind
+
+
+def _metas(document: Any) -> dict[str, dict[str, Any]]:
+    """What the JSON has of attachments, whatever a phone may have written there."""
+    found = document.extra.get(ATTACHMENTS)
+    if not isinstance(found, dict):
+        return {}
+    return {name: meta for name, meta in found.items() if isinstance(meta, dict)}
+
+
+def _set(document: Any, metas: dict[str, dict[str, Any]]) -> None:
+    if metas:
+        document.extra[ATTACHMENTS] = metas
+    else:
+        document.extra.pop(ATTACHMENTS, None)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _written_alone(document: Any, rev: str, name: str, stub: dict[str, Any] | None) -> None:
+    """Take note of an attachment that has been written, or deleted, without the document."""
+    expires = document._base.get(EXPIRES)
+    metas, uploads = _metas(document), dict(document._uploads)
+    stored = dict(document._base.get(ATTACHMENTS) or {})
+    for stubs in (metas, stored):
+        stubs.pop(name, None)
+        if stub is not None:
+            stubs[name] = stub
+    uploads.pop(name, None)
+    document._uploads = MappingProxyType(uploads)
+    _set(document, metas)
+    base = {key: value for key, value in document._base.items() if key != ATTACHMENTS}
+    document.rev = rev
+    document._base = {**base, ATTACHMENTS: stored} if stored else base
+    if expires is not None:
+        # Gateways forget it with each write that does not say it.
+        body = {key: value for key, value in document._base.items() if key not in GATEWAY_KEYS}
+        answer = SyncGateway.save_json(document.get_uid(), {**body, "_rev": rev})
+        document.rev = answer.json()["rev"]
