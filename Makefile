@@ -6,7 +6,7 @@ python := "$(abspath $(VENV))/bin/python"
 manage := cd example_project && exec $(python) manage.py
 installed := $(VENV)/.installed
 
-.PHONY: venv lint test test-all test-live test-sqlpp replay-sqlpp bench bench-live torture run clean
+.PHONY: venv lint test test-all test-live test-sqlpp replay-sqlpp record-sqlpp bench bench-live torture run clean
 
 venv: $(installed)
 
@@ -50,15 +50,25 @@ bench-live: venv
 
 # The ORM's tests, their queries asked of a query service: make test-sqlpp QUERY_URL=http://...:8093
 # Documents are put into its bucket QUERY_BUCKET (test_documents), which must be there.
-test-sqlpp replay-sqlpp: export QUERY_URL ?=
-test-sqlpp replay-sqlpp: export QUERY_BUCKET ?= test_documents
+test-sqlpp replay-sqlpp record-sqlpp: export QUERY_URL ?=
+test-sqlpp replay-sqlpp record-sqlpp: export QUERY_BUCKET ?= test_documents
+by_sqlpp := -m pytest -p tests.sqlpp.live -p no:randomly -n 0 tests/orm
 
 test-sqlpp: venv
-	$(python) -m pytest -p tests.sqlpp.live -p no:randomly -n 0 tests/orm $(ARGS)
+	$(python) $(by_sqlpp) $(ARGS)
 
 # The statements that have been recorded, and their rows.
 replay-sqlpp: venv
 	$(python) -m tests.sqlpp.replay
+
+# Records them anew, on the Django that tests/sqlpp/recorder.py names; two runs, to keep what is the
+# same in both.
+record-sqlpp: export RECORD_SQLPP = 1
+record-sqlpp: venv
+	rm -f tests/sqlpp/recorded-*.jsonl
+	-$(python) $(by_sqlpp)
+	-$(python) $(by_sqlpp)
+	$(python) -m tests.sqlpp.merging
 
 torture: venv
 	TORTURE=1 $(python) -m pytest -m torture $(ARGS)

@@ -14,18 +14,20 @@ from typing import Any
 _NAME = "`[^`]+`"
 _STATEMENT = re.compile(
     rf"SELECT RAW \[(?P<columns>.+?)\] FROM {_NAME} AS (?P<alias>{_NAME})(?: USE KEYS \$\d+)? "
-    rf"WHERE (?P=alias)\.`doc_type` = '(?P<type>\w+)'(?P<conditions>.*?)"
+    rf"WHERE (?P=alias)\.`doc_type` = '(?P<type>\w+)' "
+    r"AND META\((?P=alias)\)\.id NOT LIKE '\\\\_sync:%'(?P<conditions>.*?)"
     r"(?P<order> ORDER BY .+?)?(?: LIMIT (?P<limit>\d+))?",
     re.DOTALL,
 )
 _ORDER = re.compile(
-    r"(?: ORDER BY (?:META\(A\)\.id|CASE WHEN ISSTRING\(A\.`(?P<key>\w+)`\) .+? END) ASC)?"
+    r"(?: ORDER BY "
+    r"(?:TOSTRING\(META\(A\)\.id\)|CASE WHEN ISSTRING\(A\.`(?P<key>\w+)`\) .+? END) ASC)?"
 )
 Test = Callable[[str, Any, Any], bool]
 #: Conditions, and whether a document (its key, its body) fulfils them with a parameter.
 _CONDITIONS: dict[str, Test] = {
-    r"META\(A\)\.id IN \$(\d+)": lambda key, body, asked: key in asked,
-    r"META\(A\)\.id = \$(\d+)": lambda key, body, asked: key == asked,
+    r"TOSTRING\(META\(A\)\.id\) IN \$(\d+)": lambda key, body, asked: key in asked,
+    r"TOSTRING\(META\(A\)\.id\) = \$(\d+)": lambda key, body, asked: key == asked,
     r"IFMISSINGORNULL\(A\.`st_deleted`, FALSE\) = (true|false)": lambda key, body, asked: (
         (body.get("st_deleted") or False) is asked
     ),
@@ -34,7 +36,7 @@ _CONDITIONS: dict[str, Test] = {
     ),
 }
 _COLUMNS: dict[str, Callable[[str, Any], Any]] = {
-    "META(A).id": lambda key, body: key,
+    "TOSTRING(META(A).id)": lambda key, body: key,
     "'cas:' || TOSTRING(META(A).cas)": lambda key, body: f"cas:{cas(body)}",
     "A": lambda key, body: _as_doubles(body),
 }
@@ -59,6 +61,7 @@ def answer(statement: str, args: list[Any], documents: dict[str, Any]) -> list[A
         (key, body)
         for key, body in sorted(documents.items(), key=lambda item: _rank(item, order["key"]))
         if isinstance(body, dict) and body.get("doc_type") == found["type"]
+        if not key.startswith("_sync:")
         if all(test(key, body, asked) for test, asked in tests)
     ]
     columns = found["columns"].replace(alias, "A").split(", ")

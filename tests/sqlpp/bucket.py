@@ -27,6 +27,7 @@ OTHERS: dict[str, Any] = {
     "_sync:user:ann": {"name": "ann", "admin_channels": {"*": 1}},
     "_sync:seq": 42,
     "_sync:syncInfo": {"dataVersion": 1},
+    "_sync:local:x": {"doc_type": "article", "title": "t", "st_deleted": False},
     "another": {"doc_type": "other", "title": "t", "channels": ["c"]},
     "a text": "article",
     "a list": ["article", {"doc_type": "article"}],

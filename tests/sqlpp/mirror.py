@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 from django.db import connections
@@ -10,12 +11,17 @@ from django.db import connections
 from django_cbtools import conf
 from django_cbtools.backends.couchbase import base, cursor
 
+from . import recorder
+
 _UPSERT = (
     "UPSERT INTO {keyspace} (KEY k, VALUE v) "
     "SELECT p[0] AS k, IFMISSINGORNULL(p[1], DECODE_JSON(p[2])) AS v FROM $1 AS p"
 )
 _DELETE = "DELETE FROM {keyspace} AS d USE KEYS $1"
 _EXISTING = "SELECT RAW META(d).id FROM {keyspace} AS d"
+#: What is in each keyspace, whichever thread has put it there.
+_there: dict[str, dict[str, Any]] = {}
+_lock = threading.Lock()
 
 
 class _Recording(cursor.Cursor):
@@ -39,7 +45,6 @@ class MirrorWrapper(base.DatabaseWrapper):
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
-        self._there: dict[str, Any] | None = None
         #: What has been asked since somebody last emptied it.
         self.recorded: list[tuple[str, Any, dict[str, tuple[str, str]], list[Any]]] = []
 
@@ -74,9 +79,12 @@ class MirrorWrapper(base.DatabaseWrapper):
             return {uid: (rev, body) for uid, rev, body in own.cursor.fetchall()}
 
     def bring_up_to_date(self) -> None:
-        keyspace = self.ops.keyspace(self)
-        wanted = self.documents()
-        there = self._there
+        with _lock:
+            self._bring_up_to_date(self.ops.keyspace(self))
+
+    def _bring_up_to_date(self, keyspace: str) -> None:
+        wanted = recorder.stored(self.documents())
+        there = _there.get(keyspace)
         if there is None:
             there = dict.fromkeys(self._ask(_EXISTING, keyspace))
         changed = [
@@ -87,7 +95,7 @@ class MirrorWrapper(base.DatabaseWrapper):
             self._ask(_UPSERT, keyspace, changed)
         if gone:
             self._ask(_DELETE, keyspace, gone)
-        self._there = wanted
+        _there[keyspace] = wanted
 
     def _ask(self, statement: str, keyspace: str, *args: Any) -> list[Any]:
         sql = statement.format(keyspace=keyspace)

@@ -21,6 +21,12 @@ _VARIABLE = re.compile(
 )
 
 
+def stored(documents: dict[str, Any]) -> dict[str, Any]:
+    """What a bucket has where a gateway has these documents: beside each, one with the same body
+    that a client keeps for itself alone (``_local``), which no query may find."""
+    return {**documents, **{f"_sync:local:{uid}": body for uid, body in documents.items()}}
+
+
 def digest(documents: Any) -> str:
     text = json.dumps(documents, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

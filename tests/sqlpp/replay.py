@@ -61,7 +61,7 @@ def _fill(service: Any, keyspace: str, documents: dict[str, Any]) -> None:
         list(service.query(f"DELETE FROM {keyspace} AS d USE KEYS $1", [gone], readonly=False))
     if documents:
         upsert = f"UPSERT INTO {keyspace} (KEY k, VALUE v) SELECT p[0] AS k, p[1] AS v FROM $1 AS p"
-        rows = [[uid, body] for uid, body in documents.items()]
+        rows = [[uid, body] for uid, body in recorder.stored(documents).items()]
         list(service.query(upsert, [rows], readonly=False))
 
 

@@ -101,12 +101,28 @@ def exact(alias: str, field: Any) -> str | None:
     return read("exact decimal", path(quoted(alias), [values.json_key(field)]))
 
 
+def uid(alias: str | None) -> str:
+    """The key of the document that has an alias; in an index it has none."""
+    return f"META({'' if alias is None else quoted(alias)}).id"
+
+
+def is_document(alias: str | None) -> str:
+    """The condition that a document is none of the gateway's own.
+
+    Those are beside the others, and one of them, ``_local``, has a body that its client chooses.
+    """
+    return f"{uid(alias)} NOT LIKE '\\\\_sync:%'"
+
+
 def column(alias: str | None, field: Any) -> str:
     """The expression that reads a field of the document that has an alias; in an index it has
     none."""
     root = None if alias is None else quoted(alias)
     if field.name == "uid":
-        return f"META({root or ''}).id"
+        # Were the key itself in an index, the service would take is_document(), which each query
+        # has, for two ranges of it: it would prefer that index to one in the order of a query, and
+        # scan it to follow a relation instead of fetching the document.
+        return f"TOSTRING({uid(alias)})"
     if field.name == "rev":
         # The gateway's own is in its metadata, on which no program may rely.
         return f"'cas:' || TOSTRING(META({root or ''}).cas)"

@@ -230,7 +230,7 @@ class SQLCompiler(plans.PlannedCompiler):
         doc_type = f"{columns.quoted(alias)}.`doc_type`"
         is_one = len(names) == 1
         sql = f"{doc_type} = {names[0]}" if is_one else f"{doc_type} IN [{', '.join(names)}]"
-        return sql.replace("%", "%%")
+        return f"{sql} AND {columns.is_document(alias)}".replace("%", "%%")
 
     def _join(self, table: Any) -> Compiled:
         self._check_is_document(table.table_name)
@@ -239,7 +239,7 @@ class SQLCompiler(plans.PlannedCompiler):
         conditions: list[str] = []
         params: list[Any] = []
         for left, right in table.join_fields:
-            sql = f"{columns.column(alias, right)} = {columns.column(parent, left)}"
+            sql = f"{_joined(alias, right)} = {_joined(parent, left)}"
             conditions.append(sql.replace("%", "%%"))
         extra = table.join_field.get_extra_restriction(alias, parent)
         for node in (extra, table.filtered_relation and table.filtered_relation.resolved_condition):
@@ -328,6 +328,11 @@ class SQLCompiler(plans.PlannedCompiler):
         if isinstance(node, Aggregate):
             check_aggregate(node)
         return super().compile(node)
+
+
+def _joined(alias: str, field: Any) -> str:
+    """A column by which documents are joined: a key itself, by which they are fetched."""
+    return columns.uid(alias) if field.name == "uid" else columns.column(alias, field)
 
 
 def _exact(expression: Any) -> Any:

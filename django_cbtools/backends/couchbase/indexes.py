@@ -112,8 +112,11 @@ def _present(connection: Any, keyspace: str) -> dict[str, str]:
 def _wanted(connection: Any, keyspace: str, declared: Iterable[Declared]) -> Iterator[IndexChange]:
     # All documents of a type: what no other index serves. It has the form of the others, or else
     # the service would take it for an order that one of them has.
-    deleted = columns.column(None, CouchbaseModel._meta.get_field("st_deleted"))
-    yield _create(keyspace, "documents", None, f"({_DOC_TYPE}, META().id, {deleted})")
+    uid, deleted = (
+        columns.column(None, CouchbaseModel._meta.get_field(name)) for name in ("uid", "st_deleted")
+    )
+    body = f"({_DOC_TYPE}, {uid}, {deleted}) WHERE {columns.is_document(None)}"
+    yield _create(keyspace, "documents", None, body)
     found = [(each, _keys(connection, each), _condition(connection, each)) for each in declared]
     made: set[str] = set()
     for each, keys, condition in found:
@@ -137,7 +140,10 @@ def _begins(longer: list[str], keys: list[str]) -> bool:
 
 def _condition(connection: Any, declared: Declared) -> str:
     model, condition = declared.model, declared.index.condition
-    conditions = [f"{_DOC_TYPE} = {columns.literal(model.type_name())}"]
+    # What each query has beside its own conditions, or else it could not use the index.
+    conditions = [
+        f"{_DOC_TYPE} = {columns.literal(model.type_name())}", columns.is_document(None)
+    ]  # fmt: skip
     if condition is not None:
         query = Query(model, alias_cols=False)
         compiler = _IndexCompiler(query, connection, None)

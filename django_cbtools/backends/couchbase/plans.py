@@ -108,10 +108,17 @@ def _ranges(spans: Any) -> Iterator[str]:
 
 def scans_everything(operator: Any) -> bool:
     """Whether documents are looked for among all that the keyspace has."""
-    is_scan = str(operator.get("#operator")).startswith("PrimaryScan")
+    is_scan = str(operator.get("#operator")).startswith("PrimaryScan") or _is_of_keys(operator)
     if is_scan and operator.get("namespace") != "#system":
         return True
     return any(map(scans_everything, _children(operator)))
+
+
+def _is_of_keys(operator: Any) -> bool:
+    """Whether all but the gateway's own keys are looked through: two ranges of a primary index,
+    which names no key of its own."""
+    ranges = [each for span in operator.get("spans", ()) for each in span.get("range", ())]
+    return bool(ranges) and not any("index_key" in each for each in ranges)
 
 
 @lru_cache(maxsize=1000)
