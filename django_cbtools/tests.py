@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -11,6 +13,7 @@ from django.db import connections
 from django_cbtools import conf
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents import row_exception
+from django_cbtools.test_runs.phones import CapturedChanges
 
 _BATCH = 500
 
@@ -43,6 +46,24 @@ def clean_buckets() -> None:
 def deploy_views() -> None:
     """Deploy the project's views, as ``manage.py create_cb_views`` does, without a word."""
     call_command("create_cb_views", verbosity=0)
+
+
+@contextmanager
+def capture_changes() -> Generator[CapturedChanges, None, None]:
+    """Tell receivers of ``cb_changed`` and ``cb_removed`` of what is written inside, at the end.
+
+    ::
+
+        with capture_changes() as captured:
+            captured.phone_saves({"_id": "insp_1", "doc_type": "inspection", "channels": ["a"]})
+        self.assertEqual(len(mail.outbox), 1)
+
+    No thread and no command is needed: they are called in the test. ``captured.deliver()`` calls
+    them earlier. Raises what a receiver raises.
+    """
+    captured = CapturedChanges()
+    yield captured
+    captured.deliver()
 
 
 def _is_test_database() -> bool:

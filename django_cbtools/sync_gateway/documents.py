@@ -16,6 +16,7 @@ from django_cbtools.exceptions import (
     shown,
 )
 
+from . import authorship
 from .client import PUBLIC, dumps, load_rows, loads, quote_uid, request
 from .matching import check_rows, other, well_formed, wrong
 from .multipart import load_parts
@@ -204,7 +205,7 @@ def _done_once(
         answers.append(answer)
         return [row]
 
-    (row,) = done_once([Write(uid, body)], send_one)
+    (row,) = authorship.noted([Write(uid, body)], lambda writes: done_once(writes, send_one))
     if "exception" in row:
         raise row["exception"]
     return answers[0] if answers else _answer(status, row)
@@ -236,7 +237,8 @@ def _rows_done_once(docs: list[Mapping[str, Any]]) -> list[Row]:
         _check_written(response, writes, rows)
         return rows
 
-    return done_once([Write(doc["_id"], doc) for doc in docs], send)
+    writes = [Write(doc["_id"], doc) for doc in docs]
+    return authorship.noted(writes, lambda writes: done_once(writes, send))
 
 
 def _loads_written(response: requests.Response, uid: str | None = None) -> Any:

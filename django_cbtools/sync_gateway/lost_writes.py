@@ -58,6 +58,10 @@ class Write(NamedTuple):
         )
         return None if is_made else f"it has another revision of document {shown(self.uid)}"
 
+    def revs(self) -> list[str]:
+        """What the id of its revision may be."""
+        return [canonical.revision_id(self.parent, text) for text in self.texts()]
+
     def texts(self) -> list[str]:
         """What the digest of its revision may be taken over."""
         body, _ = canonical.loads(dumps(self.body).decode())
@@ -118,9 +122,7 @@ def settle(writes: Sequence[Write]) -> list[Outcome]:
     Raises SyncGatewayUnavailable where it cannot be asked.
     """
     outcomes: list[Outcome] = [None] * len(writes)
-    asked = [
-        [canonical.revision_id(write.parent, text) for text in write.texts()] for write in writes
-    ]
+    asked = [write.revs() for write in writes]
     revs: dict[str, list[str]] = {}
     for write, ids in zip(writes, asked, strict=True):
         revs.setdefault(write.uid, []).extend(ids)

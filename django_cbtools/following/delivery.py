@@ -1,0 +1,79 @@
+"""Changes handed to the receivers of signals, or to a queue; each receiver on its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from django_cbtools.exceptions import shown
+from django_cbtools.models import CouchbaseModel
+from django_cbtools.sync_gateway import SyncGateway, authorship
+from django_cbtools.sync_gateway.change import Change
+
+from . import queued
+from .events import Senders, UnreadableDocument
+
+logger = logging.getLogger(__name__)
+
+#: What stands for all receivers of a document that cannot be read.
+EVERYBODY = ""
+
+
+class Failure(NamedTuple):
+    """A receiver that has raised, by its name, and what it has raised."""
+
+    receiver: str
+    error: Exception
+
+
+class Delivery:
+    """How changes are handed on: of some classes (of all, where none is given), to a queue where
+    the settings name one, unless it is the queue's worker that does it (``enqueue`` is False)."""
+
+    def __init__(
+        self, models: Sequence[type[CouchbaseModel]] = (), *, enqueue: bool = True
+    ) -> None:
+        self._senders = Senders(tuple(models))
+        self._put = queued.queue() if enqueue else None
+
+    def hand_on(self, change: Change, by_us: bool, only: Collection[str] = ()) -> list[Failure]:
+        """Call the receivers of a change, or those ``only``; those that have raised."""
+        try:
+            event = self._senders.event(change, by_us)
+        except UnreadableDocument as error:
+            logger.warning("%s", error)
+            return [Failure(EVERYBODY, error)]
+        if event is None:
+            return []
+        if self._put is None:
+            calls = event.calls()
+        else:
+            payload = queued.payload(change, event.sender, by_us)
+            calls = [(queued.NAME, partial(self._put, **payload))]
+        failures = []
+        for name, call in calls:
+            if only and name not in only and EVERYBODY not in only:
+                continue
+            try:
+                call()
+            except Exception as error:
+                logger.warning("%s: document %s failed.", name, shown(change.uid), exc_info=True)
+                failures.append(Failure(name, error))
+        return failures
+
+
+def made_by_us(changes: Collection[Change]) -> set[tuple[str, str]]:
+    """Those of some changes that this site has made, as pairs of uid and rev."""
+    return authorship.ours((change.uid, change.rev) for change in changes)
+
+
+def as_it_is_now(told: Change) -> Change | None:
+    """A change, or what has become of its document since; None where that is nowhere any more."""
+    if told.is_lost:
+        return told
+    found = list(SyncGateway.changes(doc_ids=[told.uid], include_docs=True))
+    if found:
+        return found[0]
+    return told if told.deleted else None

@@ -1,0 +1,109 @@
+"""What a change of the feed means to a program: which signal, from which class, with what."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from asgiref.sync import async_to_sync
+
+from django_cbtools.canonical import generation
+from django_cbtools.exceptions import shown
+from django_cbtools.models import CouchbaseModel
+from django_cbtools.models.document import DOC_TYPE
+from django_cbtools.models.subclasses import by_type
+from django_cbtools.signals import cb_changed, cb_removed
+from django_cbtools.sync_gateway.change import Change
+
+logger = logging.getLogger(__name__)
+
+
+class UnreadableDocument(Exception):
+    """A document of a class of ours cannot be made an instance of it."""
+
+
+class Event(NamedTuple):
+    """A signal that is to be sent, with its arguments."""
+
+    signal: Any
+    sender: type[CouchbaseModel]
+    named: Mapping[str, Any]
+
+    def calls(self) -> list[tuple[str, Callable[[], Any]]]:
+        """The receivers that are connected, by their names; calling one raises what it raises."""
+        plain, coroutines = self.signal._live_receivers(self.sender)
+        calls = [(name_of(each), each) for each in plain]
+        calls += [(name_of(each), async_to_sync(each)) for each in coroutines]
+        told = {"signal": self.signal, "sender": self.sender, **self.named}
+        return [(name, partial(call, **told)) for name, call in calls]
+
+
+class Senders:
+    """The document classes of the project, or some of them, as senders of what happens."""
+
+    def __init__(self, models: tuple[type[CouchbaseModel], ...] = ()) -> None:
+        self._classes = by_type(CouchbaseModel)
+        self._models = models
+        self._prefixes: dict[str, type[CouchbaseModel] | None] = {}
+        for cls in self._classes.values():
+            prefix = cls.uid_prefix
+            self._prefixes[prefix] = None if prefix in self._prefixes else cls
+        self._foreign: set[str] = set()
+
+    def event(self, change: Change, by_us: bool) -> Event | None:
+        """The event of a change; None for what is none of the program's, or of other classes.
+
+        Raises UnreadableDocument.
+        """
+        if change.deleted or change.is_lost:
+            # The feed has no body of these.
+            sender = self._prefixes.get(change.uid.rpartition("_")[0]) or CouchbaseModel
+            if self._models and sender not in self._models:
+                return None
+            told = {"uid": change.uid, "rev": change.rev, "deleted": change.deleted,
+                    "seq": change.seq, "by_us": by_us}  # fmt: skip
+            return Event(cb_removed, sender, told)
+        doc = change.doc
+        if doc is None:
+            raise UnreadableDocument(f"The gateway has no body of document {shown(change.uid)}.")
+        doc_type = doc.get(DOC_TYPE)
+        known = self._classes.get(doc_type) if isinstance(doc_type, str) else None
+        if known is None:
+            self._leave_alone(change.uid, doc_type)
+            return None
+        if self._models and known not in self._models:
+            return None
+        row = {"id": change.uid, "key": change.uid, "value": {"rev": change.rev}, "doc": doc}
+        try:
+            instance = known.from_row(row)
+        except Exception as error:
+            raise UnreadableDocument(
+                f"Document {shown(change.uid)} cannot be made a {known.__name__}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        told = {
+            "instance": instance,
+            "created": True if generation(change.rev) == 1 else None,
+            "deleted": instance.st_deleted is True,
+            "seq": change.seq,
+            "by_us": by_us,
+        }
+        return Event(cb_changed, known, told)
+
+    def _leave_alone(self, uid: str, doc_type: Any) -> None:
+        """Say of the first document of each unknown type that it is left alone."""
+        known = repr(doc_type) in self._foreign
+        if len(self._foreign) < 100:
+            self._foreign.add(repr(doc_type))
+        logger.log(
+            logging.DEBUG if known else logging.INFO,
+            "Document %s is left alone: no class has its doc_type, %.100r.", shown(uid), doc_type,
+        )  # fmt: skip
+
+
+def name_of(receiver: Any) -> str:
+    """A receiver's name, by which it is found again."""
+    name = getattr(receiver, "__qualname__", None) or type(receiver).__qualname__
+    return f"{getattr(receiver, '__module__', None) or type(receiver).__module__}.{name}"

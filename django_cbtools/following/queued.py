@@ -1,0 +1,62 @@
+"""Changes handed to a queue of tasks: what it is told, and where it is."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from django_cbtools import conf
+from django_cbtools.models import CouchbaseModel
+from django_cbtools.sync_gateway.change import Change
+
+#: What a failure to enqueue is told by.
+NAME = "SYNC_GATEWAY_CHANGES['enqueue']"
+
+
+def queue() -> Callable[..., Any] | None:
+    """What puts a change into the queue that the settings name; None where they name none.
+
+    Raises ImproperlyConfigured where it cannot be found.
+    """
+    path = conf.get("SYNC_GATEWAY_CHANGES").get("enqueue")
+    return None if path is None else find(path)
+
+
+def find(path: str) -> Callable[..., Any]:
+    """What a dotted path leads to, ``app.tasks.change.delay`` too; ImproperlyConfigured where that
+    is nothing that can be called."""
+    parts = str(path).split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[:length])
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            # Others' missing modules are no reason to look elsewhere.
+            if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+                continue
+            raise
+        try:
+            found = reduce(getattr, parts[length:], module)
+        except AttributeError:
+            break
+        if callable(found):
+            return found
+        break
+    raise ImproperlyConfigured(f"{NAME} is {path!r}: there is nothing there that can be called.")
+
+
+def payload(change: Change, sender: type[CouchbaseModel], by_us: bool) -> Mapping[str, Any]:
+    """What a queue is told of a change; JSON has all of it."""
+    return {
+        "uid": change.uid,
+        "rev": change.rev,
+        "seq": change.seq,
+        "model": sender._meta.label,
+        "deleted": change.deleted,
+        "lost": change.is_lost,
+        "by_us": by_us,
+    }

@@ -1,0 +1,32 @@
+"""What the workers of a queue do with a change."""
+
+from __future__ import annotations
+
+from django_cbtools.sync_gateway.change import Change
+
+from .delivery import Delivery, as_it_is_now, made_by_us
+
+
+def handle_change(
+    uid: str,
+    rev: str = "",
+    seq: str = "",
+    model: str = "",
+    deleted: bool = False,
+    lost: bool = False,
+    by_us: bool = False,
+) -> None:
+    """Send the signal of a change that came by a queue, to all its receivers; for a task's body.
+
+    The document is asked for again: where it has changed since, receivers see it as it is now, so
+    tasks that are done out of order do no harm. Raises what a receiver has raised (the first of
+    them) when all have been called: the queue may then try again.
+    """
+    told = Change(seq, uid, (rev,) if rev else (), deleted, (), lost)
+    change = as_it_is_now(told)
+    if change is None:
+        return
+    is_ours = by_us if change.rev == rev else bool(made_by_us([change]))
+    failures = Delivery(enqueue=False).hand_on(change, is_ours)
+    if failures:
+        raise failures[0].error

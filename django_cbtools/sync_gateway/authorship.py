@@ -1,0 +1,90 @@
+"""Which revisions this site has written, as far as it remembers.
+
+A revision's id is a digest, and says nothing of who has made it. So what is written is remembered:
+in this process, and where SYNC_GATEWAY_CHANGES["cache"] names a cache that processes share, there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from django_cbtools import conf
+
+if TYPE_CHECKING:
+    from .lost_writes import Write
+
+logger = logging.getLogger(__name__)
+
+#: How many revisions a process remembers, and for how many seconds a cache does.
+MOST, SECONDS = 10_000, 24 * 60 * 60
+
+#: Keys of revisions, oldest first.
+_own: dict[str, None] = {}
+
+
+def noted(
+    writes: Sequence[Write], send: Callable[[Sequence[Write]], list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Send writes, and remember the revisions that they make; the gateway's rows."""
+    cache = _cache()
+    # A reader in another process may be faster than the answer. New documents over tombstones have
+    # another revision, which only the answer tells.
+    early = [_key(write.uid, rev) for write in writes for rev in write.revs()] if cache else []
+    _put(cache, early)
+    rows = send(writes)
+    made = [
+        _key(write.uid, row["rev"])
+        for write, row in zip(writes, rows, strict=True)
+        if isinstance(row.get("rev"), str)
+    ]
+    for key in made:
+        _own[key] = None
+    # Another thread may be doing the same.
+    with suppress(RuntimeError, StopIteration):
+        while len(_own) > MOST:
+            _own.pop(next(iter(_own)), None)
+    _put(cache, set(made).difference(early))
+    return rows
+
+
+def ours(revs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of some documents' revisions, pairs of uid and rev, that this site has written."""
+    keys = {_key(uid, rev): (uid, rev) for uid, rev in revs}
+    known = {key for key in keys if key in _own}
+    cache = _cache()
+    if cache is not None and len(known) < len(keys):
+        try:
+            known.update(cache.get_many(keys.keys() - known))
+        except Exception:
+            logger.warning("The cache of SYNC_GATEWAY_CHANGES cannot be read.", exc_info=True)
+    return {keys[key] for key in known}
+
+
+def _key(uid: str, rev: str) -> str:
+    """A key that any cache takes."""
+    text = "\0".join((conf.get("SYNC_GATEWAY_BUCKET"), uid, rev))
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"cbtools:rev:{digest}"
+
+
+def _cache() -> Any:
+    options = conf.get("SYNC_GATEWAY_CHANGES")
+    alias = options.get("cache") if isinstance(options, Mapping) else None
+    if alias is None:
+        return None
+    from django.core.cache import caches
+
+    return caches[alias]
+
+
+def _put(cache: Any, keys: Iterable[str]) -> None:
+    found = dict.fromkeys(keys, 1)
+    if cache is not None and found:
+        try:
+            cache.set_many(found, SECONDS)
+        except Exception:  # it is no reason not to write
+            logger.warning("The cache of SYNC_GATEWAY_CHANGES cannot be written.", exc_info=True)

@@ -1,0 +1,81 @@
+"""Phones in tests: what they push, and the handlers that hear of it, without a thread."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django_cbtools.canonical import generation
+from django_cbtools.following.database import end
+from django_cbtools.following.delivery import Delivery, made_by_us
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.change import Change
+from django_cbtools.sync_gateway.client import PUBLIC, loads, request
+from django_cbtools.sync_gateway.documents import row_exception
+
+#: How often receivers may write documents because others, or they themselves, have.
+_ROUNDS = 50
+
+
+class CapturedChanges:
+    """What :func:`django_cbtools.tests.capture_changes` gives.
+
+    ``changes`` are those that have been handed to receivers so far, in order.
+    """
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self._since = end()
+
+    def phone_saves(self, document: Mapping[str, Any]) -> str:
+        """Push a document as a phone does, with a revision of its own making, on top of what is
+        there; its new revision. ``_id`` is its uid; one is made where it has none.
+
+        Raises what the gateway says where it refuses, SyncGatewayForbidden by the sync function.
+        """
+        uid = document.get("_id") or uuid.uuid4().hex
+        (row,) = SyncGateway.bulk_get([uid])
+        parent = row["value"]["rev"] if "doc" in row else ""
+        digest = secrets.token_hex(16)
+        start = generation(parent) + 1
+        ids = [digest, parent.partition("-")[2]] if parent else [digest]
+        pushed = {**document, "_id": uid, "_rev": f"{start}-{digest}",
+                  "_revisions": {"start": start, "ids": ids}}  # fmt: skip
+        rows = loads(
+            request(PUBLIC, "POST", "_bulk_docs", body={"new_edits": False, "docs": [pushed]})
+        )
+        for refused in rows:
+            if "error" in refused:
+                raise row_exception(uid, refused)
+        return f"{start}-{digest}"
+
+    def phone_deletes(self, uid: str) -> str:
+        """Push a tombstone, as a phone does that deletes a document; its revision."""
+        return self.phone_saves({"_id": uid, "_deleted": True})
+
+    def deliver(self) -> None:
+        """Hand what has been written to receivers, and what they write, until there is no more.
+
+        Raises what a receiver raises (the first of them) when all have been called; AssertionError
+        where they go on writing for ever.
+        """
+        delivery, failures = Delivery(), []
+        for _ in range(_ROUNDS):
+            feed = SyncGateway.changes(self._since, include_docs=True, request_plus=True)
+            changes = list(feed)
+            self._since = feed.since
+            if not changes:
+                break
+            ours = made_by_us(changes)
+            for change in changes:
+                self.changes.append(change)
+                failures += delivery.hand_on(change, (change.uid, change.rev) in ours)
+        else:
+            raise AssertionError(
+                "Receivers of cb_changed write documents whenever they are told of one, without "
+                "end. Let them leave changes alone that are by_us, or that need no change."
+            )
+        if failures:
+            raise failures[0].error
