@@ -12,6 +12,8 @@ from django.db.models.lookups import Exact
 from django.db.models.sql.constants import ROW_COUNT
 from django.db.models.sql.where import AND
 
+from django_cbtools.query_service.options import NOT_BOUNDED, REQUEST_PLUS
+
 from .raw import RawDocuments
 from .sql import DocumentQuery
 from .subclasses import SubclassesQuery, by_type
@@ -72,6 +74,21 @@ class DocumentQuerySet(models.QuerySet[Model]):
         )
         found._prefetch_related_lookups = getattr(self, "_prefetch_related_lookups")[:]  # noqa: B009
         return found
+
+    def scan_consistency(self, value: str) -> Any:
+        """Have Couchbase Server's query service answer in another way than ``OPTIONS`` say.
+
+        ``"request_plus"`` finds all that was saved before: its indexes are brought up to date
+        first. ``"not_bounded"`` does not wait, and may miss the newest. The embedded backend always
+        finds all. Raises ValueError for another value.
+        """
+        if value not in (REQUEST_PLUS, NOT_BOUNDED):
+            raise ValueError(
+                f"scan_consistency() takes {REQUEST_PLUS!r} or {NOT_BOUNDED!r}, not {value!r}."
+            )
+        clone: Any = self.all()
+        clone.query.scan_consistency = value
+        return clone
 
     # --------------------------------------------------------------- changing
 
@@ -236,6 +253,11 @@ class AllDocuments(Telling, models.Manager[Model]):
     """The documents of a class, soft-deleted ones included."""
 
     _queryset_class = DocumentQuerySet
+
+    def scan_consistency(self, value: str) -> DocumentQuerySet[Model]:
+        """As :meth:`DocumentQuerySet.scan_consistency`."""
+        found: DocumentQuerySet[Model] = self.get_queryset().scan_consistency(value)
+        return found
 
     if TYPE_CHECKING:
 

@@ -12,6 +12,7 @@ from django.db.models.fields.json import JSONExact, KeyTransform
 from django.db.models.sql.where import WhereNode
 
 from django_cbtools import conf
+from django_cbtools.query_service.options import REQUEST_PLUS
 
 from .fields import values
 from .fields.aggregates import over_elements
@@ -108,6 +109,8 @@ class DocumentQuery(sql.Query):
 
     #: Whether it is, or is part of, a union or its like that is ordered.
     is_ordered_in_combination = False
+    #: What the query service does before it answers; None is what OPTIONS say.
+    scan_consistency: str | None = None
 
     def get_compiler(
         self, using: str | None = None, connection: Any = None, elide_empty: bool = True
@@ -119,6 +122,12 @@ class DocumentQuery(sql.Query):
             check_can_be_asked(asked.alias)
         conf.uses_embedded_gateway()  # it refuses settings that contradict each other
         return super().get_compiler(using, connection, elide_empty)
+
+    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """As Django's. A statement waits once for all that is in it, where a part has to."""
+        if self.scan_consistency == REQUEST_PLUS:
+            query.scan_consistency = REQUEST_PLUS
+        return super().resolve_expression(query, *args, **kwargs)
 
     def is_nullable(self, field: Any) -> bool:
         """Whatever a class says, a document may lack a key, and phones delete what others point to:

@@ -47,7 +47,7 @@ LOCAL = {
         "clean_fields", "full_clean", "validate_unique", "validate_constraints",
         "get_deferred_fields",
     },
-    DocumentQuerySet: {"defer", "only", "as_manager", "raw"},
+    DocumentQuerySet: {"defer", "only", "as_manager", "raw", "scan_consistency"},
     query: {"stale_text", "get_stale", "parse_view_name"},
     related: {"dt2ts", "st2dt"},
 }  # fmt: skip

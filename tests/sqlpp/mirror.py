@@ -28,7 +28,7 @@ class _Recording(cursor.Cursor):
     """A cursor that notes what it executes, over which documents, and the rows that come."""
 
     def __init__(self, service: Any, wrapper: MirrorWrapper) -> None:
-        super().__init__(service)
+        super().__init__(service, wrapper.scan_consistency)
         self._wrapper = wrapper
 
     def execute(self, sql: str, params: Any = None) -> Any:

@@ -61,6 +61,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "iendswith": "LIKE '%%' || LOWER({})",
     }
 
+    #: What new cursors ask for; None is what OPTIONS say.
+    scan_consistency: str | None = None
+
     def get_connection_params(self) -> dict[str, Any]:
         return self.settings_dict
 
@@ -74,7 +77,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         """Nothing: each request says for itself what it needs."""
 
     def create_cursor(self, name: str | None = None) -> Cursor:
-        return Cursor(self.connection)
+        return Cursor(self.connection, self.scan_consistency)
 
     def _set_autocommit(self, autocommit: bool) -> None:
         """Nothing: a statement is on its own, whatever the program calls a transaction."""

@@ -18,8 +18,9 @@ class Cursor:
     rowcount = -1
     lastrowid = None
 
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: Any, scan_consistency: str | None = None) -> None:
         self._service = service
+        self._scan_consistency = scan_consistency
         self._rows: Any = None
 
     def execute(self, sql: str, params: Sequence[Any] | None = None) -> Cursor:
@@ -27,7 +28,9 @@ class Cursor:
         arguments: list[Any] = []
         if params is not None:
             sql, arguments = positional(sql, params)
-        self._rows = self._service.query(sql, arguments, readonly=not _changes(sql))
+        self._rows = self._service.query(
+            sql, arguments, readonly=not _changes(sql), scan_consistency=self._scan_consistency
+        )
         if _changes(sql):
             for _ in self._rows:
                 """Its errors come with its end."""

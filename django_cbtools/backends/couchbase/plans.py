@@ -19,6 +19,7 @@ from django.db.models.sql.datastructures import Join
 from django_cbtools.backends.compiling import DocumentCompiler
 from django_cbtools.query_service import codes
 from django_cbtools.query_service.errors import Error, shortened
+from django_cbtools.query_service.options import NOT_BOUNDED, REQUEST_PLUS
 
 from .cursor import positional
 
@@ -46,6 +47,9 @@ class PlannedCompiler(DocumentCompiler):
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         """As Django's; where no index serves a query, it says which one would."""
         query: Any = self.query
+        connection: Any = self.connection
+        before = connection.scan_consistency
+        connection.scan_consistency = _scan_consistency(query)
         try:
             found = super().execute_sql(*args, **kwargs)
         except OperationalError as error:
@@ -53,6 +57,8 @@ class PlannedCompiler(DocumentCompiler):
                 raise
             text = f"{error}\n{advice(self)}"
             raise OperationalError(text.rstrip()) from error.__cause__
+        finally:
+            connection.scan_consistency = before
         if settings.DEBUG and not query.explain_info:
             with suppress(EmptyResultSet):
                 warn(self, positional(*self.as_sql())[0])
@@ -67,6 +73,14 @@ class PlannedCompiler(DocumentCompiler):
                     yield json.dumps(found, indent=2)
                 else:
                     yield from shown(found["plan"])
+
+
+def _scan_consistency(query: Any) -> str | None:
+    """What a query and its parts ask for; where one has to wait, all of the statement does."""
+    inner = getattr(query, "inner_query", None)
+    parts = [*query.combined_queries, *([] if inner is None else [inner])]
+    asked = {getattr(query, "scan_consistency", None), *map(_scan_consistency, parts)}
+    return next((each for each in (REQUEST_PLUS, NOT_BOUNDED) if each in asked), None)
 
 
 def shown(operator: Any, depth: int = 0) -> Iterator[str]:
