@@ -18,9 +18,9 @@ from django.db.models.expressions import Col
 from django_cbtools.conflicts import waits
 from django_cbtools.exceptions import CouchbaseValueError, SyncGatewayConflict, shown
 from django_cbtools.models.fields.values import Unreadable, json_key, kind
+from django_cbtools.models.telling import conflict
 from django_cbtools.models.writing.bulk import Bulk, batches
 from django_cbtools.models.writing.member_updates import MemberTarget
-from django_cbtools.models.writing.written import conflict
 
 #: How often documents are written that somebody else has written in between, and the seconds
 #: between the times: about the second one, how much longer each is, the longest.
@@ -101,7 +101,7 @@ class Update:
                     found[uid] = rows[uid]
                 else:
                     bulk.errors[uid] = conflict(
-                        uid, "somebody has written it since it was selected"
+                        self._manager.model, uid, "somebody has written it since it was selected"
                     )
 
     def _changed(self, document: Any, computed: list[Any]) -> Any:

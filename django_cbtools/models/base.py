@@ -15,7 +15,6 @@ from django_cbtools import conf
 from django_cbtools.exceptions import CouchbaseModelError, shown
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import parse_stored
-from django_cbtools.sync_gateway.documents import row_exception
 
 from .channels import Undecided
 from .document import DOC_TYPE, DocumentJSON, remembered
@@ -29,6 +28,7 @@ from .queryset import AllDocuments, DocumentQuerySet, Documents, NoManager
 from .refreshing import Refreshing
 from .relations import UID_LENGTH
 from .subclasses import SubclassesQuery
+from .telling import missing, row_error, told_of
 from .uids import new_uid
 from .unique import ValidatedUniqueness
 from .writing import versions
@@ -267,8 +267,10 @@ class CouchbaseModel(
     def load(self, uid: str) -> None:
         """Load a document; DoesNotExist where there is none of this class under that uid."""
         if not uid:
-            raise self._missing(uid, "A document cannot be loaded without a uid.")
-        self.from_sync_gateway_row(SyncGateway.bulk_get([uid])[0])
+            raise missing(self, uid, "A document cannot be loaded without a uid.")
+        with told_of(type(self), uid):
+            (row,) = SyncGateway.bulk_get([uid])
+        self.from_sync_gateway_row(row)
 
     def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None:
         """Take over a row of ``all_docs()`` or ``bulk_get()``; raises what an error row says."""
@@ -277,29 +279,18 @@ class CouchbaseModel(
 
     def _of_row(self, row: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
         """The uid, the revision and the document of a row; raises what it says instead."""
-        # 400 is for what cannot be a document's uid.
-        if "error" in row and row.get("status", 404) in (400, 404):
-            raise self._missing(
-                row.get("key"), f"There is no document {shown(str(row.get('key')))}."
-            )
         if "error" in row:
-            raise row_exception(str(row.get("key")), row)
+            raise row_error(self, row)
         document = row["doc"]
         doc_type = document.get(DOC_TYPE)
         if doc_type is not None and doc_type != self.get_doc_type():
-            raise self._missing(
+            raise missing(
+                self,
                 row["id"],
                 f"Document {shown(row['id'])} is of doc_type {doc_type!r}: it is no "
                 f"{type(self).__name__}, which has {self.get_doc_type()!r}.",
             )
         return row["id"], row["value"]["rev"], document
-
-    def _missing(self, uid: Any, message: str) -> Exception:
-        error: Any = self.DoesNotExist
-        missing: Exception = error(
-            message, status=404, error="not_found", reason="missing", uid=uid
-        )
-        return missing
 
     def _fill(self, uid: str, rev: str, document: Mapping[str, Any]) -> None:
         """Be a document of the gateway's, whatever the instance was before."""

@@ -8,9 +8,10 @@ from typing import Any
 import requests
 import urllib3
 
-from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable
 
 from . import errors, failures, telemetry
+from .matching import check_refusal
 from .transport import Transport
 from .uploads import Upload
 
@@ -70,6 +71,10 @@ def ask(
     is_busy = response.status_code in errors.BUSY
     if is_busy:
         way.leave(asked.port, asked.address)
+    try:
+        check_refusal(response, asked.uid, asked.lost)
+    except SyncGatewayUnavailable as wrong:
+        raise Failed(wrong, False, response) from None
     raise Failed(errors.refused(response, asked), is_busy and asked.is_read, response)
 
 

@@ -115,7 +115,9 @@ class Documents:
         query = {"include_docs": "true"}
         if uids:
             keys = texts(uids, "uids")
-            response = request(PUBLIC, "POST", "_all_docs", query=query, body={"keys": keys})
+            response = request(
+                PUBLIC, "POST", "_all_docs", query=query, body={"keys": keys}, uid=_only(keys)
+            )
         else:
             response = request(PUBLIC, "GET", "_all_docs", query=query)
         answer = load_rows(response, len(keys) if uids else None)
@@ -135,12 +137,18 @@ class Documents:
             "_bulk_get",
             query={"show_exp": "true"},
             body={"docs": [{"id": key} for key in keys]},
+            uid=_only(keys),
             accept="multipart/mixed",
         )
         found = list(load_parts(response))
         if len(found) != len(keys):
             raise other(response, f"it has not {len(keys)} documents")
         return [_read_row(key, part, response) for key, part in zip(keys, found, strict=True)]
+
+
+def _only(uids: Sequence[str]) -> str | None:
+    """The document that a request for these is about, if it is one."""
+    return uids[0] if len(uids) == 1 else None
 
 
 def _read_row(uid: str, part: Any, response: requests.Response) -> Row:
@@ -163,10 +171,13 @@ def row_exception(uid: str, row: Mapping[str, Any]) -> SyncGatewayException:
     found = row.get("exception")
     if isinstance(found, SyncGatewayException):
         return found
+    from .errors import next_step
+
     status, error = int(row.get("status", 0)), str(row.get("error", ""))
     reason = str(row.get("reason") or error)
     return SyncGatewayException.for_status(status)(
-        f"document {shown(uid)}: {status} {shown(error)} ({shown(reason)})",
+        f"document {shown(uid)}: {status} {shown(error)} ({shown(reason)}). "
+        f"{next_step(status, reason)}".rstrip(),
         status=status or None,
         error=error,
         reason=reason,

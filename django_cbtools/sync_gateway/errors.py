@@ -40,7 +40,11 @@ class Asked(NamedTuple):
 
     @property
     def line(self) -> str:
-        return f"{self.method} {self.path.partition('?')[0]}"
+        line = f"{self.method} {self.path.partition('?')[0]}"
+        # The address of what is asked by POST names no document.
+        return (
+            f"{line} of document {shown(self.uid)}" if self.uid and self.method == "POST" else line
+        )
 
     @property
     def lost(self) -> type[SyncGatewayUnavailable]:
@@ -99,6 +103,8 @@ def _hint(status: int, reason: str, is_ours: bool, asked: Asked) -> str:
     if status == 401:
         # A public port says the same of a database that is not there.
         return f"Look at {login}_USER and {login}_PASSWORD, and at SYNC_GATEWAY_BUCKET."
+    if is_ours and asked.uid:
+        return next_step(status, reason)
     if status == 403 and is_ours:
         return f"Look at what {login}_USER may do."
     if status == 407:
@@ -106,6 +112,24 @@ def _hint(status: int, reason: str, is_ours: bool, asked: Asked) -> str:
     if not is_ours:
         return f"This is no gateway's answer: look at {asked.setting}, and at proxies on the way."
     return ""
+
+
+def next_step(status: int, reason: str) -> str:
+    """What to do about a document that the gateway refuses, '' where its reason says it."""
+    if status == 409 and reason == "Document exists":
+        return "There is one under this uid: load that, or give the new one another uid."
+    if status == 404 and reason == "deleted":
+        return "Somebody has deleted it. A document with this uid and no rev makes it again."
+    return _NEXT.get(status, _LATER if status >= 500 or status in BUSY else "")
+
+
+_LATER = "The gateway has failed, or is busy: look at its log, and try again later."
+_NEXT = {
+    403: "Look at the channels of SYNC_GATEWAY_USER and of the document, and at the sync function.",
+    404: "Look at its uid: it may have been deleted, or purged.",
+    409: "Somebody has written or deleted it: load it again, apply the change, and save.",
+    413: "Take something out of it, or store that in an attachment or in another document.",
+}
 
 
 def redirected(response: requests.Response, asked: Asked) -> SyncGatewayUnavailable:

@@ -55,6 +55,19 @@ def check_document(response: requests.Response, uid: str, found: Any, rev: str =
         raise other(response, f"it is not revision {rev} of document {shown(uid)}", uid=uid)
 
 
+def check_refusal(
+    response: requests.Response, uid: str | None, kind: type[SyncGatewayUnavailable]
+) -> None:
+    """Raise SyncGatewayUnavailable, or this subclass, where an error answer is about another
+    document."""
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError):
+        return
+    if isinstance(answer, dict) and uid and answer.get("id", uid) not in (uid, well_formed(uid)):
+        raise other(response, f"it is not about document {shown(uid)}", kind, uid)
+
+
 def check_rows(
     response: requests.Response, rows: Sequence[Any], keys: Sequence[str] | None
 ) -> None:

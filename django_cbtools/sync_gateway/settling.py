@@ -132,7 +132,8 @@ def _row_of_ours(uid: str, error: SyncGatewayException) -> Row:
 
 def _busy(uid: str, row: Row) -> SyncGatewayAnswerLost:
     return SyncGatewayAnswerLost(
-        f"document {shown(uid)}: {row.get('status')} {row.get('reason') or row.get('error')}",
+        f"document {shown(uid)}: {row.get('status')} {row.get('reason') or row.get('error')}. Load "
+        "it and look whether it was written.",
         status=row.get("status"),
         uid=uid,
     )

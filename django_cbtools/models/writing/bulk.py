@@ -22,12 +22,13 @@ from django_cbtools.sync_gateway.client import dumps
 from django_cbtools.sync_gateway.documents import BULK_COUNT, Document, bad_document
 
 from ..channels import check_channels, decide_channels
+from ..telling import conflict, instance_of, say_class
 from .attachments import upload_rest
 from .expiring import see_expiries
 from .following import following
 from .unique_keys import Claims
 from .versions import reveal, version_of
-from .written import Changed, Tombstone, Whole, conflict, whole
+from .written import Changed, Tombstone, Whole, whole
 
 
 class Bulk:
@@ -73,7 +74,7 @@ class Bulk:
                     loaded.append(document)
                 else:
                     self.errors[uid] = conflict(
-                        uid, "somebody has written it since it was selected"
+                        manager.model, uid, "somebody has written it since it was selected"
                     )
             reveal(loaded)
             yield loaded
@@ -186,7 +187,9 @@ class Bulk:
             try:
                 prepared.append(prepare(document))
             except (CouchbaseModelError, SyncGatewayBadRequest) as error:
-                self.errors[document.get_uid()] = bad_document(document.get_uid(), error)
+                uid = document.get_uid()
+                self.errors[uid] = bad_document(uid, error)
+                say_class(self.errors[uid], type(instance_of(document)), uid)
             except SyncGatewayConflict as error:
                 self.errors[document.uid] = error
         return prepared
@@ -206,6 +209,10 @@ class Bulk:
             SyncGateway.save_documents(documents)
         except SyncGatewayBulkError as refused:
             self.errors |= refused.errors
+            for document in documents:
+                uid = document.get_uid()
+                if uid in refused.errors:
+                    say_class(refused.errors[uid], type(instance_of(document)), uid)
         except SyncGatewayException as failure:
             written = any(d.rev != rev for d, rev in zip(documents, former, strict=True))
             if not (written or self.saved or self.errors):

@@ -21,13 +21,13 @@ from django_cbtools.exceptions import (
     DocumentExists,
     MergeConflict,
     SyncGatewayConflict,
-    shown,
 )
 from django_cbtools.signals import cb_post_save, cb_pre_save
 from django_cbtools.sync_gateway import SyncGateway
 
 from ..channels import check_channels, decide_channels
 from ..document import DocumentJSON, as_json, remembered
+from ..telling import named
 from . import attachments
 from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expiry
 from .following import tell
@@ -187,7 +187,8 @@ class DocumentSaving(Expiring, DocumentJSON):
         try:
             if self.rev is None:
                 raise DocumentExists(
-                    f"document {shown(self.uid)} has been saved by somebody else: load it first.",
+                    f"{named(type(self), self.uid)} has been saved by somebody else: load it "
+                    "first.",
                     status=409,
                     error="conflict",
                     reason="it was never loaded",
@@ -271,8 +272,9 @@ class DocumentSaving(Expiring, DocumentJSON):
             theirs.from_sync_gateway_row(row)
         except ObjectDoesNotExist as missing:
             raise SyncGatewayConflict(
-                f"document {shown(uid)} has been changed by somebody else, and cannot be merged: "
-                f"{missing} (One that has been deleted is made again where rev is set to None.)",
+                f"{named(type(self), uid)} has been changed by somebody else, and cannot be "
+                f"merged: {missing} (One that has been deleted is made again where rev is "
+                "set to None.)",
                 status=409,
                 error="conflict",
                 reason=str(missing),

@@ -31,6 +31,7 @@ from django_cbtools.sync_gateway.documents import Document, row_exception
 
 from ..document import DOC_TYPE
 from ..fields import values
+from ..telling import instance_of, told_of
 from ..unique import UniqueKey
 
 logger = logging.getLogger(__name__)
@@ -96,9 +97,9 @@ class Claims:
         self._owners: dict[str, _Owner] = {}
         self._claimed: dict[str, tuple[str, str]] = {}  # by key: its revision, and the owner
         for document in documents:
-            instance: Any = getattr(document, "document", document)
+            instance = instance_of(document)
             model = type(instance)
-            if hasattr(model, "_meta") and _constraints(model):
+            if _constraints(model):
                 uid, old = document.get_uid(), {}
                 if document.rev is not None:
                     old = keys_of(model, instance._base)
@@ -223,7 +224,8 @@ def reserved(document: Document) -> Iterator[None]:
     for refusal in claims.claim().values():
         raise refusal
     try:
-        yield
+        with told_of(type(instance_of(document)), document.get_uid()):
+            yield
     except SyncGatewayAnswerLost:
         raise  # it may have been written
     except SyncGatewayException:

@@ -18,6 +18,7 @@ from django_cbtools.sync_gateway import SyncGateway
 
 from ..channels import check_channels
 from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, named
+from ..telling import conflict
 
 if TYPE_CHECKING:
     from .deletion import DocumentDeletion
@@ -134,16 +135,9 @@ def _current(document: DocumentSaving) -> dict[str, Any]:
     uid = document.get_uid()
     (row,) = SyncGateway.bulk_get([uid])
     if "doc" not in row or row["value"]["rev"] != document.rev:
-        raise conflict(uid, f"{document.rev} is not its revision")
+        raise conflict(type(document), uid, f"{document.rev} is not its revision")
     found: dict[str, Any] = row["doc"]
     return found
-
-
-def conflict(uid: str, reason: str) -> SyncGatewayConflict:
-    """A conflict that is seen before the gateway is asked to write."""
-    return SyncGatewayConflict(
-        f"document {shown(uid)}: {reason}", status=409, error="conflict", reason=reason, uid=uid
-    )
 
 
 def exists(conflict: SyncGatewayConflict) -> DocumentExists:
