@@ -39,6 +39,15 @@ DEFAULTS: dict[str, Any] = {
     "COUCHBASE_DATABASE": None,
     "COUCHBASE_INDEXES": {},
     "GATEWAY_USERS_RULE": None,
+    "PREPARE_UPLOAD_BACKEND": "django_cbtools.transfers.backends.default.prepare_upload",
+    "PRIVATE_PREPARE_UPLOAD_BACKEND": None,
+    "PUBLIC_PREPARE_UPLOAD_BACKEND": None,
+    "SERVE_FILE_BACKEND": "django_cbtools.transfers.backends.default.serve_file",
+    "SERVE_FILE_XACCEL_URL": None,
+    "PUBLIC_DOWNLOAD_URL_BACKEND": (
+        "django_cbtools.transfers.backends.default.public_download_url"
+    ),
+    "PUBLIC_DOWNLOADS_URL_BASE": None,
 }
 
 

@@ -1,49 +1,15 @@
 """Response headers that keep browsers from executing content that users have stored.
 
-A gateway that is mounted in a site shares the site's origin. Without these headers, a script in an
-attachment could act on the site with the rights of whoever opens the attachment.
+A gateway that is mounted in a site shares the site's origin.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-#: The headers of every answer. They keep browsers from guessing another content type, and keep a
-#: page from running scripts and from belonging to the site's origin.
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-}
-#: Chromium does not show a PDF in a sandbox. A PDF needs none, since its scripts do not run in the
-#: site's origin.
-_PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'"
+from django_cbtools.inert import HEADERS, headers_of, is_inert
 
-#: Media types that browsers display and that cannot contain anything that browsers execute.
-_INERT = frozenset((
-    "application/json", "application/pdf", "text/plain",
-    "image/apng", "image/avif", "image/bmp", "image/gif", "image/heic", "image/jpeg", "image/png",
-    "image/tiff", "image/vnd.microsoft.icon", "image/webp", "image/x-icon",
-    "audio/aac", "audio/aiff", "audio/flac", "audio/midi", "audio/mp4", "audio/mpeg", "audio/ogg",
-    "audio/wav", "audio/wave", "audio/webm", "audio/x-wav",
-    "video/avi", "video/mp4", "video/mpeg", "video/ogg", "video/quicktime", "video/webm",
-))  # fmt: skip
-# Browsers parse a Content-Type with commas, comments or control characters in different ways.
-_TYPE = re.compile(r"([a-z]+/[a-z0-9.+-]+)( ?; ?[a-z]+=[a-z0-9._+-]+)?;?", re.IGNORECASE)
-
-
-def media_type(content_type: str) -> str:
-    """Return the media type, in lower case, in a Content-Type that all browsers parse alike.
-
-    Returns '' if browsers might parse it differently.
-    """
-    found = _TYPE.fullmatch(content_type)
-    return found[1].lower() if found else ""
-
-
-def is_inert(content_type: str) -> bool:
-    """Return whether a browser may display a stored file of this type in the site's origin."""
-    return media_type(content_type) in _INERT
+__all__ = ["HEADERS", "adapt", "is_inert"]
 
 
 def adapt(headers: dict[str, str], asked: Mapping[str, str]) -> None:
@@ -52,8 +18,7 @@ def adapt(headers: dict[str, str], asked: Mapping[str, str]) -> None:
     ``asked`` are the headers of the request, with their names in lower case.
     """
     content_type = headers.get("Content-Type", "")
-    if media_type(content_type) == "application/pdf":
-        headers["Content-Security-Policy"] = _PDF_POLICY
+    headers.update(headers_of(content_type))
     # Firefox displays each part according to its own Content-Type.
     if content_type.startswith("multipart/") and "text/html" in asked.get("accept", ""):
         headers.setdefault("Content-Disposition", "attachment")

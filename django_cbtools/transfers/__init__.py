@@ -1,0 +1,5 @@
+"""Files on their way up and down, by back ends that the settings name."""
+
+from .api import prepare_upload, public_download_url, serve_file
+
+__all__ = ["prepare_upload", "public_download_url", "serve_file"]

@@ -1,0 +1,19 @@
+"""Uploads by one of two other back ends: one for private files, one for public ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_cbtools import conf
+
+from .. import api
+
+
+def prepare_upload(request: Any, url: str, private: bool = False) -> tuple[str, dict[str, str]]:
+    """What PRIVATE_PREPARE_UPLOAD_BACKEND or PUBLIC_PREPARE_UPLOAD_BACKEND does.
+
+    Raises ImproperlyConfigured where the settings do not have it.
+    """
+    setting = f"{'PRIVATE' if private else 'PUBLIC'}_PREPARE_UPLOAD_BACKEND"
+    backend = conf.require(setting, "uploads are delegated to it")
+    return api.prepare_upload(request, url, private=private, backend=backend)

@@ -1,0 +1,159 @@
+"""A file as an answer: in pieces, by ranges, under conditions, and harmless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.utils.cache import get_conditional_response
+from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
+
+from django_cbtools.exceptions import SyncGatewayNotFound
+from django_cbtools.inert import headers_of, is_inert
+
+from .names import DEFAULT_TYPE, base_name, header_type
+
+CHUNK = 64 * 1024
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+_MOST_DIGITS = 18
+
+
+class Source(NamedTuple):
+    """What is served: ``open(start, end)`` gives a file of a range of its bytes."""
+
+    length: int
+    open: Callable[[int, int], Any]
+    etag: str | None = None
+    #: When it was last written, in seconds since 1970.
+    modified: int | None = None
+
+
+def protecting(save_as: Any, name: str, content_type: str, trusted: bool) -> dict[str, str]:
+    """The headers that tell the type of a file and its name, and keep it from being executed."""
+    content_type = header_type(content_type)
+    is_saved = bool(save_as) or not (trusted or is_inert(content_type))
+    name = base_name(save_as if isinstance(save_as, str) and save_as else name)
+    headers = {"X-Content-Type-Options": "nosniff"} if trusted else headers_of(content_type)
+    disposition = content_disposition_header(is_saved, name)
+    return {**headers, "Content-Type": content_type, "Content-Disposition": disposition or ""}
+
+
+def respond(
+    request: Any, file: Any, save_as: Any, content_type: str | None, trusted: bool = False
+) -> HttpResponse | StreamingHttpResponse:
+    """A response with a file, or with what is asked for of it; Http404 where it is gone."""
+    source = source_of(file)
+    headers = {
+        **protecting(save_as, file.name, content_type or DEFAULT_TYPE, trusted),
+        "Accept-Ranges": "bytes",
+    }
+    if source.etag is not None:
+        headers["ETag"] = source.etag
+    if source.modified is not None:
+        headers["Last-Modified"] = http_date(source.modified)
+    whole = HttpResponse(headers=headers)
+    conditional = get_conditional_response(request, source.etag, source.modified, whole)
+    if conditional is not whole and conditional is not None:
+        return conditional
+    start, end = 0, source.length
+    if request.method == "GET" and _is_range_valid(request, source):
+        try:
+            start, end = asked_range(request.headers.get("Range", ""), source.length)
+        except ValueError:
+            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{source.length}"})
+    status = 200
+    if end - start < source.length:
+        status, headers["Content-Range"] = 206, f"bytes {start}-{end - 1}/{source.length}"
+    headers["Content-Length"] = str(end - start)
+    if request.method == "HEAD":
+        return HttpResponse(status=status, headers=headers)
+    try:
+        pieces = _Pieces(source.open(start, end), end - start)
+    except (FileNotFoundError, SyncGatewayNotFound) as error:
+        raise Http404(str(error)) from error
+    return StreamingHttpResponse(pieces, status=status, headers=headers)
+
+
+def asked_range(header: str, length: int) -> tuple[int, int]:
+    """The range of bytes that a Range header asks for: its start, and its end (excluded).
+
+    What is no single range of bytes asks for the whole. ValueError where there are no such bytes.
+    """
+    found = _RANGE.fullmatch(header)
+    if not found or not (found[1] or found[2]):
+        return 0, length
+    # Python refuses to read numbers with thousands of digits.
+    first, last = (int(digits.lstrip("0")[:_MOST_DIGITS] or 0) for digits in found.groups())
+    if not found[1]:
+        if not last or not length:
+            raise ValueError("no bytes")
+        return max(0, length - last), length
+    end = last + 1 if found[2] else length
+    if found[2] and end <= first:
+        return 0, length
+    if first >= length:
+        raise ValueError("no such bytes")
+    return first, min(end, length)
+
+
+def _is_range_valid(request: Any, source: Source) -> bool:
+    """Whether a range is of the file that the client has already."""
+    condition = request.headers.get("If-Range")
+    if condition is None:
+        return True
+    if condition.startswith('"'):
+        return bool(condition == source.etag)
+    return source.modified is not None and parse_http_date_safe(condition) == source.modified
+
+
+def source_of(file: Any) -> Source:
+    """A Django File, or an attachment of a document, as what can be served; Http404 where there is
+    none."""
+    attachment = getattr(file, "attachment", file)
+    if hasattr(attachment, "digest"):
+        return _attached(attachment)
+    modified = None
+    if hasattr(file, "storage"):
+        with suppress(NotImplementedError, OSError, ValueError):
+            modified = int(file.storage.get_modified_time(file.name).timestamp())
+
+    def opened(start: int, end: int) -> Any:
+        file.open("rb")
+        file.seek(start)
+        return file
+
+    try:
+        length = file.size
+    except FileNotFoundError as error:
+        raise Http404(str(error)) from error
+    return Source(length, opened, None, modified)
+
+
+def _attached(attachment: Any) -> Source:
+    try:
+        length, digest = attachment.length, attachment.digest
+    except SyncGatewayNotFound as error:
+        raise Http404(str(error)) from error
+    etag = f'"{digest}"' if re.fullmatch(r"[!#-~]+", digest) else None
+    return Source(length or 0, lambda start, end: attachment.open(start=start, end=end), etag)
+
+
+class _Pieces(Iterator[bytes]):
+    """So many bytes of a file, which is closed with them."""
+
+    def __init__(self, file: Any, length: int) -> None:
+        self._file, self._left = file, length
+
+    def __next__(self) -> bytes:
+        data: bytes = self._file.read(min(CHUNK, self._left)) if self._left else b""
+        if not data:
+            self.close()
+            raise StopIteration
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        self._file.close()
