@@ -322,7 +322,7 @@ def test_bulk_actions_tell_which_documents_were_refused(boss, articles):
     response = boss.post(LIST, sent, follow=True)
     assert told(response) == [
         "Successfully deleted 1 cb article.",
-        "document 2: Empty channels list can not be saved",
+        "CBArticle document 2: Empty channels list can not be saved",
     ]
     assert [stored(uid)["st_deleted"] for uid in "12"] == [True, False]
     assert LogEntry.objects.get().object_id == "1"
@@ -330,7 +330,7 @@ def test_bulk_actions_tell_which_documents_were_refused(boss, articles):
     response = boss.post(f"{LIST}?st_deleted=only", sent, follow=True)
     assert told(response) == [
         "Successfully undeleted 1 cb article.",
-        "document 4: Empty channels list can not be saved",
+        "CBArticle document 4: Empty channels list can not be saved",
     ]
     assert [stored(uid)["st_deleted"] for uid in "14"] == [False, True]
     assert list(LogEntry.objects.values_list("object_id", flat=True)) == ["1", "1"]
@@ -345,12 +345,14 @@ def test_a_number_that_no_gateway_takes_stops_no_others(boss, articles):
     response = boss.post(LIST, sent, follow=True)
     assert told(response) == [
         "Successfully deleted 2 cb articles.",
-        "document 2: This cannot be sent as JSON: n is out of range.",
+        "CBArticle document 2: This cannot be sent as JSON: n is out of range.",
     ]
     assert titles(response) == ["Beta"]
     assert sorted(LogEntry.objects.values_list("object_id", flat=True)) == ["1", "3"]
     response = boss.post(LIST, {**sent, "_selected_action": ["2"]}, follow=True)
-    assert told(response) == ["document 2: This cannot be sent as JSON: n is out of range."]
+    assert told(response) == [
+        "CBArticle document 2: This cannot be sent as JSON: n is out of range."
+    ]
     assert LogEntry.objects.count() == 2
 
 
@@ -461,9 +463,9 @@ def test_what_the_gateway_refuses_is_told_in_the_form(boss, articles, monkeypatc
     assert "The gateway says &lt;no&gt;." in response.content.decode()
     assert fields(response, "changelist-form")["form-0-year_published"] == "1"
     response = boss.post(url("delete", articles[0]), {"post": "yes"}, follow=True)
-    assert told(response) == ["The gateway says <no>."]
+    assert told(response) == ["CBArticle document 1: The gateway says <no>."]
     response = boss.post(url("undelete", articles[3]), follow=True)
-    assert told(response) == ["The gateway says <no>."]
+    assert told(response) == ["CBArticle document 4: The gateway says <no>."]
     action = {"action": "undelete_selected", "_selected_action": ["4"]}
     response = boss.post(f"{LIST}?st_deleted=only", action, follow=True)
     assert told(response) == ["The gateway says <no>."]
