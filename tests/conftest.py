@@ -46,6 +46,13 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return _refuse_skip((yield))
 
 
+def pytest_collection_finish() -> None:
+    # Models of Django's can be imported by now.
+    from tests.flushing import quicken
+
+    quicken()
+
+
 @pytest.fixture(scope="session")
 def _server(django_db_setup: None) -> Generator[Server, None, None]:
     server = Server("127.0.0.1", 0, 0, alias="default")
