@@ -17,7 +17,7 @@ from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.client import parse_stored
 
 from .channels import Undecided
-from .document import DOC_TYPE, DocumentJSON, remembered
+from .document import DOC_TYPE, DocumentJSON, copied, remembered
 from .fields import values
 from .fields.arrays import ListField
 from .fields.extra import ExtraField
@@ -183,8 +183,7 @@ class CouchbaseModel(
         uid, rev, body, *_ = values
         # Some backends have JSON as text, and some as what it is.
         document = parse_stored(body) if isinstance(body, str) else body
-        was = body if isinstance(body, str) else remembered(body)
-        instance = cls._made_of(uid, rev, document, was, db)
+        instance = cls._made_of(uid, rev, document, body, db)
         if isinstance(rev, str) and rev.startswith(versions.VERSION):
             versions.hide(instance, rev)
         if fetch_mode is not None:
@@ -307,12 +306,15 @@ class CouchbaseModel(
         was: dict[str, Any] | str,
         db: str | None,
     ) -> None:
-        """Be a document; ``was`` is for ``_was``."""
+        """Be a document; ``was`` is for ``_was``, and may be the document itself."""
         self.uid = uid  # for what may have to be said of the document
-        if type(self).from_dict is DocumentJSON.from_dict:
-            self._plan().fill(self, document)
-        else:
-            self._fill_by_from_dict(document)
+        try:
+            self._take(document, was is document)
+        except RecursionError:
+            # Deep beyond use; it is loaded all the same, and counts as new where it has to be
+            # merged.
+            was = {}
+            self._take(document, False)
         self.uid, self.rev, self._was = uid, rev, was
         if self._prepared:
             self._prepared = {}
@@ -323,6 +325,13 @@ class CouchbaseModel(
         self._state = ModelState()
         for field in self._meta.concrete_fields:
             self.__dict__[field.attname] = field.get_default()
+
+    def _take(self, document: Mapping[str, Any], is_kept: bool) -> None:
+        """Set all fields from a document; have lists and objects of its own where it is kept."""
+        if type(self).from_dict is DocumentJSON.from_dict:
+            self._plan().fill(self, document, is_kept)
+        else:
+            self._fill_by_from_dict(copied(document) if is_kept else document)
 
     def _fill_by_from_dict(self, document: Mapping[str, Any]) -> None:
         for field in self._meta.concrete_fields:

@@ -333,21 +333,29 @@ def named(document: Any) -> str:
 
 def remembered(document: Mapping[str, Any]) -> dict[str, Any]:
     """A document's JSON as it is now, whatever is changed in its lists and objects afterwards."""
-    copy = dict(document)
     try:
-        for key, value in document.items():
-            if value.__class__ not in _SCALARS:
-                copy[key] = _copied(value)
+        return copied(document)
     except RecursionError:
         # Deep beyond use; it is loaded all the same, and counts as new where it has to be merged.
         return {}
+
+
+def copied(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document's JSON, with lists and objects of its own; RecursionError where it is too deep."""
+    copy = dict(document)
+    for key, value in document.items():
+        if value.__class__ not in _SCALARS:
+            copy[key] = copy_of(value)
     return copy
 
 
-def _copied(value: Any) -> Any:
+def copy_of(value: Any) -> Any:
+    """A value of JSON, with lists and objects of its own."""
     if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return copied(value)
+    if not isinstance(value, (list, tuple)):
+        return value
+    return [item if item.__class__ in _SCALARS else copy_of(item) for item in value]
 
 
 def as_json(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,11 @@ def version_of(document: Any) -> str | None:
 
 def hide(document: Any, version: str) -> None:
     """Have a document that was read without its revision know that."""
-    document.__dict__.pop("rev", None)
+    try:
+        # Not by way of __dict__, which Python makes only for those who ask.
+        del document.rev
+    except AttributeError:  # a descriptor of somebody else's is there
+        document.__dict__.pop("rev", None)
     document._version, document._version_uid = version, document.uid
 
 
