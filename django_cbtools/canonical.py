@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 #: Special properties. They are left out of digests and of stored bodies.
@@ -131,12 +131,20 @@ _encode_plain = json.JSONEncoder(
 _encode_string: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode
 
 
+_CONTAINERS = frozenset((dict, list))
+
+
 def _has_odd_number(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(map(_has_odd_number, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_odd_number, value))
-    return isinstance(value, Number)
+        members: Collection[Any] = value.values()
+    elif isinstance(value, list):
+        members = value
+    else:
+        return isinstance(value, Number)
+    types = set(map(type, members))
+    if Number in types:
+        return True
+    return not _CONTAINERS.isdisjoint(types) and any(map(_has_odd_number, members))
 
 
 def _encode_odd(value: Any) -> str:
@@ -162,7 +170,10 @@ def escaped(text: str) -> str:
 
 def digest_body(body: Mapping[str, Any]) -> str:
     """Return the text that goes into a revision's digest: the body without special properties."""
-    return dumps({key: value for key, value in body.items() if key not in SPECIAL})
+    digested = dict(body)
+    for key in SPECIAL & digested.keys():
+        del digested[key]
+    return dumps(digested)
 
 
 def generation(rev: str) -> int:

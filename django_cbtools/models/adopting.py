@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 
 from .fields.members import Members
-from .fields.preparing import Comparing
+from .fields.preparing import comparing
 from .relations import is_loaded_by_key
 
 
@@ -25,7 +25,7 @@ def adopt(field: Any) -> None:
 
 def _prepared_json(field: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
     """JSON as what it is compared with is stored."""
-    return type(field).get_db_prep_value(field, value, Comparing(connection), prepared)
+    return type(field).get_db_prep_value(field, value, comparing(connection), prepared)
 
 
 def _read_dimensions(

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db.models import FileField
+from django.db.models import Field, FileField
 from django.db.models.fields.files import FieldFile
 
 from django_cbtools.exceptions import CouchbaseValueError, shown
 from django_cbtools.sync_gateway.client import parse
 
-from .fields import values
+from .fields import natural, values
 from .fields.mismatches import mismatch
 
 #: The key of ``extra``, and of the JSON, that says when a document expires.
@@ -38,6 +38,8 @@ class Stored(NamedTuple):
     attname: str
     field: values.Field
     kind: values.Kind
+    #: The types of values that are written as they are.
+    natural: frozenset[type]
 
 
 class DocumentJSON:
@@ -86,7 +88,13 @@ class DocumentJSON:
     def _stored_fields(cls) -> tuple[Stored, ...]:
         if "_stored_cache" not in cls.__dict__:
             cls._stored_cache = tuple(
-                Stored(values.json_key(field), field.attname, field, values.kind(field))
+                Stored(
+                    values.json_key(field),
+                    field.attname,
+                    field,
+                    values.kind(field),
+                    natural.written(field),
+                )
                 for field in cls._meta.concrete_fields
                 if field.name not in ("uid", "rev", "extra")
             )
@@ -121,6 +129,12 @@ class DocumentJSON:
 
     def _to_json(self, stored: Stored) -> Any:
         value = getattr(self, stored.attname)
+        if (
+            value.__class__ in stored.natural
+            and stored.attname not in self._read
+            and natural.is_writable(value)
+        ):
+            return value
         prepared = self._prepared.get(stored.attname)
         if prepared is not None and prepared[0] is value:
             return prepared[1]
@@ -144,6 +158,8 @@ class DocumentJSON:
     def prepare_field(self, field: Any, add: bool) -> None:
         """Have a field do what it does before it is written: files are stored, times are set. What
         its ``pre_save()`` returns is what is written; the attribute may have another value."""
+        if getattr(field.pre_save, "__func__", None) is Field.pre_save:
+            return  # it returns what is there
         is_file = isinstance(field, FileField)
         if is_file and not isinstance(getattr(self, field.attname), FieldFile):
             return  # somebody has written what its field cannot take for a file

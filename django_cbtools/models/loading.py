@@ -13,34 +13,10 @@ from django.conf import settings
 from django.db import models
 
 from .document import DOC_TYPE, GATEWAY_KEYS, DocumentJSON, Stored, copied, copy_of
-from .fields import values
+from .fields import natural, values
 from .relations import ForeignKey
 
-_NONE = frozenset((type(None),))
-_TEXT = _NONE | {str}
-_INTEGER = _NONE | {int}
-_ANY = _NONE | {str, bool, int, float, list, dict}
-
-#: Of fields of exactly these classes, values of these types stand for themselves in JSON and in
-#: Python. Whoever subclasses one may have overridden how its values are prepared.
-_NATURAL: dict[type, frozenset[type]] = {
-    models.CharField: _TEXT,
-    models.TextField: _TEXT,
-    models.SlugField: _TEXT,
-    models.EmailField: _TEXT,
-    models.URLField: _TEXT,
-    models.FilePathField: _TEXT,
-    models.FileField: _TEXT,
-    models.ImageField: _TEXT,
-    models.BooleanField: _NONE | {bool},
-    models.IntegerField: _INTEGER,
-    models.BigIntegerField: _INTEGER,
-    models.SmallIntegerField: _INTEGER,
-    models.PositiveIntegerField: _INTEGER,
-    models.PositiveBigIntegerField: _INTEGER,
-    models.PositiveSmallIntegerField: _INTEGER,
-    models.FloatField: _INTEGER | {float},
-}
+_ANY = natural.NONE | {str, bool, int, float, list, dict}
 
 _MISSING: Any = object()
 _MOST_KNOWN = 1000
@@ -120,13 +96,13 @@ class Plan:
         if is_kept:
             document = copied(document)
         fields = zip(self._stored, self._natural, self._others, strict=True)
-        for stored, natural, other in fields:
+        for stored, types, other in fields:
             raw = document.get(stored.key, _MISSING)
             if raw is _MISSING:
                 uid = values.under_other_key(other, document)
                 value = stored.field.get_default() if uid is None else uid
                 setattr(instance, stored.attname, value)
-            elif type(raw) in natural and type(stored.field) is not models.FloatField:
+            elif type(raw) in types and type(stored.field) is not models.FloatField:
                 setattr(instance, stored.attname, raw)
             else:
                 instance._from_json(stored, raw)
@@ -139,7 +115,7 @@ class Plan:
             if _is_moment(stored.field):
                 if type_ is str:
                     shape.moments.append((i, stored))
-                elif type_ not in _NONE:
+                elif type_ not in natural.NONE:
                     return None
             elif type_ not in self._natural[i]:
                 return None
@@ -195,4 +171,4 @@ def _natural(field: Any, stored: Stored) -> frozenset[type]:
         return frozenset() if stored.kind is not values.JSON or own else _ANY
     if type(field) in (models.ForeignKey, ForeignKey):
         return _natural(field.target_field, stored)
-    return _NATURAL.get(type(field), frozenset())
+    return natural.read(field)

@@ -100,10 +100,13 @@ def request(
             logger.warning("%s Trying again.", failure.error)
 
 
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
 def dumps(value: Any) -> bytes:
     """A value as JSON; raises SyncGatewayBadRequest for what JSON cannot carry, NaN included."""
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        return _encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         place = None if isinstance(error, RecursionError) else _out_of_range(value)
         why = f"{place} is out of range" if place else error

@@ -13,6 +13,8 @@ from .documents import Document, Removal, Stay
 #: How many earlier stays in one channel are kept. Older ones are merged.
 MAX_STAYS = 5
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def update(document: Document, old: Document | None, names: Iterable[str]) -> Document:
     """Return the document with the channels that the sync function assigned to it."""
@@ -27,8 +29,8 @@ def update(document: Document, old: Document | None, names: Iterable[str]) -> Do
             )
     document = replace(
         document,
-        channels_text=json.dumps(now, ensure_ascii=False) if now else "{}",
-        removals_text=json.dumps(removals, ensure_ascii=False) if removals else "{}",
+        channels_text=_encode(now) if now else "{}",
+        removals_text=_encode(removals) if removals else "{}",
     )
     if back and old:
         past = old.past

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from django_cbtools import canonical
@@ -25,8 +24,7 @@ from .revtree import RevisionTree
 from .syncfunction import Verdict
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(NamedTuple):
     """A requested write: a body, and the revision or version that it is based on ('': none).
 
     A replicator's write contains its own revision id. Then ``history`` is that id and the ids of
@@ -34,11 +32,11 @@ class Edit:
     """
 
     uid: str
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = {}
     rev: str = ""
     cv: str = ""
     history: tuple[str, ...] = ()
-    uploads: Mapping[str, attachments.Upload] = field(default_factory=dict)
+    uploads: Mapping[str, attachments.Upload] = {}
 
 
 class Saved(NamedTuple):
@@ -51,8 +49,7 @@ class Saved(NamedTuple):
     winner: str
 
 
-@dataclass(frozen=True)
-class Revision:
+class Revision(NamedTuple):
     """The part of a document that belongs to one revision."""
 
     rev: str
@@ -62,8 +59,7 @@ class Revision:
     expires: int | None
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """A planned write of a new revision.
 
     ``old`` is the document as it was read (None: it does not exist). ``current`` is the revision
@@ -172,7 +168,7 @@ def make(database: Database, edit: Edit, old: Document | None, author: Reader) -
         plan = _beside(database, plan, old, leaves[0], author)
     tree.prune(int(database.option("revs_limit")))
     if old is not None and len(leaves) > 1:
-        plan = replace(plan, gone=frozenset(old.tree.leaves()).difference(tree.leaves()))
+        plan = plan._replace(gone=frozenset(old.tree.leaves()).difference(tree.leaves()))
     plan.check_metadata()
     return plan
 
@@ -204,11 +200,11 @@ def _beside(database: Database, plan: Plan, old: Document, winner: str, author: 
         base = ancestor(database, old, plan.tree, winner)
         sent = other.members_sent()
         verdict = syncfunction.decide(database, plan.uid, winner, sent, base, author)
-    current = replace(
-        plan.new, rev=other.rev, deleted=other.deleted, body=other.body,
+    current = plan.new._replace(
+        rev=other.rev, deleted=other.deleted, body=other.body,
         attachments=other.attachments_text,
     )  # fmt: skip
-    return replace(plan, current=current, verdict=verdict)
+    return plan._replace(current=current, verdict=verdict)
 
 
 def _expires(edit: Edit) -> int | None:

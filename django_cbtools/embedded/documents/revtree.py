@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from django_cbtools.canonical import generation
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 
 class Node(NamedTuple):
     """A revision's parent ('' for a root), and whether it is a tombstone."""
@@ -60,7 +62,7 @@ class RevisionTree:
             items.append(
                 rev if parent == following and not deleted else [rev, parent, int(deleted)]
             )
-        return json.dumps(items, separators=(",", ":"), ensure_ascii=False)
+        return _encode(items)
 
     def __contains__(self, rev: object) -> bool:
         return rev in self.nodes
@@ -81,6 +83,8 @@ class RevisionTree:
 
     def leaves(self) -> list[str]:
         """Return the revisions without children, the winner first."""
+        if len(self.nodes) == 1:
+            return list(self.nodes)
         parents = {node.parent for node in self.nodes.values()}
         return sorted(
             (rev for rev in self.nodes if rev not in parents),

@@ -27,9 +27,14 @@ class _Like:
         return getattr(self._other(), name)
 
 
+_encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+
+
 class _Operations(_Like):
     @staticmethod
     def adapt_json_value(value: Any, encoder: Any) -> str:
+        if encoder is None:
+            return _encode(value)
         return json.dumps(value, cls=encoder, allow_nan=False, ensure_ascii=False)
 
     @staticmethod
@@ -69,9 +74,13 @@ class _Connection(_Like):
 connection: Any = _Connection(_documents)
 
 
-class Comparing(_Like):
+def comparing(connection: Any) -> Any:
     """A connection by which JSON is prepared to be compared with what is in documents."""
+    # Documents' own prepares it so.
+    return connection if isinstance(connection, _Connection) else _Comparing(connection)
 
+
+class _Comparing(_Like):
     def __init__(self, connection: Any) -> None:
         super().__init__(lambda: connection)
         self.ops = _ComparingOperations(lambda: connection.ops)

@@ -11,7 +11,7 @@ import datetime
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 from django.db import models
@@ -78,13 +78,15 @@ class Kind:
         if isinstance(field, models.FileField) and getattr(value, "name", value) is None:
             return None
         prepare = field.get_db_prep_save
-        if isinstance(value, datetime.datetime) and _takes_moments_as_django(type(field)):
+        own: Any = type(field)
+        if isinstance(value, datetime.datetime) and _takes_moments_as_django(own):
             # A time without a zone stays as it is, as in 1.x: Django would take it for a local one.
             prepare = partial(field.get_db_prep_value, prepared=True)
         prepared = prepare(value, connection=connection)
         return None if prepared is None else self.to_json(prepared)
 
 
+@cache
 def _takes_moments_as_django(kind_of_field: Any) -> bool:
     return all(
         getattr(kind_of_field, name) is getattr(models.DateTimeField, name, None)

@@ -1,0 +1,52 @@
+"""Values that are the same in JSON and in Python, by the class of their field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+NONE = frozenset((type(None),))
+TEXT = NONE | {str}
+_INTEGER = NONE | {int}
+
+#: Of fields of exactly these classes, values of these types stand for themselves in JSON and in
+#: Python. Whoever subclasses one may have overridden how its values are prepared.
+_NATURAL: dict[type, frozenset[type]] = {
+    models.CharField: TEXT,
+    models.TextField: TEXT,
+    models.SlugField: TEXT,
+    models.EmailField: TEXT,
+    models.URLField: TEXT,
+    models.FilePathField: TEXT,
+    models.FileField: TEXT,
+    models.ImageField: TEXT,
+    models.BooleanField: NONE | {bool},
+    models.IntegerField: _INTEGER,
+    models.BigIntegerField: _INTEGER,
+    models.SmallIntegerField: _INTEGER,
+    models.PositiveIntegerField: _INTEGER,
+    models.PositiveBigIntegerField: _INTEGER,
+    models.PositiveSmallIntegerField: _INTEGER,
+    models.FloatField: _INTEGER | {float},
+}
+
+
+def read(field: Any) -> frozenset[type]:
+    """The types of JSON that are read as they are; integers of a field of floats become floats."""
+    return _NATURAL.get(type(field), frozenset())
+
+
+def written(field: Any) -> frozenset[type]:
+    """The types of values that are written as they are, where :func:`is_writable` says so."""
+    if isinstance(field, models.FloatField):
+        return read(field) - {int}
+    return read(field)
+
+
+def is_writable(value: Any) -> bool:
+    """Whether a value of one of these types is in JSON for sure: some texts cannot be encoded, and
+    some numbers are not finite."""
+    if value.__class__ is str:
+        return bool(value.isascii())
+    return value.__class__ is not float or value - value == 0
