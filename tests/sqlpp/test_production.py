@@ -57,12 +57,14 @@ class Gateway:
         self.before: dict[str, Callable[[], None]] = {}
         send = Transport.send
 
-        def counted(transport: Any, address: Any, method: str, path: str, *args: Any) -> Any:
+        def counted(
+            transport: Any, address: Any, method: str, path: str, *args: Any, **kwargs: Any
+        ) -> Any:
             name = path.partition("?")[0].rpartition("/")[2]
             name = name if name.startswith("_") else method
             self.before.pop(name, lambda: None)()
             self.asked[name] += 1
-            return send(transport, address, method, path, *args)
+            return send(transport, address, method, path, *args, **kwargs)
 
         monkeypatch.setattr(Transport, "send", counted)
 
