@@ -48,14 +48,16 @@ test-live: venv
 bench-live: venv
 	$(python) -m benchmarks.client
 
-# The ORM's tests, their queries asked of a query service: make test-sqlpp QUERY_URL=http://...:8093
+# The ORM's tests, and those of views, asked of a query service: make test-sqlpp QUERY_URL=http://...:8093
 # Documents are put into its bucket QUERY_BUCKET (test_documents), which must be there.
 test-sqlpp replay-sqlpp record-sqlpp: export QUERY_URL ?=
 test-sqlpp replay-sqlpp record-sqlpp: export QUERY_BUCKET ?= test_documents
 by_sqlpp := -m pytest -p tests.sqlpp.live -p no:randomly -n 0 tests/orm
+views_by_sqlpp := -m pytest -p no:randomly -n 0 tests/sqlpp/views/test_random_views.py
 
 test-sqlpp: venv
 	$(python) $(by_sqlpp) $(ARGS)
+	$(python) $(views_by_sqlpp)
 
 # The statements that have been recorded, and their rows.
 replay-sqlpp: venv
@@ -69,6 +71,7 @@ record-sqlpp: venv
 	-$(python) $(by_sqlpp)
 	-$(python) $(by_sqlpp)
 	$(python) -m tests.sqlpp.merging
+	$(python) $(views_by_sqlpp)
 
 torture: venv
 	TORTURE=1 $(python) -m pytest -m torture $(ARGS)

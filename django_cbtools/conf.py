@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 EMBEDDED_ENGINE = "django_cbtools.backends.embedded"
 COUCHBASE_ENGINE = "django_cbtools.backends.couchbase"
+#: What COUCHBASE_VIEWS is where views are answered by the query service.
+SQLPP = "sqlpp"
 #: The alias of the gateway that stands in for a real one while tests run, where documents have no
 #: alias of their own.
 TEST_ALIAS = "cbtools_test_gateway"
@@ -38,6 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "COUCHBASE_STALE": None,
     "COUCHBASE_DATABASE": None,
     "COUCHBASE_INDEXES": {},
+    "COUCHBASE_VIEWS": None,
     "GATEWAY_USERS_RULE": None,
     "PREPARE_UPLOAD_BACKEND": "django_cbtools.transfers.backends.default.prepare_upload",
     "PRIVATE_PREPARE_UPLOAD_BACKEND": None,
@@ -209,5 +212,28 @@ def uses_cluster() -> bool:
             "COUCHBASE_HOSTS names a cluster, but the documents' database "
             f"({alias!r}) has the embedded backend: views would not see them. "
             f"Take COUCHBASE_HOSTS away, or give DATABASES[{alias!r}] another ENGINE."
+        )
+    return not uses_test_gateway()
+
+
+def uses_sqlpp_views() -> bool:
+    """Whether views are answered by SQL++, as COUCHBASE_VIEWS says.
+
+    Raises ImproperlyConfigured where it cannot be what it is.
+    """
+    found = get("COUCHBASE_VIEWS")
+    if found is None:
+        return False
+    if found != SQLPP:
+        raise ImproperlyConfigured(
+            f"COUCHBASE_VIEWS cannot be {found!r}: it is {SQLPP!r}, or None where the cluster, or "
+            "the gateway, has views."
+        )
+    alias = document_alias()
+    if not is_couchbase_alias(alias):
+        raise ImproperlyConfigured(
+            f"COUCHBASE_VIEWS is {SQLPP!r}, but DATABASES[{alias!r}], which holds documents, does "
+            f"not ask a query service: give it the ENGINE {COUCHBASE_ENGINE!r}, or take the "
+            "setting away."
         )
     return not uses_test_gateway()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
+from django.db import connections
 
 from django_cbtools import cluster, conf
 from django_cbtools.exceptions import (
@@ -182,12 +183,24 @@ def view_rows(view_name: str, query: Query | Mapping[str, Any] | None = None) ->
 
 
 def _view_rows(view_name: str, query: Query, **defaults: Any) -> list[ViewRow]:
-    """The rows, from the cluster where the settings name one, else from the gateway."""
+    """The rows: by SQL++ where the settings say so, from the cluster where they name one, else from
+    the gateway."""
     design, view = parse_view_name(view_name)
     defaults["stale"] = get_stale()
+    if conf.uses_sqlpp_views():
+        return _rows_by_sqlpp(design, view, query, query.values(**defaults))
     if conf.uses_cluster():
         return _rows_of_cluster(design, view, query, query.values(**defaults))
     return _rows_of_gateway(design, view, query, query.query_string(**defaults))
+
+
+def _rows_by_sqlpp(
+    design: str, view: str, query: Query, parameters: dict[str, Any]
+) -> list[ViewRow]:
+    connection: Any = connections[conf.document_alias()]
+    timeout = None if query.timeout is None else _seconds(query.timeout)
+    rows = connection.ops.view_rows(connection, design, view, parameters, timeout)
+    return [ViewRow(*row) for row in rows]
 
 
 def _rows_of_cluster(

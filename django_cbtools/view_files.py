@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,13 @@ def design_documents() -> dict[str, dict[str, Any]]:
                 )
             views[name] = functions
     return {name: design for name, design in designs.items() if design["views"]}
+
+
+def views_of(designs: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    """Each view of design documents: the names of both, and its functions."""
+    for design, found in designs.items():
+        for name, functions in found["views"].items():
+            yield design, name, functions
 
 
 def project_folder() -> Path | None:

@@ -19,11 +19,13 @@ from .embedded import check_admin_urls, check_debug, check_javascript, check_sql
 from .indexes import check_indexes
 from .queries import check_orm, check_query_service
 from .security import check_addresses, check_admin_address, check_passwords, check_verification
+from .views import check_answers, check_views
 
 __all__ = [
     "check_addresses",
     "check_admin_address",
     "check_admin_urls",
+    "check_answers",
     "check_bases",
     "check_debug",
     "check_deletion",
@@ -42,4 +44,5 @@ __all__ = [
     "check_tables",
     "check_time_zone",
     "check_verification",
+    "check_views",
 ]

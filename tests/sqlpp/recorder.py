@@ -63,7 +63,7 @@ def write(test: str, recorded: Any) -> None:
         file.writelines(f"{line}\n" for line in lines)
 
 
-def entries() -> Iterator[dict[str, Any]]:
+def entries(file: Path = FILE) -> Iterator[dict[str, Any]]:
     """The lines of the file."""
-    with FILE.open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8") as lines:
         yield from map(json.loads, lines)

@@ -53,7 +53,12 @@ def array(compiler: Any, expression: Any) -> Compiled:
     sql, params = compiler.compile(expression)
     if isinstance(expression, (Col, Part)) and _shape(expression.output_field) == "array":
         return sql, params  # it has been looked at
-    return f"(CASE WHEN ISARRAY({sql}) THEN {sql} END)", (*params, *params)
+    return only_array(sql), (*params, *params)
+
+
+def only_array(sql: str) -> str:
+    """What is an array; NULL for all else."""
+    return f"(CASE WHEN ISARRAY({sql}) THEN {sql} END)"
 
 
 def any_element(node: AnyElement, compiler: Any, connection: Any, **context: Any) -> Compiled:

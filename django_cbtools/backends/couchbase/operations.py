@@ -185,6 +185,12 @@ class DatabaseOperations(BaseDatabaseOperations):
 
         return list(changes(self.connection, declared))
 
+    def view_rows(self, connection: Any, *asked: Any) -> list[Any]:
+        """The rows of a view of the project's folders."""
+        from .views.answering import view_rows
+
+        return view_rows(connection, *asked)
+
     def raw_document_sql(self, sql: str, has_params: bool) -> str:
         """SQL++ as it is: it names keyspaces, and says itself which documents it means."""
         return sql

@@ -208,13 +208,24 @@
     return [keys.map(function (key) { return encode(key, label); }), placed.pairs];
   }
 
+  // Returns the place of each text among all of them. Texts that compare equal have the same one.
+  function ranks(texts) {
+    var texts = texts.map(wellFormed), places = new Map(), place = 0;
+    Array.from(texts).sort(compare).forEach(function (text, i, sorted) {
+      if (i && compare(sorted[i - 1], text) !== 0) place = i;
+      places.set(text, place);
+    });
+    return texts.map(function (text) { return places.get(text); });
+  }
+
   // ---------------------------------------------- functions called by Python
 
   var calls = {
     learn: learn,
     bounds: bounds,
     encode: encodeAll,
-    sort: function (texts) { return texts.sort(compare); }
+    sort: function (texts) { return texts.sort(compare); },
+    ranks: ranks
   };
 
   return function (text) {

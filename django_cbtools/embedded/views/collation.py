@@ -62,6 +62,16 @@ def bounds(engine: javascript.Engine, database: Database, keys: list[Any]) -> li
     return sort_keys
 
 
+def ranks(texts: list[str]) -> list[int]:
+    """Return the place of each text in the order of views; equal texts have the same one.
+
+    Raises ImproperlyConfigured if mini-racer is not installed.
+    """
+    with javascript.engine() as engine:
+        found: list[int] = engine.call("ranks", texts)
+    return found
+
+
 class Run:
     """The new labels of one batch of rows."""
 

@@ -13,7 +13,8 @@ from tqdm import tqdm
 from django_cbtools import cluster, conf
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
 from django_cbtools.sync_gateway.client import ADMIN, loads, request
-from django_cbtools.view_files import ViewFileError, design_documents
+from django_cbtools.view_files import ViewFileError, design_documents, views_of
+from django_cbtools.view_shapes import Unreadable, read_view
 
 
 class Command(BaseCommand):
@@ -35,6 +36,9 @@ class Command(BaseCommand):
         except ViewFileError as error:
             raise CommandError(str(error)) from error
         quiet = options.get("verbosity", 1) == 0
+        if conf.uses_sqlpp_views():
+            self._by_sqlpp(designs, quiet or not options)
+            return
         if options.get("dry_run"):
             for name, design in designs.items():
                 self.stdout.write(f"{name}: {', '.join(design['views'])}")
@@ -48,6 +52,23 @@ class Command(BaseCommand):
             count = sum(len(design["views"]) for design in designs.values())
             documents = f"design document{pluralize(len(designs))}"
             self.stdout.write(f"{count} views in {len(designs)} {documents} are deployed.")
+
+    def _by_sqlpp(self, designs: dict[str, Any], quiet: bool) -> None:
+        """Deploy nothing: look whether SQL++ can answer the views."""
+        wrong = []
+        for design, name, functions in views_of(designs):
+            try:
+                read_view(functions)
+            except Unreadable as error:
+                wrong.append(f"{design}/{name}, {error}")
+        if wrong:
+            raise CommandError(
+                f"COUCHBASE_VIEWS is {conf.SQLPP!r}, and SQL++ cannot answer these views:\n"
+                + "\n".join(wrong)
+            )
+        if not quiet:
+            count = sum(len(design["views"]) for design in designs.values())
+            self.stdout.write(f"SQL++ answers {count} views: nothing is deployed.")
 
 
 def _deploy(name: str, design: dict[str, Any]) -> None:

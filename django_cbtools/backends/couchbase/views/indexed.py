@@ -1,0 +1,76 @@
+"""A view's keys as the ORM's indexes have them: by the expressions of fields.
+
+What is said here follows from what a view's key is; it does not say all of that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_cbtools.models.fields import values
+from django_cbtools.models.fields.arrays import ListField
+from django_cbtools.models.fields.lookups import Contains
+from django_cbtools.models.fields.object_lookups import has_objects
+from django_cbtools.models.registry import documents
+from django_cbtools.view_shapes import shapes
+from django_cbtools.view_shapes.shapes import Value
+
+from .. import columns, members
+from .expressions import NAME, Compiler
+
+#: By the type of a key, the shapes of the fields whose expressions have it as it is.
+_KEPT: dict[type, frozenset[str]] = {
+    str: frozenset(("text", "plain")),
+    bool: frozenset(("boolean", "plain")),
+    int: frozenset(("integer", "real", "plain")),
+    float: frozenset(("real", "plain")),
+}
+#: What is called a field, and is no member of a document.
+_NO_MEMBERS = frozenset(("uid", "rev", "extra", "_document"))
+_LARGEST = 2**53
+_compiler = Compiler()
+
+
+class Fields:
+    """The fields of the class whose documents a view has; of no class, there are none."""
+
+    def __init__(self, name: str | None) -> None:
+        found: Any = next((each for each in documents() if each.type_name() == name), None)
+        fields: Any = () if found is None else found._meta.concrete_fields
+        self._fields = {
+            values.json_key(field): field for field in fields if field.name not in _NO_MEMBERS
+        }
+
+    def expression(self, value: Value, key: Any) -> str:
+        """The field's expression where a value is a field's, and equal to a key; or the value's."""
+        field = self._field(value)
+        if field is None or not _is_kept(values.kind(field).shape, key):
+            return _compiler.value(value)
+        return columns.column(NAME, field)
+
+    def in_array(self, value: Value, key: Any) -> str | None:
+        """A condition with ``{0}`` for a key, that it is in the array that a loop goes over."""
+        if not isinstance(value, shapes.Element) or not isinstance(key, str):
+            return None
+        field = self._field(value.loop.source)
+        if not isinstance(field, ListField) or has_objects(field) or value.loop.kind != "each":
+            return None  # other loops go over the letters of a text, too
+        shape = Contains(field.get_col(NAME), []).compared.shape
+        if shape != "any" and not _is_kept(shape, key):
+            return None
+        given = members.compared(shape, "{0}") if shape == "any" else "{0}"
+        array = columns.column(NAME, field)
+        if values.kind(field).shape != "array":
+            array = members.only_array(array)
+        return f"ANY x IN {array} SATISFIES {members.compared(shape, 'x')} = {given} END"
+
+    def _field(self, value: Value) -> Any:
+        value = shapes.known(value)
+        is_member = isinstance(value, shapes.Member) and isinstance(value.of, shapes.Document)
+        return self._fields.get(value.key) if is_member else None  # type: ignore[attr-defined]
+
+
+def _is_kept(shape: str, key: Any) -> bool:
+    if type(key) in (int, float) and abs(key) >= _LARGEST:
+        return False
+    return shape in _KEPT.get(type(key), frozenset())

@@ -1,0 +1,36 @@
+"""What the conditions of an emission say of the documents that have rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from . import shapes
+from .shapes import Emission, Literal, Value
+
+#: ``doc.doc_type``.
+TYPE = shapes.Member(shapes.Document(), "doc_type")
+
+
+def doc_type(emission: Emission) -> str | None:
+    """The type of all documents that have rows of an emission; None where there are several."""
+    for condition in emission.reach:
+        for value in _required(condition, True):
+            if isinstance(value, shapes.Compare) and shapes.known(value.left) == TYPE:
+                found = value.right
+                if isinstance(found, Literal) and isinstance(found.value, str):
+                    return found.value
+    return None
+
+
+def _required(value: Value, positive: bool) -> Iterator[Value]:
+    """What must be truthy so that a value is (or, where not ``positive``, is not)."""
+    value = shapes.known(value)
+    if isinstance(value, shapes.Not):
+        yield from _required(value.of, not positive)
+    elif isinstance(value, shapes.And if positive else shapes.Or):
+        pair: Any = value
+        yield from _required(pair.left, positive)
+        yield from _required(pair.right, positive)
+    elif positive and not (isinstance(value, shapes.Compare) and value.operator[0] != "="):
+        yield value

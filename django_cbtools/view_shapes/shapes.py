@@ -1,0 +1,229 @@
+"""What a map function is read as: expressions of the document, emissions, and what fails.
+
+A value is JavaScript's. Conditions are values too: it counts whether they are truthy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Value:
+    """An expression of JavaScript."""
+
+
+@dataclass(frozen=True, eq=False)
+class Literal(Value):
+    """A constant: a text, a number, a boolean, or None for null."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Literal) and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        return hash(repr(self.value))
+
+
+@dataclass(frozen=True)
+class Undefined(Value):
+    """JavaScript's undefined."""
+
+
+@dataclass(frozen=True)
+class Document(Value):
+    """The document."""
+
+
+@dataclass(frozen=True)
+class DocumentId(Value):
+    """``meta.id``."""
+
+
+@dataclass(frozen=True)
+class Member(Value):
+    """What is at a key, or at a place, of a value. ``optional``: by ``?.``."""
+
+    of: Value
+    key: str | int
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop over the elements of ``source``: ``kind`` is "in", "of", "each" or "count"."""
+
+    number: int
+    source: Value
+    kind: str
+    has_index: bool = False
+
+
+@dataclass(frozen=True)
+class Element(Value):
+    """The element that a loop is at."""
+
+    loop: Loop
+
+
+@dataclass(frozen=True)
+class Index(Value):
+    """Where a loop is: a text in a loop of kind "in", else a number."""
+
+    loop: Loop
+
+
+@dataclass(frozen=True)
+class ArrayOf(Value):
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class ObjectOf(Value):
+    members: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True)
+class Choice(Value):
+    """``test ? yes : no``."""
+
+    test: Value
+    yes: Value
+    no: Value
+
+
+@dataclass(frozen=True)
+class Or(Value):
+    left: Value
+    right: Value
+
+
+@dataclass(frozen=True)
+class And(Value):
+    left: Value
+    right: Value
+
+
+@dataclass(frozen=True)
+class Not(Value):
+    of: Value
+
+
+@dataclass(frozen=True)
+class Compare(Value):
+    """``operator`` is "===", "==", "<", "<=", ">" or ">=": a value with a Literal or Undefined."""
+
+    operator: str
+    left: Value
+    right: Literal | Undefined
+
+
+@dataclass(frozen=True)
+class TypeOf(Value):
+    """``typeof of === name``."""
+
+    of: Value
+    name: str
+
+
+@dataclass(frozen=True)
+class IsArray(Value):
+    """``Array.isArray(of)``."""
+
+    of: Value
+
+
+@dataclass(frozen=True)
+class Has(Value):
+    """``of.includes(value)``, and ``of.indexOf(value)`` compared with -1."""
+
+    of: Value
+    value: Literal
+
+
+@dataclass(frozen=True)
+class StartsWith(Value):
+    """``of.startsWith(text)``."""
+
+    of: Value
+    text: str
+
+
+@dataclass(frozen=True)
+class Part(Value):
+    """``of.substring(start, end)``; ``end`` None is the text's end."""
+
+    of: Value
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True)
+class Lower(Value):
+    """``of.toLowerCase()``."""
+
+    of: Value
+
+
+@dataclass(frozen=True)
+class Number(Value):
+    """``Number(of)``; ``is_prefix``: ``parseFloat(of)``, which takes what a text begins with."""
+
+    of: Value
+    is_prefix: bool = False
+
+
+@dataclass(frozen=True)
+class Size(Value):
+    """``of.length``."""
+
+    of: Value
+
+
+@dataclass(frozen=True)
+class Known(Value):
+    """What has been computed before, and can fail no more."""
+
+    of: Value
+
+
+class Failure(NamedTuple):
+    """Where all of ``reach`` is truthy and ``of`` is not ``wanted``, the function fails, and
+    there are no rows of the document. ``wanted``: "something" (not null, not undefined), "text",
+    "array" or "iterable" (a text or an array)."""
+
+    reach: tuple[Value, ...]
+    loops: tuple[Loop, ...]
+    of: Value
+    wanted: str
+
+
+class Emission(NamedTuple):
+    """``emit(key, value)``, where all of ``reach`` is truthy, for each turn of its loops.
+
+    ``place`` orders the rows of a document: numbers of statements, and None where a loop's turn
+    counts. ``line`` is where it stands.
+    """
+
+    key: Value
+    value: Value
+    reach: tuple[Value, ...]
+    loops: tuple[Loop, ...]
+    place: tuple[int | None, ...]
+    line: int
+
+
+class View(NamedTuple):
+    """A view: ``reduce`` is None, a built-in function's name, or another function's text."""
+
+    emissions: tuple[Emission, ...]
+    failures: tuple[Failure, ...]
+    reduce: str | None
+
+
+def known(value: Value) -> Value:
+    """An expression without what says that it was computed before."""
+    while isinstance(value, Known):
+        value = value.of
+    return value
