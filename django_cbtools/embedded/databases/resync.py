@@ -199,7 +199,10 @@ def _resync(database: Database, seen: _Seen, sequence: int) -> bool:
             "WHERE keyspace = %s AND uid = %s AND rev = %s",
             [json.dumps(names, ensure_ascii=False), database.keyspace, document.uid, rev],
         )
-    new = memberships.update(replace(document, sequence=sequence), document, channels)
+    held = memberships.changed(
+        document, channels, sequence, document.rev, document.cv, deleted=document.deleted
+    )
+    new = replace(document, sequence=sequence, **held._asdict())
     if expires is not None:
         new = replace(new, expires=expiry.parse(expires))
     changed = documents.row_of(new) != documents.row_of(document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from typing import NamedTuple
 
 from ..database import Database
 from . import documents
@@ -16,28 +16,42 @@ MAX_STAYS = 5
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def update(document: Document, old: Document | None, names: Iterable[str]) -> Document:
-    """Return the document with the channels that the sync function assigned to it."""
+class Memberships(NamedTuple):
+    """What a document has stored, as JSON: the channels that it is in, those that it has left, and
+    earlier stays in channels to which it returned."""
+
+    channels_text: str = "{}"
+    removals_text: str = "{}"
+    past_text: str = "[]"
+
+    @classmethod
+    def of(cls, document: Document | None) -> Memberships:
+        if document is None:
+            return cls()
+        return cls(document.channels_text, document.removals_text, document.past_text)
+
+
+def changed(
+    old: Document | None, names: Iterable[str], sequence: int, rev: str, cv: str, *, deleted: bool
+) -> Memberships:
+    """Return the memberships of a document after a write, in the channels that the sync function
+    assigned to it. ``old`` is the document before it (None: it did not exist)."""
     before = old.channels if old else {}
-    now = {name: before.get(name, document.sequence) for name in names}
+    now = {name: before.get(name, sequence) for name in names}
     removals = dict(old.removals) if old else {}
     back = {name: removals.pop(name) for name in now if name in removals}
     for name, start in before.items():
         if name not in now:
-            removals[name] = Removal(
-                start, document.sequence, document.rev, document.cv, document.deleted
-            )
-    document = replace(
-        document,
-        channels_text=_encode(now) if now else "{}",
-        removals_text=_encode(removals) if removals else "{}",
-    )
+            removals[name] = Removal(start, sequence, rev, cv, deleted)
+    past_text = old.past_text if old else "[]"
     if back and old:
         past = old.past
         for name, removal in back.items():
             past = _remember(past, Stay(name, removal.start, removal.end))
-        document = replace(document, past_text=json.dumps(past, ensure_ascii=False))
-    return document
+        past_text = json.dumps(past, ensure_ascii=False)
+    return Memberships(
+        _encode(now) if now else "{}", _encode(removals) if removals else "{}", past_text
+    )
 
 
 def _remember(past: list[Stay], stay: Stay) -> list[Stay]:

@@ -120,18 +120,19 @@ class Plan(NamedTuple):
         expires = self.new.expires
         if self.verdict.expiry is not None:
             expires = expiry.parse(self.verdict.expiry)
-        document = Document(
+        held = memberships.Memberships.of(old)
+        if self._changes_channels:
+            held = memberships.changed(
+                old, self.verdict.channels, ticket.sequence, current.rev, ticket.cv,
+                deleted=current.deleted,
+            )  # fmt: skip
+        return Document(
             self.uid, current.rev, ticket.cv, ticket.sequence, current.deleted, current.body,
-            self.tree.dumps(),
-            old.channels_text if old and not self._changes_channels else "{}",
-            old.removals_text if old else "{}", current.attachments,
+            self.tree.dumps(), held.channels_text, held.removals_text, current.attachments,
             # A tombstone must not expire: replicators still have to learn of the deletion.
             None if current.deleted else expires,
-            old.past_text if old else "[]",
+            held.past_text,
         )  # fmt: skip
-        if self._changes_channels:
-            document = memberships.update(document, old, self.verdict.channels)
-        return document
 
 
 def make(database: Database, edit: Edit, old: Document | None, author: Reader) -> Plan | Saved:
