@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import pytest
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from django_cbtools.sync_kit import SyncFunction
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -25,3 +31,12 @@ def couchbase_views(db: None) -> None:
     from django_cbtools.tests import deploy_views
 
     deploy_views()
+
+
+@pytest.fixture
+def sync_function(db: None) -> Callable[..., SyncFunction]:
+    """Makes a sync function that can be asked who may write what: the project's, or the JavaScript
+    (or the path) that it is called with."""
+    from django_cbtools import tests
+
+    return tests.sync_function

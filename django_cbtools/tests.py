@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connections
+from django.test import TestCase
 
 from django_cbtools import conf
+from django_cbtools.function_files import FunctionFileError, files, read
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents import row_exception
+from django_cbtools.sync_kit import SyncFunction, SyncUser
 from django_cbtools.test_runs.phones import CapturedChanges
 
 _BATCH = 500
@@ -46,6 +50,42 @@ def clean_buckets() -> None:
 def deploy_views() -> None:
     """Deploy the project's views, as ``manage.py create_cb_views`` does, without a word."""
     call_command("create_cb_views", verbosity=0)
+
+
+def sync_function(source: str | Path | None = None) -> SyncFunction:
+    """A sync function, to be asked who may write what: see :class:`SyncFunction`.
+
+    ``source`` is JavaScript, or the path of a file; without it, it is ``sync_function.js`` beside
+    ``manage.py``. It stays at the embedded gateway until the test's transaction is rolled back.
+    Raises SyncGatewayBadRequest, with the line, where it does not compile.
+    """
+    if source is None:
+        source = files().get(None)
+        if source is None:
+            raise FunctionFileError("There is no sync_function.js beside manage.py.")
+    return SyncFunction(read(source) if isinstance(source, Path) else source)
+
+
+class SyncFunctionTestCase(TestCase):
+    """A TestCase that asks a sync function: ``self.as_user("alice", ["a"]).can_write({...})``.
+
+    ``source`` is as :func:`sync_function` takes it.
+    """
+
+    source: ClassVar[str | Path | None] = None
+    databases: Any = "__all__"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sync_function = sync_function(self.source)
+
+    def as_user(self, name: str, channels: Sequence[str] = (), roles: Any = ()) -> SyncUser:
+        """A user with channels and roles."""
+        return self.sync_function.as_user(name, channels, roles)
+
+    def routes(self, document: Mapping[str, Any], old: Any = None) -> list[str]:
+        """The channels that a document goes to, sorted."""
+        return self.sync_function.routes(document, old)
 
 
 @contextmanager

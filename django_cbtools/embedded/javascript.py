@@ -16,6 +16,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import threading
 from collections.abc import Hashable, Iterator
 from pathlib import Path
@@ -50,6 +51,9 @@ UNTIDY = 1_000_000
 #: On processors with memory protection keys, V8 gives access to its code only to threads that
 #: started after it. If another thread created or closed a context, the whole process would crash.
 _FLAGS = ("--no-memory-protection-keys",)
+#: What an expression is compiled behind, but not run; and where V8 says that it goes wrong.
+_NEVER = "if (0) ("
+_PLACE = re.compile(r"<anonymous>:(\d+): SyntaxError: [^\n]*\n[^\n]*\n([ \t]*)\^")
 
 
 class JavaScriptError(Exception):
@@ -122,6 +126,23 @@ class Engine:
         """
         text = json.dumps([name, *args], separators=(",", ":"), allow_nan=False)
         return json.loads(self.call_text(text, time_limit))
+
+    def where(self, source: str) -> str:
+        """Return where an expression that does not compile goes wrong, as ``"Line 2:15"``.
+
+        It is an empty string if V8 does not say. The engine cannot be used afterwards.
+        """
+        from py_mini_racer import JSEvalException
+
+        self.full = True
+        try:
+            self._context.eval(f"{_NEVER}{source}\n)", timeout_sec=TIME_LIMIT)
+        except JSEvalException as error:
+            found = _PLACE.match(str(error))
+            if found:
+                line, column = int(found[1]), len(found[2]) + 1
+                return f"Line {line}:{column - len(_NEVER) if line == 1 else column}"
+        return ""
 
     def tidy(self) -> None:
         """Collect garbage."""

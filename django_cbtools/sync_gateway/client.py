@@ -48,6 +48,7 @@ def request(
     accept: str | None = None,
     headers: Mapping[str, str] | None = None,
     stream: bool = False,
+    keyspace: str | None = None,
 ) -> requests.Response:
     """Send a request to the database, and return a successful answer.
 
@@ -55,7 +56,8 @@ def request(
     :func:`quote_uid`). ``body`` is sent as JSON unless it is None; bytes are JSON already, and an
     Upload is sent as it is read. ``uid`` is the document that the request is about, for the error's
     sake. ``accept`` is the type of the answer where it is not JSON. ``headers`` go with the others.
-    The body of the answer is left to be read, and closed, where ``stream`` is true.
+    The body of the answer is left to be read, and closed, where ``stream`` is true. ``keyspace`` is
+    the "scope.collection" that is asked, where it is not the default one.
 
     Reads are sent again where there is no answer, or one of :data:`errors.BUSY`. A write is sent
     again only where no connection was made: see :mod:`.settling` for the others.
@@ -72,7 +74,8 @@ def request(
     data = body if is_data else dumps(body)
     way = transport.transport()
     bucket = conf.require("SYNC_GATEWAY_BUCKET", "the name of the gateway's database")
-    target = "/".join(("", quote(bucket, safe=""), *path))
+    database = quote(bucket if keyspace is None else f"{bucket}.{keyspace}", safe="")
+    target = "/".join(("", database, *path))
     if query:
         target += "?" + urlencode(query)
     # In process no answer gets lost.

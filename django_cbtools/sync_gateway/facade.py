@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 
+from .administration import Administration
 from .attachments import Attachments
 from .changes import ChangeFeeds
 from .client import PUBLIC
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from .as_user import AsUser
 
 
-class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles):
-    """Documents, their attachments and changes, users and roles by the gateway's REST API.
+class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, Administration):
+    """Documents, their attachments and changes, users, roles and the database by the gateway's REST
+    API.
 
     All methods raise :exc:`SyncGatewayException`, or the subclass that says why.
     """
@@ -76,3 +78,14 @@ class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles):
     aget_role = staticmethod(sync_to_async(Roles.get_role))
     aget_roles = staticmethod(sync_to_async(Roles.get_roles))
     adelete_role = staticmethod(sync_to_async(Roles.delete_role))
+    aget_database = staticmethod(sync_to_async(Administration.get_database))
+    acreate_database = staticmethod(sync_to_async(Administration.create_database))
+    aget_config = staticmethod(sync_to_async(Administration.get_config))
+    aupdate_config = staticmethod(sync_to_async(Administration.update_config))
+    aget_sync_function = staticmethod(sync_to_async(Administration.get_sync_function))
+    aput_sync_function = staticmethod(sync_to_async(Administration.put_sync_function))
+    atake_offline = staticmethod(sync_to_async(Administration.take_offline))
+    abring_online = staticmethod(sync_to_async(Administration.bring_online))
+    astart_resync = staticmethod(sync_to_async(Administration.start_resync))
+    aget_resync = staticmethod(sync_to_async(Administration.get_resync))
+    apurge = staticmethod(sync_to_async(Administration.purge))

@@ -71,6 +71,9 @@ def _prepare(world: javascript.Engine, source: str) -> None:
         problem = error
     if problem is not None:
         world.full = True
+        place = world.where(source)
+        if place:
+            problem = f"(anonymous): {place} {str(problem).removeprefix('SyntaxError: ')}"
         raise bad_request(f"invalid javascript syntax: {problem}")
     world.known["source"] = source
 

@@ -1,0 +1,50 @@
+"""Sync functions and import filters in files beside ``manage.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django_cbtools.view_files import project_folder
+
+#: The kinds of functions of a database, as its configuration names them: the file for the default
+#: collection, and the folder of files for others, ``<scope>.<collection>.js``.
+KINDS = {
+    "sync": ("sync_function.js", "sync_functions"),
+    "import_filter": ("import_filter.js", "import_filters"),
+}
+
+
+class FunctionFileError(Exception):
+    """A file of a function that cannot be read, or that is for no collection."""
+
+
+def files(kind: str = "sync") -> dict[str | None, Path]:
+    """The files of a kind of functions, by ``"scope.collection"``; None: the default one.
+
+    Raises FunctionFileError for a file whose name is no collection's.
+    """
+    project = project_folder()
+    if project is None:
+        return {}
+    name, folder = KINDS[kind]
+    found: dict[str | None, Path] = {}
+    if (project / name).is_file():
+        found[None] = project / name
+    for path in sorted((project / folder).glob("*.js")):
+        if path.stem.count(".") != 1:
+            raise FunctionFileError(
+                f"{path}: the file of a collection's function is named <scope>.<collection>.js."
+            )
+        found[path.stem] = path
+    return found
+
+
+def read(path: Path) -> str:
+    """The function in a file; raises FunctionFileError."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FunctionFileError(f"{path} cannot be read: {error}") from error
+    if not text:
+        raise FunctionFileError(f"{path} is empty.")
+    return text

@@ -1,0 +1,97 @@
+"""Deploy the project's sync functions."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.function_files import FunctionFileError, files, read
+from django_cbtools.sync_gateway import SyncGateway
+
+#: Seconds between two looks at a resync.
+_PAUSE = 0.5
+
+
+class Command(BaseCommand):
+    help = (
+        "Deploys sync_function.js beside manage.py, and sync_functions/<scope>.<collection>.js, to "
+        "the gateway's database. One that does not compile changes nothing."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="show the differences")
+        parser.add_argument(
+            "--resync",
+            action="store_true",
+            help="run the functions over all documents; the database is offline meanwhile",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            changed = self._deploy(bool(options.get("dry_run")))
+            if options.get("dry_run"):
+                return
+            if options.get("resync"):
+                self._resync()
+            elif changed:
+                self.stdout.write(
+                    "Documents stay in their channels until they are written. To put all of them "
+                    "into their new ones now: manage.py deploy_sync_function --resync"
+                )
+        except FunctionFileError as error:
+            raise CommandError(str(error)) from error
+
+    def _deploy(self, dry_run: bool) -> bool:
+        found = files()
+        if not found:
+            raise FunctionFileError("There is no sync_function.js beside manage.py.")
+        sources = {keyspace: read(path) for keyspace, path in found.items()}
+        changed = False
+        for keyspace, path in found.items():
+            try:
+                deployed = SyncGateway.get_sync_function(keyspace)
+                if deployed.strip() == sources[keyspace]:
+                    self.stdout.write(f"{path.name}: up to date.")
+                    continue
+                changed = True
+                if dry_run:
+                    self._show(path.name, deployed, sources[keyspace])
+                    continue
+                SyncGateway.put_sync_function(sources[keyspace], keyspace)
+            except SyncGatewayException as error:
+                raise CommandError(
+                    f"{path}: not deployed, the database is as it was. {error.reason or error}"
+                ) from error
+            self.stdout.write(f"{path.name}: deployed.")
+        return changed
+
+    def _show(self, name: str, deployed: str, source: str) -> None:
+        lines = difflib.unified_diff(
+            deployed.strip().splitlines(),
+            source.splitlines(),
+            f"deployed {name}" if deployed else "the gateway's own function",
+            name,
+            lineterm="",
+        )
+        self.stdout.write("\n".join(lines))
+
+    def _resync(self) -> None:
+        try:
+            SyncGateway.take_offline()
+            try:
+                SyncGateway.start_resync()
+                while (state := SyncGateway.get_resync())["status"] == "running":
+                    time.sleep(_PAUSE)
+            finally:
+                SyncGateway.bring_online()
+        except SyncGatewayException as error:
+            raise CommandError(f"The resync failed: {error}") from error
+        if state["status"] != "completed":
+            raise CommandError(f"The resync ended as {state['status']!r}: {state['last_error']}")
+        self.stdout.write(
+            f"Resync: {state['docs_processed']} documents, {state['docs_changed']} changed."
+        )

@@ -1,0 +1,145 @@
+"""Trying out a sync function: who may write and read what, and where documents go."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from django_cbtools import conf
+from django_cbtools.exceptions import (
+    SyncGatewayBadRequest,
+    SyncGatewayException,
+    SyncGatewayForbidden,
+)
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.client import ADMIN, loads, quote_uid, request
+
+_numbers = itertools.count()
+
+
+class Verdict:
+    """Whether something is allowed, true or false, and the ``reason`` why it is not."""
+
+    def __init__(self, is_allowed: bool, what: str, reason: str = "") -> None:
+        self._is_allowed = is_allowed
+        self._what = what
+        self.reason = reason
+
+    def __bool__(self) -> bool:
+        return self._is_allowed
+
+    def __repr__(self) -> str:
+        return f"<{self._what}: {'yes' if self else f'no, {self.reason}'}>"
+
+
+class SyncFunction:
+    """A sync function at the embedded gateway, to be asked. Nothing that is asked stays written.
+
+    Documents are dictionaries; ``_id`` in them is their uid. ``old`` is the document before.
+    """
+
+    def __init__(self, source: str) -> None:
+        SyncGateway.put_sync_function(source)
+
+    def as_user(
+        self, name: str, channels: Sequence[str] = (), roles: Mapping[str, Sequence[str]] | Any = ()
+    ) -> SyncUser:
+        """A user with channels and roles. ``roles`` are names, or names with their channels."""
+        for role in roles:
+            SyncGateway.put_role(role, roles[role] if isinstance(roles, Mapping) else ())
+        password = f"password-{next(_numbers)}"
+        SyncGateway.put_user(
+            name, password=password, admin_channels=channels, admin_roles=list(roles)
+        )
+        return SyncUser(name, password)
+
+    def routes(
+        self, document: Mapping[str, Any], old: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """The channels that a document goes to, sorted."""
+        channels = _decided(document, old).get("channels") or {}
+        # One that the document has left is there with the revision that left it.
+        return sorted(name for name, left in channels.items() if left is None)
+
+    def grants(
+        self, document: Mapping[str, Any], old: Mapping[str, Any] | None = None
+    ) -> dict[str, list[str]]:
+        """The channels that a document opens, by the user's name (``role:`` before a role's)."""
+        opened = _decided(document, old).get("access") or {}
+        return {name: sorted(channels) for name, channels in opened.items()}
+
+
+class SyncUser:
+    """A user of the gateway, and what the sync function lets him do."""
+
+    def __init__(self, name: str, password: str) -> None:
+        self._name = name
+        self._client = SyncGateway.as_user(name, password)
+
+    def __repr__(self) -> str:
+        return f"<user {self._name!r}>"
+
+    def can_write(
+        self, document: Mapping[str, Any], old: Mapping[str, Any] | None = None
+    ) -> Verdict:
+        """Whether he may write a document; ``reason`` is the sync function's own message.
+
+        Raises SyncGatewayException where the function fails (by an exception other than
+        ``throw({forbidden: ...})``, or because it does not end).
+        """
+        what = f"{self._name} can write"
+        with _tried(document, old) as (uid, body):
+            try:
+                self._client.save_json(uid, body)
+            except SyncGatewayForbidden as error:
+                return Verdict(False, what, error.reason or str(error))
+        return Verdict(True, what)
+
+    def can_read(self, document: Mapping[str, Any]) -> Verdict:
+        """Whether he may read a document that an administrator has written."""
+        what = f"{self._name} can read"
+        with _tried(document, None) as (uid, body):
+            _put(uid, body)
+            (row,) = self._client.all_docs([uid])["rows"]
+        return Verdict("doc" in row, what, row.get("reason") or row.get("error") or "")
+
+
+def _decided(document: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the gateway keeps of a document that an administrator writes."""
+    with _tried(document, old) as (uid, body):
+        _put(uid, body)
+        found = loads(request(ADMIN, "GET", "_raw", quote_uid(uid), uid=uid))
+    metadata: dict[str, Any] = found["_xattrs"]["_sync"]
+    return metadata
+
+
+def _put(uid: str, body: Mapping[str, Any]) -> str:
+    """Write a document as an administrator, whom no ``requireUser`` refuses; its revision."""
+    rev: str = loads(request(ADMIN, "PUT", quote_uid(uid), body=body, uid=uid))["rev"]
+    return rev
+
+
+@contextlib.contextmanager
+def _tried(
+    document: Mapping[str, Any], old: Mapping[str, Any] | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The uid and the body of a document whose old one is there; all is rolled back."""
+    uid = str(document.get("_id") or (old or {}).get("_id") or f"document-{next(_numbers)}")
+    body = {key: value for key, value in document.items() if key != "_id"}
+    with transaction.atomic(using=conf.gateway_alias()):
+        try:
+            if old is not None:
+                before = {key: value for key, value in old.items() if key != "_id"}
+                try:
+                    body["_rev"] = _put(uid, before)
+                except (SyncGatewayForbidden, SyncGatewayBadRequest) as error:
+                    raise SyncGatewayException(
+                        f"The old document is refused, even from an administrator: {error}"
+                    ) from error
+            yield uid, body
+        finally:
+            transaction.set_rollback(True, using=conf.gateway_alias())
