@@ -102,9 +102,9 @@ def test_body_that_is_fine(port, method, path, body, ask):
 
 
 @every_route
-@pytest.mark.parametrize("framing", ["cut", "garbled"])
-def test_body_that_stops_half_way(framing, port, method, path, body, refused):
-    assert refused(port, method, path, json.dumps(body), framing=framing)[0] == 400
+def test_body_that_stops_half_way(port, method, path, body, refused):
+    for framing in ("cut", "garbled"):
+        assert refused(port, method, path, json.dumps(body), framing=framing)[0] == 400
 
 
 @every_route
@@ -116,20 +116,22 @@ def test_packed_body_that_stops_half_way(port, method, path, body, refused):
 
 
 @every_route
-@pytest.mark.parametrize("framing", ["longer", "shorter"])
-def test_wrong_content_length(framing, port, method, path, body, refused):
-    assert refused(port, method, path, json.dumps(body), framing=framing)[0] == 400
+def test_wrong_content_length(port, method, path, body, refused):
+    for framing in ("longer", "shorter"):
+        assert refused(port, method, path, json.dumps(body), framing=framing)[0] == 400
+
+
+DEEP = ["[" * 10_000, "[" * 10_000 + "]" * 10_000, '{"a":' * 10_000 + "1" + "}" * 10_000]
 
 
 @every_route
-@pytest.mark.parametrize(
-    "deep",
-    ["[" * 10_000, "[" * 10_000 + "]" * 10_000, '{"a":' * 10_000 + "1" + "}" * 10_000],
-    ids=lambda deep: deep[:5] + deep[-1],
-)
-def test_nested_10_000_levels_deep(deep, port, method, path, body, refused):
+def test_nested_10_000_levels_deep(port, method, path, body, refused):
     key = next(iter(body))
-    for text in (deep, f'{{"{key}": {deep}}}', f'{{"{key}": [{deep}]}}', f'{{"x": {deep}}}'):
+    for text in (
+        text
+        for deep in DEEP
+        for text in (deep, f'{{"{key}": {deep}}}', f'{{"{key}": [{deep}]}}', f'{{"x": {deep}}}')
+    ):
         status, reason = refused(port, method, path, text)
         assert status == 400
         # Purging has one reason for all that it cannot read.
@@ -148,7 +150,6 @@ def test_zip_bomb(port, method, path, body, refused, monkeypatch):
 NUMBERS = ["1e999", "-1e999", "9" * 30, "-" + "9" * 30, "9" * 5000]
 
 
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number[:10])
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -164,9 +165,10 @@ NUMBERS = ["1e999", "-1e999", "9" * 30, "-" + "9" * 30, "9" * 5000]
     ],
     ids=lambda value: value[:30],
 )
-def test_number_that_does_not_fit(path, body, number, refused):
+def test_number_that_does_not_fit(path, body, refused):
     method = "PUT" if path.startswith("/new") else "POST"
-    assert refused("admin", method, path, body % number)[0] in (400, 413)
+    for number in NUMBERS:
+        assert refused("admin", method, path, body % number)[0] in (400, 413)
 
 
 def test_invalid_utf_8(ask):

@@ -366,7 +366,7 @@ def test_trees_are_as_the_model_says():
     run_state_machine_as_test(
         Revisions,
         settings=settings(
-            max_examples=1000 if many else 30,
+            max_examples=1000 if many else 15,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

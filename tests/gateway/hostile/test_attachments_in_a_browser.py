@@ -104,8 +104,8 @@ def _random_type(chance: random.Random) -> str:
 def _attachments() -> dict[str, tuple[str, str]]:
     """Content and type of each attachment, by its name."""
     chance = random.Random(SEED)
-    types = TYPES if TORTURE else chance.sample(TYPES, 15)
-    types = [*types, *(_random_type(chance) for _ in range(300 if TORTURE else 5))]
+    types = TYPES if TORTURE else chance.sample(TYPES, 8)
+    types = [*types, *(_random_type(chance) for _ in range(300 if TORTURE else 3))]
     pairs = [
         (content, kind)
         for kind in types

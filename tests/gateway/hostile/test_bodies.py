@@ -89,7 +89,7 @@ def server(tmp_path_factory) -> Generator[Any, None, None]:
 
 
 def _bodies() -> Iterator[tuple[str, bytes]]:
-    names = large_bodies.NAMES if TORTURE else random.Random(SEED).sample(large_bodies.NAMES, 3)
+    names = large_bodies.NAMES if TORTURE else random.Random(SEED).sample(large_bodies.NAMES, 2)
     for name in names:
         yield name, large_bodies.packed(large_bodies.text(name, SIZE))
     yield "bomb", large_bodies.bomb(BOMB)
@@ -105,7 +105,7 @@ def test_memory_stays_small(server):
             for port, url in zip(("public", "admin"), server.urls, strict=True)
         }
         for name, body in _bodies():
-            for target in TARGETS if TORTURE else chance.sample(TARGETS, 12):
+            for target in TARGETS if TORTURE else chance.sample(TARGETS, 5):
                 peak = Peak(server.pid)
                 headers = {**PACKED, **(ALICE if target.login else {})}
                 reply = clients[target.port].ask(

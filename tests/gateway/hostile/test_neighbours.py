@@ -17,7 +17,7 @@ from tests.gateway.fuzz.process import ServerProcess
 pytestmark = pytest.mark.torture
 
 #: How long (seconds) the polite user works, alone and beside the other.
-DURATION = 1.5
+DURATION = 1.0
 #: How much less he may get done then, on a busy machine with few cores, and how much longer one
 #: of his requests may take than the longest did.
 ROOM = 200

@@ -364,7 +364,7 @@ def test_a_user_reads_what_the_model_says():
     run_state_machine_as_test(
         Access,
         settings=settings(
-            max_examples=400 if many else 20,
+            max_examples=400 if many else 12,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -20,7 +20,7 @@ from tests.gateway.fuzz.process import ServerProcess
 
 pytestmark = pytest.mark.torture
 
-KILLS = 50 if os.environ.get("TORTURE") == "1" else 5
+KILLS = 50 if os.environ.get("TORTURE") == "1" else 2
 SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
 DB = "/test_documents"
 GONE = (OSError, http.client.HTTPException)

@@ -64,7 +64,25 @@ def packages(node):
         pytest.skip(f"PouchDB cannot be installed. {done.stderr}")
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+TORTURE = os.environ.get("TORTURE") == "1"
+pytestmark = pytest.mark.torture
+
+
+def everywhere(test):
+    """What depends on the server: on what it makes of addresses, streams and connections. The rest
+    is asked of the first one alone, unless TORTURE=1 is set."""
+    test.is_everywhere = True
+    return test
+
+
+def pytest_generate_tests(metafunc):
+    if "url" in metafunc.fixturenames:
+        is_everywhere = TORTURE or hasattr(metafunc.function, "is_everywhere")
+        servers = list(SERVERS)[: None if is_everywhere else 1]
+        metafunc.parametrize("url", servers, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def url(request, packages, django_db_setup, tmp_path_factory):
     """The address of a database, served by a process of its own."""
     command, pattern, mount = SERVERS[request.param]
@@ -216,6 +234,7 @@ def test_edits_go_both_ways(alice, bob):
     assert history["start"] == 3
 
 
+@everywhere
 def test_more_documents_than_a_batch(alice, bob):
     articles = [_article(number) for number in range(250)]
     alice.local("bulkDocs", articles)
@@ -224,6 +243,7 @@ def test_more_documents_than_a_batch(alice, bob):
     assert bob.documents() == alice.documents()
 
 
+@everywhere
 def test_odd_ids(alice, bob, url):
     # None with a per cent sign: the gateway, as a real one, unescapes paths twice.
     ids = ["a b", "é", "🍺", "a?b", "a#b", "a+b", "a;b=c", "a&b", "'\"", "-" * 240]
@@ -438,6 +458,7 @@ def test_live_changes(alice):
     alice.next("complete")
 
 
+@everywhere
 def test_live_sync_brings_what_a_new_channel_has(alice):
     SyncGateway.save_json("old", {"channels": ["other"]})
     alice.live()
@@ -455,6 +476,7 @@ def test_live_sync_brings_what_a_new_channel_has(alice):
 # ---------------------------------------------------------------- attachments
 
 
+@everywhere
 def test_attachments_go_both_ways(alice, bob):
     text = "Grüße\r\n🍺".encode()
     image = random.Random(1).randbytes(300_000)
@@ -559,6 +581,7 @@ def test_wrong_password(phones):
         assert caught.value.status == 401
 
 
+@everywhere
 def test_session_cookie(phones):
     SyncGateway.save_json("a", {"channels": ["alice"]})
     assert phones.log_in(name="alice", password="wrong") == 401

@@ -175,7 +175,7 @@ def test_processes_write_at_once(count, tmp_path):
 
 @pytest.mark.torture
 def test_processes_make_the_file_at_once(tmp_path):
-    rounds = 100 if os.environ.get("TORTURE") == "1" else 10
+    rounds = 100 if os.environ.get("TORTURE") == "1" else 4
     path = tmp_path / "documents.sqlite3"
     with Process(RACE, path, str(rounds)) as process:
         process.go()
@@ -211,7 +211,7 @@ def test_reader_does_not_wait(tmp_path):
 @pytest.mark.torture
 @pytest.mark.parametrize(
     "delay",
-    [number / 100 for number in range(0, 40, 1 if os.environ.get("TORTURE") == "1" else 10)],
+    [number / 100 for number in range(0, 40, 1 if os.environ.get("TORTURE") == "1" else 20)],
 )
 def test_killed_process_loses_nothing_that_was_acknowledged(delay, tmp_path):
     path = tmp_path / "documents.sqlite3"

@@ -15,9 +15,10 @@ from tests.gateway.fuzz.process import ROOT
 
 pytestmark = pytest.mark.torture
 
+TORTURE = os.environ.get("TORTURE") == "1"
 PROCESSES = 4
-THREADS = 16
-ROUNDS = 20 if os.environ.get("TORTURE") == "1" else 2
+THREADS = 16 if TORTURE else 6
+ROUNDS = 20 if TORTURE else 2
 
 
 def _start(file, name):
