@@ -71,6 +71,9 @@ class CouchbaseModel(
     doc_type: ClassVar[str | None] = None
     #: The channels of new documents that are given none: a list, or a function of the document.
     default_channels: ClassVar[Sequence[str] | Callable[[Any], Sequence[str]]] = ()
+    #: Views whose keys are what a relation points to, by its name: ``{"owner": "shop/by_owner"}``.
+    #: Deletion finds documents by them where there is no ORM.
+    relation_views: ClassVar[Mapping[str, str]] = {}
     #: Whether it is a part of documents, which is nothing on its own.
     is_nested: ClassVar[bool] = False
     #: All document classes, by the name that Django has for their tables.

@@ -24,6 +24,7 @@ from django_cbtools.sync_gateway import SyncGateway
 
 from ..document import DocumentJSON
 from .bulk import Bulk, revisions
+from .by_views import Found, not_deleted
 from .saving import DocumentSaving
 from .unique_keys import reserved
 from .written import Tombstone, alters_data
@@ -155,6 +156,8 @@ class DocumentCollector(Collector):
         found: Any = super().related_objects(related_model, related_fields, objs)
         if not is_document(related_model):
             return found.using(router.db_for_write(related_model))
+        if isinstance(found, Found):
+            return found if self.hard else not_deleted(found)
         return found if self.hard else found.filter(st_deleted=False)
 
     def take_from(self, other: Collector) -> None:

@@ -1,9 +1,9 @@
 """Documents that point to what is deleted, where Django's own deletion asks for them.
 
 An ordinary row is deleted by Django, which asks for whatever points to it in the row's database.
-Documents are asked for, and written, where they are. Where there is no ORM for them, nobody can
-find them by what they point to: they are left alone, as with ``DO_NOTHING``, and a system check
-says so.
+Documents are asked for, and written, where they are. Where there is no ORM for them, they are found
+by the view that their class names for the relation; where it names none, nobody can find them: they
+are left alone, as with ``DO_NOTHING``, and a system check says so.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from django.db.models import deletion
 from django_cbtools import conf
 
 from ..unique import can_be_asked
+from .by_views import has_view, pointing
 from .deletion import DocumentCollector, is_document
 
 _candidates: Any = deletion.get_candidate_relations_to_delete
 _collect = deletion.Collector.collect
 _related_objects: Any = deletion.Collector.related_objects
 _delete = deletion.Collector.delete
+_can_fast_delete: Any = deletion.Collector.can_fast_delete
 
 
 def extend() -> None:
@@ -31,6 +33,7 @@ def extend() -> None:
     deletion.Collector.related_objects = related_objects  # type: ignore[method-assign]
     deletion.Collector.collect = collect  # type: ignore[method-assign]
     deletion.Collector.delete = delete  # type: ignore[method-assign]
+    deletion.Collector.can_fast_delete = can_fast_delete  # type: ignore[method-assign]
 
 
 def candidates(opts: Any) -> Iterator[Any]:
@@ -40,7 +43,7 @@ def candidates(opts: Any) -> Iterator[Any]:
         if is_document(relation.related_model):
             if is_orm_there is None:
                 is_orm_there = can_be_asked()
-            if not is_orm_there:
+            if not (is_orm_there or has_view(relation.field)):
                 continue
         yield relation
 
@@ -55,6 +58,8 @@ class _Alone:
 
 def related_objects(self: Any, related_model: Any, related_fields: Any, objs: Any) -> Any:
     """As Django's; documents are asked for in their alias."""
+    if is_document(related_model) and not can_be_asked():
+        return pointing(related_model, related_fields, objs)
     found = _related_objects(self, related_model, related_fields, objs)
     if is_document(related_model):
         return _where_they_are(found, self.using)
@@ -72,6 +77,13 @@ def collect(self: Any, objs: Any, *args: Any, **kwargs: Any) -> None:
     _collect(self, objs, *args, **kwargs)
 
 
+def can_fast_delete(self: Any, objs: Any, from_field: Any = None) -> bool:
+    """As Django's; no statement of SQL deletes documents that no ORM can be asked for."""
+    if isinstance(objs, type) and is_document(objs) and not can_be_asked():
+        return False
+    return bool(_can_fast_delete(self, objs, from_field))
+
+
 def _where_they_are(documents: Any, using: str) -> Any:
     alias = conf.document_alias()
     return documents if using == alias else _alone(documents.using(alias))
@@ -87,7 +99,8 @@ def _alone(found: Any) -> Any:
 def delete(self: Any) -> tuple[int, dict[str, int]]:
     """As Django's; documents in another database than the rows' are written through the gateway,
     before the rows, and only once it is known what is to be written."""
-    if isinstance(self, DocumentCollector) or self.using == conf.document_alias():
+    is_one_database = self.using == conf.document_alias() and can_be_asked()
+    if isinstance(self, DocumentCollector) or is_one_database:
         return _delete(self)
     documents = DocumentCollector(self.origin, hard=False)
     documents.take_from(self)

@@ -1,0 +1,63 @@
+"""Documents that point to what is deleted, found by views where there is no ORM to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from django_cbtools.query import STALE_UPDATE_BEFORE, Query, query_view
+from django_cbtools.sync_gateway import SyncGateway
+
+from ..document import DOC_TYPE
+from ..fields import values
+from .bulk import batches
+
+#: How many keys are asked for in one address, of which each may have 250 characters.
+KEYS = 20
+
+
+class Found(list[Any]):
+    """Documents, as Django's deletion asks for them: in place of a QuerySet."""
+
+    query = SimpleNamespace(select_related=True)  # documents are loaded whole
+
+    def select_related(self, *fields: Any) -> Found:
+        return self
+
+
+def has_view(field: Any) -> bool:
+    """Whether there is a view by what a relation of documents points to."""
+    return field.name in getattr(field.model, "relation_views", ())
+
+
+def pointing(model: Any, fields: Iterable[Any], objs: Sequence[Any]) -> Found:
+    """The documents of a class that point to some of these rows or documents by the fields.
+
+    Raises SyncGatewayNotFound where a view is not deployed.
+    """
+    found: dict[str, Any] = {}
+    for field in fields:
+        (target,) = field.foreign_related_fields
+        wanted = {getattr(obj, target.attname) for obj in objs} - {None}
+        keys = [values.kind(field).written(field, value) for value in wanted]
+        uids: dict[str, None] = {}
+        for some in batches(keys, KEYS):
+            asked = Query(keys=some, stale=STALE_UPDATE_BEFORE)
+            uids |= dict.fromkeys(query_view(model.relation_views[field.name], None, asked))
+        for row in _rows(uids):
+            if row["doc"].get(DOC_TYPE) == model.type_name():
+                document = model.from_row(row)
+                # A view may emit anything else besides.
+                if getattr(document, field.attname) in wanted:
+                    found.setdefault(document.uid, document)
+    return Found(found.values())
+
+
+def _rows(uids: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    for some in batches(uids):
+        yield from (row for row in SyncGateway.bulk_get(some) if "doc" in row)
+
+
+def not_deleted(found: Found) -> Found:
+    return Found(document for document in found if not document.st_deleted)
