@@ -10,6 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from django_cbtools.backends.couchbase.views.collation import Order
+from django_cbtools.backends.couchbase.views.texts import prefix
 from django_cbtools.embedded import javascript
 from tests.gateway.v8.helpers import ranks
 
@@ -48,3 +49,26 @@ def test_the_engine_is_asked_for_where_it_is_needed(monkeypatch):
     assert order.of("é") == order.of("e\u0301")
     with pytest.raises(ImproperlyConfigured, match=r"pip install django-cbtools\[embedded\]"):
         Order(["é", "f"])
+
+
+RANGES = [
+    ("2024-01-05", "2024-01-31", ("2024-01-", "2024-01-0")),
+    ("Abc", "aBC\uffff", ("abc", "abc")),
+    ("2", "5", ("", "2")),
+    ("a_1", "a_b", ("a_", "a_1")),
+    ("a", "b", None),
+    ("", "z", None),
+    ("\u212a1", "K2", None),
+]
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), RANGES)
+def test_what_the_texts_of_a_range_begin_with(low, high, expected):
+    found = prefix(low, high)
+    assert found == expected
+    if found is None or not (low + high).isascii():
+        return
+    order, beginnings = Order([low, high]), ["", low[:2], low[:8], high[:-1].upper()]
+    for text in (one + other for one in beginnings for other in _texts(ASCII)):
+        if order.of(low) <= order.of(text) <= order.of(high):
+            assert found.first <= text.lower() < found.beyond

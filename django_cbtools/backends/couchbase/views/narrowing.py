@@ -14,7 +14,7 @@ from django_cbtools.view_shapes.conditions import TYPE, doc_type
 from django_cbtools.view_shapes.shapes import Emission, Literal, Value
 
 from ..columns import literal
-from . import indexed
+from . import indexed, texts
 from .asked import UNSET, Asked
 from .expressions import Compiler
 
@@ -114,6 +114,8 @@ class Narrowing:
         if isinstance(value, (Literal, shapes.ObjectOf)):
             return []
         sql = _compiler.value(value)
+        if isinstance(low, str) and isinstance(high, str):
+            return self._texts_between(self._fields.expression(value, low), low, high)
         found = []
         has_low = low is not UNSET and low is not None
         if has_low:
@@ -125,6 +127,18 @@ class Narrowing:
             condition = f"{sql} {is_lower} {self._bound(high, above=True)}"
             found.append(condition if has_low else f"({condition} OR {sql} IS NOT VALUED)")
         return found
+
+    def _texts_between(self, sql: str, low: str, high: str) -> Conditions:
+        is_text = [f"{sql} >= ''", f"{sql} < []"]
+        found = texts.prefix(low, high)
+        if found is None:
+            return is_text
+        compared = f"LOWER({sql})" if found.has_letters else sql
+        first, beyond = self._arg(found.first), self._arg(found.beyond)
+        others = f"REGEXP_CONTAINS({sql}, {literal(texts.OTHERS)})"
+        # With OR, the service would scan another index for the others, and fetch all documents.
+        is_within = f"{compared} >= {first} AND {compared} < {beyond}"
+        return [*is_text, f"CASE WHEN {is_within} THEN TRUE ELSE {others} END"]
 
     def _bound(self, key: Any, above: bool = False) -> str:
         """A key, or the beginning (the end) of all that is of its type: texts have another order

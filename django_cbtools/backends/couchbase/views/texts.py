@@ -1,0 +1,44 @@
+"""Ranges of texts in the order of views, as far as SQL++ can tell what is outside of one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Prefix(NamedTuple):
+    """All texts of a range, of those that are ASCII, are in small letters at least ``first``, and
+    begin with ``common``."""
+
+    common: str
+    first: str
+
+    @property
+    def has_letters(self) -> bool:
+        return any(character.isalpha() for character in self.common)
+
+    @property
+    def beyond(self) -> str:
+        """What all that begins so is less than."""
+        return f"{self.common}\x7f"
+
+
+def prefix(low: str, high: str) -> Prefix | None:
+    """What the texts of a range begin with; None where they have nothing in common.
+
+    In ICU's order texts differ first in their characters, whatever the case: what is between two
+    texts that begin with the same characters begins with these. It has other texts with these,
+    which are not ASCII: those are to be looked at themselves.
+    """
+    length = 0
+    for one, other in zip(low, high, strict=False):
+        if one.lower() != other.lower() or not (" " <= one <= "~" and " " <= other <= "~"):
+            break
+        length += 1
+    common, rest = low[:length].lower(), low[length : length + 1]
+    # Digits come after all that is no letter; letters come after them in both orders.
+    first = common + rest if rest.isascii() and rest.isdigit() else common
+    return Prefix(common, first) if first else None
+
+
+#: What matches texts that are not printable ASCII.
+OTHERS = "[^ -~]"
