@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import codes
 from .asked import Asked
 from .errors import NotSupportedError, about
 from .options import Options
-from .rest import Rest
 from .rows import Rows
-from .sdk import Sdk
+
+if TYPE_CHECKING:
+    from .rest import Rest
+    from .sdk import Sdk
 
 
 class Service:
@@ -67,7 +69,14 @@ class Service:
 
 
 def _way(options: Options) -> Rest | Sdk:
-    return Sdk(options) if options.by_sdk else Rest(options)
+    # Programs import models, which know this, long before they ask; both take their time.
+    if options.by_sdk:
+        from .sdk import Sdk
+
+        return Sdk(options)
+    from .rest import Rest
+
+    return Rest(options)
 
 
 _services: dict[Options, Service] = {}
