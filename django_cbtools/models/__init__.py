@@ -28,7 +28,9 @@ from django_cbtools.query import (
 from django_cbtools.sync_gateway.users import CHANNEL_PUBLIC
 
 from .base import CouchbaseModel, CouchbaseNestedModel
+from .blobs import Blob, BlobField
 from .fields.arrays import DictField, ListField, SetField
+from .files import AttachmentField, AttachmentImageField, AttachmentStorage
 from .indexes import register_index
 from .nested import EmbeddedField, EmbeddedListField
 from .queryset import AllDocuments, DocumentQuerySet, Documents
@@ -50,6 +52,11 @@ __all__ = [
     "STALE_UPDATE_AFTER",
     "STALE_UPDATE_BEFORE",
     "AllDocuments",
+    "AttachmentField",
+    "AttachmentImageField",
+    "AttachmentStorage",
+    "Blob",
+    "BlobField",
     "CouchbaseModel",
     "CouchbaseModelError",
     "CouchbaseNestedModel",

@@ -10,11 +10,13 @@ from django.db import models
 
 from .fields.members import Members
 from .fields.preparing import comparing
+from .files import keep_in_document
 from .relations import is_loaded_by_key
 
 
 def adopt(field: Any) -> None:
     """Make a field one of a document's, before it becomes part of its class."""
+    keep_in_document(field)
     if isinstance(field, models.JSONField) and not isinstance(field, Members):
         field.get_db_prep_value = partial(_prepared_json, field)  # type: ignore[method-assign]
     elif isinstance(field, models.ImageField):

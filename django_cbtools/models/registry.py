@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.apps import AppConfig, apps
 
@@ -22,3 +23,9 @@ def documents(
         and (nested or not issubclass(model, CouchbaseNestedModel))
         and not model._meta.proxy
     ]
+
+
+def document_class(doc_type: Any) -> type[CouchbaseModel] | None:
+    """The class of documents with this ``doc_type``; None where the project has none."""
+    found = (model for model in documents() if model.type_name() == doc_type)
+    return next(found, None)

@@ -53,7 +53,7 @@ def serve_file(
         save_as = name
     try:
         kind = content_type or getattr(file, "content_type", None) or guessed_type(name)
-    except SyncGatewayNotFound as error:
+    except (FileNotFoundError, SyncGatewayNotFound) as error:
         raise Http404(str(error)) from error
     options = {"trusted": True} if trusted else {}  # back ends of others need not know it
     serve = _backend("SERVE_FILE_BACKEND", backend)

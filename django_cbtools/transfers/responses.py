@@ -112,7 +112,10 @@ def _is_range_valid(request: Any, source: Source) -> bool:
 def source_of(file: Any) -> Source:
     """A Django File, or an attachment of a document, as what can be served; Http404 where there is
     none."""
-    attachment = getattr(file, "attachment", file)
+    try:
+        attachment = getattr(file, "attachment", file)
+    except FileNotFoundError as error:
+        raise Http404(str(error)) from error
     if hasattr(attachment, "digest"):
         return _attached(attachment)
     modified = None

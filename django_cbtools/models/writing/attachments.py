@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 import mimetypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,7 @@ from django_cbtools.sync_gateway.quoting import quote_place
 from django_cbtools.sync_gateway.uploads import DEFAULT_TYPE, digest_of, upload_of, uploading
 
 from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, named
+from ..fields import values
 from .expiring import see_expiries
 from .versions import reveal
 
@@ -196,7 +197,7 @@ class Attachments(Mapping[str, Attachment]):
         SyncGatewayBadRequest for what cannot be a name, a type, or a file.
         """
         document = self._document
-        quote_place(document.get_uid(), name)
+        quote_place(document.uid or "new", name)  # a copy has no uid yet
         kind = content_type or getattr(file, "content_type", None) or guessed(name)
         metas, uploads = _metas(document), dict(document._uploads)
         uploads.pop(name, None)
@@ -236,6 +237,25 @@ class AttachmentsDescriptor:
                 f"{named(document)} is a part of a document, which has the attachments."
             )
         return Attachments(document)
+
+
+def attaches(field: Any) -> bool:
+    """Whether what is set in a field is saved as an attachment."""
+    return getattr(getattr(field, "storage", field), "keeps_in_document", False)
+
+
+def release(document: Any, fields: Iterable[Any]) -> None:
+    """Take away the attachments that were values of these fields, and are of none any more."""
+    for field in fields:
+        former = document._base.get(values.json_key(field)) if attaches(field) else None
+        if isinstance(former, str) and former in document.attachments:
+            kept = {
+                getattr(getattr(document, each.attname), "name", None)
+                for each in document._meta.concrete_fields
+                if attaches(each)
+            }
+            if former not in kept:
+                del document.attachments[former]
 
 
 def upload_rest(document: Any) -> None:

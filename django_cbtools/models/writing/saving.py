@@ -140,7 +140,7 @@ class DocumentSaving(Expiring, DocumentJSON):
             created = False
         else:
             created = self._write(merge, is_new=bool(force_insert))
-        if fields is None:
+        if fields is None or any(map(attachments.attaches, fields)):
             attachments.upload_rest(self)
         self.after_save(created)
         self._send(post_save, update_fields=names, created=created)
@@ -319,6 +319,7 @@ class DocumentSaving(Expiring, DocumentJSON):
         settle_expiry(self)
         for field in written:
             self.prepare_field(field, self.rev is None)
+        attachments.release(self, written)
 
     def after_save(self, created: bool) -> None:
         """What has to be done once the document is written."""

@@ -19,6 +19,7 @@ from django_cbtools.sync_gateway import SyncGateway
 from ..channels import check_channels
 from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, named
 from ..telling import conflict
+from .attachments import attaches
 
 if TYPE_CHECKING:
     from .deletion import DocumentDeletion
@@ -127,6 +128,9 @@ def with_fields(document: DocumentSaving, fields: Collection[Any]) -> dict[str, 
     for stored in document._stored_fields():
         if stored.field in fields:
             body[stored.key] = document._to_json(stored)
+    if any(map(attaches, fields)):
+        body.pop(ATTACHMENTS, None)
+        body |= {key: document.extra[key] for key in (ATTACHMENTS,) if key in document.extra}
     return body
 
 

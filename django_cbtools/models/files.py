@@ -1,0 +1,181 @@
+"""Fields of files that live in their document, as its attachments."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.files.base import File
+from django.core.files.storage import Storage
+from django.db import models
+from django.db.models.fields.files import FieldFile, ImageFieldFile
+from django.urls import NoReverseMatch, reverse
+from django.utils.deconstruct import deconstructible
+
+from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayNotFound
+
+from .writing.attachments import Attachment
+
+
+class NoURL(AttributeError, ValueError):
+    """A file has no URL: neither the site's URLs nor its admin's have a view of it.
+
+    Form fields and REST framework take a file with such an attribute for one without a URL.
+    """
+
+
+def url_of(document: Any, name: str) -> str:
+    """The URL of an attachment: that of ``django_cbtools.transfers.urls`` where the site has them,
+    else the admin's; raises NoURL where there is none."""
+    opts = document._meta
+    query = urlencode({"uid": document.uid, "name": name}, errors="replace")
+    for view in ("cb_attachment", f"admin:{opts.app_label}_{opts.model_name}_attachment"):
+        try:
+            return f"{reverse(view)}?{query}"
+        except NoReverseMatch:
+            continue
+    raise NoURL(
+        f"Attachment {name!r} has no URL: include django_cbtools.transfers.urls in the site's URLs."
+    )
+
+
+@deconstructible(path="django_cbtools.models.AttachmentStorage")
+class AttachmentStorage(Storage):
+    """Files in documents, as attachments: for a FileField or an ImageField of a document.
+
+    The name of a file is that of the attachment. A file that is set goes to the gateway when its
+    document is saved, and one that is replaced goes away then.
+    """
+
+    keeps_in_document = True
+
+    def __init__(self) -> None:
+        #: The document that the files are of; that of a field has none.
+        self._document: Any = None
+
+    @property
+    def document(self) -> Any:
+        if self._document is None:
+            raise CouchbaseModelError(
+                "AttachmentStorage has files of documents: only a field of a document uses it."
+            )
+        return self._document
+
+    def bound_to(self, document: Any) -> AttachmentStorage:
+        """The storage of a document's files."""
+        storage = type(self)()
+        storage._document = document
+        return storage
+
+    def attachment(self, name: str) -> Attachment:
+        """The attachment that is a file; FileNotFoundError where there is none."""
+        try:
+            found: Attachment = self.document.attachments[name]
+        except KeyError:
+            raise FileNotFoundError(
+                f"document {self.document.uid} has no attachment {name!r}."
+            ) from None
+        return found
+
+    def exists(self, name: str) -> bool:
+        return name in self.document.attachments
+
+    def size(self, name: str) -> int:
+        return self.attachment(name).length or 0
+
+    def url(self, name: str | None) -> str:
+        return url_of(self.document, name or "")
+
+    def delete(self, name: str) -> None:
+        """Take a file away when its document is saved."""
+        if self.exists(name):
+            del self.document.attachments[name]
+
+    def _save(self, name: str, content: Any) -> str:
+        self.document.attachments.add(name, content)
+        return name
+
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        if mode not in ("r", "rb"):
+            raise ValueError(f"An attachment cannot be opened by {mode!r}: save a new one instead.")
+        return _Opened(self.attachment(name))
+
+
+class _Opened(File):  # type: ignore[type-arg]
+    """An attachment that has been opened, and can be opened again."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+        super().__init__(self._contents(), attachment.name)
+        self.size = attachment.length or 0
+
+    def _contents(self) -> Any:
+        try:
+            return self._attachment.open()
+        except SyncGatewayNotFound as error:
+            raise FileNotFoundError(str(error)) from error
+
+    def open(self, mode: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if self.closed:
+            self.file = self._contents()
+        self.seek(0)
+        return self
+
+
+class AttachmentFile(FieldFile):
+    """A field's file that is an attachment of the field's document."""
+
+    @property
+    def storage(self) -> Any:
+        """The storage of the files of the document that the field is of: a copy has its own."""
+        storage: Any = self.field.storage
+        return storage.bound_to(self.instance)
+
+    @storage.setter
+    def storage(self, storage: Any) -> None:
+        """Django sets that of the field, which is asked each time."""
+
+    @property
+    def attachment(self) -> Attachment:
+        """The attachment; FileNotFoundError where the document has none of that name."""
+        found: Attachment = self.storage.attachment(self.name)
+        return found
+
+    @property
+    def content_type(self) -> str:
+        """The type of the attachment, '' where it is not known."""
+        return self.attachment.content_type
+
+
+class AttachmentField(models.FileField):
+    """A file that lives in its document, as an attachment: a FileField with AttachmentStorage."""
+
+    attr_class = AttachmentFile
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("storage", AttachmentStorage())
+        super().__init__(*args, **kwargs)
+
+
+class AttachmentImageFile(AttachmentFile, ImageFieldFile):
+    """An image that is an attachment of its field's document."""
+
+
+class AttachmentImageField(AttachmentField, models.ImageField):
+    """An image that lives in its document: an ImageField with AttachmentStorage."""
+
+    attr_class = AttachmentImageFile
+
+
+#: The classes of files, by those of Django's fields.
+_IN_DOCUMENTS: dict[Any, Any] = {
+    FieldFile: AttachmentFile,
+    ImageFieldFile: AttachmentImageFile,
+}
+
+
+def keep_in_document(field: Any) -> None:
+    """Have the files of a field whose storage is in documents know their document."""
+    storage = getattr(field, "storage", None)
+    if isinstance(field, models.FileField) and isinstance(storage, AttachmentStorage):
+        field.attr_class = _IN_DOCUMENTS.get(field.attr_class, field.attr_class)

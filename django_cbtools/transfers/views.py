@@ -1,0 +1,55 @@
+"""Attachments of documents, for those who may see the documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.utils.module_loading import import_string
+from django.views.decorators.http import require_safe
+
+from django_cbtools import conf
+from django_cbtools.models.registry import document_class
+from django_cbtools.sync_gateway import SyncGateway
+
+from .api import serve_file
+
+
+def may_view(request: Any, document: Any, name: str) -> bool:
+    """Whether a user has Django's permission to view documents of the class; ATTACHMENT_PERMISSION
+    names another function."""
+    opts = document._meta
+    codename = f"{opts.app_label}.{get_permission_codename('view', opts)}"
+    user = getattr(request, "user", None)
+    return user is not None and bool(user.has_perm(codename))
+
+
+@require_safe
+def attachment(request: Any) -> Any:
+    """The attachment ``name`` of the document ``uid``, which are parameters of the query.
+
+    404 where there is none, or where it is deleted softly; 403 where ATTACHMENT_PERMISSION does
+    not allow it. With ``save`` in the query, browsers save it.
+    """
+    uid, name = request.GET.get("uid", ""), request.GET.get("name", "")
+    (row,) = SyncGateway.bulk_get([uid]) if uid else ({},)
+    model: Any = document_class(row.get("doc", {}).get("doc_type"))
+    if model is None:
+        raise Http404("There is no such document.")
+    document = model.from_row(row)
+    is_allowed = import_string(conf.require("ATTACHMENT_PERMISSION", "it says who may see files"))
+    if not is_allowed(request, document, name):
+        raise PermissionDenied
+    if document.st_deleted:
+        raise Http404("The document has been deleted.")
+    return serve_attachment(request, document, name)
+
+
+def serve_attachment(request: Any, document: Any, name: str) -> Any:
+    """An attachment of a document; Http404 where it has none of that name."""
+    found = document.attachments.get(name)
+    if found is None:
+        raise Http404("The document has no such attachment.")
+    return serve_file(request, found, save_as="save" in request.GET)

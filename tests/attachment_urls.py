@@ -1,0 +1,3 @@
+from django.urls import include, path
+
+urlpatterns = [path("files/", include("django_cbtools.transfers.urls"))]
