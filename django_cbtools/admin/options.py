@@ -21,6 +21,7 @@ from django_cbtools.exceptions import (
     SyncGatewayException,
 )
 
+from .attachments import ShownAttachments, without_attachments
 from .deletion import softly_deleted
 from .display import shown
 from .filters import DeletedFilter, shows_deleted
@@ -36,11 +37,12 @@ _DELETIONS = "_document_deletions"
 _UNDELETED = gettext_lazy("Undeleted.")
 
 
-class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[type-arg]
+class CouchbaseModelAdmin(ShownAttachments, DocumentLayout, admin.ModelAdmin):  # type: ignore[type-arg]
     """A ModelAdmin of documents.
 
     Deleting is soft and can be undone; the list shows deleted ones where its filter is set so. A
-    form that is saved after somebody else has saved the document shows both versions.
+    form that is saved after somebody else has saved the document shows both versions. Attachments
+    are shown as links, images as thumbnails.
     """
 
     change_form_template = "admin/django_cbtools/change_form.html"
@@ -75,7 +77,7 @@ class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[typ
     def hidden_fields(self, request: Any, obj: Any = None) -> set[str]:
         if obj is None:
             return super().hidden_fields(request, obj)
-        return set() if obj.extra else {"extra"}
+        return set() if without_attachments(obj).extra else {"extra"}
 
     def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
         document = kwargs.get("obj")
@@ -87,7 +89,7 @@ class CouchbaseModelAdmin(DocumentLayout, admin.ModelAdmin):  # type: ignore[typ
         if document is not None:
             # What is not edited is shown of the form's instance, which nobody saves any more.
             form = context["adminform"].form
-            form.instance = shown(form.instance)
+            form.instance = shown(without_attachments(form.instance))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def history_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import re
 from collections.abc import AsyncIterator
-from contextvars import copy_context
 from typing import Any
 
 import requests
@@ -53,8 +52,6 @@ class Download(io.RawIOBase):
         self.content_type = ""
         #: The length of the whole attachment.
         self.total = 0
-        # What is asked for later is asked for by the same user.
-        self._context = copy_context()
         self._ask()
 
     # -------------------------------------------------------------------- asking
@@ -66,12 +63,11 @@ class Download(io.RawIOBase):
         if self._rev is not None:
             query["rev"] = self._rev
         headers = {"Accept-Encoding": "identity"}
-        place = self._first + self._place
-        if place or self._wanted is not None:
+        # Of no bytes, all that is asked for is what is said of the others.
+        place = 0 if self._wanted == 0 else self._first + self._place
+        if place or self._wanted:
             last = "" if self._wanted is None else self._first + self._wanted - 1
             headers["Range"] = f"bytes={place}-{last}"
-        if self._wanted == 0:
-            headers["Range"] = f"bytes={place}-{place}"
         with transport.acting_as(self._login):
             response = request(
                 PUBLIC, "GET", *self._path, query=query, uid=self.uid,

@@ -54,7 +54,15 @@ def test_up_and_down(rev):
 
 
 def test_ranges(rev):
-    ranges = [(0, 5), (7, None), (0, len(CONTENT)), (299_990, 400_000), (5, 5), (9, 10)]
+    ranges = [
+        (0, 5),
+        (7, None),
+        (0, len(CONTENT)),
+        (299_990, 400_000),
+        (5, 5),
+        (9, 10),
+        (400_000, 400_000),
+    ]
     for start, end in ranges:
         assert read(start=start, end=end) == CONTENT[start:end]
     with SyncGateway.get_attachment("d", "a.bin", start=1000, end=5000) as file:
@@ -80,7 +88,7 @@ def test_older_revision(rev):
 
 def test_empty(rev):
     SyncGateway.put_attachment("d", "empty", b"", "text/plain", rev)
-    assert read("empty") == b""
+    assert read("empty") == read("empty", start=0, end=0) == b""
     assert stubs()["empty"]["length"] == 0
 
 
