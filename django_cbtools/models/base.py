@@ -24,6 +24,7 @@ from .fields.extra import ExtraField
 from .keywords import known_keywords
 from .loading import Plan
 from .meta import DocumentBase
+from .naming import with_json
 from .queryset import AllDocuments, DocumentQuerySet, Documents, NoManager
 from .refreshing import Refreshing
 from .relations import UID_LENGTH
@@ -71,8 +72,7 @@ class CouchbaseModel(
     doc_type: ClassVar[str | None] = None
     #: The channels of new documents that are given none: a list, or a function of the document.
     default_channels: ClassVar[Sequence[str] | Callable[[Any], Sequence[str]]] = ()
-    #: Views whose keys are what a relation points to, by its name: ``{"owner": "shop/by_owner"}``.
-    #: Deletion finds documents by them where there is no ORM.
+    #: By names of relations, views whose keys are what these point to: deletion asks them, if no ORM.
     relation_views: ClassVar[Mapping[str, str]] = {}
     #: Whether it is a part of documents, which is nothing on its own.
     is_nested: ClassVar[bool] = False
@@ -137,7 +137,7 @@ class CouchbaseModel(
             setattr(self, name, value)
 
     def __str__(self) -> str:
-        return f"{self.uid}: {self.to_json()}"
+        return with_json(self)
 
     # ------------------------------------------------------------------ class
 

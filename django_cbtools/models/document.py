@@ -28,7 +28,7 @@ GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
 DOC_TYPE = "doc_type"
 
 #: What a value that its field cannot store is told by.
-_UNWRITABLE = (TypeError, ValueError, ArithmeticError, ValidationError)
+_UNWRITABLE = (TypeError, ValueError, ArithmeticError, ValidationError, RecursionError)
 
 
 class Stored(NamedTuple):

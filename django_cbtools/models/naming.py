@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from reprlib import recursive_repr
 from typing import Any
 
 #: What a ``__str__`` raises of values that it does not expect.
@@ -15,10 +16,12 @@ def whatever_is_there(original: Callable[[Any], Any]) -> Callable[[Any], str]:
     somebody can remove it.
 
     What is no text is made one. Where the method fails because a field has a value of another type,
-    the document is called by its uid.
+    the document is called by its uid. It is ``...`` within its own
+    name, where a value refers to it.
     """
 
     @wraps(original)
+    @recursive_repr("...")
     def __str__(self: Any) -> str:
         try:
             return str(original(self))
@@ -29,6 +32,14 @@ def whatever_is_there(original: Callable[[Any], Any]) -> Callable[[Any], str]:
 
     __str__._is_safe = True  # type: ignore[attr-defined]
     return __str__
+
+
+def with_json(document: Any) -> str:
+    """A document by its uid and its JSON; what cannot be stored can be looked at all the same."""
+    try:
+        return f"{document.uid}: {document.to_json()}"
+    except (TypeError, ValueError, RecursionError):
+        return str(document.uid)
 
 
 def make_safe(cls: Any) -> None:

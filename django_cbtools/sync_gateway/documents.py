@@ -50,7 +50,11 @@ class Documents:
     @staticmethod
     def save_json(uid: str, data_dict: Mapping[str, Any]) -> requests.Response:
         """Write a document; ``_rev`` in it is the revision that it starts from."""
-        path, data = quote_uid(uid), dumps(data_dict)
+        path = quote_uid(uid)
+        try:
+            data = dumps(data_dict)
+        except SyncGatewayBadRequest as error:
+            raise bad_document(uid, error) from error
         return _done_once(
             lambda: request(PUBLIC, "PUT", path, body=data, uid=uid), uid, data_dict, 201
         )

@@ -157,6 +157,10 @@ def exists(conflict: SyncGatewayConflict) -> DocumentExists:
 
 def check_extra(document: Any) -> None:
     """CouchbaseValueError where ``extra`` has a key that means something to the gateway."""
+    if not isinstance(document.extra, Mapping):
+        raise CouchbaseValueError(
+            f"{named(document)}: extra is a dictionary, not {type(document.extra).__name__}."
+        )
     for key in document.extra:
         if key in _NOT_FOR_PROGRAMS or str(key).startswith("_sync_"):
             raise CouchbaseValueError(
