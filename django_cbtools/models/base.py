@@ -72,7 +72,7 @@ class CouchbaseModel(
     doc_type: ClassVar[str | None] = None
     #: The channels of new documents that are given none: a list, or a function of the document.
     default_channels: ClassVar[Sequence[str] | Callable[[Any], Sequence[str]]] = ()
-    #: By names of relations, views whose keys are what these point to: deletion asks them, if no ORM.
+    #: Views whose keys are what relations point to, by their names: deletion asks them, if no ORM.
     relation_views: ClassVar[Mapping[str, str]] = {}
     #: Whether it is a part of documents, which is nothing on its own.
     is_nested: ClassVar[bool] = False

@@ -103,12 +103,12 @@ def _hint(status: int, reason: str, is_ours: bool, asked: Asked) -> str:
     if status == 401:
         # A public port says the same of a database that is not there.
         return f"Look at {login}_USER and {login}_PASSWORD, and at SYNC_GATEWAY_BUCKET."
+    if status == 407:
+        return f"This is a proxy's answer: {PROXY}."
     if is_ours and asked.uid:
         return next_step(status, reason)
     if status == 403 and is_ours:
         return f"Look at what {login}_USER may do."
-    if status == 407:
-        return f"This is a proxy's answer: {PROXY}."
     if not is_ours:
         return f"This is no gateway's answer: look at {asked.setting}, and at proxies on the way."
     return ""
