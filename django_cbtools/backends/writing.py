@@ -22,6 +22,7 @@ from django_cbtools.models.queryset import DocumentQuerySet
 from django_cbtools.models.sql import DocumentQuery
 from django_cbtools.models.writing.bulk import Bulk, revisions
 from django_cbtools.models.writing.member_updates import MemberTarget
+from django_cbtools.models.writing.versions import Version
 from django_cbtools.models.writing.written import check_extra
 
 from .updates import Update
@@ -122,7 +123,7 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
                 blank._to_json(stored)
 
     def _select(self, expressions: list[Any], uids: Collection[str] | None) -> dict[str, list[Any]]:
-        """The revision of each document that matches, and has one of the uids where some are given,
+        """The version of each document that matches, and has one of the uids where some are given,
         and its values of the expressions."""
         self.pre_sql_setup()
         query: Any = self.query.chain(DocumentQuery)
@@ -131,7 +132,8 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
         query.clear_select_clause()
         if uids is not None:
             query.add_q(models.Q(pk__in=uids))
-        query.add_fields(["uid", "rev"])
+        query.add_fields(["uid"])
+        query.add_annotation(Version(), "_version")
         for number, expression in enumerate(expressions):
             query.add_annotation(expression, f"_{number}")
         rows = query.get_compiler(self.using).results_iter(tuple_expected=True)

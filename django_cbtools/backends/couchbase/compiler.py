@@ -18,12 +18,11 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 
 from django_cbtools.backends import writing
-from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.fields import values
 from django_cbtools.models.fields.aggregates import check_aggregate
-from django_cbtools.models.sql import IN_TWO_STEPS
+from django_cbtools.models.writing.versions import VersionCol
 
-from . import columns, expressions, functions, keys, lookups, members, ordering, plans
+from . import columns, expressions, functions, keys, lookups, members, ordering, plans, refusals
 
 for module in (expressions, functions, lookups, members):
     module.register()
@@ -43,6 +42,17 @@ class SQLCompiler(plans.PlannedCompiler):
         self.truths: dict[int, Any] = {}
 
     # ------------------------------------------------------------------ SELECT
+
+    def get_default_columns(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """As Django's; instances have the versions that they were read as."""
+        return list(map(_as_version, super().get_default_columns(*args, **kwargs)))
+
+    def get_group_by(self, *args: Any, **kwargs: Any) -> Any:
+        """As Django's, which groups by all columns where it groups by documents."""
+        query: Any = self.query
+        if isinstance(query.group_by, tuple):
+            query.group_by = tuple(map(_as_version, query.group_by))
+        return super().get_group_by(*args, **kwargs)
 
     def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> Any:
         before = self.query.alias_refcount.copy()
@@ -213,12 +223,13 @@ class SQLCompiler(plans.PlannedCompiler):
                 parts.append(f"{'FROM' if not parts else ','} {sql}")
                 params += more
                 conditions.append(self._is_of_type(table))
-        for table_name in query.extra_tables:
-            raise NotSupportedError(f"extra(tables=[{table_name!r}]) cannot be said in SQL++.")
+        if query.extra_tables:
+            what = f"extra(tables={[*query.extra_tables]})"
+            raise refusals.refused(self.connection, "extra(tables)", what)
         return "".join(f" {part}" for part in parts), params, conditions
 
     def _keyspace(self, table: BaseTable | Join) -> str:
-        self._check_is_document(table.table_name)
+        refusals.check_is_document(self, table.table_name)
         alias = table.table_alias or table.table_name
         operations: Any = self.connection.ops
         keyspace = f"{operations.keyspace(self.connection)} AS {columns.quoted(alias)}"
@@ -233,7 +244,7 @@ class SQLCompiler(plans.PlannedCompiler):
         return f"{sql} AND {columns.is_document(alias)}".replace("%", "%%")
 
     def _join(self, table: Any) -> Compiled:
-        self._check_is_document(table.table_name)
+        refusals.check_is_document(self, table.table_name)
         kind = "INNER JOIN" if table.join_type == INNER else "LEFT JOIN"
         alias, parent = table.table_alias, table.parent_alias
         conditions: list[str] = []
@@ -254,13 +265,6 @@ class SQLCompiler(plans.PlannedCompiler):
             # through it for each document, instead of fetching one by its key.
             conditions.append(f"META({columns.quoted(alias)}).cas IS NOT NULL".replace("%", "%%"))
         return f"{kind} {self._keyspace(table)} ON ({' AND '.join(conditions)})", params
-
-    def _check_is_document(self, table: str) -> None:
-        if table not in CouchbaseModel.tables:
-            raise NotSupportedError(
-                f"Documents, which are in the database {self.connection.alias!r}, cannot be joined "
-                f"with {table}, an ordinary table. {IN_TWO_STEPS}"
-            )
 
     # --------------------------------------------------- combinations, windows
 
@@ -330,6 +334,11 @@ class SQLCompiler(plans.PlannedCompiler):
         return super().compile(node)
 
 
+def _as_version(expression: Any) -> Any:
+    is_revision = isinstance(expression, Col) and expression.target.name == "rev"
+    return VersionCol.of(expression) if is_revision else expression
+
+
 def _joined(alias: str, field: Any) -> str:
     """A column by which documents are joined: a key itself, by which they are fetched."""
     return columns.uid(alias) if field.name == "uid" else columns.column(alias, field)
@@ -346,15 +355,21 @@ def _exact(expression: Any) -> Any:
 _COMBINATORS = {"union": "UNION", "intersection": "INTERSECT", "difference": "EXCEPT"}
 
 
-class SQLInsertCompiler(writing.SQLInsertCompiler, SQLCompiler):  # type: ignore[misc]
+class SQLInsertCompiler(  # type: ignore[misc]
+    refusals.WritesDocuments, writing.SQLInsertCompiler, SQLCompiler
+):
     pass
 
 
-class SQLDeleteCompiler(writing.SQLDeleteCompiler, SQLCompiler):  # type: ignore[misc]
+class SQLDeleteCompiler(  # type: ignore[misc]
+    refusals.WritesDocuments, writing.SQLDeleteCompiler, SQLCompiler
+):
     pass
 
 
-class SQLUpdateCompiler(writing.SQLUpdateCompiler, SQLCompiler):  # type: ignore[misc]
+class SQLUpdateCompiler(  # type: ignore[misc]
+    refusals.WritesDocuments, writing.SQLUpdateCompiler, SQLCompiler
+):
     pass
 
 

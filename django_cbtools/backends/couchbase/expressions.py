@@ -18,8 +18,9 @@ from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 
 from django_cbtools.backends import compiling
+from django_cbtools.models.writing.versions import VersionCol
 
-from . import columns, moments
+from . import columns, moments, refusals
 
 Compiled = tuple[str, Any]
 
@@ -27,6 +28,8 @@ Compiled = tuple[str, Any]
 def col(node: Col, compiler: Any, connection: Any) -> Compiled:
     field: Any = node.target
     alias = node.alias
+    if field.name == "rev" and not isinstance(node, VersionCol):
+        raise refusals.refused(connection, "rev", f"'rev' of {field.model._meta.label}")
     sql = columns.column(alias, field)
     table = compiler.query.alias_map.get(alias)
     if isinstance(table, Join) and table.join_type == LOUTER:

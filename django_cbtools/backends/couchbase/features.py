@@ -56,6 +56,21 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     max_query_params = None
     bare_select_suffix = ""
 
+    #: What a query cannot have in it here: why, and what to do instead.
+    refused = {
+        "rev": (
+            "The query service does not know revisions: they are the gateway's metadata. Ask "
+            "instances for them: [document.rev for document in queryset]. Without a name, values() "
+            "and values_list() are of all fields: name those that you want."
+        ),
+        "extra(tables)": (
+            "Documents are in a keyspace, and no tables are beside them. Follow a relation, or "
+            "have a Subquery."
+        ),
+        "SHA1": "SQL++ has no SHA-1. Take SHA256, or another one of Django's functions.",
+        "Collate": "SQL++ has no COLLATE. Lower() orders, and compares, without case.",
+    }
+
     #: By reason, the tests of the ORM's suite that have another answer here, as their ids begin.
     orm_test_expected_failures = {
         "It is about SQLite: its SQL, its plans and indexes, its file, its transactions.": (

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db import NotSupportedError
 from django.db.models import functions as django
 from django.db.models.aggregates import StdDev, Variance
 from django.db.models.functions.text import ConcatPair
 
 from django_cbtools.backends import compiling
 
-from . import columns, templates
+from . import columns, refusals, templates
 from .templates import Compiled, filled
 
 _SAFE = "IFNANORINF({call}, NULL)"
@@ -180,11 +179,9 @@ def spread(name: str) -> Callable[..., Compiled]:
     return as_couchbase
 
 
-def not_there(why: str) -> Callable[..., Compiled]:
-    def as_couchbase(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-        raise NotSupportedError(f"{type(node).__name__} cannot be said in SQL++: {why}")
-
-    return as_couchbase
+def refused(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
+    name = type(node).__name__
+    raise refusals.refused(connection, name, f"{name}()")
 
 
 def register() -> None:
@@ -201,8 +198,8 @@ def register() -> None:
         django.JSONObject: json_object,
         StdDev: spread("STDDEV"),
         Variance: spread("VAR"),
-        django.SHA1: not_there("it has no SHA-1."),
-        django.Collate: not_there("it has no COLLATE. Use Lower() for an order without case."),
+        django.SHA1: refused,
+        django.Collate: refused,
     }
     if hasattr(django, "JSONArray"):
         compiled[django.JSONArray] = json_array

@@ -27,7 +27,7 @@ from .attachments import upload_rest
 from .expiring import see_expiries
 from .following import following
 from .unique_keys import Claims
-from .versions import reveal, version_of
+from .versions import Version, reveal, version_of
 from .written import Changed, Tombstone, Whole, whole
 
 
@@ -251,8 +251,9 @@ def batches(items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]
 
 
 def revisions(queryset: Any) -> dict[str, str]:
-    """What a query finds, without the documents: uids and their revisions."""
-    return dict(queryset.order_by().values_list("uid", "rev").iterator(chunk_size=BULK_COUNT))
+    """What a query finds, without the documents: uids and their versions."""
+    found = queryset.order_by().values_list("uid", Version())
+    return dict(found.iterator(chunk_size=BULK_COUNT))
 
 
 def _marked_deleted(document: Any) -> Any:

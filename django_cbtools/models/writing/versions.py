@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import F
+from django.db.models.expressions import Col
 from django.db.models.query_utils import DeferredAttribute
 
 from django_cbtools.sync_gateway import SyncGateway
@@ -24,6 +26,27 @@ VERSION = "cas:"
 NOBODYS = f"1-{'0' * 32}"
 #: Members of a document that the gateway has elsewhere than in its body.
 _KEPT = (ATTACHMENTS, EXPIRES)
+
+
+class VersionCol(Col):
+    """The column of versions: revisions, where a query can read them, or what else tells what was
+    read from what is there later."""
+
+    @classmethod
+    def of(cls, column: Col) -> VersionCol:
+        """The version of the document whose revision a column is."""
+        return cls(column.alias or "", column.target, column.output_field)
+
+
+class Version(F):
+    """A document's version, in queries of the library's own."""
+
+    def __init__(self) -> None:
+        super().__init__("rev")
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
+        column: Any = super().resolve_expression(*args, **kwargs)
+        return VersionCol.of(column)
 
 
 class Revision(DeferredAttribute):
