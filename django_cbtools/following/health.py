@@ -1,0 +1,39 @@
+"""How a follower is: for whoever watches it, by a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from django.utils import timezone
+
+
+@dataclass
+class Health:
+    """What is told of a follower; ``lag`` is how many sequences the database is ahead, None where
+    that is not known yet."""
+
+    name: str
+    state: str = "starting"
+    since: str = ""
+    handled: int = 0
+    failed: int = 0
+    lag: int | None = None
+    error: str = ""
+    pid: int = field(default_factory=os.getpid)
+
+    def write(self, path: Path) -> None:
+        """Write a file of JSON; who reads it sees the former one, or this one. Raises OSError."""
+        told = {**asdict(self), "updated": timezone.now().isoformat(timespec="seconds")}
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w") as file:
+                json.dump(told, file, indent=1)
+            Path(name).chmod(0o644)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise

@@ -1,0 +1,91 @@
+"""What a follower keeps at the gateway: local documents, which no phone gets, and none can guess.
+
+Any user of a gateway can read and write a local document whose name he knows (16-local-docs.json).
+So their names are made with SECRET_KEY; after it was changed, they are found by
+SECRET_KEY_FALLBACKS.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from django_cbtools.exceptions import (
+    SyncGatewayAnswerLost,
+    SyncGatewayConflict,
+    SyncGatewayException,
+    SyncGatewayNotFound,
+)
+from django_cbtools.sync_gateway.client import PUBLIC, loads, request
+
+_SALT = "django_cbtools.following"
+_ATTEMPTS = 3
+
+
+class Note:
+    """A local document of a kind, of the follower with a name.
+
+    A gateway forgets it when nobody has read or written it for 90 days (its
+    ``local_doc_expiry_secs``).
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        self._keys = [
+            f"cbtools-{kind}-"
+            + salted_hmac(_SALT, f"{kind}\0{name}", secret, algorithm="sha256").hexdigest()
+            for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        ]
+        self._rev: str | None = None
+        #: Stamps of writes whose answers were lost.
+        self._lost: set[str] = set()
+
+    def read(self) -> dict[str, Any] | None:
+        """What it holds; None where there is none."""
+        for key in self._keys:
+            try:
+                found: dict[str, Any] = loads(request(PUBLIC, "GET", "_local", key))
+            except SyncGatewayNotFound as error:
+                if error.reason != "missing":
+                    raise  # it is the database that is not there
+                continue
+            self._rev = found.pop("_rev") if key == self._keys[0] else None
+            return found
+        self._rev = None
+        return None
+
+    def write(self, body: Mapping[str, Any]) -> None:
+        """Replace what was read, or written, last.
+
+        Raises SyncGatewayConflict where somebody else has written it in between,
+        SyncGatewayUnavailable where the gateway does not answer: it may have been done then.
+        """
+        for _ in range(_ATTEMPTS):
+            stamp = uuid.uuid4().hex
+            stamped = {**body, "stamp": stamp}
+            if self._rev is not None:
+                stamped["_rev"] = self._rev
+            try:
+                answer = loads(request(PUBLIC, "PUT", "_local", self._keys[0], body=stamped))
+            except SyncGatewayAnswerLost as error:
+                self._lost.add(stamp)
+                failure: SyncGatewayException = error
+            except SyncGatewayConflict as error:
+                if not self._lost:
+                    raise
+                failure = error
+            else:
+                self._rev = answer["rev"]
+                self._lost.clear()
+                return
+            found = (self.read() or {}).get("stamp")
+            if found == stamp:
+                self._lost.clear()
+                return
+            # It may be an earlier one of ours, whose answer was lost.
+            if isinstance(failure, SyncGatewayConflict) and found not in self._lost:
+                raise failure
+        raise failure

@@ -1,0 +1,60 @@
+"""Being stopped: at once while waiting, else when what is being handled is done."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stopped(BaseException):
+    """Somebody has asked to stop. It is no Exception: receivers do not catch it."""
+
+
+class Stop:
+    """Whether somebody has asked to stop, by SIGTERM or SIGINT; a second one ends the process."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._is_waiting = False
+
+    @contextmanager
+    def listening(self) -> Generator[None, None, None]:
+        """Hear the signals. Only the main thread can; elsewhere nothing is done."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        former = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: Any) -> None:
+        self.requested = True
+        signal.signal(number, signal.SIG_DFL)
+        if self._is_waiting:
+            raise Stopped
+
+    @contextmanager
+    def waiting(self) -> Generator[None, None, None]:
+        """What is done inside is broken off by Stopped, which is raised at once where somebody has
+        asked before."""
+        self._is_waiting = True
+        try:
+            if self.requested:
+                raise Stopped
+            yield
+        finally:
+            self._is_waiting = False
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; raises Stopped."""
+        with self.waiting():
+            time.sleep(seconds)

@@ -1,0 +1,102 @@
+"""Hand what phones, and others, have written to receivers of cb_changed and cb_removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.following.checkpoints import CheckpointError
+from django_cbtools.following.delivery import Delivery
+from django_cbtools.following.follower import Follower
+from django_cbtools.following.health import Health
+from django_cbtools.following.parked import TooManyFailures
+from django_cbtools.following.stopping import Stop
+from django_cbtools.models import CouchbaseModel
+
+
+def document_class(label: str) -> type[CouchbaseModel]:
+    """The document class with a label (app.Model); CommandError where there is none."""
+    try:
+        model = apps.get_model(label)
+    except LookupError as error:
+        raise CommandError(f"--model {label}: {error}") from error
+    except ValueError as error:
+        raise CommandError(f"--model {label}: it has to be app.Model.") from error
+    if not issubclass(model, CouchbaseModel) or model.is_nested:
+        raise CommandError(f"--model {label}: it is no document class.")
+    return model
+
+
+class Command(BaseCommand):
+    help = (
+        "Follows the gateway's feed of changes, and sends cb_changed and cb_removed for each of "
+        "them, in order, at least once. Ctrl-C or SIGTERM ends it when the change is handled that "
+        "is being handled; it goes on from there when it is started again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--name", default="default", help="Each name has a checkpoint (default: %(default)s)."
+        )
+        parser.add_argument(
+            "--once", action="store_true", help="End when all that there is has been handled."
+        )
+        parser.add_argument(
+            "--model", action="append", default=[], metavar="APP.MODEL",
+            help="Only documents of this class; may be given several times.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--since", metavar="SEQ",
+            help="Begin behind this sequence instead of at the checkpoint; 'now': at the end.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--health-file", type=Path, metavar="PATH",
+            help="A file of JSON that tells how it is, written every few seconds.",
+        )  # fmt: skip
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = Stop()
+        models = [document_class(label) for label in options["model"]]
+        # tqdm tells the rate; nothing where nobody watches.
+        hidden = None if options["verbosity"] else True
+        with (
+            stop.listening(),
+            tqdm(desc=options["name"], unit=" changes", disable=hidden) as bar,
+        ):
+
+            def tell(health: Health) -> None:
+                bar.set_postfix(lag=health.lag, failed=health.failed, refresh=False)
+                bar.set_description(f"{health.name}, {health.state}", refresh=False)
+                bar.update(health.handled - bar.n)
+                if options["health_file"]:
+                    _write(health, options["health_file"])
+
+            try:
+                follower = Follower(options["name"], Delivery(models), stop, tell)
+                follower.run(options["since"], once=options["once"])
+            except (
+                CheckpointError,
+                ImproperlyConfigured,
+                SyncGatewayException,
+                TooManyFailures,
+            ) as error:
+                raise CommandError(str(error)) from error
+        if options["verbosity"] and (options["once"] or stop.requested):
+            health = follower.health
+            self.stdout.write(
+                f"{health.handled} changes are handled, up to {health.since}; {health.failed} "
+                "documents have failed."
+            )
+
+
+def _write(health: Health, path: Path) -> None:
+    try:
+        health.write(path)
+    except OSError as error:
+        raise CommandError(f"--health-file {path} cannot be written: {error}") from error
