@@ -1,5 +1,5 @@
 """Airports: loading, views, queries by key, the ORM; cost against size; the gateway over HTTP;
-feeds that wait; the import."""
+feeds that wait; changes followed; the import."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 import time
 from typing import Any
 
+from .changes import changes
 from .client import client
 from .feeds import feeds
 from .gateway import gateway
@@ -40,6 +41,7 @@ def main() -> None:
     gateway(data)
     feeds()
     client()
+    changes()
     imports()
 
 

@@ -5,6 +5,7 @@ The checks read settings and classes: none asks a database, a gateway or a clust
 whatever the settings hold.
 """
 
+from .changes import check_changes
 from .databases import check_place, check_router, check_time_zone
 from .deletion import check_deletion
 from .documents import (
@@ -27,6 +28,7 @@ __all__ = [
     "check_admin_urls",
     "check_answers",
     "check_bases",
+    "check_changes",
     "check_debug",
     "check_deletion",
     "check_doc_types",

@@ -64,10 +64,10 @@ class Note:
         SyncGatewayUnavailable where the gateway does not answer: it may have been done then.
         """
         for _ in range(_ATTEMPTS):
-            stamp = uuid.uuid4().hex
+            before, stamp = self._rev, uuid.uuid4().hex
             stamped = {**body, "stamp": stamp}
-            if self._rev is not None:
-                stamped["_rev"] = self._rev
+            if before is not None:
+                stamped["_rev"] = before
             try:
                 answer = loads(request(PUBLIC, "PUT", "_local", self._keys[0], body=stamped))
             except SyncGatewayAnswerLost as error:
@@ -86,6 +86,11 @@ class Note:
                 self._lost.clear()
                 return
             # It may be an earlier one of ours, whose answer was lost.
-            if isinstance(failure, SyncGatewayConflict) and found not in self._lost:
-                raise failure
+            if self._rev != before and found not in self._lost:
+                self._rev = before
+                reason = "somebody else has written it in between"
+                raise SyncGatewayConflict(
+                    f"A local document is not written: {reason}.",
+                    status=409, error="conflict", reason=reason,
+                ) from failure  # fmt: skip
         raise failure

@@ -1,4 +1,4 @@
-"""Changes handed to a queue of tasks: what it is told, and where it is."""
+"""SYNC_GATEWAY_CHANGES, checked; and changes handed to a queue of tasks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,36 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from django_cbtools import conf
 from django_cbtools.models import CouchbaseModel
 from django_cbtools.sync_gateway.change import Change
+from django_cbtools.sync_gateway.options import check
 
 #: What a failure to enqueue is told by.
 NAME = "SYNC_GATEWAY_CHANGES['enqueue']"
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "cache": lambda value: value is None or (isinstance(value, str) and value in settings.CACHES),
+    "enqueue": lambda value: value is None or (isinstance(value, str) and "." in value),
+}
+_MEANINGS = {
+    "cache": "the name of one of CACHES",
+    "enqueue": "the dotted path of what puts a change into a queue, such as app.tasks.change.delay",
+}
+
+
+def options() -> Mapping[str, Any]:
+    """The setting; raises ImproperlyConfigured where it has what is none of its options."""
+    found = conf.get("SYNC_GATEWAY_CHANGES")
+    if not isinstance(found, Mapping):
+        raise ImproperlyConfigured(
+            f"SYNC_GATEWAY_CHANGES is a dictionary, not {type(found).__name__}."
+        )
+    check("SYNC_GATEWAY_CHANGES", found, _CHECKS, _CHECKS, _MEANINGS)
+    return found
 
 
 def queue() -> Callable[..., Any] | None:
@@ -22,14 +44,14 @@ def queue() -> Callable[..., Any] | None:
 
     Raises ImproperlyConfigured where it cannot be found.
     """
-    path = conf.get("SYNC_GATEWAY_CHANGES").get("enqueue")
+    path = options().get("enqueue")
     return None if path is None else find(path)
 
 
 def find(path: str) -> Callable[..., Any]:
     """What a dotted path leads to, ``app.tasks.change.delay`` too; ImproperlyConfigured where that
     is nothing that can be called."""
-    parts = str(path).split(".")
+    parts = path.split(".")
     for length in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:length])
         try:

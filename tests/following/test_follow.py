@@ -8,6 +8,7 @@ import logging
 import pytest
 from django.core.management import CommandError, call_command
 
+from django_cbtools.checks import check_changes
 from django_cbtools.following import follower, handle_change, parked
 from django_cbtools.following.checkpoints import Checkpoint
 from django_cbtools.following.notes import Note
@@ -318,10 +319,18 @@ def test_queue(heard, settings, capsys):
         handle_change(**queue[0])
 
 
-@pytest.mark.parametrize("path", ["nowhere.at.all", f"{__name__}.nothing", f"{__name__}.queue", 5])
-def test_queue_that_is_not_there(settings, path):
-    settings.SYNC_GATEWAY_CHANGES = {"enqueue": path}
-    with pytest.raises(CommandError, match="enqueue"):
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({"enqueue": "nowhere.at.all"}, "nothing there"), ({"enqueue": f"{__name__}.no"}, "nothing"),
+     ({"enqueue": f"{__name__}.queue"}, "nothing there"), ({"enqueue": 5}, "cannot be 5"),
+     ({"cache": "no"}, "one of CACHES"), ({"cash": "default"}, "cash"), (["cache"], "dictionary"),
+     ({"enqueue": "tests.following.unimportable.task"}, "RuntimeError: not today")],
+)  # fmt: skip
+def test_bad_settings(settings, changes, why):
+    settings.SYNC_GATEWAY_CHANGES = changes
+    (message,) = check_changes()
+    assert (message.id, why in message.msg) == ("cbtools.E018", True)
+    with pytest.raises((CommandError, RuntimeError), match=why.removeprefix("RuntimeError: ")):
         follow()
 
 
