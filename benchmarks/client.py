@@ -14,9 +14,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from .timing import report
+from .timing import report, timed
 
 ROUNDS, WRITES = 12, 100
+MB = 1024 * 1024
+LARGE = 200 * MB
 AIRPORT = {"name": "Aarhus", "city": "Aarhus", "country": "DK", "tz": "Europe/Copenhagen"}
 
 
@@ -53,6 +55,7 @@ def client() -> None:
         ):
             SyncGateway.put_admin_user()
             measure(public)
+            attachments(public, folder)
         server.close()
 
 
@@ -83,6 +86,59 @@ def measure(url: str) -> None:
     report("save() over HTTP, beside Session.put", saving, bare, 1)
     bare, loading = beside(post, lambda: load_objects([example.uid], CBAirport))
     report("load over HTTP, beside Session.post to _all_docs", loading, bare)
+
+
+def attachments(url: str, folder: str) -> None:
+    """A large attachment up and down, beside bare requests; and the memory that it takes."""
+    import requests
+
+    from django_cbtools import conf
+    from django_cbtools.sync_gateway import SyncGateway
+
+    path = os.path.join(folder, "large")
+    with open(path, "wb") as file:
+        for _ in range(LARGE // MB):
+            file.write(os.urandom(MB))
+    session = requests.Session()
+    session.auth = (conf.get("SYNC_GATEWAY_USER"), conf.get("SYNC_GATEWAY_PASSWORD"))
+    database = f"{url}/{quote(conf.get('SYNC_GATEWAY_BUCKET'))}"
+
+    def read(file: Any) -> None:
+        while file.read(64 * 1024):
+            pass
+
+    def put() -> None:
+        with open(path, "rb") as file:
+            session.put(f"{database}/bare/large", data=file, timeout=600).raise_for_status()
+
+    def get() -> None:
+        with session.get(f"{database}/bare/large", stream=True, timeout=600) as response:
+            read(response.raw)
+
+    def put_attachment() -> None:
+        with open(path, "rb") as file:
+            SyncGateway.put_attachment("ours", "large", file)
+
+    def get_attachment() -> None:
+        found = SyncGateway.get_attachment("ours", "large")
+        assert found is not None
+        with found:
+            read(found)
+
+    started = _most_memory()
+    ours = timed(put_attachment), timed(get_attachment)
+    more = (_most_memory() - started) / MB
+    size = f"{LARGE // MB} MB attachment"
+    report(f"{size} up, beside Session.put", ours[0], timed(put))
+    report(f"{size} down, beside Session.get", ours[1], timed(get))
+    print(f"{size} up and down takes {more:.1f} MB more   (aim: 32 MB at most)", flush=True)
+
+
+def _most_memory() -> int:
+    """The most memory (bytes) that this process has taken so far."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def beside(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[float, float]:

@@ -49,8 +49,10 @@ def main() -> None:
 
     django.setup()
     put_meters()
+    from django_cbtools.embedded.documents import attachments
     from django_cbtools.embedded.server.server import Server
 
+    attachments.MAX_BYTES = 1 << 40  # what is measured shows best with large ones
     server = Server("127.0.0.1", 0, 0)
     server.start()
     print(json.dumps(server.urls), flush=True)
