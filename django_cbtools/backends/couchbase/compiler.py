@@ -22,10 +22,9 @@ from django_cbtools.models.fields import values
 from django_cbtools.models.fields.aggregates import check_aggregate
 from django_cbtools.models.writing.versions import VersionCol
 
-from . import columns, expressions, functions, keys, lookups, members, ordering, plans, refusals
+from . import columns, expressions, keys, members, ordering, plans, refusals, vendor
 
-for module in (expressions, functions, lookups, members):
-    module.register()
+vendor.register()
 
 Compiled = tuple[str, list[Any]]
 

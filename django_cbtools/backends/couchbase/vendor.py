@@ -1,0 +1,11 @@
+"""All expressions and lookups that this backend compiles in its own way."""
+
+from __future__ import annotations
+
+from . import array_lookups, expressions, functions, lookups, members
+
+
+def register() -> None:
+    """Have Django find them, by its hook for a vendor."""
+    for module in (array_lookups, expressions, functions, lookups, members):
+        module.register()
