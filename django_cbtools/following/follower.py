@@ -70,6 +70,9 @@ class Follower:
                     break
         except Stopped:
             pass
+        except Exception as error:
+            self.health.error = str(error)
+            raise
         finally:
             self._end()
 
@@ -114,9 +117,11 @@ class Follower:
             revocations=True,
             request_plus=once,
         )
+        count = 0
         with closing(feed):
             while batch := self._next(feed):
                 _close_old_connections()
+                count += len(batch)
                 ours = made_by_us(batch)
                 for change in batch:
                     self._handle(change, (change.uid, change.rev) in ours)
@@ -128,7 +133,7 @@ class Follower:
                         return
             self._since = feed.since
         self._has_followed = True
-        self._save()
+        self._save(is_end=once or count < _ANSWER)
         _close_old_connections()
 
     def _next(self, feed: Changes) -> list[Change]:
@@ -150,13 +155,15 @@ class Follower:
                 change.uid, "; ".join(f"{name or 'all'}: {error!r}" for name, error in failures),
             )  # fmt: skip
 
-    def _save(self) -> None:
+    def _save(self, *, is_end: bool = False) -> None:
+        """Note how far it is; ``is_end`` is whether there is no more at present."""
         database = Database.now()
         if self._since != self._saved:
             self._checkpoint.save(self._since, database)
             self._saved = self._since
         self._saved_at = time.monotonic()
-        self.health.lag = max(database.last - number(self._since), 0)
+        # Gateways take sequences that they do not use.
+        self.health.lag = 0 if is_end else max(database.last - number(self._since), 0)
         self._say("following")
 
     def _end(self) -> None:

@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django_cbtools import canonical
 from django_cbtools.exceptions import SyncGatewayAnswerLost, SyncGatewayConflict, shown
 
+from . import authorship
 from .client import PUBLIC, loads, request
 from .lost_attachments import Change, revision_made
 from .matching import other
@@ -115,6 +116,12 @@ class Attachments:
 def _changed_once(change: Change, send: Callable[[], Any]) -> str:
     """Change an attachment; the revision that the gateway, or where its answer was lost, what
     it has says."""
+    rev = _made_once(change, send)
+    authorship.remember(change.uid, rev)
+    return rev
+
+
+def _made_once(change: Change, send: Callable[[], Any]) -> str:
     from .settling import persist
     from .transport import transport
 

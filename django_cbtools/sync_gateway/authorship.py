@@ -36,19 +36,32 @@ def noted(
     early = [_key(write.uid, rev) for write in writes for rev in write.revs()] if cache else []
     _put(cache, early)
     rows = send(writes)
-    made = [
-        _key(write.uid, row["rev"])
-        for write, row in zip(writes, rows, strict=True)
-        if isinstance(row.get("rev"), str)
-    ]
-    for key in made:
+    _remember(
+        [
+            _key(write.uid, row["rev"])
+            for write, row in zip(writes, rows, strict=True)
+            if isinstance(row.get("rev"), str)
+        ],
+        cache,
+        early,
+    )
+    return rows
+
+
+def remember(uid: str, rev: str) -> None:
+    """Remember a revision that only the gateway's answer has told."""
+    _remember([_key(uid, rev)], _cache(), ())
+
+
+def _remember(keys: Iterable[str], cache: Any, known: Iterable[str]) -> None:
+    """Remember revisions, in the cache those that it does not know."""
+    for key in keys:
         _own[key] = None
     # Another thread may be doing the same.
     with suppress(RuntimeError, StopIteration):
         while len(_own) > MOST:
             _own.pop(next(iter(_own)), None)
-    _put(cache, set(made).difference(early))
-    return rows
+    _put(cache, set(keys).difference(known))
 
 
 def ours(revs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:

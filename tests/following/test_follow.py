@@ -207,7 +207,7 @@ def test_no_more_than_there_is_room_for(heard, monkeypatch):
     assert uids(heard)[-2:] == ["c", "d"]
 
 
-def test_checkpoint_of_another_database(heard, settings):
+def test_checkpoint_of_another_database(heard, tmp_path):
     articles("a", "b", "c")
     follow()
     note = Note("checkpoint", "default")
@@ -216,9 +216,11 @@ def test_checkpoint_of_another_database(heard, settings):
                         ({"database": "other"}, "of database 'other'")]:  # fmt: skip
         body = note.read()
         note.write({**body, **change})
+        path = tmp_path / "health.json"
         with pytest.raises(CommandError, match=why) as caught:
-            follow()
+            follow(health_file=path)
         assert "--since" in str(caught.value)
+        assert json.loads(path.read_text())["error"] == str(caught.value)
         note.write(body)
     follow(since="now")
     assert len(heard) == 3

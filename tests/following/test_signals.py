@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 
 import pytest
@@ -50,9 +51,12 @@ def test_what_this_site_has_written(heard):
         captured.deliver()
         captured.phone_saves({**ARTICLE, "_id": "atl_2"})
         captured.deliver()
+        rev = CBAuthor("aut_1").rev
+        SyncGateway.put_attachment("aut_1", "note", io.BytesIO(b"new"), "text/plain", rev)
+        captured.deliver()
         CBAuthor("aut_1").hard_delete()
     assert heard.told("sender", "by_us") == [
-        (CBArticle, True), (CBAuthor, True), (CBArticle, False), (CBAuthor, True)
+        (CBArticle, True), (CBAuthor, True), (CBArticle, False), (CBAuthor, True), (CBAuthor, True)
     ]  # fmt: skip
     assert heard[-1]["signal"] == "removed"
 

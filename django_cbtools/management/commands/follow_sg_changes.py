@@ -72,7 +72,7 @@ class Command(BaseCommand):
 
             def tell(health: Health) -> None:
                 bar.set_postfix(lag=health.lag, failed=health.failed, refresh=False)
-                bar.set_description(f"{health.name}, {health.state}", refresh=False)
+                bar.set_description_str(f"{health.name}, {health.state}", refresh=False)
                 bar.update(health.handled - bar.n)
                 if options["health_file"]:
                     _write(health, options["health_file"])
