@@ -15,6 +15,8 @@ from typing import Any
 #: The version of Django whose queries have been recorded; others put some together otherwise.
 DJANGO = (5, 2)
 FILE = Path(__file__).with_name("statements.jsonl")
+#: What is asked of views; an entry has the view and what was asked of it, too.
+VIEWS_FILE = FILE.parent / "views" / "answers.jsonl"
 #: What is another one each time: times, uids that are made, versions of documents.
 _VARIABLE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)|cas:\d+|[a-z]+_[A-Za-z0-9]{22}"

@@ -10,7 +10,6 @@ from typing import Any
 from django_cbtools import query_service
 
 from . import recorder
-from .views import cases
 
 _KEYSPACE = "`test_documents`"
 
@@ -30,7 +29,7 @@ def main() -> int:
     bodies: dict[str, Any] = {}
     there = None
     held, failed = 0, []
-    for entry in (*recorder.entries(), *recorder.entries(cases.FILE)):
+    for entry in (*recorder.entries(), *recorder.entries(recorder.VIEWS_FILE)):
         if "bodies" in entry:
             bodies[entry["documents"]] = entry["bodies"]
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.db import connections
@@ -14,8 +13,6 @@ from tests.sqlpp import recorder
 
 from .random_views import Random
 
-#: As tests/sqlpp/statements.jsonl; an entry has the view and what was asked of it, too.
-FILE = Path(__file__).with_name("answers.jsonl")
 VIEWS, QUERIES = 10, 4
 
 
@@ -30,7 +27,7 @@ def recorded() -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Documents, and the entries of what has been asked over them."""
     bodies: dict[str, Any] = {}
     found: dict[str, list[dict[str, Any]]] = {}
-    for entry in recorder.entries(FILE):
+    for entry in recorder.entries(recorder.VIEWS_FILE):
         if "bodies" in entry:
             bodies[entry["documents"]] = entry["bodies"]
         else:

@@ -98,5 +98,5 @@ def _write(seed: int, documents: Any, lines: list[Any]) -> None:
     digest = recorder.digest(documents)
     whole = [{"documents": digest, "bodies": documents}]
     whole += [{**line, "documents": digest} for line in lines]
-    with cases.FILE.open("a" if seed else "w", encoding="utf-8") as file:
+    with recorder.VIEWS_FILE.open("a" if seed else "w", encoding="utf-8") as file:
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in whole)
