@@ -95,10 +95,11 @@ def attachments(url: str, folder: str) -> None:
     from django_cbtools import conf
     from django_cbtools.sync_gateway import SyncGateway
 
-    path = os.path.join(folder, "large")
-    with open(path, "wb") as file:
-        for _ in range(LARGE // MB):
-            file.write(os.urandom(MB))
+    path, other = os.path.join(folder, "large"), os.path.join(folder, "other")
+    for each in (path, other):  # the same contents are stored once
+        with open(each, "wb") as file:
+            for _ in range(LARGE // MB):
+                file.write(os.urandom(MB))
     session = requests.Session()
     session.auth = (conf.get("SYNC_GATEWAY_USER"), conf.get("SYNC_GATEWAY_PASSWORD"))
     database = f"{url}/{quote(conf.get('SYNC_GATEWAY_BUCKET'))}"
@@ -108,7 +109,7 @@ def attachments(url: str, folder: str) -> None:
             pass
 
     def put() -> None:
-        with open(path, "rb") as file:
+        with open(other, "rb") as file:
             session.put(f"{database}/bare/large", data=file, timeout=600).raise_for_status()
 
     def get() -> None:
