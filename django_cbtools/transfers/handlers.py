@@ -1,0 +1,120 @@
+"""Uploads that become attachments while a request is read."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, StopFutureHandlers
+from django.http.multipartparser import MultiPartParserError
+
+from django_cbtools.exceptions import SyncGatewayBadRequest
+from django_cbtools.models import AttachmentStorage
+
+from .names import base_name, guessed_type
+
+#: The largest file (bytes) that gateways take.
+MOST = 20 * 1024 * 1024
+
+
+class AttachmentUploadHandler(FileUploadHandler):
+    """Has uploaded files become attachments of a document before the view sees them.
+
+    Put one first in ``request.upload_handlers`` before the request's data is looked at, in a view
+    that is exempt from the check of CSRF tokens until then, as Django's documentation tells of all
+    upload handlers. The document is one that has been saved; ``document.rev`` is its revision
+    afterwards. ``field_names`` are the form's fields whose files are taken (None: all).
+
+    What arrives is kept on disk, not in memory, until the request is whole: of a cut one the
+    gateway sees nothing. In ``request.FILES``, the file is an :class:`UploadedAttachment`.
+
+    Looking at the request's data raises SyncGatewayBadRequest for a file that is larger than
+    ``most`` bytes, MultiPartParserError for a request that is cut, and what ``Attachment.save()``
+    raises.
+    """
+
+    def __init__(
+        self, document: Any, field_names: Any = None, *, request: Any = None, most: int = MOST
+    ) -> None:
+        super().__init__(request)
+        self.document, self.field_names, self.most = document, field_names, most
+        self._files: list[UploadedAttachment] = []
+        self._copy: Any = None
+
+    def handle_raw_input(
+        self, input_data: Any, META: Any, content_length: int, *args: Any, **kwargs: Any
+    ) -> None:
+        self._input, self._announced = input_data, content_length
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._copy = None
+        if self.field_names is None or self.field_name in self.field_names:
+            self._copy = tempfile.TemporaryFile()  # noqa: SIM115
+            self._files.append(
+                UploadedAttachment(self._copy, base_name(self.file_name), self.content_type)
+            )
+            raise StopFutureHandlers
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        if self._copy is None:
+            return raw_data
+        self._copy.write(raw_data)
+        if self._copy.tell() > self.most:
+            self.upload_interrupted()
+            raise SyncGatewayBadRequest(
+                f"The file {base_name(self.file_name)!r} has more than {self.most} bytes: the "
+                "gateway does not take it as an attachment.",
+                status=413,
+                error="Request Entity Too Large",
+                reason="Attachment too large",
+                uid=self.document.uid,
+            )
+        return None
+
+    def file_complete(self, file_size: int) -> Any:
+        if self._copy is None:
+            return None
+        file = self._files[-1]
+        file.size = self._copy.tell()
+        return file
+
+    def upload_complete(self) -> None:
+        """Write the attachments, one after the other."""
+        # Django takes what has arrived of a cut request for all of it.
+        arrived = getattr(getattr(self._input, "_stream", None), "_pos", self._announced)
+        if arrived < self._announced:
+            self.upload_interrupted()
+            raise MultiPartParserError(f"Only {arrived} of {self._announced} bytes have arrived.")
+        try:
+            for file in self._files:
+                file.attach(self.document)
+        except BaseException:
+            self.upload_interrupted()
+            raise
+
+    def upload_interrupted(self) -> None:
+        for file in self._files:
+            file.close()
+
+
+class UploadedAttachment(UploadedFile):  # type: ignore[type-arg]
+    """An uploaded file that is an attachment of a document: ``attachment``."""
+
+    attachment: Any = None
+
+    def __init__(self, file: Any, name: str, content_type: str | None) -> None:
+        super().__init__(file, name, content_type or guessed_type(name), 0)
+
+    def attach(self, document: Any) -> None:
+        """Write the file as an attachment of a document, under another name where it has one of
+        that name; SyncGatewayConflict where somebody else has written the document."""
+        self.name = AttachmentStorage().bound_to(document).get_available_name(self.name or "")
+        self.attachment = document.attachments.add(self.name, self.file, self.content_type)
+        try:
+            self.attachment.save()
+        except BaseException:
+            del document.attachments[self.name]
+            raise
+        self.seek(0)
