@@ -64,6 +64,7 @@ class DocumentJSON:
         _meta: Any
         _init_names_cache: frozenset[str]
         _stored_cache: tuple[Stored, ...]
+        _attaching_cache: tuple[values.Field, ...]
 
         def get_doc_type(self) -> str: ...
         def get_uid(self) -> str: ...

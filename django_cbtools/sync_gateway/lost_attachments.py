@@ -18,7 +18,7 @@ from django_cbtools.exceptions import (
 )
 
 from .client import PUBLIC, dumps, loads, quote_uid, request
-from .lost_writes import _links
+from .lost_writes import links
 from .matching import check_document, other
 
 
@@ -51,7 +51,7 @@ def revision_made(change: Change) -> list[str]:
         raise other(answer, f"it has no revisions of document {shown(change.uid)}")
     is_open = change.parent in [leaf["_rev"] for leaf in leaves]
     for leaf in leaves:
-        for rev, parent in _links(leaf):
+        for rev, parent in links(leaf):
             if parent == change.parent and _is_ours(change, rev, leaf):
                 return [rev]
     if is_open or (not change.parent and all(leaf.get("_deleted") for leaf in leaves)):

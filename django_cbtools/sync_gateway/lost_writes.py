@@ -108,7 +108,7 @@ def _parents(revs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         )
         for part in load_parts(response):
             if isinstance(part, dict) and "error" not in part:
-                for rev, parent in _links(part):
+                for rev, parent in links(part):
                     found[str(part.get("_id")), rev] = parent
     except SyncGatewayException as error:
         raise SyncGatewayAnswerLost(str(error), status=error.status) from error
@@ -189,7 +189,7 @@ def _doubtful(write: Write) -> Outcome:
         check_document(answer, write.uid, leaf)
     texts = write.texts()
     for leaf in leaves:
-        for rev, parent in _links(leaf):
+        for rev, parent in links(leaf):
             # A document that was made anew goes on from its tombstone.
             if (not write.parent or parent == write.parent) and (
                 any(rev == canonical.revision_id(parent, text) for text in texts)
@@ -236,7 +236,7 @@ def _unknown(write: Write) -> SyncGatewayAnswerLost:
     )
 
 
-def _links(leaf: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def links(leaf: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The revisions of a branch, newest first, each with its parent; a root's is ''."""
     history = leaf.get("_revisions") or {}
     start, ids = history.get("start", 0), history.get("ids", ())

@@ -8,7 +8,7 @@ import io
 import mimetypes
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, overload
 
 from asgiref.sync import sync_to_async
 
@@ -229,7 +229,11 @@ class Attachments(Mapping[str, Attachment]):
 class AttachmentsDescriptor:
     """``document.attachments``."""
 
-    def __get__(self, document: Any, cls: Any = None) -> Any:
+    @overload
+    def __get__(self, document: None, cls: Any = None) -> AttachmentsDescriptor: ...
+    @overload
+    def __get__(self, document: object, cls: Any = None) -> Attachments: ...
+    def __get__(self, document: Any, cls: Any = None) -> AttachmentsDescriptor | Attachments:
         if document is None:
             return self
         if document.is_nested:
@@ -244,16 +248,21 @@ def attaches(field: Any) -> bool:
     return getattr(getattr(field, "storage", field), "keeps_in_document", False)
 
 
+def attaching(model: Any) -> tuple[Any, ...]:
+    """The fields of a class whose values are saved as attachments."""
+    if "_attaching_cache" not in model.__dict__:
+        model._attaching_cache = tuple(filter(attaches, model._meta.concrete_fields))
+    found: tuple[Any, ...] = model._attaching_cache
+    return found
+
+
 def release(document: Any, fields: Iterable[Any]) -> None:
     """Take away the attachments that were values of these fields, and are of none any more."""
-    for field in fields:
-        former = document._base.get(values.json_key(field)) if attaches(field) else None
+    found = attaching(type(document))
+    for field in [each for each in found if each in fields]:
+        former = document._base.get(values.json_key(field))
         if isinstance(former, str) and former in document.attachments:
-            kept = {
-                getattr(getattr(document, each.attname), "name", None)
-                for each in document._meta.concrete_fields
-                if attaches(each)
-            }
+            kept = {getattr(getattr(document, each.attname), "name", None) for each in found}
             if former not in kept:
                 del document.attachments[former]
 
