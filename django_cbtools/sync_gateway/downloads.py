@@ -34,6 +34,8 @@ class Download(io.RawIOBase):
     The gateway is asked at once, and again where a connection breaks, or after a ``seek()``.
     """
 
+    _response: Any = None  # of the class, for what fails before there is one is closed, too
+
     def __init__(
         self, uid: str, name: str, rev: str | None = None, start: int = 0, end: int | None = None
     ) -> None:
@@ -46,7 +48,6 @@ class Download(io.RawIOBase):
         self._login = transport.login()
         self._first, self._place = start, 0
         self._wanted = None if end is None else end - start
-        self._response: Any = None
         self._sha1: Any = hashlib.sha1(usedforsecurity=False)
         self.digest = ""
         self.content_type = ""
