@@ -15,6 +15,20 @@ from django_cbtools.exceptions import SyncGatewayBadRequest
 
 CHUNK = 64 * 1024
 DEFAULT_TYPE = "application/octet-stream"
+#: The largest attachment (bytes) that a gateway takes.
+MOST = 20 * 1024 * 1024
+
+
+def too_large(name: str, most: int, uid: str | None) -> SyncGatewayBadRequest:
+    """The error for a file that has more bytes than ``most``, before it is sent."""
+    return SyncGatewayBadRequest(
+        f"The file {name!r} has more than {most} bytes: the gateway does not take it as an "
+        "attachment.",
+        status=413,
+        error="Request Entity Too Large",
+        reason="Attachment too large",
+        uid=uid,
+    )
 
 
 class Upload:

@@ -9,13 +9,10 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopFutureHandlers
 from django.http.multipartparser import MultiPartParserError
 
-from django_cbtools.exceptions import SyncGatewayBadRequest
 from django_cbtools.models import AttachmentStorage
+from django_cbtools.sync_gateway.uploads import MOST, too_large
 
 from .names import base_name, guessed_type
-
-#: The largest file (bytes) that gateways take.
-MOST = 20 * 1024 * 1024
 
 
 class AttachmentUploadHandler(FileUploadHandler):
@@ -63,14 +60,7 @@ class AttachmentUploadHandler(FileUploadHandler):
         self._copy.write(raw_data)
         if self._copy.tell() > self.most:
             self.upload_interrupted()
-            raise SyncGatewayBadRequest(
-                f"The file {base_name(self.file_name)!r} has more than {self.most} bytes: the "
-                "gateway does not take it as an attachment.",
-                status=413,
-                error="Request Entity Too Large",
-                reason="Attachment too large",
-                uid=self.document.uid,
-            )
+            raise too_large(base_name(self.file_name), self.most, self.document.uid)
         return None
 
     def file_complete(self, file_size: int) -> Any:

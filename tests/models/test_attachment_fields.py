@@ -26,7 +26,7 @@ from django_cbtools.models import (
     CouchbaseModel,
     CouchbaseModelError,
 )
-from django_cbtools.sync_gateway import SyncGateway, SyncGatewayNotFound
+from django_cbtools.sync_gateway import SyncGateway, SyncGatewayBadRequest, SyncGatewayNotFound
 
 LARGE = secrets.token_bytes(1_200_000)
 
@@ -145,6 +145,17 @@ def test_what_is_not_there(db):
         AttachmentStorage().save("a", ContentFile(b""))
     with pytest.raises(ValueError, match="cannot be opened by 'wb'"):
         saved(report=upload()).report.storage.open("a.txt", "wb")
+
+
+def test_too_large(db):
+    """The document would say that it has the file, and phones would not find it."""
+    document = saved(report=upload())
+    rev = document.rev
+    document.report = upload("large", bytes(20 * 1024 * 1024 + 1))
+    with pytest.raises(SyncGatewayBadRequest, match="has more than 20971520 bytes"):
+        document.save()
+    body = stored(document.uid)
+    assert (body["_rev"], body["report"], set(body["_attachments"])) == (rev, "a.txt", {"a.txt"})
 
 
 # ------------------------------------------------------------------------ blobs

@@ -16,7 +16,14 @@ from django_cbtools import canonical
 from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayNotFound, shown
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.quoting import quote_place
-from django_cbtools.sync_gateway.uploads import DEFAULT_TYPE, digest_of, upload_of, uploading
+from django_cbtools.sync_gateway.uploads import (
+    DEFAULT_TYPE,
+    MOST,
+    digest_of,
+    too_large,
+    upload_of,
+    uploading,
+)
 
 from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, named
 from ..fields import values
@@ -194,7 +201,8 @@ class Attachments(Mapping[str, Attachment]):
         document is saved, and is written right after it, in a revision of its own.
 
         ``content_type`` is the file's own, or what its name tells, unless it is given. Raises
-        SyncGatewayBadRequest for what cannot be a name, a type, or a file.
+        SyncGatewayBadRequest for what cannot be a name, a type, or a file, and for a file of more
+        than 20 MB.
         """
         document = self._document
         quote_place(document.uid or "new", name)  # a copy has no uid yet
@@ -202,6 +210,10 @@ class Attachments(Mapping[str, Attachment]):
         metas, uploads = _metas(document), dict(document._uploads)
         uploads.pop(name, None)
         upload = upload_of(file, kind)
+        if len(upload) > MOST:
+            # Once the document is saved, it would be too late.
+            upload.close()
+            raise too_large(name, MOST, document.uid)
         if len(upload) > SMALL:
             uploads[name] = upload
         else:
