@@ -52,11 +52,12 @@ bench-live: venv
 # Documents are put into its bucket QUERY_BUCKET (test_documents), which must be there.
 test-sqlpp replay-sqlpp record-sqlpp: export QUERY_URL ?=
 test-sqlpp replay-sqlpp record-sqlpp: export QUERY_BUCKET ?= test_documents
-by_sqlpp := -m pytest -p tests.sqlpp.live -p no:randomly -n 0 tests/orm
+by_sqlpp := -m pytest -p tests.sqlpp.live -p no:randomly -n 0
+by_sqlpp_all := tests/orm tests/sqlpp/reference
 views_by_sqlpp := -m pytest -p no:randomly -n 0 tests/sqlpp/views/test_random_views.py
 
 test-sqlpp: venv
-	$(python) $(by_sqlpp) $(ARGS)
+	$(python) $(by_sqlpp) $(or $(ARGS),$(by_sqlpp_all))
 	$(python) $(views_by_sqlpp)
 
 # The statements that have been recorded, and their rows.
@@ -64,13 +65,13 @@ replay-sqlpp: venv
 	$(python) -m tests.sqlpp.replay
 
 # Records them anew, on the Django that tests/sqlpp/recorder.py names; two runs, to keep what is the
-# same in both.
+# same in both. make record-sqlpp ARGS="tests/orm/test_dates.py" records those alone.
 record-sqlpp: export RECORD_SQLPP = 1
 record-sqlpp: venv
 	rm -f tests/sqlpp/recorded-*.jsonl
-	-$(python) $(by_sqlpp)
-	-$(python) $(by_sqlpp)
-	$(python) -m tests.sqlpp.merging
+	-$(python) $(by_sqlpp) $(or $(ARGS),$(by_sqlpp_all))
+	-$(python) $(by_sqlpp) $(or $(ARGS),$(by_sqlpp_all))
+	$(python) -m tests.sqlpp.merging $(if $(ARGS),--add)
 	$(python) $(views_by_sqlpp)
 
 torture: venv

@@ -41,7 +41,7 @@ def outcome(model, ask):
         return found if isinstance(found, dict) else len(found)
     except Exception as error:
         message = str(error).partition(" Choices are")[0].replace("PlainValued", "Valued")
-        message = re.sub(r"(parameter|at) [0-9a-fx]+", "", message)
+        message = re.sub(r"(parameter|at) [0-9a-fx]+|in (sqlite3|SQL\+\+)", "", message)
         return type(error), message
 
 
@@ -59,7 +59,7 @@ def test_wrong_values(name):
             if lookup == "exact" and value is None:
                 continue  # JSON of documents has one null; of two, Django 6.1 asks which one
             found, expected = outcome(Valued, ask), outcome(PlainValued, ask)
-            assert found == expected, (lookup, wrong)
+            assert found == expected or (found, expected) == TOO_LARGE, (lookup, wrong)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,7 @@ def test_a_lookup_that_cannot_work_is_a_field_error():
         Valued.objects.filter(nothing=1)
     with pytest.raises(ValueError, match="Field 'integer' expected a number but got 'text'"):
         Valued.objects.filter(integer="text")
+
+
+#: No document has a number that SQLite cannot be asked about.
+TOO_LARGE = (0, (OverflowError, "Python int too large to convert to SQLite INTEGER"))

@@ -102,13 +102,13 @@ def test_keys_of_json(db, hostile):
     assert count() == 2
 
 
-@names()
+#: What SQLite's paths cannot say.
+UNSAID = [text for text in HOSTILE if text in ("\n", "\t") or '"' in text or "\\" in text]
+
+
+@pytest.mark.parametrize("hostile", [text for text in HOSTILE if text not in UNSAID])
 def test_keys_of_fields(db, hostile):
     model = document_class(hostile_key=hostile)
-    if hostile in ("\n", "\t") or '"' in hostile or "\\" in hostile:
-        with pytest.raises(ValueError, match="cannot be a field's key"):
-            list(model.objects.all())
-        return
     if hostile in ("uid", "doc_type"):
         return  # it is there already: another field, or class
     model(uid="a", channels=["c"], title="t", number=1).save()

@@ -1,11 +1,13 @@
 """``make record-sqlpp``: what two runs of the ORM's suite have recorded becomes the file.
 
-A test is in it that has asked the same both times, and got the same rows.
+A test is in it that has asked the same both times, and got the same rows. With ``--add``, where
+some tests alone have run, others that are there still keep what the file has of them.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,16 +35,27 @@ def main() -> None:
         if all(_shown(entries) == _shown(other.get(test, ())) for other in others)
         for entry in entries
     ]
-    # What is in the file that no run of the suite asks stays there.
-    for entry in recorder.entries():
-        if "bodies" in entry:
-            bodies.setdefault(entry["documents"], entry["bodies"])
-        elif not str(entry.get("test")).startswith("tests/orm/"):
-            kept.append(entry)
+    kept += _others(first, bodies, "tests/none/" if "--add" in sys.argv else "tests/orm/")
     _write(kept, bodies)
     for file in files:
         file.unlink()
     print(f"{len(kept)} statements")
+
+
+def _others(run: Run, bodies: dict[str, Any], whole: str) -> list[dict[str, Any]]:
+    """What the file has of others: of what is no test in a folder that has run as a whole, and is
+    there still."""
+    root = recorder.FILE.parents[2]
+    found = []
+    for entry in recorder.entries():
+        test = str(entry.get("test"))
+        if "bodies" in entry:
+            bodies.setdefault(entry["documents"], entry["bodies"])
+        elif test in run or test.startswith(whole):
+            continue
+        elif "::" not in test or (root / test.partition("::")[0]).exists():
+            found.append(entry)
+    return found
 
 
 def _read(file: Path, bodies: dict[str, Any]) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from typing import Any
 
@@ -106,7 +107,15 @@ def _sent(body: str) -> list[Any]:
     """A document as JSON; as its text, where Python's JSON has none of its numbers."""
     document = json.loads(body)
     try:
-        json.dumps(document, allow_nan=False)
+        json.dumps(json.loads(body, parse_int=_double), allow_nan=False)
     except ValueError:
         return [None, body]
     return [document]
+
+
+def _double(text: str) -> int:
+    """An integer; ValueError where no double is as large."""
+    number = int(text)
+    if abs(number) > sys.float_info.max:
+        raise ValueError(number)
+    return number

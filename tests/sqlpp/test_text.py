@@ -35,7 +35,7 @@ def test_texts():
 def test_paths():
     assert columns.path("`d`", ["a", 0, "b`c"]) == "`d`.`a`[0].`b``c`"
     # No path reaches an empty key.
-    assert columns.path("`d`", [""]).startswith("(FIRST q.val FOR q IN OBJECT_PAIRS(`d`)")
+    assert columns.path("`d`", [""]).startswith("(FIRST q.val FOR q IN IFNULL(OBJECT_PAIRS(`d`)")
 
 
 def test_equal_parameters_have_one_number():

@@ -71,7 +71,7 @@ def quoted(name: str) -> str:
 
 def literal(text: str) -> str:
     """A text, quoted for SQL++."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return "'" + text.replace("\\", "\\\\").replace("'", "''").replace("\0", "\\u0000") + "'"
 
 
 def path(root: str | None, keys: list[Any]) -> str:
@@ -82,11 +82,18 @@ def path(root: str | None, keys: list[Any]) -> str:
     for key in keys:
         if isinstance(key, int):
             root = f"{root}[{key}]"
-        elif key:
+        elif key and "\0" not in key:
             root = f"{root}.{quoted(key)}"
         else:
-            root = f"(FIRST q.val FOR q IN OBJECT_PAIRS({root}) WHEN q.name = '' END)"
+            # No path has such a step.
+            pairs = f"IFNULL(OBJECT_PAIRS({root}), MISSING)"
+            root = f"(FIRST q.val FOR q IN {pairs} WHEN q.name = {literal(key)} END)"
     return root
+
+
+def below(sql: str, keys: list[Any]) -> str:
+    """As :func:`path`, from an expression of a statement, whose signs of percent are doubled."""
+    return path("\0", keys).replace("%", "%%").replace("\0", sql)
 
 
 def read(shape: str, value: str) -> str:

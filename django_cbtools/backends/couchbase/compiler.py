@@ -34,6 +34,8 @@ class SQLCompiler(plans.PlannedCompiler):
     derived: str | None = None
     #: Whether it is a part of a union, or the like.
     is_combined = False
+    #: The names of the columns of the first part of that.
+    first_names: Sequence[str] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,6 +103,7 @@ class SQLCompiler(plans.PlannedCompiler):
             # What is only shown is shown exactly.
             selected = [(each, _exact(each) or sql, alias) for each, sql, alias in selected]
         bound = self._bound(selected) if group_by else []
+        order_by = ordering.of_bound(order_by or (), bound, selected)
         for number, _, name, _ in bound:
             expression, _, alias = selected[number]
             selected[number] = expression, (name, []), alias
@@ -167,6 +170,8 @@ class SQLCompiler(plans.PlannedCompiler):
         params = [param for _, (_, more), _ in selected for param in more]
         if with_col_aliases:
             names = [alias or f"c{number}" for number, (_, _, alias) in enumerate(selected)]
+            # What is combined is compared with its names.
+            names = [*self.first_names, *names[len(self.first_names) :]]
             named = [
                 f"IFMISSING({sql}, NULL) AS {columns.quoted(name)}"
                 for sql, name in zip(found, names, strict=True)
@@ -283,6 +288,9 @@ class SQLCompiler(plans.PlannedCompiler):
         for each in compilers:
             try:
                 each.is_combined = True
+                each.first_names = [
+                    alias or f"c{number}" for number, (*_, alias) in enumerate(self.select)
+                ]
                 each.query.subquery = query.subquery
                 sql, more = each.as_sql(with_col_aliases=with_col_aliases)
             except EmptyResultSet:

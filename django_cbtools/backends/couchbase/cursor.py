@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -68,6 +69,10 @@ def positional(sql: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
     numbers: dict[Any, int] = {}
     places = []
     for param in params:
+        if isinstance(param, float) and not math.isfinite(param):
+            # JSON has no such number, and SQL++ has.
+            places.append("NULL" if math.isnan(param) else "1e999" if param > 0 else "-1e999")
+            continue
         key = repr(param) if isinstance(param, (list, dict)) else (type(param), param)
         if key not in numbers:
             arguments.append(param)

@@ -11,6 +11,7 @@ from django.db.models.expressions import (
     CombinedExpression,
     DurationExpression,
     Exists,
+    Func,
     Ref,
 )
 from django.db.models.sql.compiler import PositionRef
@@ -101,6 +102,12 @@ def aggregate(node: Any, compiler: Any, connection: Any, **context: Any) -> Comp
         argument = f"CASE WHEN {condition} THEN {inner} END"
         distinct = "DISTINCT " if node.distinct else ""
         return f"{node.function}({distinct}{argument})", (*params, *more)
+    if node.function in ("SUM", "AVG"):
+        # They skip booleans.
+        copy, (source, *rest) = node.copy(), node.get_source_expressions()
+        if _internal_type(source) == "BooleanField":
+            copy.set_source_expressions([Func(source, function="TONUMBER"), *rest])
+            node = copy
     return node.as_sql(compiler, connection, **context)  # type: ignore[no-any-return]
 
 

@@ -156,18 +156,34 @@ def _cast(kind: str, wanted: str) -> str:
         is_text = kind in ("CharField", "TextField", "SlugField", "DateField", "UUIDField")
         return "{0}" if is_text else "TOSTRING({0})"
     if wanted.endswith("IntegerField"):
-        return "TRUNC(TONUMBER({0}))"
+        number = _number(kind)
+        if kind.endswith(("IntegerField", "AutoField")) or kind in (
+            "BooleanField",
+            "DurationField",
+        ):
+            return number
+        # Those beyond 64 bits are no integers.
+        return f"CASE WHEN {number} BETWEEN -9.2e18 AND 9.2e18 THEN TRUNC({number}) END"
     if wanted in ("FloatField", "DecimalField"):
-        return "TONUMBER({0})"
+        return _number(kind)
     if wanted == "BooleanField":
         return "{0}" if kind == "BooleanField" else "CASE WHEN {0} IS VALUED THEN {0} <> 0 END"
     if wanted == "DateField":
         return "SUBSTR({0}, 0, 10)" if kind == "DateTimeField" else columns.read("day", "{0}")
+    if wanted == "DateTimeField" and kind == "DateField":
+        return "{0} || 'T00:00:00.000000Z'"
     if wanted == "DateTimeField" and kind != wanted:
         return columns.read("moment", "{0}").replace("{{", "{").replace("}}", "}")
     if wanted == "TimeField" and kind == "DateTimeField":
         return "DATE_FORMAT_STR({0}, '15:04:05.000000')"
     return "{0}"
+
+
+def _number(kind: str) -> str:
+    """A value of some type as a number. TONUMBER reads more texts than SQL knows for numbers."""
+    if kind in ("CharField", "TextField", "SlugField", ""):
+        return f"IFNANORINF({columns.read('decimal', '{0}')}, NULL)"
+    return "TONUMBER({0})" if kind == "BooleanField" else "{0}"
 
 
 def spread(name: str) -> Callable[..., Compiled]:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import JSONField, Subquery
+from django.db.models import Subquery
 from django.db.models.expressions import Col, ExpressionList
-from django.db.models.fields import json as django
 from django.db.models.fields.tuple_lookups import TupleIn
 from django.db.models.lookups import BuiltinLookup, Exact, In, IsNull
 from django.db.models.sql import Query
 
 from django_cbtools.backends import compiling
 
-from . import columns
-from .templates import Compiled, filled, inlined
+from .templates import Compiled, inlined
 
 
-def is_in(node: In, compiler: Any, connection: Any) -> Compiled:
+def in_list(node: In, compiler: Any, connection: Any) -> Compiled:
     """A list is one parameter, however long it is."""
-    if isinstance(node.lhs.output_field, JSONField) and not isinstance(
-        node.lhs, django.KeyTransform
-    ):
-        return in_json(node, compiler, connection)
+    if isinstance(node.rhs, Subquery):
+        node = copy.copy(node)
+        node.rhs = node.rhs.query  # all rows of it, and not the first alone
     if isinstance(node.rhs, ExpressionList):
         given = node.rhs.get_source_expressions()
     elif node.rhs_is_direct_value():
@@ -38,7 +36,9 @@ def is_in(node: In, compiler: Any, connection: Any) -> Compiled:
     lhs, lhs_params = node.process_lhs(compiler, connection)
     places, params = node.batch_process_rhs(compiler, connection, rhs)
     if all(place == "%s" for place in places):
-        return f"{lhs} IN %s", (*lhs_params, list(params))
+        # JSON has no other numbers, so that nothing is one of those.
+        finite = [value for value in params if not isinstance(value, float) or math.isfinite(value)]
+        return f"{lhs} IN %s", (*lhs_params, finite)
     return f"{lhs} IN [{', '.join(places)}]", (*lhs_params, *params)
 
 
@@ -87,152 +87,12 @@ def exact(node: Exact, compiler: Any, connection: Any) -> Compiled:
     return sql, params
 
 
-# ------------------------------------------------------------------------ JSON
-
-
-def key_path(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """The value under a key of a JSON field, which may be MISSING."""
-    found = node.preprocess_lhs(compiler, connection)
-    lhs, params, keys = found[:3]
-    return _path(lhs, keys), tuple(params)
-
-
-def _path(lhs: str, keys: Any) -> str:
-    steps = columns.path("", [_step(key) for key in keys if key != ""])
-    if "" in keys:
-        return columns.path(_bare(lhs), [_step(key) for key in keys])
-    return _bare(lhs) + steps.replace("%", "%%")
-
-
-def _bare(lhs: str) -> str:
-    # A path cannot follow an expression but in parentheses.
-    return lhs if lhs.endswith(("`", "]")) and " " not in lhs else f"({lhs})"
-
-
-def _step(key: Any) -> Any:
-    text = str(key)
-    return int(text) if text.lstrip("-").isdecimal() and text.isascii() else text
-
-
-def key_transform(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-    sql, params = key_path(node, compiler, connection)
-    return (sql if hasattr(node, "is_compared") else f"IFMISSING({sql}, NULL)"), params
-
-
-def key_text(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-    """What is under a key, as a text."""
-    found = key_path(node, compiler, connection)
-    return filled(
-        "CASE WHEN ISSTRING({0}) THEN {0} WHEN {0} IS VALUED THEN ENCODE_JSON({0}) END", [found]
-    )
-
-
-def of_key(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """A comparison with what is under a key. A null there equals nothing; where there is no such
-    key, nothing is known, so that neither filter() nor exclude() finds the document."""
-    copied = copy.copy(node)
-    copied.lhs = copy.copy(node.lhs)
-    copied.lhs.is_compared = True
-    compiled = is_in if isinstance(node, In) else type(node).as_sql
-    sql, params = compiled(copied, compiler, connection)
-    return f"IFNULL({sql}, FALSE)", params
-
-
-def key_exact(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """As :func:`of_key`; a null is there, and an object or an array can have one in it."""
-    path = key_path(node.lhs, compiler, connection)
-    right, params = super(django.JSONExact, node).process_rhs(compiler, connection)
-    if right == "%s" and [*params] == [None]:
-        return filled("IFNULL({0} IS NULL, FALSE)", [path])
-    if right == "%s" and isinstance(params[0], (list, dict)):
-        template = "CASE WHEN {0} IS NOT MISSING THEN ENCODE_JSON({0}) = ENCODE_JSON({1}) END"
-        return filled(template, [path, (right, params)])
-    return filled("IFNULL({0} = {1}, FALSE)", [path, (right, params)])
-
-
-def in_json(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """One of several objects or arrays, which may have nulls in them."""
-    if not node.rhs_is_direct_value():
-        return is_in(node, compiler, connection)
-    lhs, lhs_params = node.process_lhs(compiler, connection)
-    rhs: Any = [value for value in node.rhs if value is not None]
-    if not rhs:
-        raise EmptyResultSet
-    _, params = node.batch_process_rhs(compiler, connection, rhs)
-    return (
-        f"CASE WHEN {lhs} IS VALUED THEN "
-        f"ENCODE_JSON({lhs}) IN ARRAY ENCODE_JSON(v) FOR v IN %s END END",
-        (*lhs_params, *lhs_params, list(params)),
-    )
-
-
-def key_is_null(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """Whether there is no such key: one that holds a null is there."""
-    sql, params = key_path(node.lhs, compiler, connection)
-    return f"{sql} IS {'MISSING' if node.rhs else 'NOT MISSING'}", params
-
-
-def has_keys(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-    keys = node.rhs if isinstance(node.rhs, (list, tuple)) else [node.rhs]
-    conditions = []
-    params: list[Any] = []
-    for key in keys:
-        if isinstance(key, django.KeyTransform):
-            *_, names = key.preprocess_lhs(compiler, connection)
-        else:
-            names = [key]
-        lhs, more = _lhs(node.lhs, compiler, connection)
-        last = [columns.path("", [str(names[-1])])] if names[-1] != "" else []
-        path = _path(lhs, names[:-1]) if len(names) > 1 else _bare(lhs)
-        # The last one is a key, and no place in an array, as in Django's.
-        path = path + last[0].replace("%", "%%") if last else columns.path(path, [""])
-        conditions.append(f"{path} IS NOT MISSING")
-        params += more
-    joined = (node.logical_operator or " AND ").join(conditions)
-    return (f"({joined})" if len(conditions) > 1 else joined), tuple(params)
-
-
-def _lhs(expression: Any, compiler: Any, connection: Any) -> Compiled:
-    if isinstance(expression, django.KeyTransform):
-        return key_path(expression, compiler, connection)
-    found: Compiled = compiler.compile(expression)
-    return found
-
-
-def json_exact(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """Whatever the order of keys; an object or an array with a null in it equals nothing by =."""
-    lhs, lhs_params = node.process_lhs(compiler, connection)
-    rhs, rhs_params = super(django.JSONExact, node).process_rhs(compiler, connection)
-    if rhs == "%s" and [*rhs_params] == [None]:
-        sql, params = _lhs(node.lhs, compiler, connection)
-        return f"{sql} IS NULL", params
-    if rhs == "%s" and not isinstance(rhs_params[0], (list, dict)):
-        return f"{lhs} = %s", (*lhs_params, *rhs_params)
-    return filled(
-        "CASE WHEN {0} IS VALUED THEN ENCODE_JSON({0}) = ENCODE_JSON({1}) END",
-        [(lhs, lhs_params), (rhs, rhs_params)],
-    )
-
-
 def register() -> None:
     """Have this backend compile these lookups so."""
     compiled: dict[Any, Any] = {
         BuiltinLookup: builtin,
         Exact: exact,
-        In: is_in,
         IsNull: is_null,
         TupleIn: tuple_in,
-        django.KeyTransform: key_transform,
-        django.KeyTransformIsNull: key_is_null,
-        django.HasKeyLookup: has_keys,
-        django.JSONExact: json_exact,
-        # Each has SQL of its own for other databases' text of a key; here a key is a value.
-        django.KeyTextTransform: key_text,
-        django.KeyTransformExact: key_exact,
-        django.KeyTransformIn: of_key,
-        django.KeyTransformLt: of_key,
-        django.KeyTransformLte: of_key,
-        django.KeyTransformGt: of_key,
-        django.KeyTransformGte: of_key,
     }
     compiling.register("couchbase", compiled)

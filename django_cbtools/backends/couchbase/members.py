@@ -25,10 +25,10 @@ EACH = "DISTINCT ARRAY"
 def part(node: Part, compiler: Any, connection: Any, **context: Any) -> Compiled:
     root, keys = node.path
     if isinstance(root, Element):
-        value, params = columns.path(root.alias, keys), ()
+        value, params = columns.below(root.alias, keys), ()
     else:
         sql, params = compiler.compile(root)
-        value = f"({sql})" + columns.path("", keys).replace("%", "%%")
+        value = columns.below(f"({sql})", keys)
     return _read(node.output_field, value), tuple(params) * _times(node.output_field)
 
 

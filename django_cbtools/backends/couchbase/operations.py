@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.db import NotSupportedError
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.models import Avg, StdDev, Sum, Variance
 from django.db.models.expressions import Col
 from django.utils import dateparse, timezone
 
@@ -74,6 +76,18 @@ class DatabaseOperations(BaseDatabaseOperations):
             return _FUNCTIONS[connector].format(*sub_expressions)
         combined: str = super().combine_expression(connector, sub_expressions)
         return combined
+
+    def check_expression_support(self, expression: Any) -> None:
+        """NotSupportedError for sums of times: they are texts, of which there is none."""
+        if isinstance(expression, (Sum, Avg, Variance, StdDev)) and any(
+            getattr(each, "_output_field_or_none", None) is not None
+            and each.output_field.get_internal_type() in moments.MICROSECONDS
+            for each in expression.get_source_expressions()
+        ):
+            raise NotSupportedError(
+                "You cannot use Sum, Avg, StdDev, and Variance aggregations on date/time fields in "
+                "SQL++ since date/time is saved as text."
+            )
 
     def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
         """A boolean field is compared, so that an index serves it."""
@@ -223,9 +237,9 @@ def number(value: Any) -> Any:
 def _moment(value: Any, expression: Any, connection: Any) -> Any:
     if not isinstance(value, str):
         return value
-    found = dateparse.parse_datetime(value)
+    found = _parsed(dateparse.parse_datetime, value)
     if found is None:
-        return value
+        return None
     zone = connection.timezone
     if not settings.USE_TZ:
         return timezone.make_naive(found, _UTC) if timezone.is_aware(found) else found
@@ -235,11 +249,19 @@ def _moment(value: Any, expression: Any, connection: Any) -> Any:
 
 
 def _day(value: Any, expression: Any, connection: Any) -> Any:
-    return dateparse.parse_date(value[:10]) if isinstance(value, str) else value
+    return _parsed(dateparse.parse_date, value[:10]) if isinstance(value, str) else value
 
 
 def _time(value: Any, expression: Any, connection: Any) -> Any:
-    return dateparse.parse_time(value) if isinstance(value, str) else value
+    return _parsed(dateparse.parse_time, value) if isinstance(value, str) else value
+
+
+def _parsed(parse: Any, text: str) -> Any:
+    """A date, a time, or both; None for what Python has none of, as in the year 10000."""
+    try:
+        return parse(text)
+    except ValueError:
+        return None
 
 
 def _decimal(value: Any, expression: Any, connection: Any) -> Any:

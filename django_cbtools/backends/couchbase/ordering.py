@@ -18,6 +18,19 @@ def direction(ordering: Any) -> str:
     return ("DESC" if ordering.descending else "ASC") + nulls
 
 
+def of_bound(order_by: Sequence[Any], bound: Sequence[Any], selected: Sequence[Any]) -> list[Any]:
+    """The order of a grouped query, in which what is bound to a name is called by it."""
+    names = [(selected[number][0], name) for number, _, name, _ in bound]
+    found = []
+    for each, (sql, params, is_ref) in order_by:
+        source = getattr(each.expression, "source", each.expression)
+        name = next((name for expression, name in names if expression == source), None)
+        if name is not None:
+            sql, params = f"{name} {direction(each)}", []
+        found.append((each, (sql, params, is_ref)))
+    return found
+
+
 def of_combined(
     order_by: Sequence[Any], selected: Sequence[Any], by_name: bool, is_scalar: bool
 ) -> str:

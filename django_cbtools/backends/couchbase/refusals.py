@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import NotSupportedError
 
+from django_cbtools.backends.joins import not_joined, ordinary_model
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
 
@@ -17,6 +18,8 @@ def check_is_document(compiler: Any, table: str) -> None:
     query, alias = compiler.query, compiler.connection.alias
     if not (isinstance(query, DocumentQuery) or query.subquery):
         raise _ordinary(compiler)
+    if model := ordinary_model(table):
+        raise not_joined(alias, model)
     raise NotSupportedError(
         f"Documents, which are in the database {alias!r}, cannot be joined with {table}, an "
         f"ordinary table, nor have a subquery of it. {IN_TWO_STEPS}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import array_lookups, expressions, functions, lookups, members
+from . import array_lookups, expressions, functions, json_lookups, lookups, members
 
 
 def register() -> None:
     """Have Django find them, by its hook for a vendor."""
-    for module in (array_lookups, expressions, functions, lookups, members):
+    for module in (array_lookups, expressions, functions, json_lookups, lookups, members):
         module.register()

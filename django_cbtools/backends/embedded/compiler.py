@@ -10,8 +10,7 @@ import copy
 import threading
 from typing import Any
 
-from django.apps import apps
-from django.db import NotSupportedError, router
+from django.db import router
 from django.db.models import Aggregate, Subquery
 from django.db.models.expressions import Col, RawSQL, Ref
 from django.db.models.fields.json import HasKeyLookup, KeyTransform, KeyTransformIsNull
@@ -21,9 +20,10 @@ from django.db.models.sql.where import ExtraWhere
 
 from django_cbtools.backends import writing
 from django_cbtools.backends.compiling import DocumentCompiler
+from django_cbtools.backends.joins import not_joined, ordinary_model
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.fields.aggregates import check_aggregate
-from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
+from django_cbtools.models.sql import DocumentQuery
 
 from . import columns, lookups, members
 from .tables import DocumentTable, Statement, document_path, is_document_table
@@ -145,16 +145,9 @@ class SQLCompiler(DocumentCompiler):
 
     def _check_is_here(self, table: str) -> None:
         """NotSupportedError where documents would be joined with an ordinary table elsewhere."""
-        here = self.connection.alias
-        for model in apps.get_models(include_auto_created=True):
-            if model._meta.db_table == table and not issubclass(model, CouchbaseModel):
-                there = router.db_for_read(model)
-                if here not in (there, router.db_for_write(model)):
-                    raise NotSupportedError(
-                        f"Documents, which are in the database {here!r}, cannot be joined with "
-                        f"{model._meta.label}, nor have a subquery of it: its rows are in "
-                        f"{there!r}. {IN_TWO_STEPS}"
-                    )
+        here, model = self.connection.alias, ordinary_model(table)
+        if model and here not in (router.db_for_read(model), router.db_for_write(model)):
+            raise not_joined(here, model)
 
 
 def _is_in_document(expression: Any) -> bool:

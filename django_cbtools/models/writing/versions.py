@@ -106,7 +106,12 @@ def _take_over(document: Any, found: dict[str, Any]) -> None:
     if inexact:
         untouched = document._untouched()
         for stored in document._stored_fields():
-            if stored.key in inexact and stored.attname in untouched:
+            if stored.key not in inexact:
+                continue
+            # A plain number was its own JSON, which nobody has remembered.
+            value, was = getattr(document, stored.attname, None), document._base[stored.key]
+            is_number = value.__class__ in (int, float) and was.__class__ in (int, float)
+            if stored.attname in untouched or (is_number and value == was):
                 document._from_json(stored, found[stored.key])
         for key in inexact:
             if key in document.extra and document.extra[key] == document._base[key]:

@@ -6,9 +6,9 @@ import pytest
 from django.core.exceptions import FieldDoesNotExist
 from django.db import OperationalError
 
-from .models import Article, Author
-from .rows import ARTICLES, AUTHORS
-from .twin import on_rows
+from ..models import Article, Author
+from ..rows import ARTICLES, AUTHORS
+from ..twin import on_rows
 
 pytestmark = on_rows
 

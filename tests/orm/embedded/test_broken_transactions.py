@@ -15,7 +15,7 @@ from django_cbtools.models import load_objects, query_view, view_rows
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.tests import clean_buckets, deploy_views
 
-from .models import Author, Task
+from ..models import Author, Task
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from django.db import OperationalError, connections, transaction
 from django_cbtools.backends.embedded import memory
 from django_cbtools.sync_gateway import SyncGateway
 
-from .models import Task
+from ..models import Task
 
 ALIAS = "memory"
 THREADS, TIMES = 6, 20

@@ -10,7 +10,7 @@ from django.db import connection
 
 from django_cbtools.sync_gateway import SyncGateway
 
-from .models import Task
+from ..models import Task
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ from django.db.models import (
     Sum,
 )
 
-from .models import Reading, Task
+from ..models import Reading, Task
 
 
 @pytest.fixture(scope="module", autouse=True)
