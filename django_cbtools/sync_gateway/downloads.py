@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -96,8 +98,15 @@ class Download(io.RawIOBase):
         length = response.headers.get("Content-Length", "")
         if found:
             first, self.total = int(found[1]), int(found[3])
+        elif length.isdecimal():
+            first, self.total = 0, int(length)
         else:
-            first, self.total = 0, int(length) if length.isdecimal() else self.total
+            # Something on the way keeps the length back: only the end tells it.
+            try:
+                self._response = _Kept(response)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise self._broken_off(error) from error
+            first, self.total = 0, self._response.length
         if first != place and found:
             self._drop()
             raise other(response, f"it does not begin at byte {place}", uid=self.uid)
@@ -174,11 +183,14 @@ class Download(io.RawIOBase):
                     why = error
                 self._drop()
                 if not attempts.again():
-                    raise SyncGatewayUnavailable(
-                        f"document {shown(self.uid)}: attachment {shown(self.name)} breaks off "
-                        f"after {self._place} of {self.length} bytes ({type(why).__name__}).",
-                        uid=self.uid,
-                    ) from (why if isinstance(why, Exception) else None)
+                    raise self._broken_off(why) from (why if isinstance(why, Exception) else None)
+
+    def _broken_off(self, why: Any) -> SyncGatewayUnavailable:
+        return SyncGatewayUnavailable(
+            f"document {shown(self.uid)}: attachment {shown(self.name)} breaks off after "
+            f"{self._place} of {self.length} bytes ({type(why).__name__}).",
+            uid=self.uid,
+        )
 
     def _check_digest(self) -> None:
         is_whole = not self._first and self.digest.startswith("sha1-")
@@ -192,6 +204,20 @@ class Download(io.RawIOBase):
     def close(self) -> None:
         self._drop()
         super().close()
+
+
+class _Kept:
+    """An answer that has been read to its end, into a file where it is large."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self.raw = tempfile.SpooledTemporaryFile(max_size=16 * CHUNK)  # noqa: SIM115
+        with response:
+            shutil.copyfileobj(response.raw, self.raw, CHUNK)
+        self.length = self.raw.tell()
+        self.raw.seek(0)
+
+    def close(self) -> None:
+        self.raw.close()
 
 
 class Attachment(io.BufferedReader):

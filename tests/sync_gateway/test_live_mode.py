@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from django_cbtools.sync_gateway import SyncGateway
 from tests.sync_gateway.unfriendly import ADMIN_LOGIN, Unfriendly
 
 ROOT = Path(__file__).parents[2]
@@ -51,3 +52,21 @@ def test_other_buckets_are_left_alone(http_gateway):
     done = run(http_gateway.urls, "production")
     assert done.returncode != 0
     assert "does not have 'test' in its name" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("size", [0, 10, 3_000_000])
+def test_attachments_whose_length_is_kept_back(gateway_by_http, settings, size):
+    """Something on the way sends answers in chunks, and takes digests and ranges away."""
+    gateway = Unfriendly(gateway_by_http.urls)
+    settings.SYNC_GATEWAY_URL = gateway.urls[0]
+    rev = SyncGateway.save_json("lengths", {"channels": ["a"]}).json()["rev"]
+    content = bytes(number % 251 for number in range(size))
+    SyncGateway.put_attachment("lengths", "a", content, "image/png", rev)
+    with SyncGateway.get_attachment("lengths", "a") as attachment:
+        assert attachment.length == size
+        assert attachment.read() == content
+        attachment.seek(size // 2)
+        assert attachment.read() == content[size // 2 :]
+    with SyncGateway.get_attachment("lengths", "a", start=3, end=7) as attachment:
+        assert attachment.read() == content[3:7]
+    gateway.stop()
