@@ -27,6 +27,8 @@ from .quoting import quote_place
 from .retries import Attempts
 from .uploads import CHUNK, digest_of
 
+#: The status of a range.
+PARTIAL = 206
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 
 
@@ -98,15 +100,10 @@ class Download(io.RawIOBase):
         length = response.headers.get("Content-Length", "")
         if found:
             first, self.total = int(found[1]), int(found[3])
-        elif length.isdecimal():
-            first, self.total = 0, int(length)
         else:
-            # Something on the way keeps the length back: only the end tells it.
-            try:
-                self._response = _Kept(response)
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                raise self._broken_off(error) from error
-            first, self.total = 0, self._response.length
+            size = int(length) if length.isdecimal() else self._kept_size(response)
+            first = place if response.status_code == PARTIAL else 0
+            self.total = max(self.total, first + size)
         if first != place and found:
             self._drop()
             raise other(response, f"it does not begin at byte {place}", uid=self.uid)
@@ -116,6 +113,15 @@ class Download(io.RawIOBase):
             skipped -= len(data)
         if self._wanted is None:
             self._wanted = max(0, self.total - self._first)
+
+    def _kept_size(self, response: requests.Response) -> int:
+        """The size of an answer whose length something on the way keeps back: its end tells it."""
+        try:
+            self._response = _Kept(response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._broken_off(error) from error
+        size: int = self._response.length
+        return size
 
     def _drop(self) -> None:
         if self._response is not None:

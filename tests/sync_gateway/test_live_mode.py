@@ -67,6 +67,7 @@ def test_attachments_whose_length_is_kept_back(gateway_by_http, settings, size):
         assert attachment.read() == content
         attachment.seek(size // 2)
         assert attachment.read() == content[size // 2 :]
-    with SyncGateway.get_attachment("lengths", "a", start=3, end=7) as attachment:
-        assert attachment.read() == content[3:7]
+    if size:
+        with SyncGateway.get_attachment("lengths", "a", start=3, end=7) as attachment:
+            assert attachment.read() == content[3:7]
     gateway.stop()
