@@ -31,7 +31,7 @@ from django_cbtools.sync_gateway.documents import Document, row_exception
 
 from ..document import DOC_TYPE
 from ..fields import values
-from ..telling import instance_of, told_of
+from ..telling import instance_of, say_class
 from ..unique import UniqueKey
 
 logger = logging.getLogger(__name__)
@@ -224,12 +224,11 @@ def reserved(document: Document) -> Iterator[None]:
     for refusal in claims.claim().values():
         raise refusal
     try:
-        with told_of(type(instance_of(document)), document.get_uid()):
-            yield
-    except SyncGatewayAnswerLost:
-        raise  # it may have been written
-    except SyncGatewayException:
-        claims.settle(())
+        yield
+    except SyncGatewayException as error:
+        say_class(error, type(instance_of(document)), document.get_uid())
+        if not isinstance(error, SyncGatewayAnswerLost):  # one that may have been written
+            claims.settle(())
         raise
     claims.settle([document.get_uid()])
 
