@@ -71,6 +71,8 @@ class InProcessAdapter(BaseAdapter):
     ) -> requests.Response:
         url = urlsplit(request.url or "")
         body: Any = b"" if request.body is None else request.body
+        if isinstance(body, str):
+            body = body.encode()
         content = body if hasattr(body, "read") else io.BytesIO(body)
         headers = {name.lower(): str(value) for name, value in request.headers.items()}
         if self.trusted:

@@ -116,7 +116,7 @@ def test_couchbase_server_has_no_tables(settings, couchbase_alias):
         with pytest.raises(ZeroDivisionError), transaction.atomic("server"):
             raise ZeroDivisionError
         connection.validate_no_broken_transaction()
-    with pytest.raises(NotSupportedError, match="an ordinary table"):
+    with pytest.raises(NotSupportedError, match="an ordinary model"):
         Bookmark.objects.using("server").count()
     with pytest.raises(DatabaseError, match="documents alone"):
         call_command("migrate", database="server", verbosity=0)

@@ -1,6 +1,6 @@
 """A gateway that is less friendly than the embedded one, which is behind it.
 
-Its views lag behind writes, sequences have gaps, the admin port asks for a login, answers have more
+Its views lag behind writes, the admin port asks for a login, answers have more
 members and come in chunks, headers are in capitals, and connections end now and then.
 """
 
@@ -104,7 +104,5 @@ class Unfriendly:
         except ValueError:
             return content
         if isinstance(answer, dict):
-            if "update_seq" in answer:
-                answer["update_seq"] *= 7
             answer["more"] = ["than", "expected"]
         return json.dumps(answer, indent=1).encode()
