@@ -47,7 +47,7 @@ class Administration:
     @staticmethod
     def update_config(config: Mapping[str, Any]) -> None:
         """Change what ``config`` has of the database's configuration, and keep the rest."""
-        done_once(lambda: request(ADMIN, "POST", "_config", body=dict(config)), lambda: False)
+        done_once(lambda: request(ADMIN, "POST", "_config", body=dict(config)))
 
     @staticmethod
     def get_sync_function(keyspace: str | None = None) -> str:
@@ -72,17 +72,17 @@ class Administration:
             else:
                 request(ADMIN, "DELETE", "_config", "sync", keyspace=keyspace)
 
-        done_once(write, lambda: False)
+        done_once(write)
 
     @staticmethod
     def take_offline() -> None:
         """Take the database offline: nobody reads or writes until :meth:`bring_online`."""
-        done_once(lambda: request(ADMIN, "POST", "_offline"), lambda: False)
+        done_once(lambda: request(ADMIN, "POST", "_offline"))
 
     @staticmethod
     def bring_online() -> None:
         """Bring the database online again; it may take a moment until ``state`` says so."""
-        done_once(lambda: request(ADMIN, "POST", "_online", body={}), lambda: False)
+        done_once(lambda: request(ADMIN, "POST", "_online", body={}))
 
     @staticmethod
     def start_resync() -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Administration:
             response = request(ADMIN, "POST", "_purge", body={uid: ["*"] for uid in names})
             purged.update(_object(response).get("purged") or {})
 
-        done_once(write, lambda: False)
+        done_once(write)
         return [uid for uid in names if uid in purged]
 
 

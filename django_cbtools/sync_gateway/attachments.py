@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import sync_to_async
-
 from django_cbtools import canonical
 from django_cbtools.exceptions import SyncGatewayAnswerLost, SyncGatewayConflict, shown
 
@@ -35,7 +33,7 @@ class Attachments:
         unless: str | None = None,
     ) -> Attachment | None:
         """An attachment of a document as a binary file, which reads from the gateway as it is read,
-        and which is to be closed.
+        and which is to be closed. ``async for`` reads it in pieces.
 
         ``start`` and ``end`` limit it to a range of bytes (``end`` excluded), ``rev`` names an
         older revision of the document. None where ``unless`` is the attachment's digest. Where the
@@ -90,27 +88,6 @@ class Attachments:
             Change(uid, rev, name, lambda: None),
             lambda: request(PUBLIC, "DELETE", *path, query={"rev": rev}, uid=uid),
         )
-
-    @staticmethod
-    async def aget_attachment(uid: str, name: str, **options: Any) -> Attachment | None:
-        """As :meth:`get_attachment`; ``async for`` reads what it returns in pieces."""
-        return await sync_to_async(Attachments.get_attachment)(uid, name, **options)
-
-    @staticmethod
-    async def aput_attachment(
-        uid: str,
-        name: str,
-        file: Any,
-        content_type: str = DEFAULT_TYPE,
-        rev: str | None = None,
-    ) -> str:
-        """As :meth:`put_attachment`."""
-        return await sync_to_async(Attachments.put_attachment)(uid, name, file, content_type, rev)
-
-    @staticmethod
-    async def adelete_attachment(uid: str, name: str, rev: str) -> str:
-        """As :meth:`delete_attachment`."""
-        return await sync_to_async(Attachments.delete_attachment)(uid, name, rev)
 
 
 def _changed_once(change: Change, send: Callable[[], Any]) -> str:

@@ -51,6 +51,9 @@ class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, 
 
     # ------------------------------------------------ async twins of all above
 
+    aget_attachment = staticmethod(sync_to_async(Attachments.get_attachment))
+    aput_attachment = staticmethod(sync_to_async(Attachments.put_attachment))
+    adelete_attachment = staticmethod(sync_to_async(Attachments.delete_attachment))
     asave_json = staticmethod(sync_to_async(Documents.save_json))
     asave_document = staticmethod(sync_to_async(Documents.save_document))
     asave_documents = staticmethod(sync_to_async(Documents.save_documents))

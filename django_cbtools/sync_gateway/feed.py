@@ -24,6 +24,10 @@ class Feed:
     """A feed, followed by one answer after another; ``since`` is the position that is reached."""
 
     def __init__(self, since: Any, feed: str, limit: int, timeout: float | None, **asked: Any):
+        from . import transport
+
+        # It is read later, perhaps by another thread.
+        self._acting = partial(transport.acting_as, transport.login())
         self.since = str(since or "0")
         self.feed = feed
         self.is_over = False
@@ -34,10 +38,6 @@ class Feed:
         self._asked = asked
         self._timeout = math.inf if timeout is None else timeout
         self._until = time.monotonic() + self._timeout
-        from . import transport
-
-        # It is read later, perhaps by another thread.
-        self._acting = partial(transport.acting_as, transport.login())
 
     def answer(self) -> Iterator[Change]:
         """The rows of the next answer. One that breaks off is asked for again, from where it was.

@@ -49,7 +49,7 @@ def put(kind: str, name: str, config: Mapping[str, Any]) -> None:
         if "password" in config:
             return False
         try:
-            return _agrees(get(kind, name), config)
+            return agrees(get(kind, name), config)
         except SyncGatewayNotFound:
             return False
 
@@ -79,15 +79,16 @@ def change(kind: str, name: str, key: str, wanted: Callable[[list[str]], Iterabl
 
     def is_done() -> bool:
         found = get(kind, name)
-        return _agrees(found, config(found))
+        return agrees(found, config(found))
 
     done_once(
         lambda: request(ADMIN, "PUT", f"_{kind}", path, body=config(get(kind, name))), is_done
     )
 
 
-def done_once(write: Callable[[], Any], is_done: Callable[[], bool]) -> None:
-    """Write; where the answer is lost, again unless it ``is_done``."""
+def done_once(write: Callable[[], Any], is_done: Callable[[], bool] = lambda: False) -> None:
+    """Write; where the answer is lost, again unless it ``is_done``. Without that, doing it twice
+    does no harm."""
     from .settling import persist
 
     def attempt(lost: SyncGatewayUnavailable | None) -> None:
@@ -104,7 +105,7 @@ def done_once(write: Callable[[], Any], is_done: Callable[[], bool]) -> None:
         raise lost
 
 
-def _agrees(found: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+def agrees(found: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
     """Whether what is there is as a configuration wants it; what is empty may be left out."""
     return all(
         set(found.get(key) or ()) == set(value)

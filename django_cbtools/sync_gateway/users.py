@@ -41,7 +41,7 @@ class Users:
         config = {
             "email": email,
             "password": password,
-            "admin_channels": _with_public(texts(admin_channels, "admin_channels")),
+            "admin_channels": with_public(texts(admin_channels, "admin_channels")),
             "disabled": disabled,
             "admin_roles": None if admin_roles is None else texts(admin_roles, "admin_roles"),
         }
@@ -97,7 +97,7 @@ class Users:
     def append_channels(username: str, channels: Iterable[str]) -> bool:
         """Open channels to a user, beside those he has."""
         new = texts(channels, "channels")
-        principals.change("user", username, "admin_channels", lambda old: _with_public(old + new))
+        principals.change("user", username, "admin_channels", lambda old: with_public(old + new))
         return True
 
     @staticmethod
@@ -108,7 +108,7 @@ class Users:
             "user",
             username,
             "admin_channels",
-            lambda old: _with_public([name for name in old if name not in gone]),
+            lambda old: with_public([name for name in old if name not in gone]),
         )
         return True
 
@@ -184,13 +184,14 @@ class Users:
         _ended(lambda: request(ADMIN, "DELETE", "_user", path, "_session"))
 
 
-def _with_public(channels: Iterable[str]) -> list[str]:
+def with_public(channels: Iterable[str]) -> list[str]:
+    """Channels, and the one that every user may read."""
     return list(dict.fromkeys([*channels, CHANNEL_PUBLIC]))
 
 
 def _ended(end: Any) -> None:
     """End sessions; again where the answer is lost, since ending them twice does no harm."""
     try:
-        principals.done_once(end, lambda: False)
+        principals.done_once(end)
     except SyncGatewayNotFound:
         return

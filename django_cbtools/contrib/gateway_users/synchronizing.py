@@ -10,7 +10,8 @@ from django.contrib.auth import get_user_model
 
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.users import CHANNEL_PUBLIC
+from django_cbtools.sync_gateway.principals import agrees
+from django_cbtools.sync_gateway.users import with_public
 
 from .access import Access, access_of, name_of
 
@@ -79,8 +80,9 @@ def unknown_names() -> list[str]:
 
 
 def _agrees(found: dict[str, Any], access: Access) -> bool:
-    return (
-        not found.get("disabled")
-        and set(found.get("admin_channels") or ()) == {*access.channels, CHANNEL_PUBLIC}
-        and set(found.get("admin_roles") or ()) == set(access.roles)
-    )
+    wanted = {
+        "admin_channels": with_public(access.channels),
+        "admin_roles": access.roles,
+        "disabled": False,
+    }
+    return agrees(found, wanted)
