@@ -101,40 +101,29 @@ class Compiler:
 
     def true(self, value: Value) -> str:
         """A condition that is TRUE where a value is truthy, else FALSE, NULL or MISSING."""
-        value = shapes.known(value)
-        if isinstance(value, shapes.Not):
-            return self.false(value.of)
-        if isinstance(value, shapes.And):
-            return f"({self.true(value.left)} AND {self.true(value.right)})"
-        if isinstance(value, shapes.Or):
-            return f"({self.true(value.left)} OR {self.true(value.right)})"
-        if isinstance(value, shapes.Choice):
-            yes = f"({self.true(value.test)} AND {self.true(value.yes)})"
-            return f"({yes} OR ({self.false(value.test)} AND {self.true(value.no)}))"
-        fixed = _fixed(value)
-        if fixed is not None:
-            return "TRUE" if fixed else "FALSE"
-        return self._condition(value) or conversions.truthy(self.value(value))
+        return self._when(value, True)
 
     def false(self, value: Value) -> str:
         """A condition that is TRUE where a value is falsy, else FALSE, NULL or MISSING."""
+        return self._when(value, False)
+
+    def _when(self, value: Value, wanted: bool) -> str:
         value = shapes.known(value)
         if isinstance(value, shapes.Not):
-            return self.true(value.of)
-        if isinstance(value, shapes.And):
-            return f"({self.false(value.left)} OR {self.false(value.right)})"
-        if isinstance(value, shapes.Or):
-            return f"({self.false(value.left)} AND {self.false(value.right)})"
+            return self._when(value.of, not wanted)
+        if isinstance(value, (shapes.And, shapes.Or)):
+            joined = "AND" if isinstance(value, shapes.And) is wanted else "OR"
+            return f"({self._when(value.left, wanted)} {joined} {self._when(value.right, wanted)})"
         if isinstance(value, shapes.Choice):
-            yes = f"({self.true(value.test)} AND {self.false(value.yes)})"
-            return f"({yes} OR ({self.false(value.test)} AND {self.false(value.no)}))"
+            yes = f"({self.true(value.test)} AND {self._when(value.yes, wanted)})"
+            return f"({yes} OR ({self.false(value.test)} AND {self._when(value.no, wanted)}))"
         fixed = _fixed(value)
         if fixed is not None:
-            return "FALSE" if fixed else "TRUE"
+            return "TRUE" if fixed is wanted else "FALSE"
         condition = self._condition(value)
         if condition is None:
-            return conversions.falsy(self.value(value))
-        return f"NOT {exactly(condition)}"
+            return (conversions.truthy if wanted else conversions.falsy)(self.value(value))
+        return condition if wanted else f"NOT {exactly(condition)}"
 
     def _condition(self, value: Value) -> str | None:
         """What is a condition itself; None for what is none."""
