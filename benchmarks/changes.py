@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
@@ -15,20 +14,10 @@ DOCUMENTS, RUNS = 5000, 3
 
 def changes(count: int = DOCUMENTS) -> None:
     """The command with one receiver, at an embedded gateway of its own."""
-    from django.test.utils import override_settings
+    from .gateway import in_settings
 
-    from .gateway import Gateway
-
-    with tempfile.TemporaryDirectory() as folder, closing(Gateway(folder)) as server:
-        public, admin = server.urls
-        with override_settings(
-            SYNC_GATEWAY_URL=public,
-            SYNC_GATEWAY_ADMIN_URL=admin,
-            SYNC_GATEWAY_USER="bench",
-            SYNC_GATEWAY_PASSWORD="bench password",
-            COUCHBASE_DATABASE="plain",
-        ):
-            measure(public, count)
+    with tempfile.TemporaryDirectory() as folder, in_settings(folder) as public:
+        measure(public, count)
 
 
 def measure(url: str, count: int) -> None:

@@ -37,26 +37,14 @@ def main() -> None:
 
 def client() -> None:
     """Measure at an embedded gateway of its own."""
-    from django.test.utils import override_settings
-
     from django_cbtools.sync_gateway import SyncGateway
 
-    from .gateway import Gateway
+    from .gateway import in_settings
 
-    with tempfile.TemporaryDirectory() as folder:
-        server = Gateway(folder)
-        public, admin = server.urls
-        with override_settings(
-            SYNC_GATEWAY_URL=public,
-            SYNC_GATEWAY_ADMIN_URL=admin,
-            SYNC_GATEWAY_USER="bench",
-            SYNC_GATEWAY_PASSWORD="bench password",
-            COUCHBASE_DATABASE="plain",
-        ):
-            SyncGateway.put_admin_user()
-            measure(public)
-            attachments(public, folder)
-        server.close()
+    with tempfile.TemporaryDirectory() as folder, in_settings(folder) as public:
+        SyncGateway.put_admin_user()
+        measure(public)
+        attachments(public, folder)
 
 
 def measure(url: str) -> None:

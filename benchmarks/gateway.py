@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -88,6 +88,23 @@ class Gateway:
         return [
             self.cost(lambda body=body: self.ask(method, path, body, status)) for body in bodies
         ]
+
+
+@contextmanager
+def in_settings(folder: str) -> Iterator[str]:
+    """A gateway that the library's settings name; the address of its public API."""
+    from django.test.utils import override_settings
+
+    with closing(Gateway(folder)) as server:
+        public, admin = server.urls
+        with override_settings(
+            SYNC_GATEWAY_URL=public,
+            SYNC_GATEWAY_ADMIN_URL=admin,
+            SYNC_GATEWAY_USER="bench",
+            SYNC_GATEWAY_PASSWORD="bench password",
+            COUCHBASE_DATABASE="plain",
+        ):
+            yield public
 
 
 def gateway(data: list[dict[str, Any]]) -> None:
