@@ -16,12 +16,6 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 class Process:
     """``manage.py`` with arguments; what it says goes to ``log``."""
 
@@ -57,8 +51,8 @@ class Process:
 
 
 class GatewayProcess(Process):
-    def __init__(self, folder: Path, port: int) -> None:
-        ports = [f"--port={port}", f"--admin-port={port + 1}"]
+    def __init__(self, folder: Path, port: int, admin_port: int) -> None:
+        ports = [f"--port={port}", f"--admin-port={admin_port}"]
         super().__init__(
             folder / "gateway.log", "run_sync_gateway", *ports,
             DOCUMENTS=str(folder / "documents.sqlite3"),

@@ -14,7 +14,8 @@ import pytest
 
 from django_cbtools.following.notes import Note
 from django_cbtools.sync_gateway import SyncGateway
-from tests.following.processes import FollowerProcess, GatewayProcess, free_port
+from tests.following.processes import FollowerProcess, GatewayProcess
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.torture
 
@@ -81,12 +82,12 @@ def check(folder):
 def test_killed_follower(tmp_path, settings):
     print(f"seed {SEED}")
     random = Random(SEED)
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    settings.SYNC_GATEWAY_URL, settings.SYNC_GATEWAY_ADMIN_URL = url, f"http://127.0.0.1:{port + 1}"
+    ports = free_ports(2)
+    url, admin_url = (f"http://127.0.0.1:{port}" for port in ports)
+    settings.SYNC_GATEWAY_URL, settings.SYNC_GATEWAY_ADMIN_URL = url, admin_url
     settings.COUCHBASE_DATABASE = "plain"
     settings.SYNC_GATEWAY_OPTIONS = {"deadline": 600, "retries": 1000}
-    gateway = GatewayProcess(tmp_path, port)
+    gateway = GatewayProcess(tmp_path, *ports)
     try:
         SyncGateway.put_admin_user()
         writer = Writer(Random(f"{SEED}/writer"))
@@ -101,7 +102,7 @@ def test_killed_follower(tmp_path, settings):
                     gateway.end(signal.SIGKILL)
                     follower.wait_until(lambda: "waiting" in follower.health()["state"])
                     time.sleep(random.random())
-                    gateway = GatewayProcess(tmp_path, port)
+                    gateway = GatewayProcess(tmp_path, *ports)
                     follower.wait_until(lambda: follower.health()["state"] == "following")
                 how = signal.SIGKILL if number else signal.SIGTERM
                 status = follower.end(how)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from django_cbtools.sync_gateway import (
     SyncGatewayUnavailable,
 )
 from django_cbtools.sync_gateway.client import quote_uid
+from tests.ports import free_ports
 from tests.testapp.models import CBArticle
 
 
@@ -88,9 +88,7 @@ def test_wrong_password(gateway_by_http, settings):
 
 
 def test_no_gateway(settings):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     settings.SYNC_GATEWAY_URL = f"http://user:hidden@127.0.0.1:{port}"
     settings.COUCHBASE_DATABASE = "plain"
     with pytest.raises(SyncGatewayUnavailable, match="SYNC_GATEWAY_URL") as caught:

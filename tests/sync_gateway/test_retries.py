@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from contextlib import ExitStack
 from email.utils import formatdate
@@ -19,6 +18,7 @@ from django_cbtools.sync_gateway import (
 )
 from django_cbtools.sync_gateway.client import PUBLIC, request
 from tests.gateway.fuzz.process import ServerProcess
+from tests.ports import free_ports
 from tests.sync_gateway.faults.proxy import Fault, Proxy, Script, page, says
 from tests.sync_gateway.faults.rival import Rival
 from tests.testapp.models import CBArticle
@@ -208,9 +208,7 @@ def test_deadline_ends_settling(scripted):
 
 
 def _free_address():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_ports(1)[0]}"
 
 
 @pytest.fixture(scope="module")

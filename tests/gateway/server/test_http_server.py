@@ -15,6 +15,7 @@ from django.db import connection
 
 from django_cbtools.embedded.server.server import Server
 from django_cbtools.sync_gateway import SyncGateway
+from tests.ports import free_ports
 
 DB = "/test_documents"
 THREADS = 16
@@ -178,9 +179,7 @@ def test_what_is_no_request(data, admin):
 # Cheroot leaves the socket that it could not bind to the garbage collector.
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_port_that_is_taken(admin):
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        free = other.getsockname()[1]
+    [free] = free_ports(1)
     server = Server("127.0.0.1", free, admin[1])
     with pytest.raises(OSError, match=r"[Aa]ddress already in use"):
         server.start()
