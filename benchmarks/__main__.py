@@ -57,7 +57,7 @@ def airports(data: list[dict[str, Any]]) -> None:
     from benchmarks.app.models import CBAirport, Row
     from django_cbtools.models import load_objects, query_view, view_rows
     from django_cbtools.query import Query
-    from django_cbtools.sync_gateway.client import ADMIN, PUBLIC, request
+    from django_cbtools.sync_gateway.calls.client import ADMIN, PUBLIC, request
 
     with connection.schema_editor() as editor:
         editor.create_model(Row)
@@ -157,7 +157,7 @@ def small_store(data: list[dict[str, Any]]) -> float:
     from benchmarks.app.models import CBAirport
     from django_cbtools.models import query_view
     from django_cbtools.query import Query
-    from django_cbtools.sync_gateway.client import ADMIN, request
+    from django_cbtools.sync_gateway.calls.client import ADMIN, request
 
     with override_settings(SYNC_GATEWAY_BUCKET="small"):
         # As many with the key that is asked for, and a tenth of all others.

@@ -20,9 +20,9 @@ from django_cbtools.exceptions import (
     SyncGatewayUnavailable,
 )
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import ADMIN, load_rows, quote_name, request
+from django_cbtools.sync_gateway.calls.client import ADMIN, load_rows, quote_name, request
+from django_cbtools.sync_gateway.calls.matching import check_view
 from django_cbtools.sync_gateway.deadline import within
-from django_cbtools.sync_gateway.matching import check_view
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from django_cbtools.exceptions import (
     SyncGatewayForbidden,
 )
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import ADMIN, loads, quote_uid, request
+from django_cbtools.sync_gateway.calls.client import ADMIN, loads, quote_uid, request
 
 _numbers = itertools.count()
 

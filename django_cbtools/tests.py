@@ -15,7 +15,7 @@ from django.test import TestCase
 from django_cbtools import conf
 from django_cbtools.function_files import FunctionFileError, files, read
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.documents import row_exception
+from django_cbtools.sync_gateway.documents.documents import row_exception
 from django_cbtools.sync_kit import SyncFunction, SyncUser
 from django_cbtools.test_runs.phones import CapturedChanges
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from django_cbtools.exceptions import SyncGatewayBadRequest
 from django_cbtools.inert import is_inert
 from django_cbtools.models.document import ATTACHMENTS
-from django_cbtools.sync_gateway.quoting import quote_place
+from django_cbtools.sync_gateway.calls.quoting import quote_place
 from django_cbtools.transfers.views import serve_attachment
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 from couchbase.serializer import Serializer
 
-from django_cbtools.sync_gateway.client import parse
+from django_cbtools.sync_gateway.calls.client import parse
 
 
 class RowSerializer(Serializer):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from django_cbtools.exceptions import SyncGatewayUnavailable
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import PUBLIC, loads, request
+from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
 
 #: How far before the last sequence the feed is read to find its end: gateways take sequences by
 #: the dozen, and use them later.

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from django_cbtools.exceptions import shown
 from django_cbtools.models import CouchbaseModel
-from django_cbtools.sync_gateway import SyncGateway, authorship
-from django_cbtools.sync_gateway.change import Change
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents import authorship
+from django_cbtools.sync_gateway.feed.change import Change
 
 from . import queued
 from .events import Senders, UnreadableDocument

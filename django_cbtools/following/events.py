@@ -15,7 +15,7 @@ from django_cbtools.models import CouchbaseModel
 from django_cbtools.models.document import DOC_TYPE
 from django_cbtools.models.subclasses import by_type
 from django_cbtools.signals import cb_changed, cb_removed
-from django_cbtools.sync_gateway.change import Change
+from django_cbtools.sync_gateway.feed.change import Change
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from django.db import connections
 
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.change import Change
-from django_cbtools.sync_gateway.changes import Changes
+from django_cbtools.sync_gateway.feed.change import Change
+from django_cbtools.sync_gateway.feed.changes import Changes
 
 from .checkpoints import Checkpoint
 from .database import Database, end, number

@@ -20,7 +20,7 @@ from django_cbtools.exceptions import (
     SyncGatewayException,
     SyncGatewayNotFound,
 )
-from django_cbtools.sync_gateway.client import PUBLIC, loads, request
+from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
 
 _SALT = "django_cbtools.following"
 _ATTEMPTS = 3

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from django_cbtools.exceptions import SyncGatewayConflict
-from django_cbtools.sync_gateway.change import Change
+from django_cbtools.sync_gateway.feed.change import Change
 
 from .database import number
 from .delivery import Delivery, Failure, as_it_is_now, made_by_us

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_cbtools import conf
 from django_cbtools.models import CouchbaseModel
-from django_cbtools.sync_gateway.change import Change
+from django_cbtools.sync_gateway.feed.change import Change
 from django_cbtools.sync_gateway.options import check
 
 #: What a failure to enqueue is told by.

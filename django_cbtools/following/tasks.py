@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_cbtools.sync_gateway.change import Change
+from django_cbtools.sync_gateway.feed.change import Change
 
 from .delivery import Delivery, as_it_is_now, made_by_us
 

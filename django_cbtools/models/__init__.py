@@ -25,7 +25,7 @@ from django_cbtools.query import (
     query_view,
     view_rows,
 )
-from django_cbtools.sync_gateway.users import CHANNEL_PUBLIC
+from django_cbtools.sync_gateway.admin.users import CHANNEL_PUBLIC
 
 from .base import CouchbaseModel, CouchbaseNestedModel
 from .blobs import Blob, BlobField

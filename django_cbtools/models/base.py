@@ -14,7 +14,7 @@ from django.db.models.base import ModelState
 from django_cbtools import conf
 from django_cbtools.exceptions import CouchbaseModelError, shown
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import parse_stored
+from django_cbtools.sync_gateway.calls.client import parse_stored
 
 from .channels import Undecided
 from .document import DOC_TYPE, DocumentJSON, copied, remembered

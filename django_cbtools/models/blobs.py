@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayNotFound, shown
-from django_cbtools.sync_gateway.uploads import DEFAULT_TYPE, digest_of, uploading
+from django_cbtools.sync_gateway.transport.uploads import DEFAULT_TYPE, digest_of, uploading
 
 from .fields import values
 from .files import url_of

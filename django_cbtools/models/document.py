@@ -14,7 +14,7 @@ from django.db.models import Field, FileField
 from django.db.models.fields.files import FieldFile
 
 from django_cbtools.exceptions import CouchbaseValueError, shown
-from django_cbtools.sync_gateway.client import parse
+from django_cbtools.sync_gateway.calls.client import parse
 
 from .fields import natural, values
 from .fields.mismatches import mismatch

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 
-from django_cbtools.sync_gateway.client import parse_stored
+from django_cbtools.sync_gateway.calls.client import parse_stored
 
 from .document import DOC_TYPE
 from .sql import DocumentQuery

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django_cbtools.exceptions import SyncGatewayConflict, SyncGatewayException, shown
-from django_cbtools.sync_gateway.documents import row_exception
+from django_cbtools.sync_gateway.documents.documents import row_exception
 
 from .document import DocumentJSON
 

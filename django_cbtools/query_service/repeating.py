@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from django_cbtools.sync_gateway import deadline
-from django_cbtools.sync_gateway.retries import Attempts
+from django_cbtools.sync_gateway.calls.retries import Attempts
 
 from .errors import Error
 from .options import Options

@@ -11,9 +11,10 @@ from typing import Any
 import requests
 import urllib3
 
-from django_cbtools.sync_gateway import addresses, deadline, failures
-from django_cbtools.sync_gateway.addresses import Address
-from django_cbtools.sync_gateway.parsing import Answer, NotAnAnswer
+from django_cbtools.sync_gateway import deadline
+from django_cbtools.sync_gateway.calls.parsing import Answer, NotAnAnswer
+from django_cbtools.sync_gateway.transport import addresses, failures
+from django_cbtools.sync_gateway.transport.addresses import Address
 
 from . import codes
 from .asked import Asked

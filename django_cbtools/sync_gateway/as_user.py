@@ -8,11 +8,11 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 
-from . import transport
-from .attachments import Attachments
-from .changes import ChangeFeeds
-from .documents import Documents
-from .revisions import Revisions
+from .documents.attachments import Attachments
+from .documents.documents import Documents
+from .documents.revisions import Revisions
+from .feed.changes import ChangeFeeds
+from .transport import transport
 
 #: What a user can do: all of it goes by the public API.
 _OF_USERS = (Attachments, ChangeFeeds, Documents, Revisions)

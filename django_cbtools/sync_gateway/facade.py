@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 
-from .administration import Administration
-from .attachments import Attachments
-from .changes import ChangeFeeds
-from .client import PUBLIC
-from .documents import Documents
-from .revisions import Revisions
-from .roles import Roles
-from .users import Users
+from .admin.administration import Administration
+from .admin.roles import Roles
+from .admin.users import Users
+from .calls.client import PUBLIC
+from .documents.attachments import Attachments
+from .documents.documents import Documents
+from .documents.revisions import Revisions
+from .feed.changes import ChangeFeeds
 
 if TYPE_CHECKING:
     from requests.auth import HTTPBasicAuth
@@ -31,7 +31,7 @@ class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, 
     @staticmethod
     def get_auth() -> HTTPBasicAuth | None:
         """The login that documents are read and written with."""
-        from . import transport
+        from .transport import transport
 
         return transport.auth(PUBLIC)
 
@@ -42,8 +42,8 @@ class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, 
         ``SyncGateway.as_user("alice", "secret").all_docs(["atl_1"])``. Keep the object where it is
         used again: it has connections of its own. Users have no admin API: nothing of it is there.
         """
-        from . import transport
         from .as_user import AsUser
+        from .transport import transport
 
         if not name:
             raise ValueError("as_user() needs the name of a user.")

@@ -11,9 +11,9 @@ from django_cbtools.canonical import generation
 from django_cbtools.following.database import end
 from django_cbtools.following.delivery import Delivery, made_by_us
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.change import Change
-from django_cbtools.sync_gateway.client import PUBLIC, loads, request
-from django_cbtools.sync_gateway.documents import row_exception
+from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
+from django_cbtools.sync_gateway.documents.documents import row_exception
+from django_cbtools.sync_gateway.feed.change import Change
 
 #: How often receivers may write documents because others, or they themselves, have.
 _ROUNDS = 50

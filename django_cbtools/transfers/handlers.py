@@ -10,7 +10,7 @@ from django.core.files.uploadhandler import FileUploadHandler, StopFutureHandler
 from django.http.multipartparser import MultiPartParserError
 
 from django_cbtools.models import AttachmentStorage
-from django_cbtools.sync_gateway.uploads import MOST, too_large
+from django_cbtools.sync_gateway.transport.uploads import MOST, too_large
 
 from .names import base_name, guessed_type
 

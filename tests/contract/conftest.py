@@ -10,7 +10,7 @@ import pytest
 from django_cbtools import cluster, conf
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import ADMIN, request
+from django_cbtools.sync_gateway.calls.client import ADMIN, request
 from django_cbtools.tests import clean_buckets
 
 IS_LIVE = bool(conf.get("SYNC_GATEWAY_URL"))

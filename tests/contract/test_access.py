@@ -7,8 +7,8 @@ import requests
 
 from django_cbtools import conf
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import quote_uid
-from django_cbtools.sync_gateway.in_process import SCHEME, InProcessAdapter
+from django_cbtools.sync_gateway.calls.client import quote_uid
+from django_cbtools.sync_gateway.transport.in_process import SCHEME, InProcessAdapter
 from tests.testapp.models import CBArticle
 
 from .conftest import eventually

@@ -13,7 +13,7 @@ from django_cbtools.sync_gateway import (
     SyncGatewayForbidden,
     SyncGatewayNotFound,
 )
-from django_cbtools.sync_gateway.client import quote_uid
+from django_cbtools.sync_gateway.calls.client import quote_uid
 from tests.testapp.models import CBArticle
 
 from .conftest import IS_LIVE

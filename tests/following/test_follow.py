@@ -13,7 +13,7 @@ from django_cbtools.following import follower, handle_change, parked
 from django_cbtools.following.checkpoints import Checkpoint
 from django_cbtools.following.notes import Note
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import PUBLIC, request
+from django_cbtools.sync_gateway.calls.client import PUBLIC, request
 from tests.following.receivers import Heard, connected
 from tests.testapp.models import CBArticle, CBAuthor
 

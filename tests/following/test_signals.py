@@ -9,7 +9,8 @@ import pytest
 from django.test import TestCase
 
 from django_cbtools.models import CouchbaseModel
-from django_cbtools.sync_gateway import SyncGateway, authorship
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents import authorship
 from django_cbtools.tests import capture_changes
 from tests.following.receivers import Heard, connected
 from tests.testapp.models import CBArticle, CBAuthor

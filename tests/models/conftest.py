@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_cbtools.sync_gateway import in_process
+from django_cbtools.sync_gateway.transport import in_process
 
 
 @pytest.fixture

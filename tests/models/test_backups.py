@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from django_cbtools.exceptions import SyncGatewayBadRequest
 from django_cbtools.models import CouchbaseModel
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import PUBLIC, request
+from django_cbtools.sync_gateway.calls.client import PUBLIC, request
 from django_cbtools.tests import clean_buckets
 from tests.testapp.models import CBArticle, CBEverything, CBParcel
 

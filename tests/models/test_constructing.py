@@ -22,7 +22,7 @@ from django_cbtools.models import (
     query_objects,
 )
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import ADMIN, request
+from django_cbtools.sync_gateway.calls.client import ADMIN, request
 from tests.testapp.models import CBArticle, CBAuthor, CBJob, CBPayment
 
 

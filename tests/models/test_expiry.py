@@ -11,7 +11,7 @@ import pytest
 from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayConflict
 from django_cbtools.models import load_objects, merge_fields, query_objects
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import PUBLIC, request
+from django_cbtools.sync_gateway.calls.client import PUBLIC, request
 from tests.testapp.models import CBArticle
 
 UTC = datetime.timezone.utc
@@ -38,7 +38,7 @@ def by_row(uid: str) -> CBArticle:
 
 
 def by_view(uid: str) -> CBArticle:
-    from django_cbtools.sync_gateway.client import ADMIN
+    from django_cbtools.sync_gateway.calls.client import ADMIN
 
     request(ADMIN, "PUT", "_design", "app", body={"views": {"titles": {"map": VIEW}}})
     (found,) = query_objects("app/titles", "old", CBArticle)

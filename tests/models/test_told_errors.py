@@ -17,7 +17,7 @@ from django_cbtools.exceptions import (
     SyncGatewayUnavailable,
 )
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import PUBLIC, request
+from django_cbtools.sync_gateway.calls.client import PUBLIC, request
 from tests.sync_gateway.scripted import HTTP, reply, use
 from tests.testapp.models import CBArticle
 

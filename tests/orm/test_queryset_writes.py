@@ -19,6 +19,7 @@ from django_cbtools.embedded import schema
 from django_cbtools.exceptions import SyncGatewayBulkError, SyncGatewayConflict
 from django_cbtools.models import CouchbaseModel, DocumentExists
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents.documents import Documents
 from tests.testapp.models import CBArticle, CBAuthor
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +68,7 @@ def test_documents_are_loaded_batch_by_batch(db, monkeypatch, how):
         loaded.append(sum(type(found) is CBAuthor for found in gc.get_objects()))
         return bulk_docs(docs)
 
-    monkeypatch.setattr("django_cbtools.sync_gateway.documents.Documents.bulk_docs", counting)
+    monkeypatch.setattr(Documents, "bulk_docs", counting)
     before = sum(type(found) is CBAuthor for found in gc.get_objects())
     WRITES[how]()
     assert len(loaded) == 3

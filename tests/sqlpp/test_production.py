@@ -24,7 +24,7 @@ from django_cbtools.admin.forms import DocumentForm
 from django_cbtools.exceptions import SyncGatewayBulkError, SyncGatewayConflict
 from django_cbtools.models import merge_fields
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.transport import Transport
+from django_cbtools.sync_gateway.transport.transport import Transport
 from tests.testapp.models import CBArticle
 
 from .bucket import OTHERS, Bucket

@@ -21,7 +21,7 @@ from django_cbtools import canonical
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.models import query_view
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import PUBLIC, loads, request
+from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
 from tests.sync_gateway.faults.proxy import Request, read
 from tests.testapp.models import CBArticle
 

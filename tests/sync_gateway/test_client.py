@@ -21,7 +21,7 @@ from django_cbtools.sync_gateway import (
     SyncGatewayForbidden,
     SyncGatewayUnavailable,
 )
-from django_cbtools.sync_gateway.client import quote_uid
+from django_cbtools.sync_gateway.calls.client import quote_uid
 from tests.ports import free_ports
 from tests.testapp.models import CBArticle
 

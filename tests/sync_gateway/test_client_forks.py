@@ -21,7 +21,7 @@ import requests
 import trustme
 
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import PUBLIC, loads, request
+from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
 from tests.sync_gateway.scripted import HTTP, reply, save_answer, use
 from tests.testapp.models import CBArticle
 

@@ -13,7 +13,7 @@ from django_cbtools.sync_gateway import (
     SyncGatewayConflict,
     SyncGatewayUnavailable,
 )
-from django_cbtools.sync_gateway.uploads import digest_of
+from django_cbtools.sync_gateway.transport.uploads import digest_of
 from tests.sync_gateway.faults.chaos import WRITES
 from tests.sync_gateway.faults.proxy import FINE, Fault, Proxy, Script
 from tests.sync_gateway.scripted import HTTP, head, header, reply, use

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cbtools.sync_gateway.parsing import Answer, NotAnAnswer
+from django_cbtools.sync_gateway.calls.parsing import Answer, NotAnAnswer
 
 VALUES = st.recursive(
     st.none()

@@ -16,7 +16,7 @@ from django_cbtools.sync_gateway import (
     SyncGatewayNotFound,
     SyncGatewayUnavailable,
 )
-from django_cbtools.sync_gateway.client import PUBLIC, request
+from django_cbtools.sync_gateway.calls.client import PUBLIC, request
 from tests.gateway.fuzz.process import ServerProcess
 from tests.ports import free_ports
 from tests.sync_gateway.faults.proxy import Fault, Proxy, Script, page, says

@@ -17,8 +17,8 @@ from django_cbtools.sync_gateway import (
     SyncGatewayException,
     SyncGatewayUnavailable,
 )
-from django_cbtools.sync_gateway.client import PUBLIC
-from django_cbtools.sync_gateway.transport import transport
+from django_cbtools.sync_gateway.calls.client import PUBLIC
+from django_cbtools.sync_gateway.transport.transport import transport
 from tests.gateway.fuzz.process import ServerProcess
 from tests.sync_gateway.faults.proxy import FINE, Fault, Proxy, Script
 from tests.sync_gateway.faults.rival import Rival

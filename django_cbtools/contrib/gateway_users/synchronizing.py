@@ -10,8 +10,8 @@ from django.contrib.auth import get_user_model
 
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.principals import agrees
-from django_cbtools.sync_gateway.users import with_public
+from django_cbtools.sync_gateway.admin.principals import agrees
+from django_cbtools.sync_gateway.admin.users import with_public
 
 from .access import Access, access_of, name_of
 

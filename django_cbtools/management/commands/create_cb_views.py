@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from django_cbtools import cluster, conf
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
-from django_cbtools.sync_gateway.client import ADMIN, loads, request
+from django_cbtools.sync_gateway.calls.client import ADMIN, loads, request
 from django_cbtools.view_files import ViewFileError, design_documents, views_of
 from django_cbtools.view_shapes import Unreadable, read_view
 

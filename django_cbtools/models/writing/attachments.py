@@ -15,8 +15,8 @@ from asgiref.sync import sync_to_async
 from django_cbtools import canonical
 from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayNotFound, shown
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.quoting import quote_place
-from django_cbtools.sync_gateway.uploads import (
+from django_cbtools.sync_gateway.calls.quoting import quote_place
+from django_cbtools.sync_gateway.transport.uploads import (
     DEFAULT_TYPE,
     MOST,
     digest_of,

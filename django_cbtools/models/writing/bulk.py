@@ -18,8 +18,8 @@ from django_cbtools.exceptions import (
     UniqueKeyTaken,
 )
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import dumps
-from django_cbtools.sync_gateway.documents import BULK_COUNT, Document, bad_document
+from django_cbtools.sync_gateway.calls.client import dumps
+from django_cbtools.sync_gateway.documents.documents import BULK_COUNT, Document, bad_document
 
 from ..channels import check_channels, decide_channels
 from ..telling import conflict, instance_of, say_class

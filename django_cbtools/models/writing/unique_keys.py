@@ -27,7 +27,7 @@ from django_cbtools.exceptions import (
     UniqueKeyTaken,
 )
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.documents import Document, row_exception
+from django_cbtools.sync_gateway.documents.documents import Document, row_exception
 
 from ..document import DOC_TYPE
 from ..fields import values

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django_cbtools.embedded.api.gateway import respond
 from django_cbtools.embedded.api.left_out import LEFT_OUT
 from django_cbtools.embedded.http.messages import Call
-from django_cbtools.sync_gateway.in_process import SCHEME, InProcessAdapter
+from django_cbtools.sync_gateway.transport.in_process import SCHEME, InProcessAdapter
 
 DB = "/db"
 PAGE = "https://page.example"

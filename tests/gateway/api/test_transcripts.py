@@ -15,7 +15,7 @@ import pytest
 from django.db import connection
 
 from django_cbtools.embedded import schema
-from django_cbtools.sync_gateway.in_process import SCHEME, InProcessAdapter
+from django_cbtools.sync_gateway.transport.in_process import SCHEME, InProcessAdapter
 
 TRANSCRIPTS = Path(__file__).parents[1] / "transcripts"
 sys.path.insert(0, str(TRANSCRIPTS))

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import requests
 
-from django_cbtools.sync_gateway.in_process import SCHEME, InProcessAdapter
+from django_cbtools.sync_gateway.transport.in_process import SCHEME, InProcessAdapter
 
 DB = "/test_documents"
 JSON = {"Accept": "application/json"}

@@ -27,7 +27,7 @@ from django.urls import include, path, reverse
 
 from django_cbtools.embedded.server import site
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import quote_uid
+from django_cbtools.sync_gateway.calls.client import quote_uid
 
 urlpatterns = [
     path("sync/", include("django_cbtools.embedded.urls.public")),

@@ -20,7 +20,7 @@ from django.contrib.staticfiles import finders
 from django.db import connection
 
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import ADMIN, loads, quote_uid, request
+from django_cbtools.sync_gateway.calls.client import ADMIN, loads, quote_uid, request
 from tests.gateway.pouchdb.phones import FOLDER, Phones, PouchError
 from tests.testapp.models import CBArticle
 

@@ -13,7 +13,7 @@ from py_mini_racer import MiniRacer
 from django_cbtools.embedded import javascript
 from django_cbtools.query import Query, ViewRow, view_rows
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.client import ADMIN, request
+from django_cbtools.sync_gateway.calls.client import ADMIN, request
 
 
 def put_design(name: str, **views: Any) -> None:

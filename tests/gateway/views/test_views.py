@@ -10,7 +10,7 @@ from django.db import transaction
 
 from django_cbtools.embedded.views import index, reduces, viewquery
 from django_cbtools.exceptions import SyncGatewayBadRequest
-from django_cbtools.sync_gateway.client import ADMIN, request
+from django_cbtools.sync_gateway.calls.client import ADMIN, request
 from tests.contract.fruit import ALL, FRUIT, VIEWS
 from tests.gateway.v8.helpers import ids, loads, put_design, put_view, rows, write
 

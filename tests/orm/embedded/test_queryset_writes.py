@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents.documents import Documents
 from tests.testapp.models import CBAuthor
 
 from ..test_queryset_writes import WRITES, saved
@@ -28,7 +29,7 @@ def test_many_take_as_many_queries_as_few(db, how, monkeypatch):
         queries.append(sql)
         return execute(sql, *args)
 
-    monkeypatch.setattr("django_cbtools.sync_gateway.documents.Documents.bulk_docs", request)
+    monkeypatch.setattr(Documents, "bulk_docs", request)
     for count in (3, 300):
         CBAuthor.all_objects.all().hard_delete()
         saved(count, st_deleted=how == "undelete")

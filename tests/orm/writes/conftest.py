@@ -9,6 +9,7 @@ from django_cbtools.exceptions import (
 )
 from django_cbtools.signals import cb_post_delete, cb_post_save, cb_pre_delete, cb_pre_save
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents.documents import Documents
 from tests.orm.writes.models import Book
 
 
@@ -34,7 +35,7 @@ def sent(monkeypatch):
         requests.append([doc["_id"] for doc in docs])
         return bulk_docs(docs)
 
-    monkeypatch.setattr("django_cbtools.sync_gateway.documents.Documents.bulk_docs", counting)
+    monkeypatch.setattr(Documents, "bulk_docs", counting)
     return requests
 
 
@@ -52,7 +53,7 @@ def failing(monkeypatch):
                 raise SyncGatewayUnavailable("no answer", reason="no answer")
             return bulk_docs(docs)
 
-        monkeypatch.setattr("django_cbtools.sync_gateway.documents.Documents.bulk_docs", bulk)
+        monkeypatch.setattr(Documents, "bulk_docs", bulk)
         return requests
 
     return failing

@@ -10,6 +10,7 @@ from django_cbtools.exceptions import (
     SyncGatewayConflict,
 )
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents.documents import Documents
 from tests.orm.writes.models import (
     Award,
     Book,
@@ -186,7 +187,7 @@ def test_rows_stay_where_a_document_could_not_be_deleted(family):
                 rival("ann")
             return bulk(docs)
 
-        patch.setattr("django_cbtools.sync_gateway.documents.Documents.bulk_docs", late)
+        patch.setattr(Documents, "bulk_docs", late)
         with pytest.raises(SyncGatewayBulkError) as caught:
             Writer.objects.filter(name="ann").hard_delete()
     assert list(caught.value.errors) == ["ann"]

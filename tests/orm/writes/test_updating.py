@@ -24,6 +24,7 @@ from django_cbtools.models import (
     DocumentQuerySet,
 )
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents.documents import Documents
 from tests.orm.writes.models import UTC, Book, Writer, rival, stored
 
 pytestmark = pytest.mark.django_db
@@ -206,7 +207,7 @@ def test_a_rival_before_the_gateway_writes_is_no_loser(books, monkeypatch):
         rival("b0")
         return bulk_docs(docs)
 
-    monkeypatch.setattr("django_cbtools.sync_gateway.documents.Documents.bulk_docs", late)
+    monkeypatch.setattr(Documents, "bulk_docs", late)
     with pytest.raises(SyncGatewayBulkError, match=r"1 of 3 documents.*b0: ") as caught:
         Book.objects.all().delete()
     assert type(caught.value.errors["b0"]) is SyncGatewayConflict

@@ -17,7 +17,7 @@ from typing import Any
 from urllib3 import PoolManager
 from urllib3.connectionpool import HTTPConnectionPool
 
-from django_cbtools.sync_gateway import transport
+from django_cbtools.sync_gateway.transport import transport
 from tests.programs import fork
 from tests.sync_gateway.forks.setup import ask, configure
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from django_cbtools.exceptions import SyncGatewayNotFound, SyncGatewayUnavailable, shown
 
-from .client import ADMIN, loads, quote_name, request
-from .matching import other
+from ..calls.client import ADMIN, loads, quote_name, request
+from ..calls.matching import other
 
 #: What is a set, where it is compared.
 _SETS = frozenset(("admin_channels", "admin_roles"))
@@ -89,7 +89,7 @@ def change(kind: str, name: str, key: str, wanted: Callable[[list[str]], Iterabl
 def done_once(write: Callable[[], Any], is_done: Callable[[], bool] = lambda: False) -> None:
     """Write; where the answer is lost, again unless it ``is_done``. Without that, doing it twice
     does no harm."""
-    from .settling import persist
+    from ..settling.done_once import persist
 
     def attempt(lost: SyncGatewayUnavailable | None) -> None:
         try:

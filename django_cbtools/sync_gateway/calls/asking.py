@@ -10,10 +10,11 @@ import urllib3
 
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable
 
-from . import errors, failures, telemetry
+from ..transport import failures
+from ..transport.transport import Transport
+from ..transport.uploads import Upload
+from . import errors, telemetry
 from .matching import check_refusal
-from .transport import Transport
-from .uploads import Upload
 
 
 class Failed(Exception):

@@ -24,9 +24,9 @@ from django_cbtools.exceptions import (
     shown,
 )
 
-from .client import PUBLIC, dumps, load_rows, loads, quote_uid, request
-from .matching import check_document, check_rows, other
-from .multipart import load_parts
+from ..calls.client import PUBLIC, dumps, load_rows, loads, quote_uid, request
+from ..calls.matching import check_document, check_rows, other
+from ..calls.multipart import load_parts
 
 
 class Write(NamedTuple):

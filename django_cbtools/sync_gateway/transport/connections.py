@@ -19,7 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
-from .deadline import socket_timeout
+from ..deadline import socket_timeout
 
 
 class _Reader(io.RawIOBase):

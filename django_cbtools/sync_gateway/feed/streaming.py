@@ -11,11 +11,11 @@ import urllib3
 
 from django_cbtools.exceptions import SyncGatewayUnavailable
 
-from . import failures
+from ..calls.matching import other
+from ..calls.parsing import Answer, NotAnAnswer
+from ..transport import failures
+from ..transport.transport import SETTINGS
 from .change import Change
-from .matching import other
-from .parsing import Answer, NotAnAnswer
-from .transport import SETTINGS
 
 _CHUNK = 64 * 1024
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django_cbtools import conf
 from django_cbtools.exceptions import SyncGatewayAnswerLost, SyncGatewayNotFound
 
+from ..calls.client import ADMIN, loads, quote_name, request
+from ..calls.matching import other
+from ..documents.documents import texts
 from . import principals
-from .client import ADMIN, loads, quote_name, request
-from .documents import texts
-from .matching import other
 
 if TYPE_CHECKING:
     import requests

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import requests
 import urllib3
 
-from .deadline import remaining
+from ..deadline import remaining
 
 PROXY = "the proxy that the environment names (http_proxy, https_proxy) cannot be used"
 

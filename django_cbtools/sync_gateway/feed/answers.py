@@ -11,9 +11,9 @@ from typing import Any
 
 from django_cbtools.exceptions import SyncGatewayUnavailable
 
-from . import deadline
+from .. import deadline
+from ..calls.client import PUBLIC, request
 from .change import Change
-from .client import PUBLIC, request
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Feed:
     """A feed, followed by one answer after another; ``since`` is the position that is reached."""
 
     def __init__(self, since: Any, feed: str, limit: int, timeout: float | None, **asked: Any):
-        from . import transport
+        from ..transport import transport
 
         # It is read later, perhaps by another thread.
         self._acting = partial(transport.acting_as, transport.login())
@@ -44,9 +44,9 @@ class Feed:
 
         Raises SyncGatewayUnavailable where that does not help, and what :func:`request` raises.
         """
-        from .retries import Attempts
+        from ..calls.retries import Attempts
+        from ..transport.transport import transport
         from .streaming import rows
-        from .transport import transport
 
         options = transport().options
         attempts = Attempts(options, options.retries)

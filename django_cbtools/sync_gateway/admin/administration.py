@@ -7,9 +7,9 @@ from typing import Any
 
 from django_cbtools.exceptions import SyncGatewayException
 
-from .client import ADMIN, loads, request
-from .documents import texts
-from .matching import other
+from ..calls.client import ADMIN, loads, request
+from ..calls.matching import other
+from ..documents.documents import texts
 from .principals import done_once
 
 _JAVASCRIPT = {"Content-Type": "application/javascript"}

@@ -16,15 +16,15 @@ from django_cbtools.exceptions import (
     shown,
 )
 
+from ..calls.client import PUBLIC, dumps, load_rows, loads, quote_uid, request
+from ..calls.matching import check_rows, other, well_formed, wrong
+from ..calls.multipart import load_parts
 from . import authorship
-from .client import PUBLIC, dumps, load_rows, loads, quote_uid, request
-from .matching import check_rows, other, well_formed, wrong
-from .multipart import load_parts
 
 if TYPE_CHECKING:
     import requests
 
-    from .lost_writes import Write
+    from ..settling.lost_writes import Write
 
 #: How many bytes of documents, and how many, go into one bulk request.
 BULK_BYTES = 8 * 1024 * 1024
@@ -175,7 +175,7 @@ def row_exception(uid: str, row: Mapping[str, Any]) -> SyncGatewayException:
     found = row.get("exception")
     if isinstance(found, SyncGatewayException):
         return found
-    from .errors import next_step
+    from ..calls.errors import next_step
 
     status, error = int(row.get("status", 0)), str(row.get("error", ""))
     reason = str(row.get("reason") or error)
@@ -203,8 +203,8 @@ def _done_once(
     send: Callable[[], requests.Response], uid: str, body: Mapping[str, Any], status: int
 ) -> requests.Response:
     """Write one document; the gateway's answer, or where that was lost, one like it."""
-    from .lost_writes import Write
-    from .settling import done_once
+    from ..settling.done_once import done_once
+    from ..settling.lost_writes import Write
 
     answers: list[requests.Response] = []
 
@@ -239,8 +239,8 @@ def _answer(status: int, row: Row) -> requests.Response:
 
 
 def _rows_done_once(docs: list[Mapping[str, Any]]) -> list[Row]:
-    from .lost_writes import Write
-    from .settling import done_once
+    from ..settling.done_once import done_once
+    from ..settling.lost_writes import Write
 
     def send(writes: Sequence[Write]) -> list[Row]:
         response = request(
@@ -272,8 +272,8 @@ def _check_written(
     response: requests.Response, writes: Sequence[Write], rows: Sequence[Row]
 ) -> None:
     """Raise SyncGatewayAnswerLost where an answer is to other writes than these."""
-    from .lost_writes import misfits
-    from .transport import transport
+    from ..settling.lost_writes import misfits
+    from ..transport.transport import transport
 
     if transport().is_embedded:
         return  # in process nothing is between
@@ -282,7 +282,7 @@ def _check_written(
 
 
 def _no_gateways(response: requests.Response, uid: str | None = None) -> SyncGatewayUnavailable:
-    from .errors import no_gateways
+    from ..calls.errors import no_gateways
 
     message = no_gateways(response.url, response.status_code)
     return wrong(response, message, SyncGatewayAnswerLost, uid)

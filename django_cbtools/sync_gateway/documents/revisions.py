@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from django_cbtools.exceptions import SyncGatewayNotFound
 
-from .client import PUBLIC, loads, quote_uid, request
-from .matching import check_document
+from ..calls.client import PUBLIC, loads, quote_uid, request
+from ..calls.matching import check_document
 
 
 class Revision(NamedTuple):

@@ -22,11 +22,11 @@ from requests.cookies import extract_cookies_to_jar
 from django_cbtools import conf
 from django_cbtools.exceptions import SyncGatewayForbidden, shown
 
+from ..deadline import remaining
+from ..options import ADMIN, PUBLIC, Options
 from . import addresses
 from .addresses import Address
-from .deadline import remaining
 from .failures import AnswerTooLarge
-from .options import ADMIN, PUBLIC, Options
 from .uploads import Upload
 
 SETTINGS = {PUBLIC: "SYNC_GATEWAY_URL", ADMIN: "SYNC_GATEWAY_ADMIN_URL"}

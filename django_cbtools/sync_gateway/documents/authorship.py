@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django_cbtools import conf
 
 if TYPE_CHECKING:
-    from .lost_writes import Write
+    from ..settling.lost_writes import Write
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import requests
 from urllib3.exceptions import InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
-from .deadline import remaining
-from .options import Options
+from ..deadline import remaining
+from ..options import Options
 
 _MOST_SECONDS = 5.0
 

@@ -15,10 +15,11 @@ from django_cbtools.exceptions import (
     shown,
 )
 
-from . import deadline, transport
-from .errors import BUSY, add_out_of_time
+from .. import deadline
+from ..calls.errors import BUSY, add_out_of_time
+from ..calls.retries import Attempts
+from ..transport import transport
 from .lost_writes import Write, settle
-from .retries import Attempts
 
 logger = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from django_cbtools.exceptions import (
     shown,
 )
 
-from .addresses import Address
-from .failures import PROXY, host_of, why_no_answer
-from .options import ADMIN
-from .transport import SETTINGS
+from ..options import ADMIN
+from ..transport.addresses import Address
+from ..transport.failures import PROXY, host_of, why_no_answer
+from ..transport.transport import SETTINGS
 
 LOST = SyncGatewayAnswerLost
 #: A gateway, or what stands before it, has no time: statuses that say "again later". What became of

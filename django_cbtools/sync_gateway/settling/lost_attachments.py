@@ -17,9 +17,9 @@ from django_cbtools.exceptions import (
     shown,
 )
 
-from .client import PUBLIC, dumps, loads, quote_uid, request
+from ..calls.client import PUBLIC, dumps, loads, quote_uid, request
+from ..calls.matching import check_document, other
 from .lost_writes import links
-from .matching import check_document, other
 
 
 class Change(NamedTuple):

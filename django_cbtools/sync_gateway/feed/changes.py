@@ -11,9 +11,9 @@ from asgiref.sync import sync_to_async
 
 from django_cbtools.exceptions import SyncGatewayBadRequest
 
+from ..documents.documents import texts
+from .answers import CONTINUOUS, LONGPOLL, NORMAL, Feed
 from .change import Change
-from .documents import texts
-from .feed import CONTINUOUS, LONGPOLL, NORMAL, Feed
 
 #: How many rows an async reader takes from its thread at once.
 _BATCH = 16
@@ -57,7 +57,7 @@ class AsyncChanges(AsyncIterator[Change]):
         self._rows = self._all()
 
     async def _all(self) -> Any:
-        from .transport import transport
+        from ..transport.transport import transport
 
         feed = self._feed
         # Documents in process are the thread's that works for async code; nobody waits there.

@@ -20,12 +20,13 @@ from django_cbtools.exceptions import (
     shown,
 )
 
-from . import deadline, transport
-from .client import PUBLIC, request
-from .matching import other
-from .quoting import quote_place
-from .retries import Attempts
-from .uploads import CHUNK, digest_of
+from .. import deadline
+from ..calls.client import PUBLIC, request
+from ..calls.matching import other
+from ..calls.quoting import quote_place
+from ..calls.retries import Attempts
+from ..transport import transport
+from ..transport.uploads import CHUNK, digest_of
 
 #: The status of a range.
 PARTIAL = 206

@@ -12,10 +12,10 @@ from urllib.parse import quote, urlencode
 from django_cbtools import conf
 from django_cbtools.exceptions import SyncGatewayBadRequest
 
+from ..options import ADMIN, PUBLIC
+from ..transport.uploads import Upload
 from .matching import wrong
-from .options import ADMIN, PUBLIC
 from .quoting import quote_name, quote_uid
-from .uploads import Upload
 
 if TYPE_CHECKING:
     import requests
@@ -67,7 +67,9 @@ def request(
     leaves open whether a write was done.
     """
     # Programs import models long before they ask a gateway, and requests takes its time.
-    from . import asking, deadline, errors, transport
+    from .. import deadline
+    from ..transport import transport
+    from . import asking, errors
     from .retries import Attempts
 
     is_data = body is None or isinstance(body, (bytes, Upload))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from django_cbtools import canonical
 from django_cbtools.exceptions import SyncGatewayAnswerLost, SyncGatewayConflict, shown
 
+from ..calls.client import PUBLIC, loads, request
+from ..calls.matching import other
+from ..calls.quoting import quote_place
+from ..settling.lost_attachments import Change, revision_made
+from ..transport.uploads import DEFAULT_TYPE, uploading
 from . import authorship
-from .client import PUBLIC, loads, request
-from .lost_attachments import Change, revision_made
-from .matching import other
-from .quoting import quote_place
-from .uploads import DEFAULT_TYPE, uploading
 
 if TYPE_CHECKING:
     from .downloads import Attachment
@@ -99,8 +99,8 @@ def _changed_once(change: Change, send: Callable[[], Any]) -> str:
 
 
 def _made_once(change: Change, send: Callable[[], Any]) -> str:
-    from .settling import persist
-    from .transport import transport
+    from ..settling.done_once import persist
+    from ..transport.transport import transport
 
     if transport().is_embedded:
         return _revision(change, send())  # in process no answer gets lost

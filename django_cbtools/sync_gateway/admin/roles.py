@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..documents.documents import texts
 from . import principals
-from .documents import texts
 
 
 class Roles:

@@ -1,0 +1,1 @@
+"""What only the admin API does: users and roles, and the database itself."""

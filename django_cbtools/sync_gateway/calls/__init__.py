@@ -1,0 +1,1 @@
+"""One request to the gateway and its answer: attempts, errors, JSON."""

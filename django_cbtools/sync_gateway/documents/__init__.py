@@ -1,0 +1,1 @@
+"""Documents, their attachments and their revisions: written, read, deleted."""

@@ -1,0 +1,1 @@
+"""The gateway's feed of changes, read while it arrives."""

@@ -1,0 +1,1 @@
+"""Writes whose answer was lost: each is done once, whatever happens on the way."""

@@ -1,0 +1,1 @@
+"""Where requests go: addresses, pooled connections, certificates, and the call in process."""
