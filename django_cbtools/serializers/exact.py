@@ -58,6 +58,9 @@ class ExactDocuments(_Base):
         as the JSON that they are."""
         fields = options.get("fields")
         self._has_extra = fields is None or "extra" in fields
+        if fields is not None:
+            # Django finds a relation's name by its attname less "_id", of which "_uid" leaves more.
+            options["fields"] = {*fields, *(f"{name}_" for name in fields)}
         return super().serialize(map(self._exact, self._whole(queryset)), **options)
 
     def _whole(self, queryset: Iterable[Any]) -> Iterator[Any]:

@@ -284,6 +284,8 @@ def test_natural_keys(db, tmp_path):
     tag = Tag(name="red", channels=["c"])
     tag.save()
     Page(uid="p", tag=tag, channels=["c"]).save()
+    (page,) = serializers.serialize("python", Page.objects.all(), fields=["tag"])
+    assert page["fields"] == {"tag": tag.uid}
     file = tmp_path / "natural.json"
     call_command(
         "dumpdata", "testapp", use_natural_foreign_keys=True, use_natural_primary_keys=True,
