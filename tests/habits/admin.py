@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from django.contrib import admin
 from import_export.admin import ImportExportMixin
+from reversion.admin import VersionAdmin
 
 from django_cbtools.admin import CouchbaseModelAdmin, CouchbaseTabularInline
 
-from .models import Comment, Ticket
+from .models import Comment, Recipe, Step, Ticket
 
 
 class CommentInline(CouchbaseTabularInline):
@@ -20,3 +21,14 @@ class TicketAdmin(ImportExportMixin, CouchbaseModelAdmin):
     list_filter = ["status"]
     search_fields = ["title"]
     inlines = [CommentInline]
+
+
+class StepInline(CouchbaseTabularInline):
+    model = Step
+    fields = ["text", "channels"]
+    extra = 1
+
+
+@admin.register(Recipe)
+class RecipeAdmin(VersionAdmin, CouchbaseModelAdmin):
+    inlines = [StepInline]

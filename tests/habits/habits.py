@@ -12,6 +12,7 @@ from django_cbtools.exceptions import SyncGatewayConflict
 from django_cbtools.models import load_objects
 
 from .models import Comment, Entry, Incident, Page, Ticket
+from .pages import filled
 
 pytestmark = pytest.mark.django_db
 
@@ -171,13 +172,7 @@ def test_the_admin(admin_client):
     comment = CommentFactory(ticket=ticket)
     assert b"old" in admin_client.get(reverse("admin:habits_ticket_changelist")).content
     url = reverse("admin:habits_ticket_change", args=[ticket.uid])
-    form = admin_client.get(url).context["adminform"].form
-    data = {name: form[name].value() or "" for name in form.fields}
-    page = admin_client.get(url)
-    for formset in page.context["inline_admin_formsets"]:
-        forms = [*formset.formset.management_form, *(f for each in formset.formset for f in each)]
-        data |= {field.html_name: field.value() or "" for field in forms}
-    data["title"] = "new"
+    data = filled(admin_client.get(url)) | {"title": "new"}
     data |= {"comments-1-text": "another", "comments-1-channels": "public"}
     response = admin_client.post(url, data)
     assert response.status_code == 302, response.context["errors"]

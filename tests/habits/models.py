@@ -95,6 +95,28 @@ class Page(Described, CouchbaseModel):
     history = HistoricalRecords(excluded_fields=["ticket"])
 
 
+class Recipe(Described, CouchbaseModel):
+    """Its versions are kept, with its steps."""
+
+    class Meta:
+        abstract = True
+
+    doc_type = "recipe"
+    page = ForeignKey(Page, models.SET_NULL, null=True, blank=True)
+
+
+class Step(CouchbaseModel):
+    class Meta:
+        abstract = True
+
+    doc_type = "step"
+    recipe = ForeignKey(Recipe, models.CASCADE, related_name="steps")
+    text = models.TextField()
+
+    def __str__(self):
+        return self.text
+
+
 class Entry(models.Model):
     """What signals noted."""
 

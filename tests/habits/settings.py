@@ -7,6 +7,7 @@ INSTALLED_APPS = [
     *(app for app in INSTALLED_APPS if not app.startswith("tests.")),
     "simple_history",
     "import_export",
+    "reversion",
     "tests.habits",
 ]
 MIDDLEWARE = [*MIDDLEWARE, "simple_history.middleware.HistoryRequestMiddleware"]

@@ -12,7 +12,7 @@ def test_habits():
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     settings = "--ds=tests.habits.settings"
     done = subprocess.run(
-        [*command, settings, str(here / "habits.py")],
+        [*command, settings, str(here / "habits.py"), str(here / "versions.py")],
         cwd=here.parent.parent, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
