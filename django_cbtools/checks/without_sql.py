@@ -1,0 +1,56 @@
+"""Checks of caches and sessions in documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from django_cbtools import conf
+
+
+@register("cbtools")
+def check_stores(**kwargs: Any) -> list[CheckMessage]:
+    """Whether there is a place for the documents of caches and sessions."""
+    stores = list(_stores())
+    try:
+        conf.uses_embedded_gateway()
+    except ImproperlyConfigured as error:
+        return [
+            Error(f"{setting} keeps documents. {error}", id="cbtools.E024") for setting in stores
+        ]
+    options = conf.get("SYNC_GATEWAY_CHANGES")
+    noting = options.get("cache") if isinstance(options, Mapping) else None
+    if f"CACHES[{noting!r}]" not in stores:
+        return []
+    return [
+        Error(
+            f"SYNC_GATEWAY_CHANGES['cache'] is {noting!r}, which keeps documents: each write of a "
+            "document is to be noted in that cache, which would write another one.",
+            hint="Name a cache of another back end.",
+            id="cbtools.E025",
+        )
+    ]
+
+
+def _stores() -> Iterator[str]:
+    """The settings that name what keeps documents."""
+    caches = settings.CACHES if isinstance(settings.CACHES, Mapping) else {}
+    for alias, config in caches.items():
+        try:
+            found = import_string(config["BACKEND"])
+        except Exception:  # noqa: S112 (Django says what is wrong with it when it is used)
+            continue
+        if getattr(found, "keeps_documents", False):
+            yield f"CACHES[{alias!r}]"
+    try:
+        engine = import_module(settings.SESSION_ENGINE)
+    except Exception:
+        return
+    if getattr(getattr(engine, "SessionStore", None), "keeps_documents", False):
+        yield "SESSION_ENGINE"

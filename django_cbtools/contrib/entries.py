@@ -1,0 +1,139 @@
+"""Small documents of the server's own: what caches and sessions keep at the gateway.
+
+They are in no channel, so that no phone gets them. ``expires`` in each of them is the moment
+(seconds since 1970) from which on it counts as gone, and ``_exp`` has the gateway delete it then.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from django_cbtools.conflicts import waits
+from django_cbtools.exceptions import SyncGatewayConflict, SyncGatewayNotFound
+from django_cbtools.models.writing.bulk import batches
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.calls.client import PUBLIC, load_rows, request
+from django_cbtools.sync_gateway.calls.matching import check_rows
+from django_cbtools.sync_gateway.documents.documents import BULK_COUNT, row_exception
+
+#: How often a write is tried where others write the same document, and the seconds before the third
+#: time; each further wait is this much longer.
+ATTEMPTS, DELAY, BACKOFF = 20, 0.01, 1.3
+#: The largest ``_exp`` that a gateway takes.
+_MAX_EXP = (1 << 32) - 1
+
+
+class Entry(NamedTuple):
+    """What there is under a uid: a revision, and the document."""
+
+    rev: str
+    body: Mapping[str, Any]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has not expired, also where the gateway has not deleted it yet."""
+        expires = self.body.get("expires")
+        return not isinstance(expires, (int, float)) or expires > time.time()
+
+
+#: Says that a document is to be deleted.
+GONE: Mapping[str, Any] = {"_deleted": True}
+
+#: What is to be written in the place of what there is (None: nothing): a body; None is no write.
+Decide = Callable[[str, "Entry | None"], "Mapping[str, Any] | None"]
+
+
+def body(doc_type: str, expires: float | None, **members: Any) -> dict[str, Any]:
+    """An entry's JSON. Each is another one, so that two programs that write the same are told apart
+    by the revisions that they make."""
+    found = {"doc_type": doc_type, "channels": [], "expires": expires, **members}
+    if expires is not None and (seconds := math.ceil(expires)) <= _MAX_EXP:
+        # A number of seconds that is smaller than now would be taken for a time to live.
+        found["_exp"] = max(seconds, math.ceil(time.time()) + 1)
+    return {**found, "stamp": secrets.token_hex(8)}
+
+
+def read(uids: Iterable[str]) -> dict[str, Entry]:
+    """The documents that there are under some uids, expired ones included, by one request for each
+    thousand."""
+    found = {}
+    for batch in batches(dict.fromkeys(uids)):
+        for row in SyncGateway.all_docs(batch)["rows"]:
+            if "doc" in row:
+                found[row["id"]] = Entry(row["value"]["rev"], row["doc"])
+            elif row.get("status") != 404 and row.get("error") != "not_found":
+                raise row_exception(row["key"], row)
+    return found
+
+
+def write(uids: Iterable[str], decide: Decide, *, are_new: bool = False) -> None:
+    """Write under each of some uids what ``decide`` says of what is there, or nothing where it says
+    None; again, with what is there then, where somebody else was first.
+
+    ``are_new`` tries without reading first, as if nothing were there: one request where that is so,
+    three where it is not; two without it. Raises SyncGatewayConflict where others were first too
+    often.
+    """
+    for batch in batches(dict.fromkeys(uids)):
+        _write(batch, decide, {} if are_new else read(batch))
+
+
+def _write(uids: list[str], decide: Decide, there: Mapping[str, Entry]) -> None:
+    for number, wait in enumerate(waits(ATTEMPTS, DELAY, BACKOFF)):
+        docs = []
+        for uid in uids:
+            entry = there.get(uid)
+            decided = decide(uid, entry)
+            if decided is not None:
+                rev = {} if entry is None else {"_rev": entry.rev}
+                docs.append({**decided, **rev, "_id": uid})
+        rows = SyncGateway.bulk_docs(docs) if docs else []
+        refused = {}
+        for doc, row in zip(docs, rows, strict=True):
+            if "rev" not in row:
+                refused[doc["_id"]] = row_exception(doc["_id"], row)
+        for error in refused.values():
+            if wait is None or not isinstance(error, (SyncGatewayConflict, SyncGatewayNotFound)):
+                raise error
+        if not refused:
+            return
+        if number and wait is not None:
+            time.sleep(wait)
+        uids = list(refused)
+        there = read(uids)
+
+
+def listed(prefix: str, *, bodies: bool = False) -> Iterator[dict[str, Entry]]:
+    """The documents whose uids are a prefix and hexadecimal digits, in batches; without bodies
+    unless they are asked for."""
+    start = prefix
+    query = {"endkey": json.dumps(prefix + "g"), "limit": str(BULK_COUNT)}
+    if bodies:
+        query["include_docs"] = "true"
+    while True:
+        response = request(
+            PUBLIC, "GET", "_all_docs", query={**query, "startkey": json.dumps(start)}
+        )
+        rows = load_rows(response)["rows"]
+        check_rows(response, rows, None)
+        found = {row["id"]: Entry(row["value"]["rev"], row.get("doc", {})) for row in rows}
+        if found:
+            yield found
+        if len(rows) < BULK_COUNT:
+            return
+        start = rows[-1]["id"] + "0"
+
+
+def remove(entries: Mapping[str, Entry]) -> None:
+    """Delete documents, but those that have been written since they were read."""
+    if not entries:
+        return
+    docs = [{**GONE, "_id": uid, "_rev": entry.rev} for uid, entry in entries.items()]
+    for doc, row in zip(docs, SyncGateway.bulk_docs(docs), strict=True):
+        if "rev" not in row and row.get("status") not in (404, 409):
+            raise row_exception(str(doc["_id"]), row)
