@@ -71,16 +71,16 @@ def read(uids: Iterable[str]) -> dict[str, Entry]:
     return found
 
 
-def write(uids: Iterable[str], decide: Decide, *, are_new: bool = False) -> None:
+def write(uids: Iterable[str], decide: Decide, there: Mapping[str, Entry] | None = None) -> None:
     """Write under each of some uids what ``decide`` says of what is there, or nothing where it says
     None; again, with what is there then, where somebody else was first.
 
-    ``are_new`` tries without reading first, as if nothing were there: one request where that is so,
-    three where it is not; two without it. Raises SyncGatewayConflict where others were first too
-    often.
+    ``there`` is what is thought to be there (``{}``: nothing), so that it is not read first: one
+    request where that is so, three where it is not; two without it. Raises SyncGatewayConflict
+    where others were first too often.
     """
     for batch in batches(dict.fromkeys(uids)):
-        _write(batch, decide, {} if are_new else read(batch))
+        _write(batch, decide, read(batch) if there is None else there)
 
 
 def _write(uids: list[str], decide: Decide, there: Mapping[str, Entry]) -> None:

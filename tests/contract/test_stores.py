@@ -1,12 +1,14 @@
-"""Caches in documents, as a gateway keeps them."""
+"""Caches and sessions in documents, as a gateway keeps them."""
 
 from __future__ import annotations
 
 import time
 
 import pytest
+from django.contrib.sessions.backends.base import UpdateError
 from django.core.cache import caches
 
+from django_cbtools.contrib.sessions import SessionStore
 from django_cbtools.sync_gateway import SyncGateway
 
 from .conftest import eventually
@@ -54,3 +56,22 @@ def test_phones_do_not_get_it(cache, user):
     ann = SyncGateway.as_user(user("ann", admin_channels=["public", "!", "c"]), "secret")
     assert ann.all_docs([row["id"]])["rows"][0]["status"] == 403
     assert row["id"] not in [change.uid for change in ann.changes()]
+
+
+def test_sessions(gateway):
+    session, past = SessionStore(), SessionStore()
+    session["a"] = 1
+    session.save()
+    other = SessionStore(session.session_key)
+    other["a"] = 2
+    other.save()
+    session.cycle_key()
+    session["b"] = 3
+    session.save()
+    assert SessionStore(session.session_key).load() == {"a": 1, "b": 3}
+    with pytest.raises(UpdateError):
+        other.save()
+    past.set_expiry(-1)
+    past.save()
+    SessionStore.clear_expired()
+    eventually(lambda: [row["id"] for row in stored()], [SessionStore._uid(session.session_key)])

@@ -82,7 +82,7 @@ class DocumentCache(BaseCache):
             return _entry(expires, members, entry) if is_added else None
 
         uid = self._uid(key, version)
-        entries.write([uid], decide, are_new=not _is_over(expires))
+        entries.write([uid], decide, None if _is_over(expires) else {})
         return is_added
 
     def set(
@@ -103,7 +103,7 @@ class DocumentCache(BaseCache):
         entries.write(
             members,
             lambda uid, entry: _entry(expires, members[uid], entry),
-            are_new=not _is_over(expires),
+            None if _is_over(expires) else {},
         )
         return []
 
