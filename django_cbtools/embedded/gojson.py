@@ -12,16 +12,13 @@ from typing import Any
 
 from django_cbtools import canonical
 
+from . import gosyntax
 from .errors import GatewayError, bad_request
 
-_PLACES = {
-    "Expecting value": "looking for beginning of value",
-    "Expecting property name enclosed in double quotes": "looking for beginning of object key "
-    "string",
-    "Illegal trailing comma before end of object": "looking for beginning of object key string",
-    "Illegal trailing comma before end of array": "looking for beginning of value",
-    "Expecting ':' delimiter": "after object key",
-}
+_SPACE = " \t\r\n"
+#: Go's Unmarshal reads the end of a text as a space, in the middle of a number as well.
+_END = " "
+_CUT_OFF = "unexpected end of JSON input"
 #: The most memory (bytes) that the characters of a JSON text may take. A document's characters are
 #: in memory up to four times: as a value, twice while that is encoded, and as the stored document.
 MAX_TEXT = 48 * 1024 * 1024
@@ -105,10 +102,10 @@ def unmarshal(text: str) -> Any:
     check_memory(text)
     try:
         value, end = canonical.loads(text)
-        if text[end:].strip():
-            raise _invalid(f"invalid character '{text[end:].strip()[0]}' after top-level value")
+        if text[end:].strip(_SPACE):
+            raise _invalid(gosyntax.after_value(text + _END, end) or _CUT_OFF)
     except ValueError as error:
-        raise _invalid(_message(text, error, "unexpected end of JSON input")) from None
+        raise _invalid(_message(text + _END, error, _CUT_OFF)) from None
     return value
 
 
@@ -119,31 +116,7 @@ def _invalid(message: str) -> GatewayError:
 def _message(text: str, error: ValueError, at_end: str) -> str:
     if not isinstance(error, json.JSONDecodeError):
         return str(error)
-    if not text.strip():
+    if not text.strip(_SPACE):
         return "EOF" if at_end == "unexpected EOF" else at_end
-    position = error.pos + error.msg.startswith("Illegal trailing comma")
-    rest = text[position:].lstrip(" \t\r\n")
-    if not rest or error.msg.startswith("Unterminated string"):
-        return at_end
-    place = _PLACES.get(error.msg, "in string literal")
-    if error.msg == "Expecting ',' delimiter":
-        place = _after(text[:position])
-    return f"invalid character {_quoted(rest[0])} {place}"
-
-
-def _quoted(character: str) -> str:
-    return "'\\''" if character == "'" else f"'{character}'"
-
-
-def _after(text: str) -> str:
-    """Return Go's words for the place at the end of a JSON text that is cut off after a value.
-
-    They depend on the innermost open bracket.
-    """
-    openers: list[str] = []
-    for bracket in canonical.brackets(text):
-        if bracket in "[{":
-            openers.append(bracket)
-        else:
-            openers.pop()
-    return "after array element" if openers[-1:] == ["["] else "after object key:value pair"
+    complaint = gosyntax.complaint(text, error)
+    return at_end if complaint is None else complaint
