@@ -14,7 +14,7 @@ from django.test import TestCase
 
 from django_cbtools import conf
 from django_cbtools.function_files import FunctionFileError, files, read
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway import SyncGateway, keyspaces
 from django_cbtools.sync_gateway.documents.documents import row_exception
 from django_cbtools.sync_kit import SyncFunction, SyncUser
 from django_cbtools.test_runs.phones import CapturedChanges
@@ -23,7 +23,8 @@ _BATCH = 500
 
 
 def clean_buckets() -> None:
-    """Delete all documents, of whatever type, from a database that is there for tests.
+    """Delete all documents, of whatever type, from a database that is there for tests; also from
+    the collections that SYNC_GATEWAY_DATABASE names.
 
     Raises ImproperlyConfigured unless the bucket's name has ``test`` in it, or the documents are
     in what was made for tests: Django's test database, or the gateway in place of a real one.
@@ -34,6 +35,12 @@ def clean_buckets() -> None:
             f"Bucket {bucket!r} is not cleaned: its name (SYNC_GATEWAY_BUCKET) does not have "
             "'test' in it, and its documents are in no test database."
         )
+    for keyspace in keyspaces.of_settings():
+        with keyspaces.inside(keyspace):
+            _clean()
+
+
+def _clean() -> None:
     rows = SyncGateway.all_docs([], really_all=True)["rows"]
     doomed = [
         {"_id": row["id"], "_rev": row["value"]["rev"], "_deleted": True}

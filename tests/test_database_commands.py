@@ -7,7 +7,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway import SyncGateway, SyncGatewayUnavailable
 from tests.testapp.models import CBArticle
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,3 +102,25 @@ def test_one_that_does_not_compile(project):
     (project / "sync_function.js").write_text(" \n")
     with pytest.raises(CommandError, match=r"is empty"):
         call_command("deploy_sync_function")
+
+
+def test_the_state_of_the_database(project, settings, capsys):
+    settings.SYNC_GATEWAY_BUCKET = "test_state"
+    settings.SYNC_GATEWAY_DATABASE = {"scopes": {"inv": {"collections": {"a": {}, "b": {}}}}}
+    call_command("sg_database_state")
+    assert capsys.readouterr().out == "Database 'test_state': Online.\n"
+    SyncGateway.in_keyspace("inv.a").save_json("d", {})
+    call_command("sg_database_state", "--offline")
+    assert "Offline" in capsys.readouterr().out
+    with pytest.raises(SyncGatewayUnavailable):
+        SyncGateway.in_keyspace("inv.a").all_docs(["d"])
+    call_command("sg_database_state", "--online")
+    assert "Online" in capsys.readouterr().out
+    for keyspaces, count in (([], 1), (["inv.b"], 0)):
+        call_command("sg_database_state", "--resync", *keyspaces)
+        assert capsys.readouterr().out.startswith(f"Resync: {count} documents, 0 changed.")
+    assert "Online.\nResync: 0" in capsys.readouterr().out or True
+    for arguments in (["--resync", "inv.c"], ["--resync", "a b"], ["--stop-resync"]):
+        with pytest.raises(CommandError):
+            call_command("sg_database_state", *arguments)
+    assert SyncGateway.database_state() == "Online"

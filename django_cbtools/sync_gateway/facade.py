@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from asgiref.sync import sync_to_async
 
+from . import keyspaces
 from .admin.administration import Administration
 from .admin.roles import Roles
 from .admin.users import Users
@@ -18,7 +19,7 @@ from .feed.changes import ChangeFeeds
 if TYPE_CHECKING:
     from requests.auth import HTTPBasicAuth
 
-    from .as_user import AsUser
+    from .bound import Bound
 
 
 class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, Administration):
@@ -36,18 +37,27 @@ class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, 
         return transport.auth(PUBLIC)
 
     @staticmethod
-    def as_user(name: str, password: str) -> AsUser:
+    def as_user(name: str, password: str) -> Bound:
         """The calls of documents in the name of a user of the gateway, as a phone makes them.
 
         ``SyncGateway.as_user("alice", "secret").all_docs(["atl_1"])``. Keep the object where it is
         used again: it has connections of its own. Users have no admin API: nothing of it is there.
         """
-        from .as_user import AsUser
-        from .transport import transport
+        from .bound import Bound
 
-        if not name:
-            raise ValueError("as_user() needs the name of a user.")
-        return AsUser(SyncGateway, transport.Login(name, password))
+        return Bound(SyncGateway).as_user(name, password)
+
+    @staticmethod
+    def in_keyspace(keyspace: str | None) -> Bound:
+        """The calls of documents in a collection, ``"scope.collection"``; None: the default one.
+
+        ``SyncGateway.in_keyspace("inventory.airlines").all_docs(["atl_1"])``. Without it, documents
+        are in the default collection. ValueError for what is no name of a collection; calls of one
+        that the database does not have raise SyncGatewayNotFound.
+        """
+        from .bound import Bound
+
+        return Bound(SyncGateway).in_keyspace(keyspace)
 
     # ------------------------------------------------ async twins of all above
 
@@ -81,6 +91,7 @@ class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, 
     aget_role = staticmethod(sync_to_async(Roles.get_role))
     aget_roles = staticmethod(sync_to_async(Roles.get_roles))
     adelete_role = staticmethod(sync_to_async(Roles.delete_role))
+    adatabase_state = staticmethod(sync_to_async(Administration.database_state))
     aget_database = staticmethod(sync_to_async(Administration.get_database))
     acreate_database = staticmethod(sync_to_async(Administration.create_database))
     aget_config = staticmethod(sync_to_async(Administration.get_config))
@@ -90,5 +101,14 @@ class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, 
     atake_offline = staticmethod(sync_to_async(Administration.take_offline))
     abring_online = staticmethod(sync_to_async(Administration.bring_online))
     astart_resync = staticmethod(sync_to_async(Administration.start_resync))
+    astop_resync = staticmethod(sync_to_async(Administration.stop_resync))
     aget_resync = staticmethod(sync_to_async(Administration.get_resync))
     apurge = staticmethod(sync_to_async(Administration.purge))
+
+
+def gateway_of(model: Any) -> type[SyncGateway]:
+    """The calls of SyncGateway in the keyspace of a document class; for use at once."""
+    keyspace: str | None = model.keyspace
+    if keyspace == keyspaces.current():
+        return SyncGateway
+    return cast("type[SyncGateway]", SyncGateway.in_keyspace(keyspace))

@@ -17,6 +17,8 @@ IS_LIVE = bool(conf.get("SYNC_GATEWAY_URL"))
 WAYS = ["live"] if IS_LIVE else ["in process", "over HTTP"]
 #: Seconds that an index or a feed may lag behind.
 PATIENCE = 30
+#: Keyspaces of the fixture ``collections``.
+A, B = "cbtools.a", "cbtools.b"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,6 +57,30 @@ def user(gateway: None) -> Generator[Callable[..., str], None, None]:
             SyncGateway.delete_user(name)
         except SyncGatewayNotFound:
             continue
+
+
+@pytest.fixture
+def collections(gateway: None, settings: Any) -> Generator[None, None, None]:
+    """A database of two collections, A and B, in place of the one that the settings name."""
+    scope, first, second = "cbtools", A.partition(".")[2], B.partition(".")[2]
+    by_channels = {"sync": "function (doc) { channel(doc.channels); }"}
+    scopes = {scope: {"collections": {first: by_channels, second: by_channels}}}
+    config = {"scopes": scopes, "num_index_replicas": 0}
+    if IS_LIVE:
+        config["bucket"] = SyncGateway.get_config()["bucket"]
+    # The same name each time: a gateway wants a resync of one that takes over collections.
+    settings.SYNC_GATEWAY_BUCKET = "test_cbtools_keyspaces"
+    settings.SYNC_GATEWAY_DATABASE = {"scopes": scopes}
+    SyncGateway.create_database(config)
+    try:
+        eventually(SyncGateway.database_state, "Online")
+        SyncGateway.put_admin_user()
+        clean_buckets()
+        yield
+        eventually(SyncGateway.database_state, "Online")
+        clean_buckets()
+    finally:
+        request(ADMIN, "DELETE", "")
 
 
 @pytest.fixture

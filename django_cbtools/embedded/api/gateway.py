@@ -208,7 +208,7 @@ def _find(call: Call, name: str, *, is_keyspace: bool) -> tuple[Database, list[s
         name, collection = _parsed(name)
     database = administration.open_database(call.alias, name)
     if database is None and name == ours:
-        administration.ensure(call.alias, name)
+        administration.ensure(call.alias)
         database = administration.open_database(call.alias, name)
     if database is not None:
         return database, collection

@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django_cbtools import conf
-
 from ..database import OFFLINE, Database
 from ..databases import administration
 from ..http.answers import Answer
@@ -51,7 +49,7 @@ def status(call: Call) -> Answer:
 
 
 def _databases(call: Call) -> list[Database]:
-    administration.ensure(call.alias, conf.get("SYNC_GATEWAY_BUCKET"))
+    administration.ensure(call.alias)
     found = [
         administration.open_database(call.alias, name) for name in administration.names(call.alias)
     ]

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connections, transaction
 
+from django_cbtools import conf
+
 from ..database import OFFLINE, ONLINE, RESYNCING, Collection, Database
 from ..documents import purge
 from ..errors import GatewayError, missing
@@ -43,8 +45,15 @@ def create(alias: str, name: str, config: Mapping[str, Any]) -> None:
     _insert(alias, name, config, configs.version("", config))
 
 
-def ensure(alias: str, name: str) -> None:
-    """Create the database that Django's settings name, unless it exists or was dropped."""
+def ensure(alias: str) -> None:
+    """Create the database that Django's settings name, unless it exists or was dropped.
+
+    Of SYNC_GATEWAY_DATABASE, it gets the collections: documents need them before anyone has run
+    ``create_sg_database``, which applies the rest. Raises a 400 GatewayError if they are invalid.
+    """
+    name = conf.get("SYNC_GATEWAY_BUCKET")
+    settings = conf.get("SYNC_GATEWAY_DATABASE")
+    config = {"scopes": settings["scopes"]} if settings.get("scopes") else {}
     # One transaction, since another process may do the same at the same time.
     with transaction.atomic(using=alias):
         with connections[alias].cursor() as cursor:
@@ -55,7 +64,9 @@ def ensure(alias: str, name: str) -> None:
             )
             known = cursor.fetchone()
         if known is None:
-            _insert(alias, name, {}, "")
+            if config:
+                check({**config, "name": name})
+            _insert(alias, name, config, "")
 
 
 def names(alias: str) -> list[str]:

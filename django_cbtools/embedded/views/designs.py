@@ -9,7 +9,7 @@ from typing import Any
 from django_cbtools import canonical
 
 from ..database import Database
-from ..errors import bad_request, missing
+from ..errors import GatewayError, bad_request, missing
 from ..gostructs import Map, Struct
 from .index import Index, drop_unused
 
@@ -41,8 +41,20 @@ _WRAPPER = (
 )
 
 
+def check_place(database: Database) -> None:
+    """Raise a 500 GatewayError if the database has no default collection, which views are of."""
+    if database.collection not in database.collections():
+        raise GatewayError(
+            500, "Internal error: default collection is not configured on this database"
+        )
+
+
 def get(database: Database, name: str) -> dict[str, Any]:
-    """Return a design document as it is stored; raise a 404 GatewayError if it does not exist."""
+    """Return a design document as it is stored.
+
+    Raises a 404 GatewayError if it does not exist, and the error of :func:`check_place`.
+    """
+    check_place(database)
     body = database.value(
         "SELECT body FROM cbtools_designs WHERE keyspace = %s AND name = %s",
         [database.keyspace, name],
@@ -66,7 +78,11 @@ def shown(design: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
-    """Create or replace a design document. Its functions are not compiled until a query."""
+    """Create or replace a design document. Its functions are not compiled until a query.
+
+    Raises the error of :func:`check_place`.
+    """
+    check_place(database)
     database.execute(
         "INSERT INTO cbtools_designs VALUES (%s, %s, %s) "
         "ON CONFLICT (keyspace, name) DO UPDATE SET body = excluded.body",
@@ -78,8 +94,9 @@ def put(database: Database, name: str, design: Mapping[str, Any]) -> None:
 def delete(database: Database, name: str) -> None:
     """Delete a design document and the indexes that no other design document uses.
 
-    Raises a 404 GatewayError if it does not exist.
+    Raises a 404 GatewayError if it does not exist, and the error of :func:`check_place`.
     """
+    check_place(database)
     if not database.execute(
         "DELETE FROM cbtools_designs WHERE keyspace = %s AND name = %s",
         [database.keyspace, name],

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.function_files import FunctionFileError, files, read
+from django_cbtools.management.resyncing import resync
 from django_cbtools.sync_gateway import SyncGateway
-
-#: Seconds between two looks at a resync.
-_PAUSE = 0.5
 
 
 class Command(BaseCommand):
@@ -36,7 +33,7 @@ class Command(BaseCommand):
             if options.get("dry_run"):
                 return
             if options.get("resync"):
-                self._resync()
+                self.stdout.write(resync())
             elif changed:
                 self.stdout.write(
                     "Documents stay in their channels until they are written. To put all of them "
@@ -78,20 +75,3 @@ class Command(BaseCommand):
             lineterm="",
         )
         self.stdout.write("\n".join(lines))
-
-    def _resync(self) -> None:
-        try:
-            SyncGateway.take_offline()
-            try:
-                SyncGateway.start_resync()
-                while (state := SyncGateway.get_resync())["status"] == "running":
-                    time.sleep(_PAUSE)
-            finally:
-                SyncGateway.bring_online()
-        except SyncGatewayException as error:
-            raise CommandError(f"The resync failed: {error}") from error
-        if state["status"] != "completed":
-            raise CommandError(f"The resync ended as {state['status']!r}: {state['last_error']}")
-        self.stdout.write(
-            f"Resync: {state['docs_processed']} documents, {state['docs_changed']} changed."
-        )

@@ -10,6 +10,7 @@ from django_cbtools.exceptions import SyncGatewayException
 from ..calls.client import ADMIN, loads, request
 from ..calls.matching import other
 from ..documents.documents import texts
+from ..keyspaces import current, nested
 from .principals import done_once
 
 _JAVASCRIPT = {"Content-Type": "application/javascript"}
@@ -26,6 +27,12 @@ class Administration:
         """What the gateway says of the database: ``state``, ``update_seq``, ...;
         SyncGatewayNotFound where there is none."""
         return _object(request(ADMIN, "GET", ""))
+
+    @staticmethod
+    def database_state() -> str:
+        """The database's state: ``"Online"``, ``"Offline"``, ``"Resyncing"``, ``"Starting"``, ...;
+        SyncGatewayNotFound where there is none."""
+        return str(Administration.get_database().get("state"))
 
     @staticmethod
     def create_database(config: Mapping[str, Any]) -> None:
@@ -52,6 +59,7 @@ class Administration:
     @staticmethod
     def get_sync_function(keyspace: str | None = None) -> str:
         """The sync function in JavaScript, empty where it is the gateway's own."""
+        keyspace = keyspace or current()
         return request(ADMIN, "GET", "_config", "sync", keyspace=keyspace, accept="*/*").text
 
     @staticmethod
@@ -60,8 +68,9 @@ class Administration:
 
         SyncGatewayBadRequest, with the line, where it does not compile: nothing has changed then.
         Documents that are there stay in their channels until they are written, or until
-        :meth:`resync`.
+        :meth:`start_resync`.
         """
+        keyspace = keyspace or current()
 
         def write() -> None:
             if source:
@@ -85,14 +94,35 @@ class Administration:
         done_once(lambda: request(ADMIN, "POST", "_online", body={}))
 
     @staticmethod
-    def start_resync() -> dict[str, Any]:
-        """Run the sync function over all documents; the database has to be offline."""
-        response = request(ADMIN, "POST", "_resync", query={"action": "start"})
-        return _object(response)
+    def start_resync(
+        keyspaces: Iterable[str | None] | None = None, *, regenerate_sequences: bool = False
+    ) -> dict[str, Any]:
+        """Run the sync functions over all documents, or those of some keyspaces; what
+        :meth:`get_resync` says then.
+
+        The database has to be offline: SyncGatewayUnavailable where it is not.
+        ``regenerate_sequences`` gives all documents new places in the feed.
+        """
+        body: dict[str, Any] = {}
+        if keyspaces is not None:
+            scopes = nested((keyspace, None) for keyspace in keyspaces)
+            body["scopes"] = {scope: list(collections) for scope, collections in scopes.items()}
+        if regenerate_sequences:
+            body["regenerate_sequences"] = True
+        return _object(
+            request(ADMIN, "POST", "_resync", query={"action": "start"}, body=body or None)
+        )
+
+    @staticmethod
+    def stop_resync() -> dict[str, Any]:
+        """Stop a resync; what :meth:`get_resync` says then. Documents that it has not come to stay
+        as they are. SyncGatewayBadRequest where none is running."""
+        return _object(request(ADMIN, "POST", "_resync", query={"action": "stop"}))
 
     @staticmethod
     def get_resync() -> dict[str, Any]:
-        """How far a resync has come: ``status``, ``docs_processed``, ``docs_changed``."""
+        """How far a resync has come: ``status`` ("running", "completed", "stopping", "stopped",
+        "error"), ``docs_processed``, ``docs_changed``, ``last_error``, ..."""
         return _object(request(ADMIN, "GET", "_resync"))
 
     @staticmethod

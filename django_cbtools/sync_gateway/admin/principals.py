@@ -13,9 +13,13 @@ from django_cbtools.exceptions import SyncGatewayNotFound, SyncGatewayUnavailabl
 
 from ..calls.client import ADMIN, loads, quote_name, request
 from ..calls.matching import other
+from ..documents.documents import texts
+from ..keyspaces import checked, nested
 
 #: What is a set, where it is compared.
 _SETS = frozenset(("admin_channels", "admin_roles"))
+#: What a configuration has for other keyspaces than the default one, by scope and collection.
+ACCESS = "collection_access"
 
 
 def get(kind: str, name: str) -> dict[str, Any]:
@@ -70,12 +74,22 @@ def delete(kind: str, name: str) -> None:
     done_once(lambda: request(ADMIN, "DELETE", f"_{kind}", path), is_gone)
 
 
-def change(kind: str, name: str, key: str, wanted: Callable[[list[str]], Iterable[str]]) -> None:
-    """Change one of the lists of a user or a role; SyncGatewayNotFound where there is none."""
+def change(
+    kind: str,
+    name: str,
+    key: str,
+    wanted: Callable[[list[str]], Iterable[str]],
+    keyspace: str | None = None,
+) -> None:
+    """Change one of the lists of a user or a role, which may be of a keyspace;
+    SyncGatewayNotFound where there is none."""
     path = quote_name(name, kind)
+    keyspace = checked(keyspace)
 
     def config(found: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: list(dict.fromkeys(wanted(found.get(key) or [])))}
+        has = found if keyspace is None else access_of(found).get(keyspace, {})
+        config = {key: list(dict.fromkeys(wanted(has.get(key) or [])))}
+        return config if keyspace is None else {ACCESS: nested([(keyspace, config)])}
 
     def is_done() -> bool:
         found = get(kind, name)
@@ -105,11 +119,42 @@ def done_once(write: Callable[[], Any], is_done: Callable[[], bool] = lambda: Fa
         raise lost
 
 
+def access_of(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a user or a role has in each keyspace but the default one."""
+    return {
+        f"{scope}.{collection}": has
+        for scope, collections in (found.get(ACCESS) or {}).items()
+        for collection, has in collections.items()
+    }
+
+
+def with_access(
+    config: dict[str, Any], access: Mapping[str, Iterable[str]] | None, more: Iterable[str] = ()
+) -> dict[str, Any]:
+    """A configuration with channels of keyspaces, and ``more`` in each of them; ValueError for what
+    is no keyspace."""
+    if not access:
+        return config
+    channels = {
+        keyspace: list(dict.fromkeys([*texts(names, f"access[{keyspace!r}]"), *more]))
+        for keyspace, names in access.items()
+    }
+    given = [(keyspace, {"admin_channels": names}) for keyspace, names in channels.items()]
+    return {**config, ACCESS: nested(given)}
+
+
 def agrees(found: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
     """Whether what is there is as a configuration wants it; what is empty may be left out."""
+    if not all(
+        set(access_of(found).get(keyspace, {}).get(key) or ()) == set(value)
+        for keyspace, wanted in access_of(config).items()
+        for key, value in wanted.items()
+    ):
+        return False
     return all(
         set(found.get(key) or ()) == set(value)
         if key in _SETS
         else (found.get(key) or None) == (value or None)
         for key, value in config.items()
+        if key != ACCESS
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..documents.documents import texts
@@ -13,10 +13,19 @@ class Roles:
     """The part of :class:`SyncGateway` that is about roles; it goes through the admin API."""
 
     @staticmethod
-    def put_role(name: str, admin_channels: Iterable[str] | None = None) -> bool:
-        """Make a role, or change its channels. Without ``admin_channels`` it keeps those it has."""
+    def put_role(
+        name: str,
+        admin_channels: Iterable[str] | None = None,
+        access: Mapping[str, Iterable[str]] | None = None,
+    ) -> bool:
+        """Make a role, or change its channels. Without ``admin_channels`` it keeps those it has.
+
+        ``access`` has channels of other keyspaces than the default one, as in
+        :meth:`SyncGateway.put_user`.
+        """
         given = None if admin_channels is None else texts(admin_channels, "admin_channels")
-        principals.put("role", name, {} if given is None else {"admin_channels": given})
+        config = {} if given is None else {"admin_channels": given}
+        principals.put("role", name, principals.with_access(config, access))
         return True
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django_cbtools import conf
@@ -11,6 +11,7 @@ from django_cbtools.exceptions import SyncGatewayAnswerLost, SyncGatewayNotFound
 from ..calls.client import ADMIN, loads, quote_name, request
 from ..calls.matching import other
 from ..documents.documents import texts
+from ..keyspaces import of_settings
 from . import principals
 
 if TYPE_CHECKING:
@@ -31,10 +32,13 @@ class Users:
         admin_channels: Iterable[str] | None = None,
         disabled: bool | None = None,
         admin_roles: Iterable[str] | None = None,
+        access: Mapping[str, Iterable[str]] | None = None,
     ) -> bool:
         """Make a user, or change what is given; the channel ``public`` is always granted.
 
-        Without ``admin_channels`` or ``admin_roles`` a user who is there keeps his own.
+        Without ``admin_channels`` or ``admin_roles`` a user who is there keeps his own. ``access``
+        has channels of other keyspaces than the default one, by ``"scope.collection"``; those that
+        it does not name stay as they are.
         """
         if admin_channels is None:
             admin_channels = Users._channels_of(username)
@@ -46,6 +50,7 @@ class Users:
             "admin_roles": None if admin_roles is None else texts(admin_roles, "admin_roles"),
         }
         given = {key: value for key, value in config.items() if value is not None}
+        given = principals.with_access(given, access, [CHANNEL_PUBLIC])
         principals.put("user", username, given)
         return True
 
@@ -83,6 +88,11 @@ class Users:
             user.get("admin_channels"),
             user.get("disabled"),
             user.get("admin_roles"),
+            {
+                keyspace: has["admin_channels"]
+                for keyspace, has in principals.access_of(user).items()
+                if "admin_channels" in has
+            },
         )
         Users.delete_user(old_username)
         return True
@@ -94,21 +104,28 @@ class Users:
         return True
 
     @staticmethod
-    def append_channels(username: str, channels: Iterable[str]) -> bool:
-        """Open channels to a user, beside those he has."""
+    def append_channels(
+        username: str, channels: Iterable[str], keyspace: str | None = None
+    ) -> bool:
+        """Open channels (of a keyspace) to a user, beside those he has."""
         new = texts(channels, "channels")
-        principals.change("user", username, "admin_channels", lambda old: with_public(old + new))
+        principals.change(
+            "user", username, "admin_channels", lambda old: with_public(old + new), keyspace
+        )
         return True
 
     @staticmethod
-    def remove_channels(username: str, channels: Iterable[str]) -> bool:
-        """Close channels to a user."""
+    def remove_channels(
+        username: str, channels: Iterable[str], keyspace: str | None = None
+    ) -> bool:
+        """Close channels (of a keyspace) to a user."""
         gone = set(texts(channels, "channels"))
         principals.change(
             "user",
             username,
             "admin_channels",
             lambda old: with_public([name for name in old if name not in gone]),
+            keyspace,
         )
         return True
 
@@ -130,12 +147,14 @@ class Users:
 
     @staticmethod
     def put_admin_user() -> None:
-        """Make the user that the library itself logs in as, with access to all channels."""
+        """Make the user that the library itself logs in as, with access to all channels, also in
+        the collections that SYNC_GATEWAY_DATABASE names."""
         Users._put_configured_user("SYNC_GATEWAY", "smadmin@mail.com", ["*"])
 
     @staticmethod
     def put_guest_user() -> None:
-        """Make the user that mobile clients share, with access to ``public``."""
+        """Make the user that mobile clients share, with access to ``public``, also in the
+        collections that SYNC_GATEWAY_DATABASE names."""
         Users._put_configured_user("SYNC_GATEWAY_GUEST", "smguest@mail.com", [CHANNEL_PUBLIC])
 
     @staticmethod
@@ -144,7 +163,8 @@ class Users:
             conf.require(f"{prefix}_{part}", "there is no user to make without it")
             for part in ("USER", "PASSWORD")
         )
-        Users.put_user(user, email, password, channels)
+        access = {keyspace: channels for keyspace in of_settings() if keyspace is not None}
+        Users.put_user(user, email, password, channels, access=access)
 
     # --------------------------------------------------------------- sessions
 

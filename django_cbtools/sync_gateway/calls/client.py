@@ -36,6 +36,10 @@ logger = logging.getLogger(__name__)
 
 #: What is asked by POST because the question is long.
 _READS = frozenset(("_all_docs", "_bulk_get", "_changes", "_revs_diff"))
+#: What is asked of the database, and not of a keyspace.
+_OF_DATABASE = frozenset(
+    ("", "_config", "_design", "_offline", "_online", "_resync", "_role", "_session", "_user")
+)
 
 
 def request(
@@ -57,7 +61,7 @@ def request(
     Upload is sent as it is read. ``uid`` is the document that the request is about, for the error's
     sake. ``accept`` is the type of the answer where it is not JSON. ``headers`` go with the others.
     The body of the answer is left to be read, and closed, where ``stream`` is true. ``keyspace`` is
-    the "scope.collection" that is asked, where it is not the default one.
+    the "scope.collection" that is asked, where it is not the one of :mod:`..keyspaces`.
 
     Reads are sent again where there is no answer, or one of :data:`errors.BUSY`. A write is sent
     again only where no connection was made: see :mod:`.settling` for the others.
@@ -67,7 +71,7 @@ def request(
     leaves open whether a write was done.
     """
     # Programs import models long before they ask a gateway, and requests takes its time.
-    from .. import deadline
+    from .. import deadline, keyspaces
     from ..transport import transport
     from . import asking, errors
     from .retries import Attempts
@@ -76,6 +80,8 @@ def request(
     data = body if is_data else dumps(body)
     way = transport.transport()
     bucket = conf.require("SYNC_GATEWAY_BUCKET", "the name of the gateway's database")
+    if keyspace is None and path[0] not in _OF_DATABASE:
+        keyspace = keyspaces.current()
     database = quote(bucket if keyspace is None else f"{bucket}.{keyspace}", safe="")
     target = "/".join(("", database, *path))
     if query:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from django_cbtools import conf
 
+from .. import keyspaces
+
 if TYPE_CHECKING:
     from ..settling.lost_writes import Write
 
@@ -79,7 +81,8 @@ def ours(revs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
 
 def _key(uid: str, rev: str) -> str:
     """A key that any cache takes."""
-    text = "\0".join((conf.get("SYNC_GATEWAY_BUCKET"), uid, rev))
+    bucket, keyspace = conf.get("SYNC_GATEWAY_BUCKET"), keyspaces.current()
+    text = "\0".join((bucket if keyspace is None else f"{bucket}.{keyspace}", uid, rev))
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return f"cbtools:rev:{digest}"
 

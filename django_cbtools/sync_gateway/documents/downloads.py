@@ -20,7 +20,7 @@ from django_cbtools.exceptions import (
     shown,
 )
 
-from .. import deadline
+from .. import deadline, keyspaces
 from ..calls.client import PUBLIC, request
 from ..calls.matching import other
 from ..calls.quoting import quote_place
@@ -50,7 +50,7 @@ class Download(io.RawIOBase):
             raise ValueError(f"There is no range of bytes from {start} to {end}.")
         self._path = quote_place(uid, name)
         # It is read later, perhaps by another thread.
-        self._login = transport.login()
+        self._login, self._keyspace = transport.login(), keyspaces.current()
         self._first, self._place = start, 0
         self._wanted = None if end is None else end - start
         self._sha1: Any = hashlib.sha1(usedforsecurity=False)
@@ -74,7 +74,7 @@ class Download(io.RawIOBase):
         if place or self._wanted:
             last = "" if self._wanted is None else self._first + self._wanted - 1
             headers["Range"] = f"bytes={place}-{last}"
-        with transport.acting_as(self._login):
+        with transport.acting_as(self._login), keyspaces.inside(self._keyspace):
             response = request(
                 PUBLIC, "GET", *self._path, query=query, uid=self.uid,
                 accept="*/*", headers=headers, stream=True,

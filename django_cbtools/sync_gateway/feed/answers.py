@@ -11,7 +11,7 @@ from typing import Any
 
 from django_cbtools.exceptions import SyncGatewayUnavailable
 
-from .. import deadline
+from .. import deadline, keyspaces
 from ..calls.client import PUBLIC, request
 from .change import Change
 
@@ -28,6 +28,7 @@ class Feed:
 
         # It is read later, perhaps by another thread.
         self._acting = partial(transport.acting_as, transport.login())
+        self._inside = partial(keyspaces.inside, keyspaces.current())
         self.since = str(since or "0")
         self.feed = feed
         self.is_over = False
@@ -54,7 +55,7 @@ class Feed:
         while True:
             before = self.since
             query = self._query(options.timeout[1])
-            with self._acting():
+            with self._acting(), self._inside():
                 response = request(PUBLIC, *self._method(), **self._sent(query), stream=True)
             members: dict[str, Any] = {}
             count = 0

@@ -62,3 +62,33 @@ def test_empty_function_says_nothing():
     assert ADMIN.ask("GET", "plain/_config", redact="")[1]["sync"] == sync
     assert ADMIN.put("plain/_config", {"bucket": "plain", "sync": ""})[0] == 201
     assert "sync" not in ADMIN.ask("GET", "plain/_config")[1]
+
+
+def test_the_database_of_the_settings_has_their_collections(settings):
+    settings.SYNC_GATEWAY_BUCKET = "ours"
+    settings.SYNC_GATEWAY_DATABASE = {
+        "scopes": {"s": {"collections": {"one": {}}}},
+        "revs_limit": 9,
+    }
+    assert ADMIN.ask("PUT", "ours.s.one/d", {})[0] == 201
+    config = ADMIN.ask("GET", "ours/_config")[1]
+    assert (config["scopes"], "revs_limit" in config) == (
+        {"s": {"collections": {"one": {}}}},
+        False,
+    )
+    settings.SYNC_GATEWAY_BUCKET = "wrong"
+    settings.SYNC_GATEWAY_DATABASE = {"scopes": {"s": {"collections": {"a b": {}}}}}
+    status, answer = ADMIN.ask("GET", "wrong/")
+    assert (status, "invalid scope or collection name: s.a b" in answer["reason"]) == (400, True)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["_design/d", "_design/d/_view/v", "_view/channels"])
+def test_views_are_of_the_default_collection(method, path):
+    scopes = {"s": {"collections": {"one": {}}}}
+    ADMIN.put("other/", {"bucket": "other", "scopes": scopes})
+    body = {"views": {}} if method == "PUT" else None
+    status, answer = ADMIN.ask(method, f"other/{path}", body)
+    if status != 405:
+        reason = "Internal error: default collection is not configured on this database"
+        assert (status, answer["reason"]) == (500, reason)

@@ -1,0 +1,38 @@
+"""A resync from its beginning to its end: commands wait for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.sync_gateway import SyncGateway
+
+#: Seconds between two looks at a resync.
+_PAUSE = 0.5
+
+
+def resync(keyspaces: Iterable[str | None] | None = None) -> str:
+    """Run the sync functions over all documents, or those of some keyspaces, with the database
+    offline meanwhile; what came of it, in words. Raises CommandError where it fails."""
+    try:
+        SyncGateway.take_offline()
+        try:
+            SyncGateway.start_resync(keyspaces)
+            while (state := SyncGateway.get_resync())["status"] == "running":
+                time.sleep(_PAUSE)
+        finally:
+            SyncGateway.bring_online()
+    except (SyncGatewayException, ValueError) as error:
+        raise CommandError(f"The resync failed: {error}") from error
+    if state["status"] != "completed":
+        raise CommandError(f"The resync ended as {state['status']!r}: {state['last_error']}")
+    return told(state)
+
+
+def told(state: dict[str, Any]) -> str:
+    """What the gateway says of a resync, in words."""
+    return f"Resync: {state['docs_processed']} documents, {state['docs_changed']} changed."

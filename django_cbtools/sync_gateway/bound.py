@@ -1,0 +1,92 @@
+"""The calls of documents in a keyspace, or in the name of a user, or both."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+
+from . import keyspaces
+from .documents.attachments import Attachments
+from .documents.documents import Documents
+from .documents.revisions import Revisions
+from .feed.changes import ChangeFeeds
+from .transport import transport
+
+#: What is about documents; users can do all of it, as it goes by the public API.
+_OF_DOCUMENTS = frozenset(
+    name
+    for part in (Attachments, ChangeFeeds, Documents, Revisions)
+    for name in vars(part)
+    if not name.startswith("_")
+)
+#: What is about a keyspace besides.
+_OF_KEYSPACES = frozenset(("get_sync_function", "purge", "put_sync_function"))
+
+
+class Bound:
+    """What :meth:`SyncGateway.as_user` and :meth:`SyncGateway.in_keyspace` return: the calls of
+    documents, and their twins for async code.
+
+    Everything that a user may not do raises SyncGatewayForbidden, as it would on a phone.
+    """
+
+    def __init__(
+        self, client: type, login: transport.Login | None = None, keyspace: str | None = None
+    ) -> None:
+        self._client, self._login, self._keyspace = client, login, keyspace
+        self._names = _OF_DOCUMENTS if login is not None else _OF_DOCUMENTS | _OF_KEYSPACES
+
+    def as_user(self, name: str, password: str) -> Bound:
+        """As :meth:`SyncGateway.as_user`, in the same keyspace."""
+        if not name:
+            raise ValueError("as_user() needs the name of a user.")
+        return Bound(self._client, transport.Login(name, password), self._keyspace)
+
+    def in_keyspace(self, keyspace: str | None) -> Bound:
+        """As :meth:`SyncGateway.in_keyspace`, in the name of the same user."""
+        return Bound(self._client, self._login, keyspaces.checked(keyspace))
+
+    def __repr__(self) -> str:
+        user = "" if self._login is None else f".as_user({self._login.name!r}, ...)"
+        is_elsewhere = self._keyspace is not None or not user
+        return f"SyncGateway{user}" + (f".in_keyspace({self._keyspace!r})" if is_elsewhere else "")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *self._names})
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if not name.startswith("_"):
+            method = getattr(self._client, name, None)
+            if method is not None and not self._names.isdisjoint((name, name.removeprefix("a"))):
+                return self._called(method)
+        raise AttributeError(
+            f"{self!r} has no {name!r}. It has what is about documents; SyncGateway itself has "
+            "users, roles, sessions and the database."
+        )
+
+    @contextmanager
+    def _asking(self) -> Generator[None, None, None]:
+        login = transport.login() if self._login is None else self._login
+        with transport.acting_as(login), keyspaces.inside(self._keyspace):
+            yield
+
+    def _called(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        if iscoroutinefunction(method):
+
+            @functools.wraps(method)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:
+                with self._asking():
+                    return await method(*args, **kwargs)
+
+            return awaited
+
+        @functools.wraps(method)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            with self._asking():
+                return method(*args, **kwargs)
+
+        return called
