@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 EMBEDDED_ENGINE = "django_cbtools.backends.embedded"
 COUCHBASE_ENGINE = "django_cbtools.backends.couchbase"
+DUMMY_ENGINE = "django.db.backends.dummy"
 #: What COUCHBASE_VIEWS is where views are answered by the query service.
 SQLPP = "sqlpp"
 #: The alias of the gateway that stands in for a real one while tests run, where documents have no
@@ -109,6 +110,11 @@ def entry(alias: str) -> Mapping[str, Any]:
 def is_embedded_alias(alias: str) -> bool:
     """Whether the settings give an alias the embedded backend."""
     return entry(alias).get("ENGINE") == EMBEDDED_ENGINE
+
+
+def is_dummy_alias(alias: str) -> bool:
+    """Whether an alias is no database: ``default`` is none where nothing is said of it."""
+    return entry(alias).get("ENGINE") in (None, "", DUMMY_ENGINE)
 
 
 def is_couchbase_alias(alias: str) -> bool:

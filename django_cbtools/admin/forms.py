@@ -40,7 +40,8 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         shown = self._meta.fields
-        if isinstance(shown, (list, tuple)) and "channels" not in shown:
+        is_shown = not isinstance(shown, (list, tuple)) or "channels" in shown
+        if not is_shown or type(self.instance).default_channels is None:
             self.fields.pop("channels", None)
         self._loaded = self._json()
         if self.instance._state.adding:
@@ -65,7 +66,7 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
         document: Any = self.instance
         default = type(document).default_channels
         if not callable(default):
-            self.initial.setdefault("channels", document.channels or list(default))
+            self.initial.setdefault("channels", document.channels or list(default or ()))
         elif "channels" in self.fields:
             field = self.fields["channels"]
             field.required = False

@@ -42,6 +42,8 @@ class DocumentLayout(_Base):
         if self.fields:
             return super().get_fields(request, obj)
         hidden = {"revision", *(self.exclude or ())} | self.hidden_fields(request, obj)
+        if self.model.default_channels is None:
+            hidden.add("channels")
         return [name for name in super().get_fields(request, obj) if name not in hidden]
 
     def hidden_fields(self, request: Any, obj: Any = None) -> set[str]:

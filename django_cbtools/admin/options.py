@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.contrib import admin, messages
@@ -106,7 +107,7 @@ class CouchbaseModelAdmin(ShownAttachments, DocumentLayout, admin.ModelAdmin):  
     # ------------------------------------------------------------------ forms
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form = super().get_form(request, obj, change=change, **kwargs)
         form.failure = getattr(request, _FAILURE, None)  # type: ignore[attr-defined]
         return form
 
@@ -190,15 +191,19 @@ class CouchbaseModelAdmin(ShownAttachments, DocumentLayout, admin.ModelAdmin):  
         queryset.undelete()
 
     def delete_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:
-        from django.contrib.admin.models import LogEntry
-
         try:
             # Django writes first that it is deleted.
-            with transaction.atomic(using=router.db_for_write(LogEntry)):
+            with self.log_transaction():
                 return super().delete_view(request, object_id, extra_context)
         except FAILURES as error:
             self._tell(request, error)
             return HttpResponseRedirect(request.get_full_path())
+
+    def log_transaction(self) -> AbstractContextManager[Any]:
+        """What takes back what is logged of a deletion that fails."""
+        from django.contrib.admin.models import LogEntry
+
+        return transaction.atomic(using=router.db_for_write(LogEntry))
 
     def get_deleted_objects(self, objs: Any, request: Any) -> Any:
         return softly_deleted(list(objs), request, self.admin_site)

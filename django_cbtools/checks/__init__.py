@@ -21,7 +21,7 @@ from .indexes import check_indexes
 from .queries import check_orm, check_query_service
 from .security import check_addresses, check_admin_address, check_passwords, check_verification
 from .views import check_answers, check_views
-from .without_sql import check_stores
+from .without_sql import check_stores, check_sync_function
 
 __all__ = [
     "check_addresses",
@@ -45,6 +45,7 @@ __all__ = [
     "check_router",
     "check_sqlite",
     "check_stores",
+    "check_sync_function",
     "check_tables",
     "check_time_zone",
     "check_verification",

@@ -1,4 +1,4 @@
-"""Checks of caches and sessions in documents."""
+"""Checks of caches, sessions and users in documents."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from django_cbtools import conf
+from django_cbtools import conf, function_files
 
 
 @register("cbtools")
@@ -34,6 +35,28 @@ def check_stores(**kwargs: Any) -> list[CheckMessage]:
             "document is to be noted in that cache, which would write another one.",
             hint="Name a cache of another back end.",
             id="cbtools.E025",
+        )
+    ]
+
+
+@register("cbtools", deploy=True)
+def check_sync_function(**kwargs: Any) -> list[CheckMessage]:
+    """Whether there is a sync function that may keep phones from writing users."""
+    if not apps.is_installed("django_cbtools.contrib.auth"):
+        return []
+    try:
+        found = function_files.files()
+    except function_files.FunctionFileError:
+        return []  # whoever deploys it is told
+    if None in found:
+        return []
+    return [
+        Warning(
+            "There is no sync_function.js: by the gateway's own sync function, a phone that knows "
+            "the uid of a document may write it, and any phone may make itself a superuser.",
+            hint="docs/without-sql.rst has one that keeps phones from users and groups. Silence "
+            "the check where the sync function is elsewhere.",
+            id="cbtools.W018",
         )
     ]
 

@@ -71,7 +71,8 @@ class CouchbaseModel(
     uid_prefix: str = "st"
     doc_type: ClassVar[str | None] = None
     #: The channels of new documents that are given none: a list, or a function of the document.
-    default_channels: ClassVar[Sequence[str] | Callable[[Any], Sequence[str]]] = ()
+    #: None: documents of this class are in no channel, so that no phone gets them.
+    default_channels: ClassVar[Sequence[str] | Callable[[Any], Sequence[str]] | None] = ()
     #: Views whose keys are what relations point to, by their names: deletion asks them, if no ORM.
     relation_views: ClassVar[Mapping[str, str]] = {}
     #: Whether it is a part of documents, which is nothing on its own.

@@ -19,7 +19,7 @@ def decide_channels(document: Any) -> None:
     if channels or type(channels) is not Undecided or document.rev is not None:
         return
     default = type(document).default_channels
-    found = default(document) if callable(default) else default
+    found = default(document) if callable(default) else default or ()
     document.channels = list(found) if isinstance(found, (list, tuple, set)) else found
 
 
@@ -29,6 +29,8 @@ def check_channels(channels: Any, model: Any) -> None:
     problem = channels_problem(channels, model)
     if problem is None:
         return
+    if model.default_channels is None:
+        raise CouchbaseModelError(problem.messages[0]) from problem
     if not channels:
         raise CouchbaseModelError("Empty channels list can not be saved") from problem
     raise CouchbaseModelError(f"channels is a list of names, not {channels!r}") from problem
@@ -37,6 +39,15 @@ def check_channels(channels: Any, model: Any) -> None:
 def channels_problem(channels: Any, model: Any) -> ValidationError | None:
     """What is wrong with the channels of a document of that class."""
     name = model._meta.label
+    if model.default_channels is None:
+        if channels == [] or channels == ():
+            return None
+        return ValidationError(
+            "A %(name)s is in no channel: it is the server's own, and no phone gets it. Leave its "
+            "channels empty, or give the class other default_channels than None.",
+            code="invalid",
+            params={"name": name},
+        )
     if not channels:
         return ValidationError(
             "A document is in one channel at least, or nobody could read it: set channels of this "

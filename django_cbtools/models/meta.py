@@ -50,8 +50,10 @@ class DocumentBase(ModelBase):
         declared: Any = attrs.get("Meta")
         is_nested = any(parent.is_nested for parent in parents)
         is_proxy = getattr(declared, "proxy", False)
+        # What inherits a base says it by itself: a base is in no migration.
+        says_managed = "managed" in vars(declared) if declared else False
         in_migrations = not (base or is_nested or getattr(declared, "abstract", False)) and all(
-            parent.in_migrations for parent in parents
+            parent.in_migrations or (parent.is_base and says_managed) for parent in parents
         )
         attrs["Meta"] = meta = _make_meta(declared, parents, attrs["__module__"], is_nested)
         if not in_migrations:

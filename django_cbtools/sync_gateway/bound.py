@@ -7,9 +7,11 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 
 from . import keyspaces
+from .calls.client import PUBLIC, loads, request
+from .calls.matching import other
 from .documents.attachments import Attachments
 from .documents.documents import Documents
 from .documents.revisions import Revisions
@@ -49,6 +51,29 @@ class Bound:
     def in_keyspace(self, keyspace: str | None) -> Bound:
         """As :meth:`SyncGateway.in_keyspace`, in the name of the same user."""
         return Bound(self._client, self._login, keyspaces.checked(keyspace))
+
+    def get_session(self) -> dict[str, Any]:
+        """Who the gateway takes the user for, ``userCtx``, and what he may read.
+
+        SyncGatewayForbidden where there is no such user, he is disabled, or the password is wrong.
+        """
+        with transport.acting_as(self._login), keyspaces.inside(None):
+            response = request(PUBLIC, "GET", "_session")
+        found: dict[str, Any] = loads(response)
+        if not isinstance(found, dict) or not isinstance(found.get("userCtx"), dict):
+            raise other(response, "it does not say who asks")
+        return found
+
+    async def aget_session(self) -> dict[str, Any]:
+        """As :meth:`get_session`."""
+        return await sync_to_async(self.get_session)()
+
+    def close(self) -> None:
+        """Close the connections of the user. The next call makes new ones."""
+        found = self._login.transport if self._login else None
+        if self._login is not None and found is not None:
+            self._login.transport = None
+            found.session.close()
 
     def __repr__(self) -> str:
         user = "" if self._login is None else f".as_user({self._login.name!r}, ...)"

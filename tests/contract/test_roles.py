@@ -143,6 +143,23 @@ def test_a_user_needs_a_name(gateway):
         SyncGateway.as_user("", "secret")
 
 
+def test_whether_a_password_is_right(user):
+    name = user(admin_channels=["news"])
+    alice = SyncGateway.as_user(name, "secret")
+    for _ in range(2):
+        found = alice.get_session()["userCtx"]
+        assert (found["name"], sorted(found["channels"])) == (name, ["!", "news", "public"])
+        alice.close()
+    assert asyncio.run(alice.aget_session())["userCtx"]["name"] == name
+    disabled = user("bob")
+    SyncGateway.put_user(disabled, disabled=True)
+    nobody = "nobody-of-that-name"
+    for wrong in ((name, "other"), (name, ""), (nobody, "secret"), (disabled, "secret")):
+        with pytest.raises(SyncGatewayForbidden) as refused:
+            SyncGateway.as_user(*wrong).get_session()
+        assert refused.value.status == 401
+
+
 def test_a_password_is_in_no_text(user):
     alice = SyncGateway.as_user(user(), "pa55word")
     assert "pa55word" not in repr(alice) + repr(vars(alice))

@@ -64,6 +64,18 @@ class Item(CouchbaseModel):
     name = models.CharField(max_length=10, blank=True)
 
 
+class Secret(CouchbaseModel):
+    """Is in no channel."""
+
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+
+    doc_type = "channel_secret"
+    default_channels = None
+    name = models.CharField(max_length=10)
+
+
 class OrderInline(CouchbaseTabularInline):
     model = Order
     fields = ["note", "channels"]
@@ -84,6 +96,7 @@ site = admin.AdminSite(name="admin")
 site.register(Shop, ShopAdmin)
 site.register(Order, CouchbaseModelAdmin)
 site.register(Item, CouchbaseModelAdmin)
+site.register(Secret, CouchbaseModelAdmin)
 
 
 class ShopForm(forms.ModelForm):
@@ -347,3 +360,32 @@ def test_a_function_is_asked_when_the_document_is_saved(boss):
     assert stored(Order) == ["shop-s"]
     response = boss.post("/admin/testapp/order/add/", sent(page))
     assert "Empty channels list can not be saved" in response.content.decode()
+
+
+# ------------------------------------------------------------------ the server's own
+
+
+def test_documents_in_no_channel(boss):
+    secret = Secret(name="a")
+    secret.full_clean()
+    secret.save()
+    Secret.objects.bulk_create([Secret(name="b"), Secret(uid="s", name="c", channels=[])])
+    page = boss.get("/admin/testapp/secret/s/change/")
+    assert "channels" not in page.context_data["adminform"].form.fields
+    assert boss.post("/admin/testapp/secret/s/change/", sent(page, name="d")).status_code == 302
+    assert boss.get("/admin/testapp/secret/add/").status_code == 200
+    (fixture,) = fixtures.deserialize("json", fixtures.serialize("json", [Secret("s")]))
+    fixture.save()
+    rows = SyncGateway.all_docs([found.uid for found in Secret.objects.all()])["rows"]
+    assert [(row["doc"]["channels"], row["doc"]["name"]) for row in rows].count(([], "d")) == 1
+    assert all(row["doc"]["channels"] == [] for row in rows)
+
+
+@pytest.mark.parametrize("channels", [["a"], "a", {}, None, 7])
+def test_no_channel_but_one(channels):
+    secret = Secret(name="a", channels=channels)
+    with pytest.raises(CouchbaseModelError, match=r"testapp\.Secret is in no channel"):
+        secret.save()
+    with pytest.raises(ValidationError, match="no phone gets it"):
+        secret.full_clean()
+    assert not Secret.objects.exists()

@@ -148,11 +148,13 @@ class DocumentCollector(Collector):
 
     def can_fast_delete(self, objs: Any, from_field: Any = None) -> bool:
         """As Django's; but what has to come to :meth:`collect` does."""
-        if not self.hard and isinstance(objs, type) and not is_document(objs):
+        if isinstance(objs, type) and not is_document(objs) and not (self.hard and _has_rows(objs)):
             return False
         return bool(super().can_fast_delete(objs, from_field))
 
     def related_objects(self, related_model: Any, related_fields: Any, objs: Any) -> Any:
+        if not is_document(related_model) and not _has_rows(related_model):
+            return Found()
         found: Any = super().related_objects(related_model, related_fields, objs)
         if not is_document(related_model):
             return found.using(router.db_for_write(related_model))
@@ -231,6 +233,11 @@ class DocumentCollector(Collector):
 
 def is_document(model: Any) -> bool:
     return issubclass(model, DocumentJSON)
+
+
+def _has_rows(model: Any) -> bool:
+    """Whether an ordinary model is in a database: a site may have none but that of documents."""
+    return not conf.is_dummy_alias(router.db_for_write(model))
 
 
 def _in_order(documents: Iterable[Any]) -> list[Any]:

@@ -1,0 +1,74 @@
+"""Forms of users and groups in the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import FilteredSelectMultiple
+from django.contrib.auth import forms as auth_forms
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.utils.text import capfirst
+
+from django_cbtools.admin import DocumentForm
+
+from .models import Group
+from .permissions import all_permissions
+
+#: What fields of lists of texts are chosen from: texts, and what they are called.
+_CHOICES: dict[str, Callable[[], dict[str, str]]] = {
+    "permissions": all_permissions,
+    "user_permissions": all_permissions,
+    "groups": lambda: dict(Group.objects.order_by("name").values_list("pk", "name")),
+}
+
+
+class ChoosingForm(DocumentForm):
+    """A form whose groups and permissions are chosen from those that there are. Others that are
+    stored already stay, unless they are taken away."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.fields.keys() & _CHOICES.keys():
+            field = self.instance._meta.get_field(name)
+            stored = getattr(self.instance, name)
+            labels = {str(each): str(each) for each in (stored if isinstance(stored, list) else ())}
+            self.fields[name] = forms.MultipleChoiceField(
+                choices=list({**labels, **_CHOICES[name]()}.items()),
+                required=False,
+                label=capfirst(field.verbose_name),
+                help_text=field.help_text,
+                widget=FilteredSelectMultiple(str(field.verbose_name), is_stacked=False),
+            )
+
+
+class UserChangeForm(ChoosingForm):
+    password = auth_forms.ReadOnlyPasswordHashField(label="Password")
+
+    class Meta:
+        model = get_user_model()
+        fields = "__all__"
+        field_classes = {"username": auth_forms.UsernameField}
+
+    def _seen(self) -> dict[str, Any]:
+        # It is sent with the page.
+        return {key: value for key, value in super()._seen().items() if key != "password"}
+
+
+class UserCreationForm(DocumentForm, auth_forms.AdminUserCreationForm):  # type: ignore[type-arg]
+    class Meta:
+        model = get_user_model()
+        fields = ("username",)
+        field_classes = {"username": auth_forms.UsernameField}
+
+    def clean_username(self) -> Any:
+        """As Django's, by key: no ORM is needed."""
+        username = self.cleaned_data["username"]
+        model: Any = get_user_model()
+        try:
+            model._default_manager.get_by_natural_key(username)
+        except model.DoesNotExist:
+            return username
+        raise ValidationError("A user with that username already exists.", code="unique")

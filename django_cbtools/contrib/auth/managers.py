@@ -1,0 +1,44 @@
+"""Managers of users and groups, which are found by their names without a query."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import models as auth_models
+
+from django_cbtools import conf
+from django_cbtools.models import Documents
+from django_cbtools.models.writing import unique_keys
+
+
+class ByName(Documents[Any]):
+    """Documents that have a :class:`UniqueKey` of their natural key."""
+
+    def natural_field(self) -> str:
+        """The field whose values are unique."""
+        return getattr(self.model, "USERNAME_FIELD", "name")
+
+    def get_by_natural_key(self, name: str) -> Any:
+        """Load a document by its name, in two requests; DoesNotExist where there is none."""
+        return unique_keys.find(self.model, **{self.natural_field(): name})
+
+    async def aget_by_natural_key(self, name: str) -> Any:
+        """As :meth:`get_by_natural_key`."""
+        return await sync_to_async(self.get_by_natural_key)(name)
+
+    def db_manager(self, using: str | None = None, hints: Any = None) -> Any:
+        """As Django's; but documents are in one place, whichever alias a command names, such as
+        ``createsuperuser``, whose default is ``default``."""
+        return super().db_manager(conf.document_alias(), hints)
+
+    def using(self, alias: str | None) -> Any:
+        """As :meth:`db_manager`."""
+        return self.get_queryset().using(conf.document_alias())
+
+
+class UserManager(ByName, auth_models.UserManager[Any]):  # type: ignore[misc]
+    """Django's ``create_user()``, ``create_superuser()``, ``with_perm()`` and their twins. A name
+    that is taken raises UniqueKeyTaken, which is Django's IntegrityError."""
+
+    use_in_migrations = False

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """No table: it is there for relations of Django's to users, such as that of the admin's log.
+    Of a document, they need its key."""
+
+    initial = True
+    operations = [
+        migrations.CreateModel(
+            name="User",
+            fields=[("uid", models.CharField(max_length=250, primary_key=True, serialize=False))],
+            options={
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "managed": False,
+                "base_manager_name": "all_objects",
+            },
+            managers=[("all_objects", models.Manager())],
+        ),
+    ]

@@ -1,0 +1,189 @@
+"""Users and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import models as auth_models
+from django.contrib.auth import password_validation
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_cbtools.exceptions import SyncGatewayConflict
+from django_cbtools.models import CouchbaseModel, ListField, UniqueKey, load_objects
+
+from .managers import ByName, UserManager
+
+_Permissions: Any = auth_models.PermissionsMixin
+_User: Any = auth_models.AbstractUser
+
+
+def _permissions(help_text: Any) -> Any:
+    return ListField(
+        models.CharField(max_length=255),
+        verbose_name=_("permissions"),
+        blank=True,
+        help_text=help_text,
+    )
+
+
+class Group(CouchbaseModel):
+    """A group of users. What it permits are texts, ``"app.codename"``."""
+
+    class Meta:
+        abstract = True
+        verbose_name = _("group")
+        verbose_name_plural = _("groups")
+        constraints = [UniqueKey(fields=["name"], name="cb_auth_group_name")]
+
+    doc_type = "django_group"
+    uid_prefix = "dgroup"
+    default_channels = None
+
+    name = models.CharField(_("name"), max_length=150)
+    permissions = _permissions("")
+
+    objects: ClassVar[Any] = ByName()
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    def natural_key(self) -> tuple[str]:
+        return (self.name,)
+
+
+class AbstractDocumentUser(AbstractBaseUser, CouchbaseModel, base=True):
+    """A user, as Django's AbstractUser: the base of your own.
+
+    ``groups`` has the uids of :class:`Group` documents, ``user_permissions`` texts such as
+    ``"app.codename"``. No two users have the same ``username``, whoever saves them at the same time
+    (UniqueKeyTaken): a UniqueKey sees to it. A user's uid says nothing of his name, so that he may
+    take another one, and stays the same user.
+    """
+
+    class Meta:
+        abstract = True
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [UniqueKey(fields=["username"], name="%(app_label)s_%(class)s_username")]
+
+    uid_prefix = "duser"
+    default_channels = None
+
+    username = models.CharField(
+        _("username"),
+        max_length=150,
+        help_text=_("Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only."),
+        validators=[_User.username_validator],
+    )
+    first_name = models.CharField(_("first name"), max_length=150, blank=True)
+    last_name = models.CharField(_("last name"), max_length=150, blank=True)
+    email = models.EmailField(_("email address"), blank=True)
+    is_staff = models.BooleanField(
+        _("staff status"),
+        default=False,
+        help_text=_("Designates whether the user can log into this admin site."),
+    )
+    is_active = models.BooleanField(
+        _("active"),
+        default=True,
+        help_text=_(
+            "Designates whether this user should be treated as active. Unselect this instead of "
+            "deleting accounts."
+        ),
+    )
+    is_superuser = models.BooleanField(
+        _("superuser status"),
+        default=False,
+        help_text=_(
+            "Designates that this user has all permissions without explicitly assigning them."
+        ),
+    )
+    groups = ListField(
+        models.CharField(max_length=250),
+        verbose_name=_("groups"),
+        blank=True,
+        help_text=_(
+            "The groups this user belongs to. A user will get all permissions granted to each of "
+            "their groups."
+        ),
+    )
+    user_permissions = _permissions(_("Specific permissions for this user."))
+    date_joined = models.DateTimeField(_("date joined"), default=timezone.now)
+
+    objects: ClassVar[Any] = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS = ["email"]
+
+    username_validator = _User.username_validator
+    get_full_name = _User.get_full_name
+    get_short_name = _User.get_short_name
+    email_user = _User.email_user
+
+    # They ask the authentication back ends.
+    get_user_permissions = _Permissions.get_user_permissions
+    aget_user_permissions = _Permissions.aget_user_permissions
+    get_group_permissions = _Permissions.get_group_permissions
+    aget_group_permissions = _Permissions.aget_group_permissions
+    get_all_permissions = _Permissions.get_all_permissions
+    aget_all_permissions = _Permissions.aget_all_permissions
+    has_perm = _Permissions.has_perm
+    ahas_perm = _Permissions.ahas_perm
+    has_perms = _Permissions.has_perms
+    ahas_perms = _Permissions.ahas_perms
+    has_module_perms = _Permissions.has_module_perms
+    ahas_module_perms = _Permissions.ahas_module_perms
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = type(self).objects.normalize_email(self.email)
+
+    def get_groups(self) -> list[Group]:
+        """The groups that there are of those that the user is in, in one request."""
+        found: list[Group] = load_objects(self.groups, Group)
+        return [group for group in found if not group.st_deleted]
+
+    def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """As any document's. But fields alone (``update_fields``) are written whatever somebody
+        else has saved since the user was loaded; this is loaded then. So it is no conflict where a
+        user logs in twice at the same time, which writes ``last_login``."""
+        names = None if update_fields is None else frozenset(update_fields)
+        try:
+            super().save(update_fields=names, **kwargs)
+        except SyncGatewayConflict:
+            if names is None:
+                raise
+            self._save_again(names)
+
+    def _save_again(self, names: Iterable[str]) -> None:
+        changed = {name: getattr(self, name) for name in names}
+
+        def change(user: Any) -> None:
+            for name, value in changed.items():
+                setattr(user, name, value)
+
+        type(self).update_document(self.get_uid(), change)
+        self.refresh_from_db()
+        user: Any = self
+        if user._password is not None:
+            password_validation.password_changed(user._password, user)
+            user._password = None
+
+    async def asave(self, **kwargs: Any) -> None:
+        """As :meth:`save`."""
+        await sync_to_async(self.save)(**kwargs)
+
+
+class User(AbstractDocumentUser):
+    """The user to log in as: ``AUTH_USER_MODEL = "cb_auth.User"``."""
+
+    class Meta(AbstractDocumentUser.Meta):
+        managed = False  # migrations know it, for relations to it, and make no table
+
+    doc_type = "django_user"

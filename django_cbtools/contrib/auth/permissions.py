@@ -1,0 +1,20 @@
+"""Permissions as texts, ``"app.codename"``: those of a project, found without a database."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.contrib.auth import get_permission_codename
+
+
+def all_permissions() -> dict[str, str]:
+    """The permissions of all models of the project, by their texts: what they are called."""
+    found = {}
+    for model in apps.get_models():
+        opts = model._meta
+        label, name = opts.app_label, opts.verbose_name_raw
+        for action in opts.default_permissions:
+            text = f"{label}.{get_permission_codename(action, opts)}"
+            found[text] = f"{label} | {name} | Can {action} {name}"
+        for codename, description in opts.permissions:
+            found[f"{label}.{codename}"] = f"{label} | {name} | {description}"
+    return dict(sorted(found.items()))

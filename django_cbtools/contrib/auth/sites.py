@@ -1,0 +1,109 @@
+"""The admin without SQL: no log, and no content types."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db import router
+from django.db.models.base import ModelBase
+
+from django_cbtools import conf
+
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[Any]
+else:
+    _Admin = object
+
+
+class WithoutLog(_Admin):
+    """What :class:`DocumentAdminSite` makes part of each ModelAdmin: nothing is logged.
+
+    Django's log is rows that refer to content types and users. Documents have a history all the
+    same: their revisions.
+    """
+
+    def log_addition(self, request: Any, obj: Any, message: Any) -> Any:
+        return None
+
+    def log_change(self, request: Any, obj: Any, message: Any) -> Any:
+        return None
+
+    def log_deletion(self, request: Any, obj: Any, object_repr: Any) -> Any:
+        return None
+
+    def log_deletions(self, request: Any, queryset: Any) -> Any:
+        return []
+
+    def log_transaction(self) -> AbstractContextManager[Any]:
+        """As that of CouchbaseModelAdmin: there is nothing to take back."""
+        return nullcontext()
+
+    def get_paginator(self, request: Any, queryset: Any, *args: Any, **kwargs: Any) -> Any:
+        # The page of the history asks for the log by this.
+        if _is_log(queryset):
+            queryset = []
+        return super().get_paginator(request, queryset, *args, **kwargs)
+
+    def get_view_on_site_url(self, obj: Any = None) -> Any:
+        # Django's goes by the content type.
+        if obj is not None and self.view_on_site is True and hasattr(obj, "get_absolute_url"):
+            return obj.get_absolute_url()
+        return super().get_view_on_site_url(obj)
+
+    def render_change_form(self, *args: Any, **kwargs: Any) -> Any:
+        know_content_type(self.model)
+        return super().render_change_form(*args, **kwargs)
+
+    def history_view(self, *args: Any, **kwargs: Any) -> Any:
+        know_content_type(self.model)
+        return super().history_view(*args, **kwargs)
+
+
+class DocumentAdminSite(admin.AdminSite):
+    """An admin of documents alone: ``"django_cbtools.contrib.auth.apps.DocumentAdminConfig"`` in
+    INSTALLED_APPS, in the place of ``"django.contrib.admin"``, has it be ``admin.site``.
+
+    Django's own groups, which are rows, are left out.
+    """
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        from django.contrib.auth.models import Group
+
+        is_one = isinstance(model_or_iterable, ModelBase)
+        models = [model_or_iterable] if is_one else model_or_iterable
+        base = admin_class or admin.ModelAdmin
+        if not issubclass(base, WithoutLog):
+            base = type(base.__name__, (WithoutLog, base), {"__module__": base.__module__})
+        super().register([model for model in models if model is not Group], base, **options)
+
+    def get_log_entries(self, request: Any) -> Any:
+        return NoEntries()
+
+
+class NoEntries(list[Any]):
+    """The log, in place of a QuerySet: the front page asks it for the entries of a user."""
+
+    def filter(self, **conditions: Any) -> NoEntries:
+        return self
+
+
+def _is_log(queryset: Any) -> bool:
+    from django.contrib.admin.models import LogEntry
+
+    return getattr(queryset, "model", None) is LogEntry
+
+
+def know_content_type(model: Any) -> None:
+    """Have Django know a model's content type where there is no table of them. The admin's pages
+    look it up, though none of them shows its number."""
+    from django.contrib.contenttypes.models import ContentType
+
+    alias = router.db_for_read(ContentType)
+    if not conf.is_dummy_alias(alias):
+        return
+    opts = model._meta
+    known = ContentType(pk=0, app_label=opts.app_label, model=opts.model_name)
+    manager: Any = ContentType.objects
+    manager._add_to_cache(manager.db, known)

@@ -1,0 +1,1 @@
+"""A site without SQL: its users, sessions, cache and all else are documents."""
