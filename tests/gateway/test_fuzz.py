@@ -27,7 +27,7 @@ from tests.gateway.fuzz.wire import Client, Hang, Reply, Request, WrongAnswer
 pytestmark = pytest.mark.torture
 
 TORTURE = os.environ.get("TORTURE") == "1"
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "100000" if TORTURE else "2000"))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "100000" if TORTURE else "800"))
 CLIENTS = int(os.environ.get("FUZZ_CLIENTS", "6"))
 SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
 MEGABYTE = 1 << 20

@@ -18,10 +18,10 @@ from tests.sync_gateway.faults.rival import Rival
 
 pytestmark = pytest.mark.torture
 
-PROCESSES = 4
-THREADS = 4
 TORTURE = os.environ.get("TORTURE") == "1"
-TIMES = int(os.environ.get("COUNTER_TIMES", "2000" if TORTURE else "200"))
+PROCESSES = 4 if TORTURE else 2
+THREADS = 4
+TIMES = int(os.environ.get("COUNTER_TIMES", "2000" if TORTURE else "80"))
 
 
 USER = {

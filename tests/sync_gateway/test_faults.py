@@ -22,7 +22,7 @@ from tests.sync_gateway.faults.workload import Run
 pytestmark = pytest.mark.torture
 
 TORTURE = os.environ.get("TORTURE") == "1"
-WRITES_WANTED = int(os.environ.get("FAULTS_WRITES", "100000" if TORTURE else "4000"))
+WRITES_WANTED = int(os.environ.get("FAULTS_WRITES", "100000" if TORTURE else "1200"))
 THREADS = int(os.environ.get("FAULTS_THREADS", "8"))
 SEED = os.environ.get("FAULTS_SEED") or secrets.token_hex(4)
 #: Each of these is only reached where many requests fail.

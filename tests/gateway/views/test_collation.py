@@ -22,7 +22,7 @@ from tests.gateway.v8.helpers import ids, put_view, ranks, rows, write
 
 ROOT = Path(__file__).parents[3]
 BY_TEXT = "function (doc, meta) { emit(doc.text, null); }"
-EXAMPLES = 2000 if os.environ.get("TORTURE") == "1" else 60
+EXAMPLES = 2000 if os.environ.get("TORTURE") == "1" else 20
 
 any_number = settings(
     max_examples=EXAMPLES,
@@ -340,7 +340,7 @@ def test_processes_that_give_out_labels_at_the_same_time(tmp_path):
     for prefix in "abc":
         batches = [
             ["".join(source.choices("aábßz-", k=source.randrange(5))) for _ in range(4)]
-            for _ in range(25)
+            for _ in range(10)
         ]
         processes.append(start(file, prefix, batches))
         everything += [
