@@ -4,6 +4,9 @@ Django asks the registry of apps for the models that migrations are about, and d
 as any other there: content types, system checks, signals and the admin need them. It asks in two
 places, both in ``django.db.migrations.state``: for the models as they are now, and for those of
 apps without migrations. There, documents are left out.
+
+Those that migrations know (``managed = False``), because something of Django's refers to them, are
+in no table either: what refers to them gets no constraint, which no database could keep.
 """
 
 from __future__ import annotations
@@ -12,13 +15,16 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.db.migrations import state
+from django.db.models.utils import make_model_tuple
 
 _from_apps: Any = vars(state.ProjectState)["from_apps"].__func__
+_render: Any = vars(state.ModelState)["render"]
 
 
 def leave_documents_out() -> None:
     """Have migrations see the apps of a project without its documents."""
     state.ProjectState.from_apps = classmethod(from_apps)  # type: ignore[method-assign,assignment]
+    state.ModelState.render = render  # type: ignore[method-assign]
     state.global_apps = Migrated(apps)  # type: ignore[attr-defined]
 
 
@@ -26,6 +32,32 @@ def from_apps(cls: type[state.ProjectState], apps: Any) -> state.ProjectState:
     """As Django's; see :func:`leave_documents_out`."""
     found: state.ProjectState = _from_apps(cls, Migrated(apps))
     return found
+
+
+def render(self: state.ModelState, apps: Any) -> Any:
+    """As Django's; but relations to documents are without constraints."""
+    model: Any = _render(self, apps)
+    through = [field.remote_field.through for field in model._meta.local_many_to_many]
+    automatic = [
+        each for each in through if getattr(each, "_meta", None) and each._meta.auto_created
+    ]
+    for found in (model, *automatic):
+        for field in found._meta.local_fields:
+            if field.is_relation and _is_document(field.remote_field.model):
+                field.db_constraint = False
+    return model
+
+
+def _is_document(related: Any) -> bool:
+    """Whether a model, or the name of one, is a document of the project."""
+    from django_cbtools.models import CouchbaseModel
+
+    if related == "self":
+        return False
+    try:
+        return issubclass(apps.get_model(*make_model_tuple(related)), CouchbaseModel)
+    except LookupError:
+        return False
 
 
 class Migrated:

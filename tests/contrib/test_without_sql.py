@@ -18,7 +18,7 @@ def test_the_embedded_gateway(tmp_path):
         str(ROOT / "tests/without_sql"),
         SITE_DATABASE=str(tmp_path / "site.sqlite3"), **SETTINGS,
     )  # fmt: skip
-    assert "34 passed" in written
+    assert "35 passed" in written
 
 
 def test_a_gateway_over_http(http_gateway, settings):
@@ -31,3 +31,11 @@ def test_a_gateway_over_http(http_gateway, settings):
     )  # fmt: skip
     said = [line for line in written.splitlines() if not line.startswith(("System", "Superuser"))]
     assert said == ["UniqueKeyTaken", "alice may", "root", "alicia", "bob", "None"]
+
+
+def test_users_beside_tables(tmp_path):
+    database = str(tmp_path / "site.sqlite3")
+    arguments = ("-W", "error", "-m", "tests.without_sql.with_sql")
+    _, *said = run(*arguments, SITE_SQL=database, **SETTINGS).splitlines()
+    deleted = "(2, {'cb_auth.User': 1, 'admin.LogEntry': 1})"
+    assert said == ["302 First 0", "root", "True", deleted, "0 []"]

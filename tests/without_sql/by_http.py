@@ -16,6 +16,7 @@ from django.db import IntegrityError  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from django_cbtools.contrib.auth.models import Group, User  # noqa: E402
+from django_cbtools.sync_gateway import SyncGateway  # noqa: E402
 from tests.without_sql import urls  # noqa: E402
 
 call_command("check")
@@ -45,6 +46,7 @@ assert client.get("/admin/without_sql/note/add/").status_code == 200
 print(auth.get_user(client))
 
 alice = User.objects.get_by_natural_key("alice")
+assert SyncGateway.get_user(f"user-{alice.uid}")["admin_channels"]
 alice.username = "alicia"
 alice.save()
 assert auth.authenticate(username="alice", password="secret") is None

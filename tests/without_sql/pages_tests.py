@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from html import unescape
+from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.core.cache import cache
 from django.db import connections
 from django.test import Client
 
@@ -153,3 +157,20 @@ def test_staff_with_some_rights(alice):
     assert client.get("/admin/without_sql/note/").status_code == 200
     assert client.get("/admin/without_sql/note/add/").status_code == 403
     assert client.get("/admin/cb_auth/user/").status_code == 403
+
+
+def test_the_docs():
+    """What the docs have of Python runs, settings included."""
+    text = (Path(__file__).parents[2] / "docs/without-sql.rst").read_text("utf-8")
+    Group(name="inspectors").save()
+    names = {"BASE_DIR": Path()}
+    blocks = re.findall(r"block:: python\n\n((?: {4}.*\n|\n)+)", text)
+    for block in blocks:
+        exec(textwrap.dedent(block).replace("        ...\n", "").replace("    ...\n", ""), names)
+    assert names["alice"].has_perm("news.add_article")
+    assert cache.get("visits") == 2
+    assert names["AUTH_USER_MODEL"] == settings.AUTH_USER_MODEL
+    installed = set(settings.INSTALLED_APPS)
+    assert set(names["INSTALLED_APPS"]) < installed
+    user = names["Inspectors"]().configure_user(None, User.objects.create_user("bob"))
+    assert [group.name for group in user.get_groups()] == ["inspectors"]

@@ -46,6 +46,14 @@ SYNC_GATEWAY_BUCKET = "test_site"
 SYNC_GATEWAY_USER, SYNC_GATEWAY_PASSWORD = "django_cbtools_admin", "writers_password"
 if "SITE_GATEWAY" in os.environ:
     SYNC_GATEWAY_URL, SYNC_GATEWAY_ADMIN_URL = os.environ["SITE_GATEWAY"].split()
+    INSTALLED_APPS += ["django_cbtools.contrib.gateway_users"]
+elif "SITE_SQL" in os.environ:
+    # Not without SQL, but users are documents.
+    DATABASES["default"] = {
+        "ENGINE": "django_cbtools.backends.embedded",
+        "NAME": os.environ["SITE_SQL"],
+    }
+    INSTALLED_APPS += ["django_cbtools.contrib.gateway_users"]
 else:
     DATABASES["couchbase"] = {
         "ENGINE": "django_cbtools.backends.embedded",
