@@ -16,6 +16,7 @@ from django_cbtools.exceptions import CouchbaseModelError, shown
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import parse_stored
 
+from .branches import Branching
 from .channels import Undecided
 from .document import DOC_TYPE, DocumentJSON, copied, remembered
 from .fields import values
@@ -33,7 +34,6 @@ from .telling import missing, row_error, told_of
 from .uids import new_uid
 from .unique import ValidatedUniqueness
 from .writing import versions
-from .writing.deletion import DocumentDeletion
 
 Self = TypeVar("Self", bound="CouchbaseModel")
 
@@ -53,7 +53,7 @@ class Loaded(NamedTuple):
 
 class CouchbaseModel(
     Refreshing,
-    DocumentDeletion,
+    Branching,
     ValidatedUniqueness,
     models.Model,
     metaclass=DocumentBase,

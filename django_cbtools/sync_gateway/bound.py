@@ -16,12 +16,13 @@ from .documents.attachments import Attachments
 from .documents.documents import Documents
 from .documents.revisions import Revisions
 from .feed.changes import ChangeFeeds
+from .feed.leaves import Leaves
 from .transport import transport
 
 #: What is about documents; users can do all of it, as it goes by the public API.
 _OF_DOCUMENTS = frozenset(
     name
-    for part in (Attachments, ChangeFeeds, Documents, Revisions)
+    for part in (Attachments, ChangeFeeds, Documents, Leaves, Revisions)
     for name in vars(part)
     if not name.startswith("_")
 )

@@ -15,6 +15,7 @@ from .documents.attachments import Attachments
 from .documents.documents import Documents
 from .documents.revisions import Revisions
 from .feed.changes import ChangeFeeds
+from .feed.leaves import Leaves
 
 if TYPE_CHECKING:
     from requests.auth import HTTPBasicAuth
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from .bound import Bound
 
 
-class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, Administration):
+class SyncGateway(
+    Attachments, ChangeFeeds, Documents, Leaves, Revisions, Users, Roles, Administration
+):
     """Documents, their attachments and changes, users, roles and the database by the gateway's REST
     API.
 
@@ -71,6 +74,7 @@ class SyncGateway(Attachments, ChangeFeeds, Documents, Revisions, Users, Roles, 
     adelete_document = staticmethod(sync_to_async(Documents.delete_document))
     aall_docs = staticmethod(sync_to_async(Documents.all_docs))
     abulk_get = staticmethod(sync_to_async(Documents.bulk_get))
+    aget_leaves = staticmethod(sync_to_async(Leaves.get_leaves))
     aget_revisions = staticmethod(sync_to_async(Revisions.get_revisions))
     aput_user = staticmethod(sync_to_async(Users.put_user))
     aget_user = staticmethod(sync_to_async(Users.get_user))

@@ -185,6 +185,7 @@ OTHERS: dict[str, tuple[Any, list[Any]]] = {
         lambda: SyncGateway.get_revisions("a"),
         [{"_id": "b", "_rev": REV}, {"rows": []}, [], rows()],
     ),
+    "leaves": (lambda: SyncGateway.get_leaves("a"), [{"rows": []}, {"results": [{"id": "a"}]}]),
     "user": (lambda: SyncGateway.get_user("ann"), [{"name": "bob"}, [], ["ann"]]),
     "users": (SyncGateway.get_users, [{"name": "ann"}, [5], {"rows": []}]),
     "session": (lambda: SyncGateway.create_session("ann"), [{}, {"name": "ann"}, []]),

@@ -132,22 +132,27 @@ class Documents:
     def bulk_get(uids: Sequence[str]) -> list[Row]:
         """Documents by uid, in one request: rows as :meth:`all_docs` has them, and in each of them
         ``expires``: the document's ``_exp``, which it has as well, or None."""
-        if not uids:
-            return []
-        keys = texts(uids, "uids")
-        response = request(
-            PUBLIC,
-            "POST",
-            "_bulk_get",
-            query={"show_exp": "true"},
-            body={"docs": [{"id": key} for key in keys]},
-            uid=_only(keys),
-            accept="multipart/mixed",
-        )
-        found = list(load_parts(response))
-        if len(found) != len(keys):
-            raise other(response, f"it has not {len(keys)} documents")
-        return [_read_row(key, part, response) for key, part in zip(keys, found, strict=True)]
+        return read_rows([{"id": uid} for uid in texts(uids, "uids")]) if uids else []
+
+
+def read_rows(asked: Sequence[Mapping[str, str]]) -> list[Row]:
+    """Documents, or revisions of them, by ``id`` and ``rev``, in one request."""
+    if not asked:
+        return []
+    uids = list(dict.fromkeys(each["id"] for each in asked))
+    response = request(
+        PUBLIC,
+        "POST",
+        "_bulk_get",
+        query={"show_exp": "true"},
+        body={"docs": asked},
+        uid=_only(uids),
+        accept="multipart/mixed",
+    )
+    found = list(load_parts(response))
+    if len(found) != len(asked):
+        raise other(response, f"it has not {len(asked)} documents")
+    return [_read_row(each, part, response) for each, part in zip(asked, found, strict=True)]
 
 
 def _only(uids: Sequence[str]) -> str | None:
@@ -155,18 +160,20 @@ def _only(uids: Sequence[str]) -> str | None:
     return uids[0] if len(uids) == 1 else None
 
 
-def _read_row(uid: str, part: Any, response: requests.Response) -> Row:
+def _read_row(asked: Mapping[str, str], part: Any, response: requests.Response) -> Row:
     """A row of a part of ``_bulk_get``; raises SyncGatewayUnavailable where it is of another
-    document."""
+    document, or of another revision."""
+    uid, rev = asked["id"], asked.get("rev")
     is_error = isinstance(part, dict) and "error" in part and "_rev" not in part
     name = "id" if is_error else "_id"
     if not isinstance(part, dict) or part.get(name) != well_formed(uid):
         raise other(response, f"it has another document than {shown(uid)}")
     if is_error:
         return {**part, "key": uid}
-    if not isinstance(part.get("_rev"), str):
-        raise other(response, f"it has no revision of document {shown(uid)}")
-    value = {"rev": part["_rev"]}
+    found = part.get("_rev")
+    if not isinstance(found, str) or (rev and found != rev):
+        raise other(response, f"it does not have the revision of document {shown(uid)}")
+    value = {"rev": found}
     return {"id": uid, "key": uid, "value": value, "doc": part, "expires": part.get("_exp")}
 
 

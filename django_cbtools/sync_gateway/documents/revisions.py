@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from django_cbtools.exceptions import SyncGatewayNotFound
-
 from ..calls.client import PUBLIC, loads, quote_uid, request
 from ..calls.matching import check_document
+from .documents import Row, read_rows
 
 
 class Revision(NamedTuple):
@@ -22,7 +21,8 @@ class Revisions:
 
     @staticmethod
     def get_revisions(uid: str, limit: int = 20) -> list[Revision]:
-        """The current revision of a document and those that it came from, newest first.
+        """The current revision of a document and those that it came from, newest first, in two
+        requests.
 
         A gateway keeps all of their names, and the bodies of old ones for a few minutes
         (``old_rev_expiry_seconds``). Raises SyncGatewayNotFound where there is no such document.
@@ -34,16 +34,13 @@ class Revisions:
         check_document(response, uid, newest)
         history = newest.pop("_revisions", {"start": 0, "ids": []})
         names = [f"{history['start'] - age}-{digest}" for age, digest in enumerate(history["ids"])]
-        older = [Revision(rev, _body(path, uid, rev)) for rev in names[1:]]
+        rows = read_rows([{"id": uid, "rev": rev} for rev in names[1:]])
+        older = [Revision(rev, _kept(row)) for rev, row in zip(names[1:], rows, strict=True)]
         return [Revision(newest["_rev"], newest), *older]
 
 
-def _body(path: str, uid: str, rev: str) -> dict[str, Any] | None:
-    try:
-        response = request(PUBLIC, "GET", path, query={"rev": rev}, uid=uid)
-    except SyncGatewayNotFound:
-        return None
-    body: dict[str, Any] = loads(response)
-    check_document(response, uid, body, rev)
-    # It was in none of the channels of him who asks.
-    return None if "_removed" in body else body
+def _kept(row: Row) -> dict[str, Any] | None:
+    """The body of a row that is a revision's."""
+    body: dict[str, Any] | None = row.get("doc")
+    # It may have been in none of the channels of him who asks.
+    return None if body is None or "_removed" in body else body

@@ -1,0 +1,233 @@
+"""Documents with several current revisions, which are in conflict; and what they were before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
+
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
+
+from django_cbtools.conflicts import BACKOFF, waits
+from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayConflict, SyncGatewayNotFound
+from django_cbtools.sync_gateway import SyncGateway
+
+from .document import EXPIRES, remembered
+from .telling import conflict, named, row_error, told_of
+from .writing.carrying import Carrier
+from .writing.deletion import DocumentDeletion
+from .writing.merge import is_same
+from .writing.saving import MERGE_DELAY, MERGES
+
+Self = TypeVar("Self", bound="Branching")
+
+
+class DocumentRevision(NamedTuple, Generic[Self]):
+    """A revision of a document; ``instance`` is None where the gateway no longer keeps it, where it
+    is a tombstone, or of another ``doc_type``."""
+
+    rev: str
+    instance: Self | None
+
+
+class Branching(DocumentDeletion):
+    """The branches of a document's revisions; a part of CouchbaseModel."""
+
+    #: The revisions that were in conflict when this one was read.
+    _rivals: frozenset[str] = frozenset()  # of the class, and empty
+
+    if TYPE_CHECKING:
+        DoesNotExist: type[Exception]
+
+        @classmethod
+        def from_row(cls, row: Mapping[str, Any]) -> Any: ...
+
+    @classmethod
+    def conflicts(cls: type[Self], uid: str) -> list[Self]:
+        """The revisions of a document that are in conflict, as instances with their ``rev``: the
+        one that the gateway has for the winner first. An empty list where there is no conflict.
+
+        Raises DoesNotExist where there is no such document, or one of the revisions is of another
+        class; SyncGatewayForbidden where SYNC_GATEWAY_USER may not read one of them.
+        """
+        leaves = _leaves(cls, uid)
+        revs = frozenset(leaf.rev for leaf in leaves)
+        for leaf in leaves:
+            leaf._rivals = revs
+        return leaves if len(leaves) > 1 else []
+
+    @classmethod
+    def resolve_conflict(
+        cls: type[Self],
+        uid: str,
+        *,
+        winner: str | Self | None = None,
+        merge: Callable[[list[Self]], Self] | None = None,
+    ) -> Self:
+        """Make one document of the revisions that are in conflict, and return it.
+
+        ``winner`` is one of :meth:`conflicts`, or its ``rev``. ``merge`` is called with what
+        :meth:`conflicts` returns, and returns the instance that is to be saved: one of them, or
+        another. An instance made anew keeps the attachments, the keys that no field declares, and
+        the expiry of the first one, unless it has its own. Where there is no conflict, ``merge`` is
+        not called.
+
+        The instance is saved on top of the revision that the gateway has for the winner, unless
+        that is the same already. Then the others are deleted for real: phones are told of both.
+
+        Nothing is lost where somebody writes in between. ``merge`` is then called again, with
+        what is there, ten times at most; after that, and at once with ``winner``,
+        SyncGatewayConflict is raised. It is raised as well where ``winner`` is none of the
+        revisions any more, or is an instance and there are others than when it was read. What
+        ``merge`` raises is not caught. Raises what :meth:`conflicts` and :meth:`save` do.
+        """
+        if (winner is None) == (merge is None):
+            raise TypeError("resolve_conflict() takes either winner= or merge=.")
+        for wait in waits(MERGES, MERGE_DELAY, BACKOFF):
+            leaves = _leaves(cls, uid)
+            tree = _Tree(uid, leaves)
+            chosen: Self
+            if merge is None:
+                chosen = tree.chosen(winner)
+            else:
+                chosen = leaves[0] if len(leaves) == 1 else merge(leaves)
+            try:
+                tree.resolve(chosen)
+            except SyncGatewayConflict:
+                if merge is None or wait is None:
+                    raise
+                time.sleep(wait)
+            else:
+                break
+        return chosen
+
+    @classmethod
+    def revisions(cls: type[Self], uid: str, limit: int = 20) -> list[DocumentRevision[Self]]:
+        """The current revision of a document and those that it came from, newest first, in two
+        requests.
+
+        They have instances as long as the gateway keeps their bodies, a few minutes by default. An
+        old one cannot be saved: that is a conflict. Raises DoesNotExist where there is no such
+        document of this class.
+        """
+        try:
+            with told_of(cls, uid):
+                newest, *older = SyncGateway.get_revisions(uid, limit)
+        except SyncGatewayNotFound:
+            raise _missing(cls, uid) from None
+        current = _instance(cls, uid, newest.rev, newest.body)
+        return [
+            DocumentRevision(newest.rev, current),
+            *(DocumentRevision(rev, _past(cls, uid, rev, body)) for rev, body in older),
+        ]
+
+    @classmethod
+    async def aconflicts(cls: type[Self], uid: str) -> list[Self]:
+        """As :meth:`conflicts`."""
+        return await sync_to_async(cls.conflicts)(uid)
+
+    @classmethod
+    async def aresolve_conflict(
+        cls: type[Self],
+        uid: str,
+        *,
+        winner: str | Self | None = None,
+        merge: Callable[[list[Self]], Any] | None = None,
+    ) -> Self:
+        """As :meth:`resolve_conflict`; ``merge`` may be async too."""
+        asked = async_to_sync(merge) if iscoroutinefunction(merge) else merge
+        return await sync_to_async(cls.resolve_conflict)(uid, winner=winner, merge=asked)
+
+    @classmethod
+    async def arevisions(
+        cls: type[Self], uid: str, limit: int = 20
+    ) -> list[DocumentRevision[Self]]:
+        """As :meth:`revisions`."""
+        return await sync_to_async(cls.revisions)(uid, limit)
+
+
+class _Tree:
+    """The leaves of a document, as they were read."""
+
+    def __init__(self, uid: str, leaves: Sequence[Any]) -> None:
+        self.uid, self.leaves = uid, leaves
+        self.model = type(leaves[0])
+        self.revs = [leaf.rev for leaf in leaves]
+        self.bases = [leaf._base for leaf in leaves]
+        # A function that merges them may change them.
+        self.current, self.extra = map(remembered, (leaves[0].to_dict(), leaves[0].extra))
+
+    def chosen(self, winner: Any) -> Any:
+        """The instance that is meant by one, or by its rev."""
+        rev = winner if isinstance(winner, str) else winner.rev
+        if rev not in self.revs:
+            self._refuse(f"{rev} is none of its revisions")
+        if isinstance(winner, str):
+            return self.leaves[self.revs.index(rev)]
+        if winner._rivals and not winner._rivals.issuperset(self.revs):
+            self._refuse("there are others than those that were read")
+        return winner
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise conflict(self.model, self.uid, f"{why}. They are {', '.join(self.revs)}")
+
+    def _check(self, chosen: Any) -> None:
+        is_one = isinstance(chosen, self.model) and chosen.uid in (None, "", self.uid)
+        if not is_one or chosen.get_doc_type() != self.leaves[0].get_doc_type():
+            raise CouchbaseModelError(
+                f"{named(self.model, self.uid)}: what it is to be is a {self.model.__name__}, "
+                f"which merge returns, not {chosen!r}."
+            )
+
+    def resolve(self, chosen: Any) -> None:
+        """Write an instance on the winning branch, and end all others."""
+        self._check(chosen)
+        is_new, revs = not chosen._base, self.revs
+        chosen.uid, chosen.rev, chosen._base = self.uid, revs[0], self.bases[0]
+        if is_new:
+            chosen.extra = {**self.extra, **chosen.extra}
+        elif EXPIRES in self.extra:
+            chosen.extra.setdefault(EXPIRES, self.extra[EXPIRES])
+        chosen._hides_expiry = False
+        ending = {"_deleted": True}
+        with told_of(self.model, self.uid), Carrier(chosen) as carrier:
+            carrier.take_over(dict(zip(revs, self.bases, strict=True)))
+            if chosen._uploads or not is_same(chosen.to_dict(), self.current):
+                chosen.save()
+            chosen._state.adding = False
+            if len(revs) == 1:
+                return
+            carrier.hold()
+            if chosen.extra.get(EXPIRES) is not None:  # gateways forget it unless a write says it
+                ending[EXPIRES] = chosen.extra[EXPIRES]
+            for rev in revs[1:]:
+                SyncGateway.save_json(self.uid, {**ending, "_rev": rev})
+            carrier.write_again()
+
+
+def _leaves(cls: type[Self], uid: str) -> list[Self]:
+    """The current revisions of a document; DoesNotExist where there is none."""
+    with told_of(cls, uid):
+        rows = SyncGateway.get_leaves(uid)
+    if not rows:
+        raise _missing(cls, uid)
+    return [cls.from_row(row) for row in rows]
+
+
+def _missing(cls: type[Branching], uid: str) -> Exception:
+    return row_error(cls.__new__(cls), {"key": uid})
+
+
+def _instance(cls: type[Self], uid: str, rev: str, body: Any) -> Self:
+    instance: Self = cls.from_row({"id": uid, "value": {"rev": rev}, "doc": body})
+    return instance
+
+
+def _past(cls: type[Self], uid: str, rev: str, body: Mapping[str, Any] | None) -> Self | None:
+    """An old revision, if it can be made an instance of."""
+    if body is None or body.get("_deleted"):
+        return None
+    try:
+        return _instance(cls, uid, rev, body)
+    except cls.DoesNotExist:  # it was of another class then
+        return None

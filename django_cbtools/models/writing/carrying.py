@@ -1,0 +1,90 @@
+"""Attachments that go from one branch of a document to another."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from django_cbtools.conflicts import BACKOFF, waits
+from django_cbtools.exceptions import SyncGatewayConflict
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.transport.transport import transport
+
+from ..document import ATTACHMENTS
+from .attachments import SMALL, upload_rest
+from .saving import MERGE_DELAY, MERGES
+
+
+class Carrier(ExitStack):
+    """Attachments of a document; their contents are gone when the carrier is closed."""
+
+    def __init__(self, document: Any) -> None:
+        super().__init__()
+        self._document = document
+        self._held: dict[str, tuple[Any, str]] = {}
+
+    def take_over(self, bases: Mapping[str, Mapping[str, Any]]) -> None:
+        """Have the document, which is to follow the first of the branches, have its attachments of
+        the others as well.
+
+        ``bases`` are the branches' JSON, by their revisions. A gateway takes the stub of an
+        attachment for the one of that name in its own branch, whatever the digest is.
+        """
+        document = self._document
+        first, *others = ((rev, base.get(ATTACHMENTS) or {}) for rev, base in bases.items())
+        for name, attachment in document.attachments.items():
+            if not attachment.is_saved:
+                continue
+            if _digest(first[1], name) == attachment.digest:
+                document.extra[ATTACHMENTS][name] = first[1][name]
+                continue
+            for rev, stubs in others:
+                if _digest(stubs, name) == attachment.digest:
+                    document.attachments.add(name, *self._read(name, rev))
+                    break
+
+    def hold(self) -> None:
+        """Keep the contents of the document's attachments where the gateway may lose them.
+
+        A real one takes the attachments of what was written last for the document's, be it in a
+        branch that loses: a tombstone leaves none.
+        """
+        if not transport().is_embedded:
+            rev = self._document.rev
+            self._held = {name: self._read(name, rev) for name in self._document.attachments}
+
+    def write_again(self) -> None:
+        """Write the document with the attachments that are held, on top of what is there by now."""
+        document = self._document
+        if not self._held:
+            return
+        for wait in waits(MERGES, MERGE_DELAY, BACKOFF):
+            for name, held in self._held.items():
+                document.attachments.add(name, *held)
+            try:
+                SyncGateway.save_document(document)
+                upload_rest(document)
+            except SyncGatewayConflict:
+                if wait is None:
+                    raise
+                time.sleep(wait)
+                document.load(document.uid)
+            else:
+                return
+
+    def _read(self, name: str, rev: str) -> tuple[Any, str]:
+        """The contents of an attachment, in a temporary file where they are large, and its type."""
+        document = self._document
+        file = self.enter_context(tempfile.SpooledTemporaryFile(max_size=SMALL))  # noqa: SIM115
+        found: Any = SyncGateway.get_attachment(document.uid, name, rev=rev)
+        with found:
+            shutil.copyfileobj(found, file)
+        return file, document.attachments[name].content_type
+
+
+def _digest(stubs: Mapping[str, Any], name: str) -> Any:
+    return (stubs.get(name) or {}).get("digest")

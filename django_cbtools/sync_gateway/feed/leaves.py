@@ -1,0 +1,30 @@
+"""The leaves of a document: its current revision, and those in conflict with it."""
+
+from __future__ import annotations
+
+from ..documents.documents import Row, read_rows
+from .changes import ChangeFeeds
+
+
+class Leaves:
+    """The part of :class:`SyncGateway` that is about revisions in conflict."""
+
+    @staticmethod
+    def get_leaves(uid: str) -> list[Row]:
+        """The revisions of a document that nothing follows, tombstones left out, in two requests:
+        the current one first, then those in conflict with it, the highest revision first.
+
+        They are rows as :meth:`SyncGateway.bulk_get` has them, with an error for those that the
+        user may not read. Empty where there is no such document, or it is deleted.
+        """
+        changes = ChangeFeeds.changes(doc_ids=[uid], style="all_docs", active_only=True)
+        # A feed of some documents tells of tombstones nevertheless.
+        found = [change for change in changes if change.uid == uid and not change.deleted]
+        revs = [rev for change in found for rev in change.revs]
+        others = sorted(revs[1:], key=_order, reverse=True)
+        return read_rows([{"id": uid, "rev": rev} for rev in [*revs[:1], *others]])
+
+
+def _order(rev: str) -> tuple[int, str, str]:
+    number, _, digest = rev.partition("-")
+    return len(number), number, digest
