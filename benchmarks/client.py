@@ -11,12 +11,14 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from .timing import report, timed
 
 ROUNDS, WRITES = 12, 100
+BULK, BULK_ROUNDS = 1000, 3
 MB = 1024 * 1024
 LARGE = 200 * MB
 AIRPORT = {"name": "Aarhus", "city": "Aarhus", "country": "DK", "tz": "Europe/Copenhagen"}
@@ -74,6 +76,22 @@ def measure(url: str) -> None:
     report("save() over HTTP, beside Session.put", saving, bare, 1)
     bare, loading = beside(post, lambda: load_objects([example.uid], CBAirport))
     report("load over HTTP, beside Session.post to _all_docs", loading, bare)
+
+    def made() -> list[Any]:
+        return [CBAirport(channels=["DK"], **AIRPORT) for _ in range(BULK)]
+
+    def in_bulk(airports: list[Any]) -> None:
+        assert CBAirport.objects.bulk_save(airports).saved == BULK
+
+    def one_by_one(airports: list[Any]) -> None:
+        for airport in airports:
+            airport.save()
+
+    bulk, single = (
+        min(timed(partial(work, made())) for _ in range(BULK_ROUNDS))
+        for work in (in_bulk, one_by_one)
+    )
+    report(f"{BULK} saves in bulk, beside one by one over HTTP", bulk, single, 0.15)
 
 
 def attachments(url: str, folder: str) -> None:

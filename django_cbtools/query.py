@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import timedelta
+from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -23,6 +24,7 @@ from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import ADMIN, load_rows, quote_name, request
 from django_cbtools.sync_gateway.calls.matching import check_view
 from django_cbtools.sync_gateway.deadline import within
+from django_cbtools.sync_gateway.documents.documents import BULK_COUNT, batches
 
 logger = logging.getLogger(__name__)
 
@@ -265,15 +267,25 @@ def query_objects(
     return load_objects(query_view(view_name, query_key, query), class_name)
 
 
+def iter_objects(
+    keys: Iterable[str] | None, class_name: type[T], chunk_size: int | None = None
+) -> Iterator[T]:
+    """Documents by uid, loaded as they are taken: ``chunk_size`` (1,000) in a request. ``keys`` may
+    be a generator, which is read as they are. Else as :func:`load_objects`."""
+    for chunk in batches(_listed(keys), chunk_size):
+        for row in SyncGateway.bulk_get(chunk):
+            try:
+                found = class_name.from_row(row)
+            except SyncGatewayException as error:
+                logger.warning("Left out: %r", str(error))
+            else:
+                yield found
+
+
 def load_objects(keys: Iterable[str] | None, class_name: type[T]) -> list[T]:
-    """Documents by uid, in one request; those that are not there are left out, with a warning."""
-    objects = []
-    for row in SyncGateway.bulk_get(_list(keys)):
-        try:
-            objects.append(class_name.from_row(row))
-        except SyncGatewayException as error:
-            logger.warning("Left out: %r", str(error))
-    return objects
+    """Documents by uid, in the order of the keys, 1,000 in a request; those that are not there are
+    left out, with a warning."""
+    return list(iter_objects(keys, class_name))
 
 
 def load_objects_dict(keys: Iterable[str] | None, class_name: type[T]) -> dict[str, T]:
@@ -289,5 +301,16 @@ aload_objects = sync_to_async(load_objects)
 aload_objects_dict = sync_to_async(load_objects_dict)
 
 
-def _list(keys: Iterable[str] | None) -> list[str]:
-    return [keys] if isinstance(keys, str) and keys else list(keys or ())
+async def aiter_objects(
+    keys: Iterable[str] | None, class_name: type[T], chunk_size: int | None = None
+) -> AsyncIterator[T]:
+    """As :func:`iter_objects`, for ``async for``."""
+    found = iter_objects(keys, class_name, chunk_size)
+    take = sync_to_async(lambda: list(islice(found, chunk_size or BULK_COUNT)))
+    while some := await take():
+        for each in some:
+            yield each
+
+
+def _listed(keys: Iterable[str] | None) -> Iterable[str]:
+    return [keys] if isinstance(keys, str) and keys else keys or ()

@@ -19,8 +19,9 @@ from django_cbtools.conflicts import waits
 from django_cbtools.exceptions import CouchbaseValueError, SyncGatewayConflict, shown
 from django_cbtools.models.fields.values import Unreadable, json_key, kind
 from django_cbtools.models.telling import conflict
-from django_cbtools.models.writing.bulk import Bulk, batches
+from django_cbtools.models.writing.bulk import Bulk
 from django_cbtools.models.writing.member_updates import MemberTarget
+from django_cbtools.sync_gateway.documents.documents import batches
 
 #: How often documents are written that somebody else has written in between, and the seconds
 #: between the times: about the second one, how much longer each is, the longest.

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 
 from django_cbtools.conflicts import waits
 from django_cbtools.exceptions import SyncGatewayConflict, SyncGatewayNotFound
-from django_cbtools.models.writing.bulk import batches
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import PUBLIC, load_rows, request
 from django_cbtools.sync_gateway.calls.matching import check_rows
-from django_cbtools.sync_gateway.documents.documents import BULK_COUNT, row_exception
+from django_cbtools.sync_gateway.documents.documents import BULK_COUNT, batches, row_exception
 
 #: How often a write is tried where others write the same document, and the seconds before the third
 #: time; each further wait is this much longer.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import AsyncIterable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -18,6 +18,7 @@ from .raw import RawDocuments
 from .sql import DocumentQuery
 from .subclasses import SubclassesQuery, by_type
 from .writing.bulk import Bulk
+from .writing.bulk_saving import BulkSaved, Progress, pulled, save_all
 from .writing.deletion import DocumentCollector
 from .writing.following import Telling
 from .writing.member_updates import MemberTarget, is_member
@@ -173,6 +174,42 @@ class DocumentQuerySet(models.QuerySet[Model]):
             bulk.create(documents, batch_size, on_conflict, changing)
         return documents
 
+    def bulk_save(
+        self,
+        documents: Iterable[Any],
+        batch_size: int | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> BulkSaved[Model]:
+        """Save documents, new ones and others, each on the revision that it has.
+
+        ``documents`` may be a generator: they are taken, and written, ``batch_size`` (1,000) at a
+        time, and forgotten then. Channels, ``pre_save()`` of fields, UniqueKeys and the ``cb_*``
+        signals are as with ``bulk_create()``. Nobody's ``full_clean()`` is called.
+
+        Returns how many were ``saved``, and which have ``failed``: Outcomes, each with its
+        ``instance``, ``saved`` and ``error``. One that fails keeps no other from being saved.
+        ``progress`` is called after each batch, with an Outcome for each document, in their order.
+
+        Where the gateway fails as a whole, its exception is raised, after ``progress`` was told;
+        what was saved until then is saved, and nothing further is taken from ``documents``.
+        """
+        _check_batch_size(batch_size)
+        self._check_may("bulk_save")
+        self._for_write = True
+        return save_all(self.model, documents, batch_size, progress)
+
+    async def abulk_save(
+        self,
+        documents: Iterable[Any] | AsyncIterable[Any],
+        batch_size: int | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> BulkSaved[Model]:
+        """As :meth:`bulk_save`; ``documents`` may be an async generator too."""
+        taken = pulled(documents) if isinstance(documents, AsyncIterable) else documents
+        return await sync_to_async(self.bulk_save)(taken, batch_size, progress=progress)
+
     # --------------------------------------------------------------- deleting
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -198,7 +235,7 @@ class DocumentQuerySet(models.QuerySet[Model]):
         """As :meth:`undelete`."""
         return await sync_to_async(self.undelete)()
 
-    alters_data(update, bulk_update, bulk_create)
+    alters_data(update, bulk_update, bulk_create, bulk_save, abulk_save)
     alters_data(delete, hard_delete, undelete, ahard_delete, aundelete, queryset_only=True)
 
     def _delete(self, hard: bool) -> tuple[int, dict[str, int]]:
@@ -258,6 +295,16 @@ class AllDocuments(Telling, models.Manager[Model]):
         """As :meth:`DocumentQuerySet.scan_consistency`."""
         found: DocumentQuerySet[Model] = self.get_queryset().scan_consistency(value)
         return found
+
+    def bulk_save(self, documents: Iterable[Any], *args: Any, **kwargs: Any) -> BulkSaved[Model]:
+        """As :meth:`DocumentQuerySet.bulk_save`."""
+        return self.get_queryset().bulk_save(documents, *args, **kwargs)
+
+    async def abulk_save(
+        self, documents: Iterable[Any] | AsyncIterable[Any], *args: Any, **kwargs: Any
+    ) -> BulkSaved[Model]:
+        """As :meth:`DocumentQuerySet.abulk_save`."""
+        return await self.get_queryset().abulk_save(documents, *args, **kwargs)
 
     if TYPE_CHECKING:
 

@@ -10,8 +10,9 @@ from django.db import connections
 from django.db.models import sql
 from django.db.models.query import RawQuerySet
 
+from django_cbtools.sync_gateway.documents.documents import batches
+
 from .sql import DocumentQuery
-from .writing.bulk import batches
 
 #: How many documents are read at once, where the SQL selects not all that they are made of.
 _AT_ONCE = 500

@@ -22,9 +22,9 @@ from django_cbtools.models import CouchbaseModel
 from django_cbtools.models.channels import channels_problem
 from django_cbtools.models.document import DOC_TYPE
 from django_cbtools.models.fields.members import written
-from django_cbtools.models.writing.bulk import batches
 from django_cbtools.models.writing.versions import reveal
 from django_cbtools.sync_gateway.calls.client import PUBLIC, dumps, loads, quote_uid, request
+from django_cbtools.sync_gateway.documents.documents import batches
 
 if TYPE_CHECKING:
     from django.core.serializers.base import Serializer as _Base

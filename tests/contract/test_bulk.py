@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from django_cbtools.models import load_objects, load_objects_dict, load_related_objects
+from django_cbtools.models import (
+    CouchbaseModelError,
+    load_objects,
+    load_objects_dict,
+    load_related_objects,
+)
 from django_cbtools.sync_gateway import SyncGateway, SyncGatewayBulkError, SyncGatewayConflict
 from tests.testapp.models import CBArticle, CBAuthor
 
@@ -59,6 +64,23 @@ def test_deletes_in_bulk(gateway):
     SyncGateway.save_documents(made)
     SyncGateway.bulk_docs([{"_id": d.uid, "_rev": d.rev, "_deleted": True} for d in made])
     assert load_objects([document.uid for document in made], CBArticle) == []
+
+
+def test_bulk_save(gateway):
+    made = articles(4)
+    made[1].save()
+    stale = CBArticle(made[1].uid)
+    made[1].save()
+    told = []
+    documents = [made[0], stale, CBArticle(title="nowhere"), made[2], made[3], made[3]]
+    result = CBArticle.objects.bulk_save(iter(documents), 2, progress=told.extend)
+    assert [each.saved for each in told] == [True, False, False, True, True, True]
+    assert [type(each.error) for each in result.failed] == [
+        SyncGatewayConflict, CouchbaseModelError,
+    ]  # fmt: skip
+    assert result.saved == 4
+    assert [CBArticle(made[n].uid).rev for n in (0, 2, 3)] == [made[n].rev for n in (0, 2, 3)]
+    assert made[3].rev.startswith("2-")
 
 
 @pytest.mark.parametrize("keys", [None, "", []])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from django.db.models.constants import OnConflict
@@ -19,7 +18,12 @@ from django_cbtools.exceptions import (
 )
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import dumps
-from django_cbtools.sync_gateway.documents.documents import BULK_COUNT, Document, bad_document
+from django_cbtools.sync_gateway.documents.documents import (
+    BULK_COUNT,
+    Document,
+    bad_document,
+    batches,
+)
 
 from ..channels import check_channels, decide_channels
 from ..telling import conflict, instance_of, say_class
@@ -42,24 +46,25 @@ class Bulk:
     def __init__(self) -> None:
         self.errors: dict[str, SyncGatewayException] = {}
         self.saved = 0
-        self._failure: SyncGatewayException | None = None
+        #: What has made a request fail as a whole, behind others that did not.
+        self.failure: SyncGatewayException | None = None
 
     def __enter__(self) -> Bulk:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *args: Any) -> None:
         if error is None and self.errors:
-            raise SyncGatewayBulkError(self.errors, self.saved) from self._failure
+            raise SyncGatewayBulkError(self.errors, self.saved) from self.failure
 
     def _batches(self, items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:
         """Documents, or uids, in lists of as many as go into a request, until one has failed; what
         is left then is refused."""
         for batch in batches(items, size):
-            if self._failure is None:
+            if self.failure is None:
                 yield batch
             else:
                 uids = [getattr(item, "uid", item) for item in batch]
-                self.errors |= dict.fromkeys(uids, self._failure)
+                self.errors |= dict.fromkeys(uids, self.failure)
 
     # ---------------------------------------------------------------- reading
 
@@ -219,12 +224,12 @@ class Bulk:
                 is_known = not isinstance(failure, SyncGatewayAnswerLost)
                 claims.settle((), () if is_known else claims.uids)
                 raise
-            self._failure = failure
+            self.failure = failure
         pairs = list(zip(documents, former, strict=True))
         saved = [document for document, rev in pairs if document.rev != rev]
-        if self._failure is not None:
+        if self.failure is not None:
             refused_now = {d.get_uid() for d, rev in pairs if d.rev == rev}
-            self.errors |= dict.fromkeys(refused_now, self._failure)
+            self.errors |= dict.fromkeys(refused_now, self.failure)
         claims.settle(
             [document.get_uid() for document in saved],
             [uid for uid in claims.uids if isinstance(self.errors.get(uid), SyncGatewayAnswerLost)],
@@ -241,13 +246,6 @@ class Bulk:
         except SyncGatewayException as error:
             self.errors[document.uid] = error
         return document
-
-
-def batches(items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:
-    """Items in lists, of as many as go into one request where no size is given."""
-    rest = iter(items)
-    while batch := list(islice(rest, size or BULK_COUNT)):
-        yield batch
 
 
 def revisions(queryset: Any) -> dict[str, str]:

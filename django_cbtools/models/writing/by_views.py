@@ -8,10 +8,10 @@ from typing import Any
 
 from django_cbtools.query import STALE_UPDATE_BEFORE, Query, query_view
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents.documents import batches
 
 from ..document import DOC_TYPE
 from ..fields import values
-from .bulk import batches
 
 #: How many keys are asked for in one address, of which each may have 250 characters.
 KEYS = 20

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django_cbtools.exceptions import (
@@ -323,6 +324,13 @@ def _batches(
         batch.append((document, body))
         size += length
     if batch:
+        yield batch
+
+
+def batches(items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:
+    """Items in lists, of as many as go into one request where no size is given."""
+    rest = iter(items)
+    while batch := list(islice(rest, size or BULK_COUNT)):
         yield batch
 
 

@@ -1,0 +1,147 @@
+"""Documents saved as they come, in batches; what has become of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from asgiref.sync import async_to_sync
+
+from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.sync_gateway.documents.documents import BULK_COUNT
+
+from .bulk import Bulk
+from .expiring import see_expiries
+from .written import Whole
+
+Model = TypeVar("Model")
+
+_END: Any = object()
+
+
+class Outcome(NamedTuple):
+    """What has become of a document.
+
+    ``error`` is what ``save()`` would have raised, None where nothing went wrong. A document may be
+    ``saved`` and have an error: of a receiver of ``cb_post_save``, of a large attachment.
+    """
+
+    instance: Any
+    saved: bool
+    error: Exception | None
+
+
+Progress: TypeAlias = Callable[[list[Outcome]], Any]
+
+
+@dataclass
+class BulkSaved(Generic[Model]):
+    """What has become of many documents: how many were ``saved``, and which have ``failed``, or
+    were saved with an error."""
+
+    saved: int = 0
+    failed: list[Outcome] = field(default_factory=list)
+
+
+def save_all(
+    model: type[Any], documents: Iterable[Any], size: int | None, progress: Progress | None
+) -> BulkSaved[Any]:
+    """Save documents as they come; see :meth:`DocumentQuerySet.bulk_save`."""
+    result: BulkSaved[Any] = BulkSaved()
+    for batch in _batches(documents, size or BULK_COUNT):
+        saving = _Batch(model, batch)
+        outcomes = saving.save()
+        result.saved += sum(outcome.saved for outcome in outcomes)
+        result.failed += [outcome for outcome in outcomes if outcome.error is not None]
+        if progress is not None:
+            progress(outcomes)
+        if saving.failure is not None:
+            raise saving.failure
+    return result
+
+
+def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of at most so many documents, in each of them no document twice."""
+    batch: list[Any] = []
+    known: set[Any] = set()
+    for document in documents:
+        names = {id(document), getattr(document, "uid", None) or id(document)}
+        if len(batch) == size or not known.isdisjoint(names):
+            yield batch
+            batch, known = [], set()
+        batch.append(document)
+        known |= names
+    if batch:
+        yield batch
+
+
+class _Batch:
+    """Documents that are saved together."""
+
+    def __init__(self, model: type[Any], documents: list[Any]) -> None:
+        self._model, self._documents = model, documents
+        self._errors: dict[int, Exception] = {}
+        #: What has gone wrong with a request, rather than with a document.
+        self.failure: SyncGatewayException | None = None
+
+    def save(self) -> list[Outcome]:
+        bulk, saved, created = Bulk(), set(), {}
+        written: list[Any] = []
+        try:
+            ready: list[Any] = list(self._prepared())
+            created = {id(whole.document): whole.rev is None for whole in ready}
+            written = bulk.write(ready)
+            self.failure = bulk.failure
+        except SyncGatewayException as failure:
+            self.failure = failure
+        for document in written:
+            saved.add(id(document))
+            with self._trying(document):
+                document.after_save(created[id(document)])
+        for document in self._documents:
+            error = self.failure if id(document) not in saved else None
+            if isinstance(document, self._model):
+                error = bulk.errors.get(document.uid, error)
+            if error is not None:
+                self._errors.setdefault(id(document), error)
+        return [
+            Outcome(document, id(document) in saved, self._errors.get(id(document)))
+            for document in self._documents
+        ]
+
+    def _prepared(self) -> Iterator[Whole]:
+        """What can be written."""
+        ours = []
+        for document in self._documents:
+            with self._trying(document):
+                if not isinstance(document, self._model):
+                    raise TypeError(f"bulk_save() takes {self._model.__name__}s: {document!r}")
+                ours.append(document)
+        see_expiries(ours)
+        for document in ours:
+            with self._trying(document):
+                document._prepare_related_fields_for_save(operation_name="bulk_save")
+                document.before_save()
+                yield Whole(document)
+
+    @contextmanager
+    def _trying(self, document: Any) -> Iterator[None]:
+        """Within this, what is done with a document may raise: it stops no others."""
+        try:
+            yield
+        except Exception as error:
+            self._errors[id(document)] = error
+
+
+def pulled(documents: AsyncIterable[Any]) -> Iterator[Any]:
+    """Documents that come in async code, for a thread that works for it."""
+    source = aiter(documents)
+
+    async def following() -> Any:
+        return await anext(source, _END)
+
+    follow = async_to_sync(following)
+    while (document := follow()) is not _END:
+        yield document
