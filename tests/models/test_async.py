@@ -25,11 +25,15 @@ from tests.testapp.models import CBArticle, CBAuthor
 NETWORK = {
     CouchbaseModel: {
         "load", "save", "update_document", "refresh_from_db", "delete", "hard_delete", "undelete",
+        "conflicts", "resolve_conflict", "revisions",
     },
     DocumentQuerySet: {
-        "update", "bulk_update", "bulk_create", "delete", "hard_delete", "undelete",
+        "update", "bulk_update", "bulk_create", "bulk_save", "delete", "hard_delete", "undelete",
     },
-    query: {"view_rows", "query_view", "query_objects", "load_objects", "load_objects_dict"},
+    query: {
+        "view_rows", "query_view", "query_objects", "iter_objects", "load_objects",
+        "load_objects_dict",
+    },
     related: {"load_related_objects", "try_else_return_none_obj"},
 }  # fmt: skip
 #: What does not, or is a step of what does.
@@ -65,12 +69,16 @@ def public(place):
     return {name: value for name, value in functions.items() if inspect.isfunction(value)}
 
 
+def is_async(method):
+    return iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
+
+
 @pytest.mark.parametrize("place", NETWORK, ids=lambda place: place.__name__)
 def test_every_method_that_reaches_the_gateway_has_a_twin(place):
-    sync = {name for name, method in public(place).items() if not iscoroutinefunction(method)}
+    sync = {name for name, method in public(place).items() if not is_async(method)}
     assert sync - LOCAL[place] == NETWORK[place]  # a new method belongs into one of the tables
     for name in NETWORK[place]:
-        assert iscoroutinefunction(getattr(place, f"a{name}")), name
+        assert is_async(getattr(place, f"a{name}")), name
         if not isinstance(place, type):
             assert f"a{name}" in models.__all__
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
@@ -17,20 +16,7 @@ from django_cbtools.following.follower import Follower
 from django_cbtools.following.health import Health
 from django_cbtools.following.parked import TooManyFailures
 from django_cbtools.following.stopping import Stop
-from django_cbtools.models import CouchbaseModel
-
-
-def document_class(label: str) -> type[CouchbaseModel]:
-    """The document class with a label (app.Model); CommandError where there is none."""
-    try:
-        model = apps.get_model(label)
-    except LookupError as error:
-        raise CommandError(f"--model {label}: {error}") from error
-    except ValueError as error:
-        raise CommandError(f"--model {label}: it has to be app.Model.") from error
-    if not issubclass(model, CouchbaseModel) or model.is_nested:
-        raise CommandError(f"--model {label}: it is no document class.")
-    return model
+from django_cbtools.management.labels import document_class
 
 
 class Command(BaseCommand):

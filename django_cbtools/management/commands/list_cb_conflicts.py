@@ -1,0 +1,129 @@
+"""List the documents that have several current revisions, and resolve them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
+from tqdm import tqdm
+
+from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable, shown
+from django_cbtools.management.labels import document_class
+from django_cbtools.models import registry
+from django_cbtools.models.document import DOC_TYPE
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents.documents import batches
+from django_cbtools.sync_gateway.feed.change import Change
+
+#: How many documents in conflict are looked at in one request.
+_BATCH = 100
+#: The exit status where conflicts are left, and where the command could not do its work.
+LEFT, TROUBLE = 1, 2
+
+
+class Conflict(NamedTuple):
+    """A document in conflict: its class's ``doc_type``, and the revisions, the winner first."""
+
+    uid: str
+    doc_type: Any
+    revs: tuple[str, ...]
+
+
+class Command(BaseCommand):
+    help = (
+        "Lists the documents of which the gateway keeps several current revisions: uid, doc_type "
+        "and revisions, the winner first, between tabs. The exit status is 0 where no conflict is "
+        "left, 1 where there are some, 2 where the gateway cannot be asked."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--model", action="append", default=[], metavar="APP.MODEL",
+            help="Only documents of this class; may be given several times.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--resolve", metavar="DOTTED.PATH",
+            help="Resolve them by this function, as Model.resolve_conflict(merge=...) does.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--dry-run", action="store_true",
+            help="With --resolve: call the function, and write nothing.",
+        )  # fmt: skip
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        merge = _function(options.get("resolve"))
+        dry_run, verbosity = options.get("dry_run", False), options.get("verbosity", 1)
+        try:
+            types = {document_class(label).type_name() for label in options.get("model") or ()}
+            with tqdm(desc="Documents", unit=" documents", disable=not verbosity or None) as bar:
+                left = total = 0
+                for conflict in _conflicts(bar):
+                    if types and conflict.doc_type not in types:
+                        continue
+                    total += 1
+                    with bar.external_write_mode():
+                        self._list(conflict)
+                        is_resolved = merge is not None and self._resolve(conflict, merge, dry_run)
+                    left += not is_resolved or dry_run
+        except SyncGatewayException as error:
+            raise CommandError(str(error), returncode=TROUBLE) from error
+        except CommandError as error:
+            error.returncode = TROUBLE
+            raise
+        if left:
+            raise CommandError(f"{left} documents are in conflict.", returncode=LEFT)
+        if verbosity and options:
+            self.stdout.write(f"{total} conflicts are resolved." if total else "No conflicts.")
+
+    def _list(self, conflict: Conflict) -> None:
+        doc_type = "-" if conflict.doc_type is None else shown(str(conflict.doc_type))
+        self.stdout.write("\t".join((shown(conflict.uid), doc_type, " ".join(conflict.revs))))
+
+    def _resolve(self, conflict: Conflict, merge: Callable[[Any], Any], dry_run: bool) -> bool:
+        """Whether a conflict is resolved, or would be; one that is not stops no others."""
+        model = registry.document_class(conflict.doc_type)
+        try:
+            if model is None:
+                raise LookupError("no class has documents of this doc_type")
+            if dry_run:
+                leaves = model.conflicts(conflict.uid)
+                if leaves:
+                    merge(leaves)
+            else:
+                model.resolve_conflict(conflict.uid, merge=merge)
+        except SyncGatewayUnavailable:
+            raise
+        except Exception as error:
+            self.stderr.write(f"{shown(conflict.uid)}: not resolved: {shown(str(error))}")
+            return False
+        return True
+
+
+def _function(path: str | None) -> Callable[[Any], Any] | None:
+    if path is None:
+        return None
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        raise CommandError(f"--resolve {path}: {error}", returncode=TROUBLE) from error
+    if not callable(found):
+        raise CommandError(f"--resolve {path}: it is no function.", returncode=TROUBLE)
+    merge: Callable[[Any], Any] = found
+    return merge
+
+
+def _conflicts(bar: Any) -> Iterator[Conflict]:
+    """The documents that have more than one revision that is no tombstone."""
+
+    def changes() -> Iterator[Change]:
+        for change in SyncGateway.changes(style="all_docs", active_only=True):
+            bar.update()
+            if len(change.revs) > 1:
+                yield change
+
+    for batch in batches(changes(), _BATCH):
+        rows = SyncGateway.bulk_get([change.uid for change in batch])
+        for change, row in zip(batch, rows, strict=True):
+            yield Conflict(change.uid, row.get("doc", {}).get(DOC_TYPE), change.revs)
