@@ -207,7 +207,9 @@ def test_a_user_of_the_gateway(by_gateway):
     assert auth.get_user(client) == bob
     assert (bob.has_usable_password(), bob.is_staff, bob.has_perm("a.b")) == (False, False, False)
     assert auth.authenticate(username="bob", password="at-gateway") == bob
+    assert async_to_sync(auth.aauthenticate)(username="bob", password="at-gateway") == bob
     SyncGateway.put_user("bob", disabled=True)
+    assert async_to_sync(auth.aauthenticate)(username="bob", password="at-gateway") is None
     assert auth.authenticate(username="bob", password="at-gateway") is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
 from django.db import IntegrityError
@@ -39,6 +40,12 @@ class GatewayLogin(BaseBackend):
         user = self.configure_user(request, user, created=created)
         can = getattr(self, "user_can_authenticate", lambda user: user.is_active)
         return user if user is not None and can(user) else None
+
+    async def aauthenticate(
+        self, request: Any, username: Any = None, password: Any = None, **kwargs: Any
+    ) -> Any:
+        # That of Django's ModelBackend asks for the password at Django.
+        return await sync_to_async(self.authenticate)(request, username, password, **kwargs)
 
     def may_log_in(self, user: Any) -> bool:
         """Whether a Django user may be logged in by the password of the gateway's user of his name:

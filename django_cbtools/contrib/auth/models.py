@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import models as auth_models
 from django.contrib.auth import password_validation
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -174,10 +173,6 @@ class AbstractDocumentUser(AbstractBaseUser, CouchbaseModel, base=True):
         if user._password is not None:
             password_validation.password_changed(user._password, user)
             user._password = None
-
-    async def asave(self, **kwargs: Any) -> None:
-        """As :meth:`save`."""
-        await sync_to_async(self.save)(**kwargs)
 
 
 class User(AbstractDocumentUser):
