@@ -20,17 +20,20 @@ def uid(gateway):
     return f"atl_{secrets.token_hex(8)}"
 
 
-@pytest.fixture
-def revs(uid):
-    """A document in conflict: the winner's rev, and the others'."""
+def branch(uid):
+    """A document in conflict; the winner's rev, and the others'."""
     article = CBArticle(uid=uid, title="server", channels=["c"], year_published=1)
     article.save()
-    first = article.rev
-    root = first.removeprefix("1-")
+    root = article.rev.removeprefix("1-")
     winner = push(uid, "fff", root, title="winner", year_published=2, phone=1)
     loser = push(uid, "eee", root, title="loser", year_published=3, phone=2)
     other = push(uid, "abc", title="other", year_published=4)
     return [winner, loser, other]
+
+
+@pytest.fixture
+def revs(uid):
+    return branch(uid)
 
 
 def leaves(uid):
@@ -62,19 +65,21 @@ def test_no_conflicts(gateway):
             CBReview.conflicts(uid)
 
 
-@pytest.mark.parametrize(("number", "is_instance"), [(0, True), (1, False), (2, True)])
-def test_winner(uid, revs, number, is_instance):
-    winner = CBArticle.conflicts(uid)[number] if is_instance else revs[number]
-    resolved = CBArticle.resolve_conflict(uid, winner=winner)
-    stored = CBArticle(uid)
-    assert stored.title == resolved.title == ["winner", "loser", "other"][number]
-    assert stored.extra == [{"phone": 1}, {"phone": 2}, {}][number]
-    assert stored.rev == resolved.rev
-    assert stored.rev.startswith("3-" if number else "2-")
-    assert leaves(uid) == [stored.rev]
-    assert CBArticle.conflicts(uid) == []
-    # It goes on from there.
-    resolved.save()
+def test_winner(uid, revs):
+    for number, is_instance in ((0, True), (1, False), (2, True)):
+        winner = CBArticle.conflicts(uid)[number] if is_instance else revs[number]
+        resolved = CBArticle.resolve_conflict(uid, winner=winner)
+        stored = CBArticle(uid)
+        assert stored.title == resolved.title == ["winner", "loser", "other"][number]
+        assert stored.extra == [{"phone": 1}, {"phone": 2}, {}][number]
+        assert stored.rev == resolved.rev
+        assert stored.rev.startswith("3-" if number else "2-")
+        assert leaves(uid) == [stored.rev]
+        assert CBArticle.conflicts(uid) == []
+        # It goes on from there.
+        resolved.save()
+        uid += "x"
+        branch(uid)
 
 
 def test_merge(uid, revs):
@@ -218,28 +223,23 @@ def read(uid):
     return {name: each.read() for name, each in CBArticle(uid).attachments.items()}
 
 
-@pytest.fixture
-def attached(uid):
-    """A document in conflict, whose branches have attachments of the same names. (A real gateway
-    has only those of what was written last, the other branch's if that loses.)"""
+def attach(uid):
+    """Have a document in conflict, whose branches have attachments of the same names. (A real
+    gateway has only those of what was written last, the other branch's if that loses.)"""
     push(uid, "eee", title="loser", _attachments={"a": inline("eA=="), "c": inline("Yw==")})
     push(uid, "fff", title="winner", _attachments={"a": inline("YQ=="), "b": inline("Yg==")})
 
 
-def test_attachments_stay(uid, attached):
-    CBArticle.resolve_conflict(uid, winner="1-fff")
-    assert read(uid) == {"a": b"a", "b": b"b"}
-
-
-def test_attachments_of_another_branch(uid, attached):
-    CBArticle.resolve_conflict(uid, winner="1-eee")
-    assert read(uid) == {"a": b"x", "c": b"c"}
-
-
-def test_attachments_of_an_instance_made_anew(uid, attached):
-    made = CBArticle(title="anew", channels=["c"])
-    CBArticle.resolve_conflict(uid, merge=lambda found: made)
-    assert read(uid) == {"a": b"a", "b": b"b"}
+def test_attachments_stay_those_of_what_is_chosen(uid):
+    for how, expected in (
+        ({"winner": "1-fff"}, {"a": b"a", "b": b"b"}),
+        ({"winner": "1-eee"}, {"a": b"x", "c": b"c"}),
+        ({"merge": lambda found: CBArticle(title="anew", channels=["c"])}, {"a": b"a", "b": b"b"}),
+    ):
+        uid += "x"
+        attach(uid)
+        CBArticle.resolve_conflict(uid, **how)
+        assert read(uid) == expected
 
 
 def test_attachments_are_merged(uid):
