@@ -14,6 +14,9 @@ from django.utils.module_loading import import_string
 
 from django_cbtools import conf, function_files
 
+#: What a sync function that is about users has in it: the beginning of their uids, or their type.
+_OF_USERS = ("duser", "django_user")
+
 
 @register("cbtools")
 def check_stores(**kwargs: Any) -> list[CheckMessage]:
@@ -46,16 +49,17 @@ def check_sync_function(**kwargs: Any) -> list[CheckMessage]:
         return []
     try:
         found = function_files.files()
+        text = function_files.read(found[None]) if None in found else ""
     except function_files.FunctionFileError:
         return []  # whoever deploys it is told
-    if None in found:
+    if any(name in text for name in _OF_USERS):
         return []
     return [
         Warning(
-            "There is no sync_function.js: by the gateway's own sync function, a phone that knows "
-            "the uid of a document may write it, and any phone may make itself a superuser.",
-            hint="docs/without-sql.rst has one that keeps phones from users and groups. Silence "
-            "the check where the sync function is elsewhere.",
+            "sync_function.js is silent about users, or there is none: a phone that knows the uid "
+            "of a document may write it then, and any phone may make itself a superuser.",
+            hint="docs/without-sql.rst has what keeps phones from users and groups. Silence the "
+            "check where something else does.",
             id="cbtools.W018",
         )
     ]

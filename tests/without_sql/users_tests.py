@@ -274,5 +274,7 @@ def test_checks(settings, monkeypatch, tmp_path):
     (found,) = check_sync_function()
     assert found.id == "cbtools.W018"
     monkeypatch.setattr(function_files, "project_folder", lambda: tmp_path)
-    (tmp_path / "sync_function.js").write_text("function (doc) {}")
-    assert check_sync_function() == []
+    file = tmp_path / "sync_function.js"
+    for text, ids in (("function (doc) {}", ["cbtools.W018"]), ("", []), ("/^duser_/", [])):
+        file.write_text(text)
+        assert [found.id for found in check_sync_function()] == ids
