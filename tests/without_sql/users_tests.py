@@ -25,6 +25,7 @@ from django_cbtools.contrib.auth.models import Group, User
 from django_cbtools.exceptions import SyncGatewayForbidden
 from django_cbtools.models import CouchbaseModelError, UniqueKeyTaken
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.calls import asking
 
 pytestmark = pytest.mark.django_db(databases=["couchbase"])
 
@@ -278,3 +279,29 @@ def test_checks(settings, monkeypatch, tmp_path):
     for text, ids in (("function (doc) {}", ["cbtools.W018"]), ("", []), ("/^duser_/", [])):
         file.write_text(text)
         assert [found.id for found in check_sync_function()] == ids
+
+
+def test_requests(alice, monkeypatch):
+    group = Group(name="writers", permissions=["a.b"])
+    group.save()
+    alice.groups = [group.uid]
+    alice.save()
+    asked = []
+    ask = asking.ask
+
+    def noting(way, request, *args, **kwargs):
+        asked.append(request.line)
+        return ask(way, request, *args, **kwargs)
+
+    monkeypatch.setattr(asking, "ask", noting)
+    user = auth.authenticate(username="alice", password="secret")
+    assert len(asked) == 2
+    asked.clear()
+    auth.user_logged_in.send(sender=User, request=None, user=user)
+    assert len(asked) == 1
+    asked.clear()
+    user = DocumentBackend().get_user(alice.uid)
+    assert len(asked) == 1
+    assert user.has_perms(["a.b", "a.b"])
+    assert not user.has_module_perms("c")
+    assert len(asked) == 2

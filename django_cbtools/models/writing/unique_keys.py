@@ -213,9 +213,9 @@ def find(model: Any, **named: Any) -> Any:
     two requests. DoesNotExist where there is none."""
     body = {values.json_key(model._meta.get_field(name)): named[name] for name in named}
     for key in keys_of(model, body):
-        claim = _rows([key]).get(key, {"doc": {}})["doc"]
-        for holder in _rows([claim.get("owner")]).values():
-            if _has(model, key, holder["doc"]):
+        owners = [row["doc"].get("owner") for row in _rows([key]).values()]
+        for holder in SyncGateway.bulk_get([owner for owner in owners if isinstance(owner, str)]):
+            if "doc" in holder and _has(model, key, holder["doc"]):
                 return model.from_row(holder)
     raise model.DoesNotExist(
         f"There is no {model.__name__} with {', '.join(f'{n}={v!r}' for n, v in named.items())}.",
