@@ -164,7 +164,7 @@ class _Tree:
             self._refuse(f"{rev} is none of its revisions")
         if isinstance(winner, str):
             return self.leaves[self.revs.index(rev)]
-        if winner._rivals and not winner._rivals.issuperset(self.revs):
+        if winner._rivals and not {rev, *winner._rivals}.issuperset(self.revs):
             self._refuse("there are others than those that were read")
         return winner
 

@@ -12,6 +12,7 @@ from django_cbtools.sync_gateway import (
     SyncGatewayException,
     SyncGatewayForbidden,
 )
+from tests.branches import push
 from tests.testapp.models import CBArticle
 
 from .conftest import eventually
@@ -91,3 +92,18 @@ def test_purge(gateway):
     again = CBArticle(uid=gone.uid, channels=["a"])
     again.save()
     assert again.rev.startswith("1-")
+
+
+def test_what_a_purge_does_to_phones(gateway):
+    document = CBArticle(title="server", channels=["c"])
+    document.save()
+    uid, rev = document.uid, document.rev
+    feed = SyncGateway.changes(channels=["c"])
+    assert uid in [change.uid for change in feed]
+    SyncGateway.purge([uid])
+    # Nobody is told.
+    later = SyncGateway.changes(feed.since, channels=["c"], style="all_docs")
+    assert uid not in [change.uid for change in later]
+    # Who changes a copy brings it back.
+    push(uid, "abc", rev.removeprefix("1-"), title="phone")
+    assert (CBArticle(uid).title, CBArticle(uid).rev) == ("phone", "2-abc")

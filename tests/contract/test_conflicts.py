@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from django_cbtools.models import CouchbaseModelError
-from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict
+from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict, SyncGatewayForbidden
 from tests.branches import push
 from tests.testapp.models import CBArticle, CBReview
 
@@ -191,6 +191,27 @@ def test_a_branch_that_has_come_since_it_was_read_is_told(uid, revs):
     with pytest.raises(SyncGatewayConflict, match="2-eee is none"):
         CBArticle.resolve_conflict(uid, winner=revs[1])
     assert set(leaves(uid)) == {late, revs[0], revs[2]}
+
+
+def test_a_revision_that_was_saved_since_it_was_read_may_win(uid, revs):
+    winner, *_ = CBArticle.conflicts(uid)
+    winner.title = "saved"
+    winner.save()
+    assert CBArticle.resolve_conflict(uid, winner=winner).title == "saved"
+    assert leaves(uid) == [winner.rev]
+
+
+def test_a_branch_that_may_not_be_read_is_not_lost(uid, user, settings):
+    push(uid, "fff", title="winner", channels=["c"])
+    push(uid, "eee", title="secret", channels=["d"])
+    settings.SYNC_GATEWAY_USER = user("ann", admin_channels=["c"])
+    settings.SYNC_GATEWAY_PASSWORD = "secret"
+    shown, hidden = SyncGateway.get_leaves(uid)
+    assert (shown["doc"]["title"], hidden["status"]) == ("winner", 403)
+    for ask in (CBArticle.conflicts, lambda uid: CBArticle.resolve_conflict(uid, winner="1-fff")):
+        with pytest.raises(SyncGatewayForbidden, match=f"CBArticle document {uid}"):
+            ask(uid)
+    assert len(SyncGateway.get_leaves(uid)) == 2
 
 
 def test_what_merge_raises_is_not_caught(uid, revs):

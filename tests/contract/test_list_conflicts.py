@@ -46,7 +46,7 @@ def uids(gateway):
     """Documents in conflict, and others."""
     del merged[:]
     made = [f"atl_{secrets.token_hex(8)}" for _ in range(3)]
-    for uid, doc_type in zip(made, ("article", "article", "phone's"), strict=True):
+    for uid, doc_type in zip(made, ("article", "article", ["phone"]), strict=True):
         for rev in ("fff", "eee", "ddd"):
             push(uid, rev, title=f"{uid} {rev}", doc_type=doc_type)
     gone = CBArticle(title="gone", channels=["c"])
@@ -67,7 +67,7 @@ def test_they_are_listed(uids):
     expected = [
         [uids[0], "article", "1-ddd", "1-eee", "1-fff"],
         [uids[1], "article", "1-ddd", "1-eee", "1-fff"],
-        [uids[2], "phone's", "1-ddd", "1-eee", "1-fff"],
+        [uids[2], "['phone']", "1-ddd", "1-eee", "1-fff"],
     ]
     assert (status, found(rows)) == (1, sorted(expected))
     assert "3 documents are in conflict" in told

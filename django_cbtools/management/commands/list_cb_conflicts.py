@@ -56,7 +56,8 @@ class Command(BaseCommand):
         merge = _function(options.get("resolve"))
         dry_run, verbosity = options.get("dry_run", False), options.get("verbosity", 1)
         try:
-            types = {document_class(label).type_name() for label in options.get("model") or ()}
+            labels = options.get("model") or ()
+            types = [document_class(label).type_name() for label in labels]
             with tqdm(desc="Documents", unit=" documents", disable=not verbosity or None) as bar:
                 left = total = 0
                 for conflict in _conflicts(bar):

@@ -22,7 +22,15 @@ class Leaves:
         found = [change for change in changes if change.uid == uid and not change.deleted]
         revs = [rev for change in found for rev in change.revs]
         others = sorted(revs[1:], key=_order, reverse=True)
-        return read_rows([{"id": uid, "rev": rev} for rev in [*revs[:1], *others]])
+        rows = read_rows([{"id": uid, "rev": rev} for rev in [*revs[:1], *others]])
+        return [_seen(row) for row in rows]
+
+
+def _seen(row: Row) -> Row:
+    """A row, with an error where the gateway does not show what is in it."""
+    if "_removed" not in row.get("doc", ()):
+        return row
+    return {"key": row["key"], "error": "forbidden", "reason": "forbidden", "status": 403}
 
 
 def _order(rev: str) -> tuple[int, str, str]:
