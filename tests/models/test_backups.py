@@ -18,6 +18,7 @@ from django_cbtools.models import CouchbaseModel
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import PUBLIC, request
 from django_cbtools.tests import clean_buckets
+from tests.counts import FEW
 from tests.testapp.models import CBArticle, CBEverything, CBParcel
 
 FORMATS = ["json", "jsonl", "xml", "yaml"]
@@ -125,7 +126,7 @@ def documents(draw: Any) -> tuple[Any, dict[str, Any]]:
     return DOC_TYPES[doc_type], {**more, **declared, "doc_type": doc_type}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=FEW)
 @given(found=documents(), format=st.sampled_from(["python", *FORMATS]))
 def test_any_document(db, found, format):
     model, body = found

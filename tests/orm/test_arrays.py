@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import FEW
 
 from .array_models import Address, Agent, Customer
 
@@ -438,7 +439,7 @@ IN_PYTHON = {
 }  # fmt: skip
 
 
-@settings(max_examples=20)
+@settings(max_examples=FEW)
 @given(
     documents=DOCUMENTS,
     asked=st.fixed_dictionaries({name: value for name, (value, _) in IN_PYTHON.items()}),

@@ -44,6 +44,7 @@ from hypothesis import strategies as st
 
 from django_cbtools.models.fields import mismatches
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import FEW
 
 from .values_models import Valued
 
@@ -253,7 +254,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=10)
+@settings(max_examples=FEW)
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES, min_size=4, max_size=8))
 def test_no_document_breaks_a_query(django_db_setup, django_db_blocker, values):
     with django_db_blocker.unblock(), transaction.atomic():

@@ -24,6 +24,8 @@ from django.db.models.functions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counts import EXAMPLES, FEW
+
 from .rows import UTC, saved
 from .twin import on_rows, same
 
@@ -169,13 +171,13 @@ AGGREGATES = {
 
 
 class TestConditions:
-    @settings(max_examples=200)
+    @settings(max_examples=2 * EXAMPLES)
     @given(tree=TREES)
     def test_trees(self, tree):
         same(lambda m: m.Article.objects.filter(tree))
         same(lambda m: m.Article.objects.exclude(tree).count())
 
-    @settings(max_examples=60)
+    @settings(max_examples=2 * FEW)
     @given(tree=TREES, other=TREES, names=st.permutations(["draft", "stock", "author__name"]))
     def test_what_is_made_of_what_is_found(self, tree, other, names):
         names = names[:2]
@@ -192,7 +194,7 @@ class TestConditions:
 
 
 class TestRows:
-    @settings(max_examples=30)
+    @settings(max_examples=FEW)
     @given(rows=ARTICLES, trees=st.lists(TREES, min_size=5, max_size=5))
     def test_any_rows(self, rows, trees):
         comments = [{"uid": "c", "votes": 3, "article": "x0"}]

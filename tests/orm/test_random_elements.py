@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import FEW
 from tests.orm.array_models import Address, Customer, Payment
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +104,7 @@ def check(rows, condition, expected):
     assert left == {f"r{i}" for i in range(len(rows))} - wanted, condition
 
 
-@settings(max_examples=20)
+@settings(max_examples=FEW)
 @given(rows=ROWS, text=TEXTS, number=NUMBERS, price=PRICES)
 def test_any_element(rows, text, number, price):
     with transaction.atomic():
@@ -137,7 +138,7 @@ def test_any_element(rows, text, number, price):
         transaction.set_rollback(True)
 
 
-@settings(max_examples=20)
+@settings(max_examples=FEW)
 @given(rows=ROWS)
 def test_aggregates(rows):
     with transaction.atomic():
@@ -172,7 +173,7 @@ def _of_texts(found):
     return not isinstance(found, list) or all(isinstance(item, str | None) for item in found)
 
 
-@settings(max_examples=20)
+@settings(max_examples=FEW)
 @given(rows=ROWS)
 def test_each_nested_object_finds_its_equals(rows):
     for row in rows:

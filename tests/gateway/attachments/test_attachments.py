@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from django_cbtools.embedded.documents import attachments, unused
 from django_cbtools.embedded.documents.purge import purge
+from tests.counts import FEW
 from tests.gateway.attachments.client import (
     JSON,
     Client,
@@ -212,7 +213,7 @@ def test_attachments_beside_a_model(client, small_chunks):
     run_state_machine_as_test(
         run,
         settings=settings(
-            max_examples=40, stateful_step_count=12, deadline=None,
+            max_examples=2 * FEW, stateful_step_count=12, deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

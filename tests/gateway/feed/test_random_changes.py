@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from django_cbtools.embedded.database import Database
 from django_cbtools.embedded.feed.changes import Feed, Wish
 from django_cbtools.embedded.principals import users
+from tests.counts import FEW
 from tests.gateway.feed.client import allow, ask, delete, put, read
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +95,7 @@ class Model:
 
 
 @given(st.lists(steps, max_size=25), st.integers(1, 3))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2 * FEW, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_pages_and_feeds_agree_with_a_plain_model(sequence, limit):
     """Whatever happens between the pages, in the end the client has what the user may read, and
     so has one who follows."""

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import FEW
 from tests.gateway.fuzz.process import ServerProcess
 from tests.sync_gateway.lost_answers.writes import (
     ARRIVED,
@@ -123,7 +124,7 @@ def patient_line(line, settings):
     return line
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=FEW, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(members, members)
 def test_revision_of_any_json(patient_line, first, second):
     """A write that has arrived is recognised by its revision, whatever is in it."""

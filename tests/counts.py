@@ -1,0 +1,11 @@
+"""How much random tests try: little in ``make test``, much in ``make torture``."""
+
+from __future__ import annotations
+
+import os
+
+TORTURE = os.environ.get("TORTURE") == "1"
+#: Examples of most tests.
+EXAMPLES = 400 if TORTURE else 25
+#: Examples of tests that take long for each.
+FEW = 60 if TORTURE else 8
