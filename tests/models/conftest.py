@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from django_cbtools.sync_gateway.transport import in_process
+from tests.models.rivals import Rival
 
 
 @pytest.fixture
@@ -19,3 +22,16 @@ def round_trips(monkeypatch):
 
     monkeypatch.setattr(in_process, "respond", counting)
     return asked
+
+
+@pytest.fixture
+def rival(db):
+    return Rival
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    """The seconds that were waited for, without waiting."""
+    seconds = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds

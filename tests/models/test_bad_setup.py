@@ -10,18 +10,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import (
-    DatabaseError,
-    NotSupportedError,
-    OperationalError,
-    connections,
-    transaction,
-)
+from django.db import DatabaseError, NotSupportedError, OperationalError, connections, transaction
 
-from django_cbtools.exceptions import (
-    SyncGatewayException,
-    SyncGatewayUnavailable,
-)
+from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable
 from django_cbtools.models import load_objects, query_view
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.tests import clean_buckets

@@ -6,10 +6,7 @@ import pytest
 from django.db import connection
 
 from django_cbtools.embedded.database import Database
-from tests.gateway.attachments.client import (
-    DB,
-    digest_of,
-)
+from tests.gateway.attachments.client import DB, digest_of
 
 BOB = ("bob", "bob's")
 MEGABYTE = 1024 * 1024

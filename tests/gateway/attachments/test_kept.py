@@ -16,15 +16,7 @@ from django.db import connection
 
 from django_cbtools.embedded.documents import unused
 from django_cbtools.embedded.documents.purge import purge
-from tests.gateway.attachments.client import (
-    DB,
-    JSON,
-    b64,
-    branch,
-    digest_of,
-    inline,
-    multipart,
-)
+from tests.gateway.attachments.client import DB, JSON, b64, branch, digest_of, inline, multipart
 from tests.gateway.attachments.stored import (
     FOLLOWS,
     MEGABYTE,

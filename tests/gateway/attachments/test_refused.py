@@ -9,12 +9,7 @@ import json
 import pytest
 
 from django_cbtools.embedded.documents import attachments
-from tests.gateway.attachments.client import (
-    b64,
-    digest_of,
-    inline,
-    multipart,
-)
+from tests.gateway.attachments.client import b64, digest_of, inline, multipart
 from tests.gateway.attachments.stored import BOB, FOLLOWS, kept, links, rows
 
 BAD_BODIES = {

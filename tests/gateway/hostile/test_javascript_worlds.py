@@ -2,62 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import random
 
 import pytest
 
-from django_cbtools.embedded import javascript
-from tests.gateway.access.client import ADMIN, channels_of, create_database, function
+from tests.gateway.access.client import ADMIN, channels_of, create_database
+from tests.gateway.hostile.looking import LOOK, looking
 from tests.gateway.v8.helpers import ids, put_design, rows, write
-
-PROGRAMS = 20_000 if os.environ.get("TORTURE") == "1" else 2_000
-SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
-
-#: Everything within reach of a program: [objects, those that are neither frozen nor the global
-#: object, marks that are seen].
-LOOK = """
-function look() {
-  var marks = [RegExp.$1, RegExp.input].filter(function (text) { return text; });
-  var global = (function () { return this; })();
-  var waiting = [
-    global, {}, [], /x/, "", 0, true, function () {}, new Error(""), new Date(0), Math, JSON,
-    (function () { return arguments; })(), (function () { "use strict"; return arguments; })()
-  ];
-  // What older engines do not have.
-  [
-    "function* () {}", "async function () {}", "async function* () {}", "() => 1", "class {}",
-    "Object.getPrototypeOf((function* () {})().__proto__)", "[].values()", "''[Symbol.iterator]()",
-    "''.matchAll(/x/g)", "[].values().map(x => x)", "new Map().keys()", "new Set().keys()",
-    "Object(Symbol())", "Object(1n)", "Iterator.from({next: null})", "Promise.resolve()",
-    "new Proxy({}, {})", "new Date(0).toTemporalInstant()", "((a) => a)``", "new WeakMap()"
-  ].forEach(function (text) { try { waiting.push(eval("(" + text + ")")); } catch (e) {} });
-  var made = waiting.length, seen = [], unfrozen = [];
-  for (var at = 0; at < waiting.length; at++) {
-    var object = waiting[at];
-    if (typeof object === "string" && object.indexOf("MARK") !== -1) marks.push(at);
-    if (object === null || (typeof object !== "object" && typeof object !== "function")) continue;
-    if (seen.indexOf(object) !== -1) continue;
-    seen.push(object);
-    if (at >= made && !Object.isFrozen(object)) {
-      unfrozen.push(Object.prototype.toString.call(object));
-    }
-    try { waiting.push(Object.getPrototypeOf(object)); } catch (e) { continue; }
-    Object.getOwnPropertyNames(object).concat(
-      Object.getOwnPropertySymbols ? Object.getOwnPropertySymbols(object) : []
-    ).forEach(function (key) {
-      if (/^(look|program|prototype|callee)$/.test(String(key))) return;
-      if (String(key).indexOf("MARK") !== -1) marks.push(String(key));
-      var property = Object.getOwnPropertyDescriptor(object, key);
-      waiting.push(property.value, property.get, property.set);
-    });
-  }
-  /(?:)/.exec(""); // its own last match
-  return [seen.length, unfrozen, marks];
-}
-"""
 
 #: Ways to leave a mark. `it` is what a mark can be put on.
 TRICKS = """
@@ -163,10 +114,6 @@ def marking(parameters="doc, meta"):
     return f"function ({parameters}) {{ {tricks} }}"
 
 
-def looking(use):
-    return f"function (doc) {{ {LOOK} {use} }}"
-
-
 @pytest.mark.parametrize("trick", ["", TRICKS[0], TRICKS[1], TRICKS[4]])
 def test_a_program_that_marks_what_is_everybody_s(trick):
     """The test itself: where nothing is frozen, it sees the marks."""
@@ -238,169 +185,3 @@ def test_a_document_changes_nothing_for_others(db, body, strict):
     write({"d": {"n": 3}})
     assert {"a", "c", "d"} <= set(ids("d/table"))
     assert ids("d/fields") == ["a", "b", "c", "d"]
-
-
-# ------------------------------------------------------------- random programs
-
-ROOTS = [
-    "this", "doc", "meta", "[]", "{}", "/x/", "''", "0", "true", "Symbol()", "1n", "emit", "sum",
-    "decodeBase64", "arguments", "eval", "JSON", "Math", "Object", "Array", "Function", "Error",
-    "Map", "Set", "Promise", "Proxy", "Reflect", "Symbol", "RegExp", "Date", "Iterator", "BigInt",
-    "WeakMap", "String", "Number", "globalThis", "look", "[].values()", "(new Map()).keys()",
-    "''.matchAll(/x/g)", "(new Error(''))", "(() => 1)", "(function () {})", "(function* () {})",
-    "(function* () {})()", "(async () => 1)", "(async function* () {})", "Promise.resolve()",
-    "(function () { return arguments; })()", "(x => x)`x`", "[].values().map(x => x)",
-]  # fmt: skip
-STEPS = [
-    "{}.constructor", "{}.prototype", "{}.__proto__", "Object.getPrototypeOf({})", "{}.caller",
-    "{}.callee", "{}.raw", "{}[Symbol.iterator]", "{}.toString", "{}.constructor.prototype",
-    "Object.getOwnPropertyDescriptor({}, Object.getOwnPropertyNames({})[0])",
-    "Object.getOwnPropertyDescriptor({}, 'stack').get", "{}[Object.getOwnPropertyNames({})[1]]",
-    "Reflect.ownKeys({}).map(k => {}[k])[3]", "{}.next", "{}.then", "new {}()", "{}()",
-    "{}.bind(0)",
-    "{}.__lookupGetter__('__proto__')", "{}.__lookupSetter__('__proto__')", "{}[Symbol.species]",
-    "Object({})", "{}.arguments", "{}.get", "{}.value",
-]  # fmt: skip
-ENDS = [
-    "{}.MARK = 1", "{}.toString = () => 'MARK'", "{}[0] = 'MARK'", "{}.constructor = 'MARK'",
-    "Object.defineProperty({}, 'MARK', {{value: 1}})", "Object.setPrototypeOf({}, {{MARK: 1}})",
-    "{}.__proto__ = {{MARK: 1}}", "{}.push('MARK')", "{}.unshift('MARK')", "{}.set('MARK', {{}})",
-    "Object.assign({}, {{MARK: 1}})", "{}.__defineGetter__('MARK', () => 1)", "{}.compile('MARK')",
-    "{}.call = {}.apply = 'MARK'", "Reflect.set({}, 'MARK', 1)", "{}.input = 'MARK'",
-    "delete {}.length", "{}.name = 'MARK'", "{}.lastIndex = 'MARK'", "{}.add('MARK')",
-]  # fmt: skip
-
-
-def program(source):
-    text = source.choice(ROOTS)
-    for _ in range(source.randrange(5)):
-        text = source.choice(STEPS).replace("{}", text)
-    return source.choice(ENDS).format(*[text] * 3)
-
-
-@pytest.mark.torture
-def test_random_programs_leave_no_mark():
-    print(f"SEED={SEED}")
-    source = random.Random(SEED)
-    worlds = 0
-    known, found = None, [None, [], []]
-    programs = [program(source) for _ in range(PROGRAMS)]
-    with javascript.world(javascript.VIEW, "looking") as other:
-        other.call("compile", f"function (doc) {{ {LOOK} emit(look(), 0); }}")
-        while programs:
-            worlds += 1
-            with javascript.world(javascript.VIEW, ("random", worlds)) as world:
-                body = f"{LOOK} if (doc.program) eval(doc.program); else emit(look(), 0);"
-                world.call("compile", f"function (doc, meta) {{ {body} }}")
-                # A program may have left what cannot be taken away, or does not end.
-                while programs and world.call("begin", True):
-                    batch, programs = programs[:50], programs[50:]
-                    world.call("load", [batch, batch, batch, [{"program": text} for text in batch]])
-                    try:
-                        world.call("map", 0, time_limit=javascript.TIME_LIMIT)
-                    except javascript.JavaScriptTimeout:
-                        break
-                    if not world.call("begin", True):
-                        break
-                    for place in (world, other):
-                        place.call("begin", True)
-                        place.call("load", [["look"], ["1-a"], [0], [{}]])
-                        made = place.call("map", 0)
-                        assert made["errors"] == []
-                        found = json.loads(made["rows"][2])
-                        assert found[1:] == [[], []], batch
-                    known = known or found[0]
-                world.full = True
-    assert (known or 0) > 400
-
-
-def test_worlds_have_a_limit(monkeypatch):
-    """Those that have not been used for long are closed."""
-    javascript.close()
-    for n in range(javascript.MAX_IDLE + 10):
-        with javascript.world(javascript.VIEW, n) as world:
-            world.call("compile", "function () {}")
-    assert len(javascript._pool.every) == javascript.MAX_IDLE
-    for n in range(10, javascript.MAX_IDLE + 10):
-        with javascript.world(javascript.VIEW, n) as world:
-            assert world.call("reduce", [], [], False) is None
-    javascript.close()
-
-
-def test_what_is_seen_by_sync_functions_is_frozen(db):
-    create_database(function(LOOK + "var found = look(); channel('n' + (found[0] > 300));"))
-    assert ADMIN.put("/a", {})[0] == 201
-    assert channels_of("a") == ["ntrue"]
-
-
-# ---------------------------------------------------------------------- memory
-
-OFF_HEAP = [
-    "ArrayBuffer", "SharedArrayBuffer", "DataView", "Atomics", "WebAssembly", "Intl", "Int8Array",
-    "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array",
-    "Float16Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array", "Temporal",
-    "WeakRef", "FinalizationRegistry", "ShadowRealm", "setTimeout", "clearTimeout",
-    "__timer_manager",
-]  # fmt: skip
-
-
-def test_nothing_takes_memory_past_the_limit_or_waits(db):
-    """Typed arrays are no part of V8's heap, whose size is limited."""
-    typeof = f"{json.dumps(OFF_HEAP)}.filter(function (name) {{ return global[name]; }})"
-    get_global = "var global = (function () { return this; })();"
-    write({"a": {}})
-    put_design("d", v=f"function (doc) {{ {get_global} emit({typeof}, typeof console); }}")
-    assert [(row.key, row.value) for row in rows("d/v")] == [([], "undefined")]
-    create_database(function(f"{get_global} channel('n' + {typeof}.join());"))
-    ADMIN.put("/a", {})
-    assert channels_of("a") == ["n"]
-
-
-@pytest.mark.parametrize(
-    "program",
-    ["new Uint8Array(1e9)", "''.constructor.prototype.constructor.fromBuffer(1)",
-     "structuredClone({}, {transfer: []})", "Object.getPrototypeOf(Int8Array)", "Array.fromAsync",
-     "Uint8Array.fromBase64('AA==')", "new Intl.Collator()", "Atomics.wait()"],
-)  # fmt: skip
-def test_programs_that_want_such_memory_fail(program):
-    with javascript.world(javascript.VIEW, program) as world:
-        world.call("compile", f"function (doc) {{ emit(1, {program}.x.y); }}")
-        assert world.call("begin", True)
-        world.call("load", [["a"], ["1-a"], [0], [{}]])
-        made = world.call("map", 0)
-        assert made["rows"] == []
-        assert len(made["errors"]) == 1
-
-
-def test_worlds_that_are_not_used_give_their_garbage_back(monkeypatch):
-    javascript.close()
-    monkeypatch.setattr(javascript, "UNTIDY", 100)
-    tidied = []
-    tidy = javascript.Engine.tidy
-    monkeypatch.setattr(javascript.Engine, "tidy", lambda self: tidied.append(self) or tidy(self))
-    worlds = []
-    for name in "abc":
-        with javascript.world(javascript.VIEW, name) as world:
-            worlds.append(world)
-            world.call("compile", "function () {} //" + "x" * 100)
-            world.call("begin", True)
-    assert tidied == worlds[: 3 - javascript.MAX_UNTIDY]
-    with javascript.world(javascript.VIEW, "a") as world:
-        assert world is worlds[0]
-        assert world.taken == 0
-
-
-# --------------------------------------------------------------- at the same time
-
-
-def test_one_user_does_not_have_all_the_worlds_of_a_function():
-    """Whoever's documents make it slow leaves room for others; nobody waits for another one."""
-    with contextlib.ExitStack() as stack:
-        for user in "aab":
-            stack.enter_context(javascript.world(javascript.SYNC, "f", user))
-        turns = javascript._pool.turns_of((javascript.SYNC, "f"))
-        assert not turns.enter("a", timeout=0)
-        assert turns.enter("c", timeout=0)
-        turns.leave("c")
-    used = {id(engine) for key, engine in javascript._pool.idle if key == (javascript.SYNC, "f")}
-    assert len(used) == 3

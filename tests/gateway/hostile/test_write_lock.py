@@ -12,13 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_cbtools.embedded import javascript
 from django_cbtools.embedded.documents import plans, writes
-from tests.gateway.access.client import (
-    ADMIN,
-    add_user,
-    channels_of,
-    create_database,
-    function,
-)
+from tests.gateway.access.client import ADMIN, add_user, channels_of, create_database, function
 from tests.gateway.test_turns import wait_for
 from tests.gateway.v8.helpers import ids, put_view
 from tests.gateway.v8.helpers import write as write_documents

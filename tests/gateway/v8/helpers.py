@@ -15,6 +15,8 @@ from django_cbtools.query import Query, ViewRow, view_rows
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import ADMIN, request
 
+BY_N = "function (doc, meta) { emit(doc.n, null); }"
+
 
 def put_design(name: str, **views: Any) -> None:
     """Deploy views, each given as its map function, or as map and reduce function."""
