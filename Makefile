@@ -6,6 +6,9 @@ python := "$(abspath $(VENV))/bin/python"
 manage := cd example_project && exec $(python) manage.py
 installed := $(VENV)/.installed
 
+# Tests start many processes: each would compile the library anew, and pytest its own plugins.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: venv lint test test-all test-live test-sqlpp replay-sqlpp record-sqlpp bench bench-live torture run clean
 
 venv: $(installed)
@@ -75,7 +78,7 @@ record-sqlpp: venv
 	$(python) $(views_by_sqlpp)
 
 torture: venv
-	TORTURE=1 $(python) -m pytest -m torture $(ARGS)
+	TORTURE=1 $(python) -m pytest -m "torture or hypothesis" $(ARGS)
 
 # The example, its data kept from one run to the next. Ctrl-C stops it.
 run: venv

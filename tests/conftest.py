@@ -18,10 +18,16 @@ from hypothesis import HealthCheck, settings
 from django_cbtools import conf
 from django_cbtools.embedded.server.server import Server
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import EXAMPLES
 from tests.gateway.pouchdb.packages import node, packages  # noqa: F401
 
 # How long anything takes says more of the machine than of the library.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("untimed")
 
 NO_SKIP = os.environ.get("CBTOOLS_NO_SKIP") == "1"
