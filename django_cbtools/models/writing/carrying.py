@@ -12,7 +12,6 @@ from typing import Any
 from django_cbtools.conflicts import BACKOFF, waits
 from django_cbtools.exceptions import SyncGatewayConflict
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.transport.transport import transport
 
 from ..document import ATTACHMENTS
 from .attachments import SMALL, upload_rest
@@ -53,6 +52,9 @@ class Carrier(ExitStack):
         A real one takes the attachments of what was written last for the document's, be it in a
         branch that loses: a tombstone leaves none.
         """
+        # Programs import models long before they ask a gateway, and requests takes its time.
+        from django_cbtools.sync_gateway.transport.transport import transport
+
         if not transport().is_embedded:
             rev = self._document.rev
             self._held = {name: self._read(name, rev) for name in self._document.attachments}
