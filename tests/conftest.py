@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from django_cbtools import conf
 from django_cbtools.embedded.server.server import Server
 from django_cbtools.sync_gateway import SyncGateway
+from tests.certificates import ca, stranger  # noqa: F401
 from tests.counts import EXAMPLES
 from tests.gateway.pouchdb.packages import node, packages  # noqa: F401
 

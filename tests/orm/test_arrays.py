@@ -3,62 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from decimal import Decimal
 
 from django.core.exceptions import FieldError, ValidationError
-from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
 from django.test import TestCase
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from django_cbtools.sync_gateway import SyncGateway
-from tests.counts import FEW
+from tests.orm.arrays import ROWS, UTC, D, uids, write_rows
 
 from .array_models import Address, Agent, Customer
-
-UTC = datetime.timezone.utc
-D = Decimal
-
-#: As phones wrote them: uid, and the JSON of a customer.
-ROWS = {
-    "1": {
-        "name": "Ann", "tags": ["a", "b"], "numbers": [1, 2, 3], "prices": ["9.50", "10"],
-        "days": ["2020-01-02"], "moments": ["2020-05-17T12:30:15+02:00"],
-        "anything": [1, "x", {"k": [1]}, None], "grid": [[1, 2], [3]], "labels": ["x", "y"],
-        "address": {"city": "Oslo", "since": "2020-02-03", "phones": ["123", "45"],
-                    "place": {"latitude": 59.9, "lng": 10.7}, "notes": {"floor": 3}},
-        "payments": [
-            {"amount": "9.50", "at": "2020-05-17T12:00:00Z", "is_paid": True, "tags": ["p", "q"],
-             "lines": [{"count": 1}, {"count": 5}], "agent_uid": "agt_1"},
-            {"amount": "100", "at": "2021-01-01T00:00:00Z", "is_paid": False, "tags": []},
-        ],
-    },
-    "2": {
-        "name": "Bob", "tags": ["b", "c", "100%_\"'\\"], "numbers": [3, 10], "prices": ["10.00"],
-        "days": ["2019-12-31", "2020-01-02"], "moments": ["2020-05-17T10:30:15Z"],
-        "anything": ["1", True], "grid": [[3], [1, 2]], "labels": ["y", "x", "y"],
-        "address": {"city": "Bergen", "since": None, "phones": []},
-        "payments": [{"amount": 20, "is_paid": True, "lines": [{"count": 9}]}],
-    },
-    "3": {"name": "Cid", "tags": [], "numbers": [], "prices": [], "days": [], "moments": [],
-          "anything": [], "grid": [], "labels": [], "address": {}, "payments": []},
-    "4": {"name": "null", "tags": None, "numbers": None, "prices": None, "days": None,
-          "moments": None, "anything": None, "grid": None, "labels": None, "address": None,
-          "payments": None},
-    "5": {"name": "missing"},
-    # Of other types than the fields.
-    "6": {"name": "a", "tags": "a", "numbers": 1, "prices": {"0": "10"}, "days": True,
-          "moments": 3, "anything": "x", "grid": 3, "labels": {"x": 1}, "address": "Oslo",
-          "payments": {"amount": "9.50"}},
-    "7": {"name": "b", "tags": [1, None, ["a"], {"a": 1}, True], "numbers": ["1", None, 1.5, []],
-          "prices": [10, "many", None], "days": ["someday", 3], "moments": ["2020", None],
-          "anything": [[1], None], "grid": [1, "x", [1, "2"]], "labels": [1, ["x"]],
-          "address": {"city": ["Oslo"], "since": "someday", "phones": "123", "place": 3,
-                      "notes": []},
-          "payments": ["x", None, {"amount": "much", "at": 3, "is_paid": "yes", "tags": "p",
-                                   "lines": {"count": 1}}, [{"amount": "100"}]]},
-}  # fmt: skip
 
 #: Each lookup, and the uids of what it finds.
 LOOKUPS = [
@@ -179,19 +131,6 @@ LOOKUPS = [
 ]
 #: Django itself does not say what excluding by a key of a JSONField does where there is none.
 KEYS_OF_JSON = {"anything__0", "anything__1", "anything__2__k__0", "address__notes__floor"}
-
-
-def write_rows():
-    SyncGateway.bulk_docs(
-        [
-            {"_id": uid, "doc_type": "arrays_customer", "channels": ["c"], **row}
-            for uid, row in ROWS.items()
-        ]
-    )
-
-
-def uids(queryset):
-    return "".join(sorted(queryset.values_list("uid", flat=True)))
 
 
 class LookupTests(TestCase):
@@ -331,140 +270,3 @@ class LookupTests(TestCase):
                         list(Customer.objects.filter(**{f"{name}__{text}": 1}))
                     with self.assertRaises(FieldError):
                         list(Customer.objects.order_by(f"{name}__{text}"))
-
-
-LEAVES = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(
-    [0.5, 1.0, "a", "b", "A", "", "1", "1.0", "%", "2020-01-02", "null", "[]"]
-)  # fmt: skip
-ANYTHING = st.recursive(
-    LEAVES,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["city", "amount", "x"]), inner, max_size=2)
-    ),
-    max_leaves=4,
-)
-MEMBERS = {
-    "tags": ANYTHING | st.lists(st.sampled_from("ab") | ANYTHING, max_size=3),
-    "numbers": ANYTHING | st.lists(st.integers(-2, 2) | ANYTHING, max_size=3),
-    "anything": ANYTHING | st.lists(ANYTHING, max_size=3),
-    "labels": ANYTHING | st.lists(st.sampled_from("ab") | ANYTHING, max_size=3),
-    "address": ANYTHING | st.fixed_dictionaries({"city": st.sampled_from("ab") | ANYTHING}),
-    "payments": ANYTHING
-    | st.lists(st.fixed_dictionaries({"amount": LEAVES | ANYTHING}) | ANYTHING, max_size=3),
-}
-DOCUMENTS = st.lists(st.fixed_dictionaries({}, optional=MEMBERS), min_size=8, max_size=8)
-TEXTS, NUMBERS = st.sampled_from(["a", "b", "1", ""]), st.integers(-2, 2)
-
-
-class Other:
-    """Stands for an element of another type: it equals nothing that is asked for."""
-
-
-def is_text(value):
-    return isinstance(value, str)
-
-
-def is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def is_whole(value):
-    return is_number(value) and value == int(value)
-
-
-def elements(raw, has_type):
-    """The elements of an array; () where it is none."""
-    return [x if has_type(x) else Other for x in raw] if isinstance(raw, list) else ()
-
-
-def at(raw, index, has_type):
-    found = elements(raw, has_type)
-    return found[index] if len(found) > index else Other
-
-
-def exactly(value):
-    """JSON such that equal values have equal types, but for numbers."""
-    if isinstance(value, list):
-        return [exactly(item) for item in value]
-    return (isinstance(value, bool), value)
-
-
-def city(raw):
-    found = raw.get("city") if isinstance(raw, dict) else None
-    return found if is_text(found) else None
-
-
-def amounts(raw):
-    found = [item.get("amount") for item in elements(raw, lambda x: isinstance(x, dict))
-             if item is not Other]  # fmt: skip
-    return [D(str(x)) for x in found if is_number(x) or (is_text(x) and x in ("1", "1.0"))]
-
-
-#: What a lookup is asked with, and what Python says of the JSON of its field.
-IN_PYTHON = {
-    "tags__contains": (TEXTS, lambda raw, x: x in elements(raw, is_text)),
-    "tags__overlap": (
-        st.lists(TEXTS), lambda raw, xs: any(x in elements(raw, is_text) for x in xs)
-    ),
-    "tags__contained_by": (
-        st.lists(TEXTS),
-        lambda raw, xs: isinstance(raw, list) and all(x in xs for x in elements(raw, is_text)),
-    ),
-    "tags": (st.lists(TEXTS), lambda raw, xs: raw == xs),
-    "tags__in": (st.lists(st.lists(TEXTS)), lambda raw, xs: raw in xs),
-    "tags__isnull": (st.booleans(), lambda raw, x: isinstance(raw, list) != x),
-    "tags__len": (NUMBERS, lambda raw, n: isinstance(raw, list) and len(raw) == n),
-    "tags__0": (TEXTS, lambda raw, x: at(raw, 0, is_text) == x),
-    "tags__1__in": (st.lists(TEXTS), lambda raw, xs: at(raw, 1, is_text) in xs),
-    "numbers__contains": (
-        st.lists(NUMBERS),
-        lambda raw, xs: isinstance(raw, list) and all(x in elements(raw, is_whole) for x in xs),
-    ),
-    "numbers__0__gt": (
-        NUMBERS, lambda raw, x: at(raw, 0, is_whole) is not Other and at(raw, 0, is_whole) > x
-    ),
-    "anything__contains": (
-        LEAVES,
-        lambda raw, x: isinstance(raw, list) and exactly(x) in [exactly(item) for item in raw],
-    ),
-    "labels": (
-        st.sets(TEXTS),
-        lambda raw, xs: isinstance(raw, list) and set(elements(raw, is_text)) == xs,
-    ),
-    "address__city": (TEXTS, lambda raw, x: city(raw) == x),
-    "address__city__isnull": (st.booleans(), lambda raw, x: (city(raw) is None) == x),
-    "payments__amount": (NUMBERS, lambda raw, x: x in amounts(raw)),
-    "payments__amount__lt": (NUMBERS, lambda raw, x: any(amount < x for amount in amounts(raw))),
-}  # fmt: skip
-
-
-@settings(max_examples=FEW)
-@given(
-    documents=DOCUMENTS,
-    asked=st.fixed_dictionaries({name: value for name, (value, _) in IN_PYTHON.items()}),
-)
-def test_lookups_beside_python(django_db_setup, django_db_blocker, documents, asked):
-    """Whatever phones wrote: what is found is what Python finds in the same JSON."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        SyncGateway.bulk_docs(
-            [
-                {"_id": str(uid), "doc_type": "arrays_customer", "channels": ["c"], **document}
-                for uid, document in enumerate(documents)
-            ]
-        )
-        rows = Customer.objects.values_list("uid", flat=True)
-        for lookup, value in asked.items():
-            name, says = lookup.partition("__")[0], IN_PYTHON[lookup][1]
-            expected = {
-                str(uid)
-                for uid, document in enumerate(documents)
-                if says(document.get(name), value)
-            }
-            assert set(rows.filter(**{lookup: value})) == expected, (lookup, value)
-            left = set(map(str, range(len(documents)))) - expected
-            assert set(rows.exclude(**{lookup: value})) == left, (lookup, value)
-        list(Customer.objects.values(*MEMBERS, "payments__amount", "tags__0", "address__place"))
-        for customer, document in zip(Customer.objects.order_by("uid"), documents, strict=True):
-            assert customer.to_dict() == customer.to_dict() | document
-        transaction.set_rollback(True)

@@ -28,13 +28,13 @@ from django.test import TestCase
 from django_cbtools.sync_gateway import SyncGateway
 from tests.orm.array_models import Address, Customer, Payment, PaymentLine, Place
 
+from .arrays import ROWS, uids, write_rows
 from .models import Article
-from .test_arrays import ROWS, uids, write_rows
 
 D = Decimal
 UTC = datetime.timezone.utc
 
-#: Of the rows of test_arrays, what is found where any element is asked.
+#: Of the rows of arrays.py, what is found where any element is asked.
 ANY_ELEMENT = [
     ({"tags__icontains": "A"}, "1"),
     ({"tags__icontains": "%_\"'\\"}, "2"),

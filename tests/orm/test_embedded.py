@@ -18,7 +18,7 @@ from django_cbtools.models import CouchbaseModelError
 from django_cbtools.sync_gateway import SyncGateway
 
 from .array_models import Address, Customer, Payment, PaymentLine, Place
-from .test_arrays import ROWS
+from .arrays import ROWS
 
 D = Decimal
 KEYS = [stored.key for stored in Customer._stored_fields() if stored.key in ROWS["1"]]

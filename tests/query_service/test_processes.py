@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-
-import trustme
 
 from tests.programs import run
 from tests.query_service.services import body, service
@@ -25,20 +22,15 @@ def name_of(request, plans):
     return name
 
 
-def test_forks(tmp_path):
+def test_forks(ca):
     """By TLS, which has more to go wrong."""
-    ca = trustme.CA()
-    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("127.0.0.1").configure_cert(context)
     plans = {}
 
     def answer(request):
         return reply(body(*[name_of(request, plans)] * 3))
 
-    with HTTP(answer, context) as server:
-        trusted = str(tmp_path / "ca.pem")
-        output = run("-m", "tests.query_service.forks", server.url, trusted)
+    with HTTP(answer, ca.server()) as server:
+        output = run("-m", "tests.query_service.forks", server.url, ca.file)
         assert output.splitlines() == [
             "parent", "child", "grandchild", "child of rows", *["child of threads"] * 3,
             "parent again",

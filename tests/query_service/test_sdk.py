@@ -16,7 +16,6 @@ from tests.query_service.services import body, service
 from tests.query_service.stand_in import EXCHANGES, StandIn, recorded
 from tests.query_service.test_errors import MEANINGS, PARAMETER
 from tests.sync_gateway.scripted import HTTP, USER, check_nothing_secret, head, reply, told
-from tests.sync_gateway.test_tls import Authority
 
 DOCUMENTS = EXCHANGES["documents"]["statement"]
 #: What a request is refused for that the SDK does not let one make.
@@ -199,11 +198,6 @@ def test_no_cluster(server):
 
 
 # ------------------------------------------------------------------------- TLS
-
-
-@pytest.fixture
-def ca(tmp_path):
-    return Authority(tmp_path)
 
 
 def test_tls(ca):

@@ -18,19 +18,8 @@ from tests.sync_gateway.scripted import (
     told,
     url_of,
 )
-from tests.sync_gateway.test_tls import Authority
 
 DOCUMENTS = EXCHANGES["documents"]["statement"]
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("stranger"))
 
 
 @pytest.fixture(autouse=True)

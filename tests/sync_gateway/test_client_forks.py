@@ -6,7 +6,6 @@ import os
 import random
 import re
 import signal
-import ssl
 import subprocess
 import sys
 import threading
@@ -18,7 +17,6 @@ from urllib.parse import unquote
 
 import pytest
 import requests
-import trustme
 
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
@@ -30,17 +28,13 @@ THREADS = 16
 
 
 @pytest.fixture(params=["http", "https"])
-def tls(request, tmp_path, monkeypatch):
+def tls(request, ca, monkeypatch):
     """The server's TLS, None where it has none; the programs trust it."""
     monkeypatch.setenv("TRUSTED", "")
     if request.param == "http":
         return None
-    ca = trustme.CA()
-    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("TRUSTED", str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("127.0.0.1").configure_cert(context)
-    return context
+    monkeypatch.setenv("TRUSTED", ca.file)
+    return ca.server()
 
 
 def name_of(request):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
-
 import pytest
-import trustme
 from django.core.management import CommandError, call_command
 
 from django_cbtools.models import load_objects, query_view
@@ -59,15 +56,13 @@ def uids():
 
 
 @every_call
-def test_a_stranger_with_a_certificate_of_his_own_hears_nothing(settings, call):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    with HTTP(save_answer, context) as stranger:
-        use(settings, stranger.url)
+def test_a_stranger_with_a_certificate_of_his_own_hears_nothing(settings, stranger, call):
+    with HTTP(save_answer, stranger.server()) as server:
+        use(settings, server.url)
         with pytest.raises(SyncGatewayUnavailable, match=r"SYNC_GATEWAY_OPTIONS\['verify'\]"):
             call()
-    assert stranger.accepted
-    assert stranger.seen == []
+    assert server.accepted
+    assert server.seen == []
 
 
 # ------------------------------------------------------------- no timeout

@@ -95,18 +95,10 @@ def test_proxy(name, http_gateway, settings, monkeypatch, caplog):
     check_nothing_secret(caplog.text)
 
 
-def test_proxy_for_https(settings, monkeypatch, tmp_path):
-    import ssl
-
-    import trustme
-
-    ca = trustme.CA()
-    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("gateway.test").configure_cert(context)
-    with HTTP(save_answer, context) as server, Proxy(server.url) as proxy:
+def test_proxy_for_https(settings, monkeypatch, ca):
+    with HTTP(save_answer, ca.server("gateway.test")) as server, Proxy(server.url) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url.replace("://", f"://me:{quote(PROXY_SECRET)}@"))
-        use(settings, "https://gateway.test:4984", verify=str(tmp_path / "ca.pem"))
+        use(settings, "https://gateway.test:4984", verify=ca.file)
         for call in CALLS.values():
             call()
     assert len(server.seen) == len(CALLS)
