@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from django_cbtools import cluster, conf
@@ -20,11 +21,12 @@ from django_cbtools.exceptions import (
     SyncGatewayNotFound,
     SyncGatewayUnavailable,
 )
-from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import ADMIN, load_rows, quote_name, request
 from django_cbtools.sync_gateway.calls.matching import check_view
 from django_cbtools.sync_gateway.deadline import within
 from django_cbtools.sync_gateway.documents.documents import BULK_COUNT, batches
+from django_cbtools.sync_gateway.facade import gateway_of
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 logger = logging.getLogger(__name__)
 
@@ -263,7 +265,14 @@ def query_objects(
     class_name: type[T],
     query: Query | Mapping[str, Any] | None = None,
 ) -> list[T]:
-    """The documents of a view's rows with a key, in the view's order."""
+    """The documents of a view's rows with a key, in the view's order; ImproperlyConfigured where
+    the class is in another keyspace than views are."""
+    keyspace = of_class(class_name)
+    if keyspace is not None:
+        raise ImproperlyConfigured(
+            f"{class_name.__name__} is in the keyspace {keyspace!r}, and views have documents of "
+            "the default collection only. Ask a QuerySet, or load documents by uid."
+        )
     return load_objects(query_view(view_name, query_key, query), class_name)
 
 
@@ -273,7 +282,7 @@ def iter_objects(
     """Documents by uid, loaded as they are taken: ``chunk_size`` (1,000) in a request. ``keys`` may
     be a generator, which is read as they are. Else as :func:`load_objects`."""
     for chunk in batches(_listed(keys), chunk_size):
-        for row in SyncGateway.bulk_get(chunk):
+        for row in gateway_of(class_name).bulk_get(chunk):
             try:
                 found = class_name.from_row(row)
             except SyncGatewayException as error:

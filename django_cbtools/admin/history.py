@@ -7,20 +7,20 @@ from typing import Any
 
 from django_cbtools.models.document import GATEWAY_KEYS
 from django_cbtools.models.writing.merge import is_same
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.facade import gateway_of
 
 _NOTHING: Any = object()
 
 
-def history(uid: str, limit: int) -> list[dict[str, Any]]:
-    """The newest revisions of a document, each with what it changed of the one before.
+def history(model: Any, uid: str, limit: int) -> list[dict[str, Any]]:
+    """The newest revisions of a document of a class, each with what it changed of the one before.
 
     ``is_kept``: the gateway has its body. ``is_whole``: it lacks the body of the one before, so
     that all keys are listed. ``changes``: rows of ``key``, ``before`` and ``after``.
 
     Raises SyncGatewayException.
     """
-    revisions = SyncGateway.get_revisions(uid, limit)
+    revisions = gateway_of(model).get_revisions(uid, limit)
     return [
         {
             "rev": revision.rev,

@@ -98,7 +98,7 @@ class CouchbaseModelAdmin(ShownAttachments, DocumentLayout, admin.ModelAdmin):  
         if isinstance(response, TemplateResponse) and response.context_data is not None:
             uid = response.context_data["object"].pk
             try:
-                found = {"revisions": history(uid, self.history_revisions)}
+                found = {"revisions": history(self.model, uid, self.history_revisions)}
             except SyncGatewayException as error:
                 found = {"failure": str(error)}  # type: ignore[dict-item]
             response.context_data.update(found)

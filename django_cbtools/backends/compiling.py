@@ -13,7 +13,8 @@ from django.db.models.sql.datastructures import BaseTable, Join
 
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.sql import DocumentQuery
-from django_cbtools.models.subclasses import AnyOf, SubclassesQuery, by_type
+from django_cbtools.models.subclasses import AnyOf, SubclassesQuery, by_type, keyspace_of
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 
 def register(vendor: str, compiled: Mapping[Any, Callable[..., Any]]) -> None:
@@ -77,7 +78,14 @@ class DocumentCompiler(compiler.SQLCompiler):
     def _types(self, table: BaseTable | Join) -> tuple[str, ...]:
         """The types of the documents that a table of a query has."""
         model = CouchbaseModel.tables[table.table_name]
+        return tuple(by_type(model)) if self._is_of_several(table) else (model.type_name(),)
+
+    def _place(self, table: BaseTable | Join) -> str | None:
+        """The keyspace of the documents that a table of a query has."""
+        model = CouchbaseModel.tables[table.table_name]
+        return keyspace_of(model) if self._is_of_several(table) else of_class(model)
+
+    def _is_of_several(self, table: BaseTable | Join) -> bool:
+        """Whether a table of a query has documents of several classes."""
         is_asked = isinstance(table, BaseTable) and isinstance(self.query, SubclassesQuery)
-        if model.is_base or is_asked:
-            return tuple(by_type(model))
-        return (model.type_name(),)
+        return is_asked or bool(CouchbaseModel.tables[table.table_name].is_base)

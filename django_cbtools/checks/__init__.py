@@ -18,6 +18,7 @@ from .documents import (
 )
 from .embedded import check_admin_urls, check_debug, check_javascript, check_sqlite
 from .indexes import check_indexes
+from .keyspaces import check_keyspaces, check_scopes
 from .queries import check_orm, check_query_service
 from .security import check_addresses, check_admin_address, check_passwords, check_verification
 from .views import check_answers, check_views
@@ -36,6 +37,7 @@ __all__ = [
     "check_documents",
     "check_indexes",
     "check_javascript",
+    "check_keyspaces",
     "check_migrated",
     "check_orm",
     "check_passwords",
@@ -43,6 +45,7 @@ __all__ = [
     "check_query_service",
     "check_relations",
     "check_router",
+    "check_scopes",
     "check_sqlite",
     "check_stores",
     "check_sync_function",

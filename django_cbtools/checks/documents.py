@@ -13,6 +13,7 @@ from django_cbtools.models.fields import values
 from django_cbtools.models.fields.extra import ExtraField
 from django_cbtools.models.meta import DocumentBase
 from django_cbtools.models.registry import documents
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 Document = type[CouchbaseModel]
 
@@ -195,7 +196,7 @@ def check_doc_types(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     """Whether each document is of one class only."""
     by_type: dict[Any, list[Document]] = {}
     for model in documents(app_configs):
-        by_type.setdefault(model.type_name(), []).append(model)
+        by_type.setdefault((of_class(model), model.type_name()), []).append(model)
     return [
         Warning(
             f"{model._meta.label} has the doc_type {doc_type!r} of {first._meta.label}: each finds "
@@ -205,7 +206,7 @@ def check_doc_types(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
             obj=model,
             id="cbtools.W007",
         )
-        for doc_type, models in by_type.items()
+        for (_, doc_type), models in by_type.items()
         for first, *others in [[model for model in models if not _shares(model, models)]]
         for model in others
     ]

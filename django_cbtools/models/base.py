@@ -13,8 +13,8 @@ from django.db.models.base import ModelState
 
 from django_cbtools import conf
 from django_cbtools.exceptions import CouchbaseModelError, shown
-from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import parse_stored
+from django_cbtools.sync_gateway.facade import gateway_of
 
 from .branches import Branching
 from .channels import Undecided
@@ -272,7 +272,7 @@ class CouchbaseModel(
         if not uid:
             raise missing(self, uid, "A document cannot be loaded without a uid.")
         with told_of(type(self), uid):
-            (row,) = SyncGateway.bulk_get([uid])
+            (row,) = gateway_of(type(self)).bulk_get([uid])
         self.from_sync_gateway_row(row)
 
     def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import decimal
 import json
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, FileField
@@ -48,6 +48,8 @@ class DocumentJSON:
     uid: Any
     channels: Any
     extra: dict[str, Any]
+    #: The collection that the documents are in, ``"scope.collection"``; None: the default one.
+    keyspace: ClassVar[str | None] = None
     #: What was read, by attribute: the value that it became, and the JSON that it was. What is
     #: written as it was read anyway need not be here.
     _read: dict[str, tuple[Any, Any]] = {}  # of the class, and empty

@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.deconstruct import deconstructible
 
 from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayNotFound
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 from .writing.attachments import Attachment
 
@@ -28,7 +29,10 @@ def url_of(document: Any, name: str) -> str:
     """The URL of an attachment: that of ``django_cbtools.transfers.urls`` where the site has them,
     else the admin's; raises NoURL where there is none."""
     opts = document._meta
-    query = urlencode({"uid": document.uid, "name": name}, errors="replace")
+    place = {"uid": document.uid, "name": name}
+    if (keyspace := of_class(type(document))) is not None:
+        place["keyspace"] = keyspace
+    query = urlencode(place, errors="replace")
     for view in ("cb_attachment", f"admin:{opts.app_label}_{opts.model_name}_attachment"):
         try:
             return f"{reverse(view)}?{query}"

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 
+from django_cbtools.sync_gateway.keyspaces import of_class
+
 from .base import CouchbaseModel, CouchbaseNestedModel
 
 
@@ -25,7 +27,12 @@ def documents(
     ]
 
 
-def document_class(doc_type: Any) -> type[CouchbaseModel] | None:
-    """The class of documents with this ``doc_type``; None where the project has none."""
-    found = (model for model in documents() if model.type_name() == doc_type)
+def document_class(doc_type: Any, keyspace: str | None = None) -> type[CouchbaseModel] | None:
+    """The class of documents with this ``doc_type``, in a keyspace; None where the project has
+    none."""
+    found = (
+        model
+        for model in documents()
+        if model.type_name() == doc_type and of_class(model) == keyspace
+    )
     return next(found, None)

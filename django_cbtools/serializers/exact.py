@@ -25,6 +25,7 @@ from django_cbtools.models.fields.members import written
 from django_cbtools.models.writing.versions import reveal
 from django_cbtools.sync_gateway.calls.client import PUBLIC, dumps, loads, quote_uid, request
 from django_cbtools.sync_gateway.documents.documents import batches
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 if TYPE_CHECKING:
     from django.core.serializers.base import Serializer as _Base
@@ -114,7 +115,10 @@ class ExactDocuments(_Base):
         body.pop(DOC_TYPE, None)
         if _with_attachments.get() and obj.extra.get(_ATTACHMENTS):
             query = {"attachments": "true"}
-            answer = request(PUBLIC, "GET", quote_uid(obj.uid), query=query, uid=obj.uid)
+            answer = request(
+                PUBLIC, "GET", quote_uid(obj.uid),
+                query=query, uid=obj.uid, keyspace=of_class(type(obj)),
+            )  # fmt: skip
             body[_ATTACHMENTS] = loads(answer).get(_ATTACHMENTS, {})
         fixed.extra = body
         return fixed

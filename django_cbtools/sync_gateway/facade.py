@@ -112,7 +112,7 @@ class SyncGateway(
 
 def gateway_of(model: Any) -> type[SyncGateway]:
     """The calls of SyncGateway in the keyspace of a document class; for use at once."""
-    keyspace: str | None = model.keyspace
+    keyspace = keyspaces.of_class(model)
     if keyspace == keyspaces.current():
         return SyncGateway
     return cast("type[SyncGateway]", SyncGateway.in_keyspace(keyspace))

@@ -60,6 +60,14 @@ def nested(values: Iterable[tuple[str | None, Any]]) -> dict[str, dict[str, Any]
     return found
 
 
+def of_class(model: Any) -> str | None:
+    """The keyspace that a document class names."""
+    found = model.keyspace
+    # A model may have a field of that name.
+    is_named = isinstance(found, str) and found != f"{_DEFAULT}.{_DEFAULT}"
+    return found if is_named else None
+
+
 def of_settings() -> list[str | None]:
     """The keyspaces that SYNC_GATEWAY_DATABASE names; the default one where it names none."""
     scopes = conf.get("SYNC_GATEWAY_DATABASE").get("scopes") or {}

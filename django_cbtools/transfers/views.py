@@ -11,8 +11,9 @@ from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 
 from django_cbtools import conf
-from django_cbtools.models.registry import document_class
+from django_cbtools.models.registry import document_class, documents
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 from .api import serve_file
 
@@ -28,14 +29,18 @@ def may_view(request: Any, document: Any, name: str) -> bool:
 
 @require_safe
 def attachment(request: Any) -> Any:
-    """The attachment ``name`` of the document ``uid``, which are parameters of the query.
+    """The attachment ``name`` of the document ``uid``, which are parameters of the query, as is its
+    ``keyspace`` where that is not the default one.
 
     404 where there is none, or where it is deleted softly; 403 where ATTACHMENT_PERMISSION does
     not allow it. With ``save`` in the query, browsers save it.
     """
     uid, name = request.GET.get("uid", ""), request.GET.get("name", "")
-    (row,) = SyncGateway.bulk_get([uid]) if uid else ({},)
-    model: Any = document_class(row.get("doc", {}).get("doc_type"))
+    keyspace = request.GET.get("keyspace")
+    if not uid or keyspace not in {of_class(each) for each in documents()} | {None}:
+        raise Http404("There is no such document.")
+    (row,) = SyncGateway.in_keyspace(keyspace).bulk_get([uid])
+    model: Any = document_class(row.get("doc", {}).get("doc_type"), keyspace)
     if model is None:
         raise Http404("There is no such document.")
     document = model.from_row(row)

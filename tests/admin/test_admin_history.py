@@ -11,6 +11,7 @@ from django_cbtools.admin.history import history
 from django_cbtools.exceptions import SyncGatewayNotFound, SyncGatewayUnavailable
 from django_cbtools.sync_gateway import SyncGateway
 from tests.admin.browser import fields
+from tests.testapp.models import CBArticle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.site")]
 
@@ -39,7 +40,7 @@ def revs():
 
 
 def test_revisions_are_shown_with_what_they_changed(revs):
-    third, second, first = history(UID, 20)
+    third, second, first = history(CBArticle, UID, 20)
     assert [third["rev"], second["rev"], first["rev"]] == revs[::-1]
     assert second == {
         "rev": revs[1],
@@ -59,7 +60,7 @@ def test_what_is_no_longer_kept_is_said_to_be_so(revs, monkeypatch):
     monkeypatch.setattr(
         "django_cbtools.embedded.documents.documents.oldest_kept", lambda database: 1 << 40
     )
-    third, second, first = history(UID, 20)
+    third, second, first = history(CBArticle, UID, 20)
     assert (second["is_kept"], second["changes"]) == (False, [])
     assert (first["is_kept"], first["changes"]) == (False, [])
     assert third["is_whole"]
@@ -69,7 +70,7 @@ def test_what_is_no_longer_kept_is_said_to_be_so(revs, monkeypatch):
 
 
 def test_as_many_as_are_asked_for(revs):
-    third, second = history(UID, 2)
+    third, second = history(CBArticle, UID, 2)
     assert [third["rev"], second["rev"]] == revs[:0:-1]
     assert second["is_whole"]
 

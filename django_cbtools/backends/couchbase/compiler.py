@@ -236,8 +236,8 @@ class SQLCompiler(plans.PlannedCompiler):
         refusals.check_is_document(self, table.table_name)
         alias = table.table_alias or table.table_name
         operations: Any = self.connection.ops
-        keyspace = f"{operations.keyspace(self.connection)} AS {columns.quoted(alias)}"
-        return keyspace.replace("%", "%%")
+        keyspace = operations.keyspace(self.connection, self._place(table))
+        return f"{keyspace} AS {columns.quoted(alias)}".replace("%", "%%")
 
     def _is_of_type(self, table: BaseTable | Join) -> str:
         alias = table.table_alias or table.table_name

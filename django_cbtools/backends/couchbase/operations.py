@@ -46,9 +46,13 @@ class DatabaseOperations(BaseDatabaseOperations):
     def quote_name(self, name: str) -> str:
         return name if name.startswith("`") and name.endswith("`") else columns.quoted(name)
 
-    def keyspace(self, connection: Any) -> str:
-        """What documents are in, ``bucket[.scope.collection]``, quoted for SQL++."""
-        return ".".join(map(columns.quoted, keyspace(connection.settings_dict)))
+    def keyspace(self, connection: Any, named: str | None = None) -> str:
+        """What documents are in, ``bucket[.scope.collection]``, quoted for SQL++: the collection
+        that their class has ``named``, else NAME's."""
+        parts = keyspace(connection.settings_dict)
+        if named is not None:
+            parts = (parts[0], *named.split("."))
+        return ".".join(map(columns.quoted, parts))
 
     # ------------------------------------------------------------- expressions
 

@@ -64,7 +64,9 @@ class SQLCompiler(DocumentCompiler):
             if statement is not None and is_document_table(node.table_name):
                 alias = node.table_alias or node.table_name
                 node = copy.copy(node)
-                node.table_name = statement.table(node.table_name, alias, self._types(node))
+                node.table_name = statement.table(
+                    node.table_name, alias, self._types(node), self._place(node)
+                )
             elif self._is_of_documents(node.parent_alias) or (
                 # What is left of a query of documents where exclude() has taken them out of it.
                 isinstance(node, BaseTable) and isinstance(self.query, DocumentQuery)

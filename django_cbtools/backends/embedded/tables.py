@@ -10,6 +10,7 @@ from typing import Any
 
 from django_cbtools import canonical, conf
 from django_cbtools.models.base import CouchbaseModel
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 from . import columns
 
@@ -33,7 +34,7 @@ class Statement:
 
     def __init__(self) -> None:
         self._columns: dict[str | None, set[str]] = {}
-        self._tables: dict[str, tuple[str, str, tuple[str, ...]]] = {}
+        self._tables: dict[str, tuple[str, str, tuple[str, ...], str | None]] = {}
         self._asks_all = False
 
     def ask(self, alias: str | None, column: str) -> None:
@@ -44,18 +45,20 @@ class Statement:
         """Note that nobody knows which columns are asked for."""
         self._asks_all = True
 
-    def table(self, name: str, alias: str, types: tuple[str, ...]) -> DocumentTable:
+    def table(
+        self, name: str, alias: str, types: tuple[str, ...], keyspace: str | None
+    ) -> DocumentTable:
         """A document model's table, as :meth:`written` finds it; of these doc_types."""
         table = DocumentTable(alias)
         table.sql = f"{_PLACE}{len(self._tables)};"
-        self._tables[table.sql] = name, alias, types
+        self._tables[table.sql] = name, alias, types, keyspace
         return table
 
     def written(self, sql: str) -> str:
         """The statement with its tables in it."""
-        for place, (name, alias, types) in self._tables.items():
+        for place, (name, alias, types, keyspace) in self._tables.items():
             names = None if self._asks_all else frozenset(self._columns.get(alias, ()))
-            subselect = document_subselect(name, names, types)
+            subselect = _subselect(CouchbaseModel.tables[name], _place(keyspace), names, types)
             table = f"({subselect}) {columns.quoted(alias)}".replace("%", "%%")
             sql = sql.replace(place, table)
         return sql
@@ -65,14 +68,16 @@ def is_document_table(name: str) -> bool:
     return name in CouchbaseModel.tables
 
 
-def document_subselect(
-    name: str, names: frozenset[str] | None = None, types: tuple[str, ...] | None = None
-) -> str:
-    """What stands for a document model's table: all of its columns, or those that are named; its
-    own documents, or those of some types."""
+def document_subselect(name: str) -> str:
+    """What stands for a document model's table, with all of its columns."""
     model = CouchbaseModel.tables[name]
-    chosen = (model.type_name(),) if types is None else types
-    return _subselect(model, conf.get("SYNC_GATEWAY_BUCKET"), names, chosen)
+    return _subselect(model, _place(of_class(model)), None, (model.type_name(),))
+
+
+def _place(keyspace: str | None) -> str:
+    """A keyspace as the gateway's tables name it."""
+    bucket: str = conf.get("SYNC_GATEWAY_BUCKET")
+    return bucket if keyspace is None else f"{bucket}.{keyspace}"
 
 
 @lru_cache(maxsize=1000)

@@ -14,8 +14,8 @@ from asgiref.sync import sync_to_async
 
 from django_cbtools import canonical
 from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayNotFound, shown
-from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.quoting import quote_place
+from django_cbtools.sync_gateway.facade import gateway_of
 from django_cbtools.sync_gateway.transport.uploads import (
     DEFAULT_TYPE,
     MOST,
@@ -93,12 +93,12 @@ class Attachment:
         if not self.is_saved:
             return self._open_pending(start, end)
         digest = self._meta.get("digest")
-        place = (self.document.uid, self.name)
-        file = SyncGateway.get_attachment(*place, start=start, end=end)
+        place, gateway = (self.document.uid, self.name), self._gateway
+        file = gateway.get_attachment(*place, start=start, end=end)
         if file is not None and digest and file.digest != digest:
             file.close()
             rev = self.document.rev
-            file = SyncGateway.get_attachment(*place, rev=rev, start=start, end=end)
+            file = gateway.get_attachment(*place, rev=rev, start=start, end=end)
         return file
 
     def _open_pending(self, start: int, end: int | None) -> Any:
@@ -128,7 +128,7 @@ class Attachment:
         source = pending or self._open_pending(0, None)
         with uploading(source, self.content_type or DEFAULT_TYPE) as upload:
             kind = upload.content_type
-            rev = SyncGateway.put_attachment(uid, self.name, upload, kind, rev)
+            rev = self._gateway.put_attachment(uid, self.name, upload, kind, rev)
         stub = {
             "content_type": kind, "digest": upload.digest, "length": len(upload),
             "revpos": canonical.generation(rev), "stub": True,
@@ -145,8 +145,12 @@ class Attachment:
             del self.document.attachments[self.name]
             return
         uid, rev = self._place("deleted")
-        rev = SyncGateway.delete_attachment(uid, self.name, rev)
+        rev = self._gateway.delete_attachment(uid, self.name, rev)
         _written_alone(self.document, rev, self.name, None)
+
+    @property
+    def _gateway(self) -> Any:
+        return gateway_of(type(self.document))
 
     def _place(self, what: str) -> tuple[str, str]:
         """The document's uid and revision."""
@@ -359,5 +363,5 @@ def _written_alone(document: Any, rev: str, name: str, stub: dict[str, Any] | No
     if expires is not None:
         # Gateways forget it with each write that does not say it.
         body = {key: value for key, value in document._base.items() if key not in GATEWAY_KEYS}
-        answer = SyncGateway.save_json(document.get_uid(), {**body, "_rev": rev})
+        answer = gateway_of(type(document)).save_json(document.get_uid(), {**body, "_rev": rev})
         document.rev = answer.json()["rev"]

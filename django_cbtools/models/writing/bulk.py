@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from django.db.models.constants import OnConflict
@@ -16,7 +17,6 @@ from django_cbtools.exceptions import (
     SyncGatewayException,
     UniqueKeyTaken,
 )
-from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import dumps
 from django_cbtools.sync_gateway.documents.documents import (
     BULK_COUNT,
@@ -24,8 +24,10 @@ from django_cbtools.sync_gateway.documents.documents import (
     bad_document,
     batches,
 )
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 from ..channels import check_channels, decide_channels
+from ..keyspaces import grouped, rows_of
 from ..telling import conflict, instance_of, say_class
 from .attachments import upload_rest
 from .expiring import see_expiries
@@ -57,9 +59,9 @@ class Bulk:
             raise SyncGatewayBulkError(self.errors, self.saved) from self.failure
 
     def _batches(self, items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:
-        """Documents, or uids, in lists of as many as go into a request, until one has failed; what
-        is left then is refused."""
-        for batch in batches(items, size):
+        """Documents, or uids, in lists of as many as go into a request, which is of one keyspace,
+        until one has failed; what is left then is refused."""
+        for batch in chain.from_iterable(map(grouped, batches(items, size))):
             if self.failure is None:
                 yield batch
             else:
@@ -127,9 +129,8 @@ class Bulk:
         self, documents: Sequence[Any], fields: Collection[Any], *, may_be_gone: bool = False
     ) -> None:
         """Write some fields of documents to those that are there."""
-        rows = SyncGateway.bulk_get([document.uid for document in documents])
         changed = []
-        for document, row in zip(documents, rows, strict=True):
+        for document, row in rows_of(documents):
             there = type(document)()
             try:
                 there.from_sync_gateway_row(row)
@@ -149,8 +150,13 @@ class Bulk:
         of what is there, if anything, where it has none. Of those of one uid, it is the first."""
         documents = list(documents)
         reveal(documents)
-        chosen: dict[str, Any] = {}
-        others = [each for each in documents if chosen.setdefault(each.get_uid(), each) is not each]
+        chosen: dict[Any, Any] = {}
+        places = [(of_class(type(each)), each.get_uid()) for each in documents]
+        others = [
+            each
+            for place, each in zip(places, documents, strict=True)
+            if chosen.setdefault(place, each) is not each
+        ]
         known = [document for document in chosen.values() if document.rev is not None]
         with following(others):
             for batch in self._batches(known, size):
@@ -211,7 +217,7 @@ class Bulk:
         documents = [each for each in documents if each.get_uid() not in not_unique]
         former = [document.rev for document in documents]
         try:
-            SyncGateway.save_documents(documents)
+            claims.gateway.save_documents(documents)
         except SyncGatewayBulkError as refused:
             self.errors |= refused.errors
             for document in documents:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from django_cbtools.query import STALE_UPDATE_BEFORE, Query, query_view
-from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents.documents import batches
+from django_cbtools.sync_gateway.facade import gateway_of
 
 from ..document import DOC_TYPE
 from ..fields import values
@@ -45,7 +45,7 @@ def pointing(model: Any, fields: Iterable[Any], objs: Sequence[Any]) -> Found:
         for some in batches(keys, KEYS):
             asked = Query(keys=some, stale=STALE_UPDATE_BEFORE)
             uids |= dict.fromkeys(query_view(model.relation_views[field.name], None, asked))
-        for row in _rows(uids):
+        for row in _rows(model, uids):
             if row["doc"].get(DOC_TYPE) == model.type_name():
                 document = model.from_row(row)
                 # A view may emit anything else besides.
@@ -54,9 +54,9 @@ def pointing(model: Any, fields: Iterable[Any], objs: Sequence[Any]) -> Found:
     return Found(found.values())
 
 
-def _rows(uids: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+def _rows(model: Any, uids: Iterable[str]) -> Iterator[Mapping[str, Any]]:
     for some in batches(uids):
-        yield from (row for row in SyncGateway.bulk_get(some) if "doc" in row)
+        yield from (row for row in gateway_of(model).bulk_get(some) if "doc" in row)
 
 
 def not_deleted(found: Found) -> Found:

@@ -20,7 +20,8 @@ from django.db.models.signals import ModelSignal, post_delete, pre_delete
 
 from django_cbtools import conf
 from django_cbtools.signals import cb_post_delete, cb_pre_delete
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.facade import gateway_of
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 from ..document import DocumentJSON
 from .bulk import Bulk, revisions
@@ -72,7 +73,7 @@ class DocumentDeletion(DocumentSaving):
         collector.announce(self)
         self.before_delete()
         with reserved(Tombstone(self)):
-            SyncGateway.delete_document(self.get_uid(), self.rev)
+            gateway_of(type(self)).delete_document(self.get_uid(), self.rev)
         self.is_gone()
         self.after_delete()
         collector.send(post_delete, self)
@@ -214,13 +215,13 @@ class DocumentCollector(Collector):
     def _take_updates(self) -> dict[frozenset[Any], list[Any]]:
         """Documents that are to lose, or change, what they point to, by the fields; each once."""
         doomed = {document for found in self.data.values() for document in found} | {self._itself}
-        unseen = {uid for _, revs in self._unseen for uid in revs}
+        unseen = {(of_class(model), uid) for model, revs in self._unseen for uid in revs}
         changed: dict[Any, set[Any]] = defaultdict(set)
         documents: dict[Any, Any] = {}
         for field, value in [key for key in self.field_updates if is_document(key[0].model)]:
             found: list[Any] = self.field_updates.pop((field, value))
             for document in chain.from_iterable(found):
-                if document not in doomed and document.pk not in unseen:
+                if document not in doomed and (of_class(type(document)), document.pk) not in unseen:
                     document = documents.setdefault(document, document)
                     name = field.name if isinstance(value, models.Model) else field.attname
                     setattr(document, name, value)

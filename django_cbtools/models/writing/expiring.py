@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from django_cbtools import expiry
 from django_cbtools.exceptions import CouchbaseValueError, shown
-from django_cbtools.sync_gateway import SyncGateway
 
 from ..document import EXPIRES
+from ..keyspaces import rows_of
 from .versions import reveal
 
 
@@ -94,8 +94,7 @@ def see_expiries(documents: Iterable[Any]) -> None:
     hidden = [each for each in documents if each._hides_expiry and each.rev is not None]
     if not hidden:
         return
-    rows = SyncGateway.bulk_get([document.get_uid() for document in hidden])
-    for document, row in zip(hidden, rows, strict=True):
+    for document, row in rows_of(hidden):
         document._hides_expiry = False
         # What has been written since will be a conflict.
         is_same = "doc" in row and row["value"]["rev"] == document.rev

@@ -23,7 +23,7 @@ from django_cbtools.exceptions import (
     SyncGatewayConflict,
 )
 from django_cbtools.signals import cb_post_save, cb_pre_save
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.facade import gateway_of
 
 from ..channels import check_channels, decide_channels
 from ..document import DocumentJSON, as_json, remembered
@@ -196,7 +196,7 @@ class DocumentSaving(Expiring, DocumentJSON):
                 )
             save_document(self if fields is None else Changed(self, fields, expiry=is_expiring))
         except SyncGatewayConflict as conflict:
-            if "doc" in SyncGateway.all_docs([self.uid])["rows"][0]:
+            if "doc" in gateway_of(type(self)).all_docs([self.uid])["rows"][0]:
                 raise
             missing: type[Exception] = getattr(self, "NotUpdated", DatabaseError)
             what = "Forced update" if fields is None else "Save with update_fields"
@@ -249,7 +249,7 @@ class DocumentSaving(Expiring, DocumentJSON):
 
     def _restore(self) -> bool:
         """Be written as a fixture has it; whether the document was there."""
-        (row,) = SyncGateway.bulk_get([self.get_uid()])
+        (row,) = gateway_of(type(self)).bulk_get([self.get_uid()])
         self.rev, there = None, type(self)()
         decide_channels(self)
         if "doc" in row:
@@ -266,7 +266,7 @@ class DocumentSaving(Expiring, DocumentJSON):
     def _merge(self, merge: Merge, conflict: SyncGatewayConflict) -> None:
         """Become the gateway's document with our changes in it."""
         uid = self.get_uid()
-        (row,) = SyncGateway.bulk_get([uid])
+        (row,) = gateway_of(type(self)).bulk_get([uid])
         theirs = type(self)()
         try:
             theirs.from_sync_gateway_row(row)

@@ -28,6 +28,7 @@ from django_cbtools.exceptions import (
 )
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents.documents import Document, row_exception
+from django_cbtools.sync_gateway.facade import gateway_of
 
 from ..document import DOC_TYPE
 from ..fields import values
@@ -96,9 +97,12 @@ class Claims:
     def __init__(self, documents: Sequence[Document]) -> None:
         self._owners: dict[str, _Owner] = {}
         self._claimed: dict[str, tuple[str, str]] = {}  # by key: its revision, and the owner
+        # A key is in the keyspace of its owner. There is nothing to ask where there is none.
+        self.gateway: Any = SyncGateway
         for document in documents:
             instance = instance_of(document)
             model = type(instance)
+            self.gateway = gateway_of(model)
             if _constraints(model):
                 uid, old = document.get_uid(), {}
                 if document.rev is not None:
@@ -108,7 +112,7 @@ class Claims:
         #: Revisions from before the write: what is claimed again in the meantime stays.
         self._releasing = {
             key: row["value"]["rev"]
-            for key, row in _rows(released).items()
+            for key, row in _rows(self.gateway, released).items()
             if row["doc"].get("owner") in self._owners
         }
 
@@ -156,8 +160,8 @@ class Claims:
         self._release(gone)
 
     def _claim_once(self, wanted: dict[str, str], refused: dict[str, SyncGatewayException]) -> None:
-        there = _rows(wanted)
-        holders = _rows({row["doc"].get("owner") for row in there.values()})
+        there = _rows(self.gateway, wanted)
+        holders = _rows(self.gateway, {row["doc"].get("owner") for row in there.values()})
         bodies = []
         for key, uid in wanted.items():
             owner, row = self._owners[uid], there.get(key)
@@ -171,7 +175,7 @@ class Claims:
                 body["_rev"] = row["value"]["rev"]
             bodies.append(body)
         keys = [str(body["_id"]) for body in bodies]
-        for key, answer in zip(keys, SyncGateway.bulk_docs(bodies), strict=True):
+        for key, answer in zip(keys, self.gateway.bulk_docs(bodies), strict=True):
             if "rev" in answer:
                 self._claimed[key] = answer["rev"], wanted[key]
                 continue
@@ -183,13 +187,12 @@ class Claims:
     def _taken(owner: _Owner, key: str, holder: str | None) -> UniqueKeyTaken:
         return UniqueKeyTaken(owner.uid, tuple(owner.new[key].fields), holder)
 
-    @staticmethod
-    def _release(revs: dict[str, str]) -> None:
+    def _release(self, revs: dict[str, str]) -> None:
         """Delete keys, unless they have been claimed again."""
         if not revs:
             return
         try:
-            rows = SyncGateway.bulk_docs(
+            rows = self.gateway.bulk_docs(
                 [{"_id": key, "_rev": rev, "_deleted": True} for key, rev in revs.items()]
             )
         except SyncGatewayException as error:
@@ -201,10 +204,10 @@ class Claims:
                 logger.warning("A key is left behind: %s", row_exception(key, row))
 
 
-def _rows(uids: Collection[Any]) -> dict[str, Any]:
+def _rows(gateway: Any, uids: Collection[Any]) -> dict[str, Any]:
     """The documents that there are, as rows with their revisions, by uid."""
     texts = [uid for uid in uids if isinstance(uid, str)]
-    rows = SyncGateway.all_docs(texts)["rows"] if texts else []
+    rows = gateway.all_docs(texts)["rows"] if texts else []
     return {row["id"]: row for row in rows if "doc" in row}
 
 
@@ -212,9 +215,10 @@ def find(model: Any, **named: Any) -> Any:
     """The document that has these values of the fields of a UniqueKey, found by key, with no query:
     two requests. DoesNotExist where there is none."""
     body = {values.json_key(model._meta.get_field(name)): named[name] for name in named}
+    gateway = gateway_of(model)
     for key in keys_of(model, body):
-        owners = [row["doc"].get("owner") for row in _rows([key]).values()]
-        for holder in SyncGateway.bulk_get([owner for owner in owners if isinstance(owner, str)]):
+        owners = [row["doc"].get("owner") for row in _rows(gateway, [key]).values()]
+        for holder in gateway.bulk_get([owner for owner in owners if isinstance(owner, str)]):
             if "doc" in holder and _has(model, key, holder["doc"]):
                 return model.from_row(holder)
     raise model.DoesNotExist(
@@ -255,4 +259,4 @@ def reserved(document: Document) -> Iterator[None]:
 def save_document(document: Document) -> None:
     """As SyncGateway.save_document()."""
     with reserved(document):
-        SyncGateway.save_document(document)
+        gateway_of(type(instance_of(document))).save_document(document)

@@ -15,9 +15,8 @@ from django.db.models import F
 from django.db.models.expressions import Col
 from django.db.models.query_utils import DeferredAttribute
 
-from django_cbtools.sync_gateway import SyncGateway
-
 from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, remembered
+from ..keyspaces import rows_of
 
 #: What versions begin with that are no revisions: those of documents that were read without one.
 VERSION = "cas:"
@@ -85,8 +84,7 @@ def reveal(documents: Iterable[Any]) -> None:
     hidden = [each for each in hidden if "rev" not in each.__dict__]
     if not hidden:
         return
-    rows = SyncGateway.bulk_get([document.get_uid() for document in hidden])
-    for document, row in zip(hidden, rows, strict=True):
+    for document, row in rows_of(hidden):
         found = row.get("doc")
         document.rev = NOBODYS
         if found is not None and _is_same(document._base, _body(found)):

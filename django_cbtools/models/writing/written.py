@@ -14,7 +14,7 @@ from django_cbtools.exceptions import (
     SyncGatewayConflict,
     shown,
 )
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.facade import gateway_of
 
 from ..channels import check_channels
 from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, named
@@ -137,7 +137,7 @@ def with_fields(document: DocumentSaving, fields: Collection[Any]) -> dict[str, 
 def _current(document: DocumentSaving) -> dict[str, Any]:
     """A document as the gateway has it, for an instance that was not made from it."""
     uid = document.get_uid()
-    (row,) = SyncGateway.bulk_get([uid])
+    (row,) = gateway_of(type(document)).bulk_get([uid])
     if "doc" not in row or row["value"]["rev"] != document.rev:
         raise conflict(type(document), uid, f"{document.rev} is not its revision")
     found: dict[str, Any] = row["doc"]

@@ -1,0 +1,98 @@
+"""Documents of classes that name a collection."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from django_cbtools.models import load_objects, load_related_objects
+from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict, SyncGatewayNotFound
+from tests.testapp.models import CBArticle, CBAuthor
+
+from .conftest import A, B
+
+
+@pytest.fixture
+def two(collections, monkeypatch):
+    """Articles are in one collection, authors in another."""
+    monkeypatch.setattr(CBArticle, "keyspace", A)
+    monkeypatch.setattr(CBAuthor, "keyspace", B)
+
+
+def test_a_document_is_where_its_class_says(two):
+    article = CBArticle(uid="x", title="A", channels=["a"])
+    author = CBAuthor(uid="x", name="B", channels=["a"])
+    article.save()
+    author.save()
+    # Neither is the other, whatever keyspace is asked around them.
+    for keyspace, doc_type in ((A, "article"), (B, "author")):
+        (row,) = SyncGateway.in_keyspace(keyspace).all_docs(["x"])["rows"]
+        assert row["doc"]["doc_type"] == doc_type
+    article.author = author
+    article.save()
+    other = CBArticle("x")
+    assert (other.title, other.author.name, other.rev) == ("A", "B", article.rev)
+    other.title = "A2"
+    other.save(update_fields=["title"])
+    with pytest.raises(SyncGatewayConflict):
+        article.save()
+    article.refresh_from_db()
+    assert article.title == "A2"
+    assert CBArticle.update_document("x", lambda found: setattr(found, "title", "A3")).title == "A3"
+    assert [found.title for found in load_objects(["x", "y"], CBArticle)] == ["A3"]
+    load_related_objects([article], "author", CBAuthor)
+    assert article.author.name == "B"
+    article.refresh_from_db()
+    article.hard_delete()
+    with pytest.raises(CBArticle.DoesNotExist):
+        CBArticle("x")
+    author.delete()
+    assert CBAuthor("x").st_deleted
+
+
+def test_attachments(two):
+    article = CBArticle(channels=["a"])
+    article.attachments.add("small.txt", b"small", "text/plain")
+    article.attachments.add("large.bin", io.BytesIO(b"0123456789" * 200_000))
+    article.save()
+    loaded = CBArticle(article.uid)
+    assert loaded.attachments["small.txt"].read() == b"small"
+    with loaded.attachments["large.bin"].open(start=5, end=12) as file:
+        assert file.read() == b"5678901"
+    loaded.attachments["small.txt"].delete()
+    assert list(CBArticle(article.uid).attachments) == ["large.bin"]
+
+
+def test_expiry(two):
+    article = CBArticle(channels=["a"])
+    article.save(expires=3600)
+    loaded = CBArticle(article.uid)
+    loaded.title = "Kept"
+    loaded.save()
+    assert CBArticle(article.uid).expires_at == article.expires_at is not None
+
+
+def test_what_is_asked_while_a_document_is_written(two, monkeypatch):
+    """A class that is asked within a call of another keyspace is asked in its own."""
+    author = CBAuthor(name="B", channels=["a"])
+    author.save()
+    to_dict = CBArticle.to_dict
+    monkeypatch.setattr(
+        CBArticle,
+        "to_dict",
+        lambda self: {**to_dict(self), "author_name": CBAuthor(author.uid).name},
+    )
+    article = CBArticle(channels=["a"])
+    article.save()
+    assert CBArticle(article.uid).extra["author_name"] == "B"
+
+
+def test_a_collection_that_is_not_there(two, monkeypatch):
+    monkeypatch.setattr(CBArticle, "keyspace", "cbtools.never")
+    for call in (lambda: CBArticle("x"), CBArticle(channels=["a"]).save):
+        with pytest.raises(
+            SyncGatewayNotFound, match=r"keyspace .*cbtools\.never not found"
+        ) as told:
+            call()
+        assert not isinstance(told.value, CBArticle.DoesNotExist)
