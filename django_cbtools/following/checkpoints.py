@@ -15,11 +15,11 @@ class CheckpointError(Exception):
 
 
 class Checkpoint:
-    """The position up to which the follower with a name has handled all changes."""
+    """The position up to which the follower with a name has handled all changes of a keyspace."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, keyspace: str | None = None) -> None:
         self.name = name
-        self._note = Note("checkpoint", name)
+        self._note = Note("checkpoint", name, keyspace)
         self._database: Database | None = None
 
     def load(self, database: Database, since: str | None = None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django_cbtools.exceptions import SyncGatewayUnavailable
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
+from django_cbtools.sync_gateway.feed.changes import Changes
 
 #: How far before the last sequence the feed is read to find its end: gateways take sequences by
 #: the dozen, and use them later.
@@ -43,9 +44,10 @@ def number(since: str) -> int:
     return max(map(int, re.findall(r"\d+", since)), default=0)
 
 
-def end() -> str:
-    """The position behind all that there is."""
-    feed = SyncGateway.changes(max(Database.now().last - _TAIL, 0), request_plus=True)
+def end(keyspace: str | None = None) -> str:
+    """The position behind all that there is in a keyspace."""
+    since = max(Database.now().last - _TAIL, 0)
+    feed: Changes = SyncGateway.in_keyspace(keyspace).changes(since, request_plus=True)
     for _ in feed:
         pass
     return feed.since

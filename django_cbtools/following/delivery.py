@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django_cbtools.exceptions import shown
 from django_cbtools.models import CouchbaseModel
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway import SyncGateway, keyspaces
 from django_cbtools.sync_gateway.documents import authorship
 from django_cbtools.sync_gateway.feed.change import Change
 
@@ -30,13 +30,19 @@ class Failure(NamedTuple):
 
 
 class Delivery:
-    """How changes are handed on: of some classes (of all, where none is given), to a queue where
-    the settings name one, unless it is the queue's worker that does it (``enqueue`` is False)."""
+    """How changes in a keyspace are handed on: of some classes (of all, where none is given), to a
+    queue where the settings name one, unless it is the queue's worker that does it (``enqueue`` is
+    False)."""
 
     def __init__(
-        self, models: Sequence[type[CouchbaseModel]] = (), *, enqueue: bool = True
+        self,
+        models: Sequence[type[CouchbaseModel]] = (),
+        keyspace: str | None = None,
+        *,
+        enqueue: bool = True,
     ) -> None:
-        self._senders = Senders(tuple(models))
+        self.keyspace = keyspace
+        self._senders = Senders(tuple(models), keyspace)
         self._put = queued.queue() if enqueue else None
 
     def hand_on(self, change: Change, by_us: bool, only: Collection[str] = ()) -> list[Failure]:
@@ -51,7 +57,7 @@ class Delivery:
         if self._put is None:
             calls = event.calls()
         else:
-            payload = queued.payload(change, event.sender, by_us)
+            payload = queued.payload(change, event.sender, by_us, self.keyspace)
             calls = [(queued.NAME, partial(self._put, **payload))]
         failures = []
         for name, call in calls:
@@ -65,16 +71,18 @@ class Delivery:
         return failures
 
 
-def made_by_us(changes: Collection[Change]) -> set[tuple[str, str]]:
-    """Those of some changes that this site has made, as pairs of uid and rev."""
-    return authorship.ours((change.uid, change.rev) for change in changes)
+def made_by_us(changes: Collection[Change], keyspace: str | None = None) -> set[tuple[str, str]]:
+    """Those of some changes in a keyspace that this site has made, as pairs of uid and rev."""
+    with keyspaces.inside(keyspace):
+        return authorship.ours((change.uid, change.rev) for change in changes)
 
 
-def as_it_is_now(told: Change) -> Change | None:
+def as_it_is_now(told: Change, keyspace: str | None = None) -> Change | None:
     """A change, or what has become of its document since; None where that is nowhere any more."""
     if told.is_lost:
         return told
-    found = list(SyncGateway.changes(doc_ids=[told.uid], include_docs=True))
+    gateway = SyncGateway.in_keyspace(keyspace)
+    found: list[Change] = list(gateway.changes(doc_ids=[told.uid], include_docs=True))
     if found:
         return found[0]
     return told if told.deleted else None

@@ -41,10 +41,13 @@ class Event(NamedTuple):
 
 
 class Senders:
-    """The document classes of the project, or some of them, as senders of what happens."""
+    """The document classes of the project, or some of them, as senders of what happens in a
+    keyspace."""
 
-    def __init__(self, models: tuple[type[CouchbaseModel], ...] = ()) -> None:
-        self._classes = by_type(CouchbaseModel)
+    def __init__(
+        self, models: tuple[type[CouchbaseModel], ...] = (), keyspace: str | None = None
+    ) -> None:
+        self._classes = by_type(CouchbaseModel, (keyspace,))
         self._models = models
         self._prefixes: dict[str, type[CouchbaseModel] | None] = {}
         for cls in self._classes.values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from django_cbtools.exceptions import (
     SyncGatewayException,
     SyncGatewayNotFound,
 )
+from django_cbtools.sync_gateway import keyspaces
 from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
 
 _SALT = "django_cbtools.following"
@@ -27,13 +29,14 @@ _ATTEMPTS = 3
 
 
 class Note:
-    """A local document of a kind, of the follower with a name.
+    """A local document of a kind, of the follower with a name, in a keyspace.
 
     A gateway forgets it when nobody has read or written it for 90 days (its
     ``local_doc_expiry_secs``).
     """
 
-    def __init__(self, kind: str, name: str) -> None:
+    def __init__(self, kind: str, name: str, keyspace: str | None = None) -> None:
+        self._inside = partial(keyspaces.inside, keyspace)
         self._keys = [
             f"cbtools-{kind}-"
             + salted_hmac(_SALT, f"{kind}\0{name}", secret, algorithm="sha256").hexdigest()
@@ -47,7 +50,8 @@ class Note:
         """What it holds; None where there is none."""
         for key in self._keys:
             try:
-                found: dict[str, Any] = loads(request(PUBLIC, "GET", "_local", key))
+                with self._inside():
+                    found: dict[str, Any] = loads(request(PUBLIC, "GET", "_local", key))
             except SyncGatewayNotFound as error:
                 if error.reason != "missing":
                     raise  # it is the database that is not there
@@ -69,7 +73,8 @@ class Note:
             if before is not None:
                 stamped["_rev"] = before
             try:
-                answer = loads(request(PUBLIC, "PUT", "_local", self._keys[0], body=stamped))
+                with self._inside():
+                    answer = loads(request(PUBLIC, "PUT", "_local", self._keys[0], body=stamped))
             except SyncGatewayAnswerLost as error:
                 self._lost.add(stamp)
                 failure: SyncGatewayException = error

@@ -35,11 +35,11 @@ class Parked(NamedTuple):
 
 
 class ParkingLot:
-    """The failed changes of the follower with a name, by uid."""
+    """The failed changes of the follower with a name in a keyspace, by uid."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._note = Note("failed", name)
+    def __init__(self, name: str, keyspace: str | None = None) -> None:
+        self.name, self.keyspace = name, keyspace
+        self._note = Note("failed", name, keyspace)
 
     def all(self) -> list[Parked]:
         """What is parked, in the feed's order."""
@@ -86,11 +86,11 @@ class ParkingLot:
     def replay(self, parked: Parked, delivery: Delivery) -> list[Failure]:
         """Call the receivers that have failed, with the document as it is now; those that fail
         again. Where none does, the change is parked no more."""
-        change = as_it_is_now(parked.change)
+        change = as_it_is_now(parked.change, self.keyspace)
         failures: list[Failure] = []
         if change is not None:
             same = change.rev == parked.change.rev
-            by_us = parked.by_us if same else bool(made_by_us([change]))
+            by_us = parked.by_us if same else bool(made_by_us([change], self.keyspace))
             failures = delivery.hand_on(change, by_us, parked.receivers.keys())
             if failures:
                 self.forget(parked)

@@ -71,9 +71,12 @@ def find(path: str) -> Callable[..., Any]:
     raise ImproperlyConfigured(f"{NAME} is {path!r}: there is nothing there that can be called.")
 
 
-def payload(change: Change, sender: type[CouchbaseModel], by_us: bool) -> Mapping[str, Any]:
-    """What a queue is told of a change; JSON has all of it."""
-    return {
+def payload(
+    change: Change, sender: type[CouchbaseModel], by_us: bool, keyspace: str | None = None
+) -> Mapping[str, Any]:
+    """What a queue is told of a change; JSON has all of it. Of the default keyspace, it is not
+    told."""
+    told = {
         "uid": change.uid,
         "rev": change.rev,
         "seq": change.seq,
@@ -82,3 +85,4 @@ def payload(change: Change, sender: type[CouchbaseModel], by_us: bool) -> Mappin
         "lost": change.is_lost,
         "by_us": by_us,
     }
+    return told if keyspace is None else {**told, "keyspace": keyspace}

@@ -15,6 +15,7 @@ def handle_change(
     deleted: bool = False,
     lost: bool = False,
     by_us: bool = False,
+    keyspace: str | None = None,
 ) -> None:
     """Send the signal of a change that came by a queue, to all its receivers; for a task's body.
 
@@ -23,10 +24,10 @@ def handle_change(
     them) when all have been called: the queue may then try again.
     """
     told = Change(seq, uid, (rev,) if rev else (), deleted, (), lost)
-    change = as_it_is_now(told)
+    change = as_it_is_now(told, keyspace)
     if change is None:
         return
-    is_ours = by_us if change.rev == rev else bool(made_by_us([change]))
-    failures = Delivery(enqueue=False).hand_on(change, is_ours)
+    is_ours = by_us if change.rev == rev else bool(made_by_us([change], keyspace))
+    failures = Delivery(keyspace=keyspace, enqueue=False).hand_on(change, is_ours)
     if failures:
         raise failures[0].error

@@ -9,7 +9,8 @@ from typing import Any
 
 from django_cbtools.canonical import generation
 from django_cbtools.following.database import end
-from django_cbtools.following.delivery import Delivery, made_by_us
+from django_cbtools.following.delivery import Delivery, Failure, made_by_us
+from django_cbtools.following.sources import followed
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
 from django_cbtools.sync_gateway.documents.documents import row_exception
@@ -27,33 +28,33 @@ class CapturedChanges:
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
-        self._since = end()
+        self._since = {keyspace: end(keyspace) for keyspace in followed()}
 
-    def phone_saves(self, document: Mapping[str, Any]) -> str:
+    def phone_saves(self, document: Mapping[str, Any], keyspace: str | None = None) -> str:
         """Push a document as a phone does, with a revision of its own making, on top of what is
-        there; its new revision. ``_id`` is its uid; one is made where it has none.
+        there; its new revision. ``_id`` is its uid; one is made where it has none. ``keyspace`` is
+        its collection, where that is not the default one.
 
         Raises what the gateway says where it refuses, SyncGatewayForbidden by the sync function.
         """
         uid = document.get("_id") or uuid.uuid4().hex
-        (row,) = SyncGateway.bulk_get([uid])
+        (row,) = SyncGateway.in_keyspace(keyspace).bulk_get([uid])
         parent = row["value"]["rev"] if "doc" in row else ""
         digest = secrets.token_hex(16)
         start = generation(parent) + 1
         ids = [digest, parent.partition("-")[2]] if parent else [digest]
         pushed = {**document, "_id": uid, "_rev": f"{start}-{digest}",
                   "_revisions": {"start": start, "ids": ids}}  # fmt: skip
-        rows = loads(
-            request(PUBLIC, "POST", "_bulk_docs", body={"new_edits": False, "docs": [pushed]})
-        )
+        body = {"new_edits": False, "docs": [pushed]}
+        rows = loads(request(PUBLIC, "POST", "_bulk_docs", body=body, keyspace=keyspace))
         for refused in rows:
             if "error" in refused:
                 raise row_exception(uid, refused)
         return f"{start}-{digest}"
 
-    def phone_deletes(self, uid: str) -> str:
+    def phone_deletes(self, uid: str, keyspace: str | None = None) -> str:
         """Push a tombstone, as a phone does that deletes a document; its revision."""
-        return self.phone_saves({"_id": uid, "_deleted": True})
+        return self.phone_saves({"_id": uid, "_deleted": True}, keyspace)
 
     def deliver(self) -> None:
         """Hand what has been written to receivers, and what they write, until there is no more.
@@ -61,17 +62,14 @@ class CapturedChanges:
         Raises what a receiver raises (the first of them) when all have been called; AssertionError
         where they go on writing for ever.
         """
-        delivery, failures = Delivery(), []
+        deliveries = {keyspace: Delivery(keyspace=keyspace) for keyspace in self._since}
+        failures: list[Failure] = []
         for _ in range(_ROUNDS):
-            feed = SyncGateway.changes(self._since, include_docs=True, request_plus=True)
-            changes = list(feed)
-            self._since = feed.since
-            if not changes:
+            found = len(self.changes)
+            for keyspace, delivery in deliveries.items():
+                failures += self._deliver(keyspace, delivery)
+            if len(self.changes) == found:
                 break
-            ours = made_by_us(changes)
-            for change in changes:
-                self.changes.append(change)
-                failures += delivery.hand_on(change, (change.uid, change.rev) in ours)
         else:
             raise AssertionError(
                 "Receivers of cb_changed write documents whenever they are told of one, without "
@@ -79,3 +77,17 @@ class CapturedChanges:
             )
         if failures:
             raise failures[0].error
+
+    def _deliver(self, keyspace: str | None, delivery: Delivery) -> list[Failure]:
+        """Hand on what has been written in a keyspace; what receivers have raised."""
+        gateway = SyncGateway.in_keyspace(keyspace)
+        feed = gateway.changes(self._since[keyspace], include_docs=True, request_plus=True)
+        changes = list(feed)
+        self._since[keyspace] = feed.since
+        self.changes += changes
+        ours = made_by_us(changes, keyspace)
+        return [
+            failure
+            for change in changes
+            for failure in delivery.hand_on(change, (change.uid, change.rev) in ours)
+        ]

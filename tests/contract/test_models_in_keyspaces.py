@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import io
+import uuid
 
 import pytest
+from django.core.management import call_command
 
+from django_cbtools.following.notes import Note
 from django_cbtools.models import load_objects, load_related_objects
+from django_cbtools.models.registry import documents
 from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict, SyncGatewayNotFound
+from django_cbtools.tests import capture_changes
+from tests.following.receivers import Heard, connected
 from tests.testapp.models import CBArticle, CBAuthor
 
 from .conftest import A, B
@@ -15,8 +21,9 @@ from .conftest import A, B
 
 @pytest.fixture
 def two(collections, monkeypatch):
-    """Articles are in one collection, authors in another."""
-    monkeypatch.setattr(CBArticle, "keyspace", A)
+    """Authors are in one collection, all else is in another."""
+    for model in documents():
+        monkeypatch.setattr(model, "keyspace", A)
     monkeypatch.setattr(CBAuthor, "keyspace", B)
 
 
@@ -96,3 +103,61 @@ def test_a_collection_that_is_not_there(two, monkeypatch):
         ) as told:
             call()
         assert not isinstance(told.value, CBArticle.DoesNotExist)
+
+
+def test_changes_of_all_keyspaces_are_followed(two):
+    name = uuid.uuid4().hex
+
+    def follow(**kwargs):
+        call_command("follow_sg_changes", name=name, once=True, verbosity=0, **kwargs)
+
+    follow(since="now")
+    with connected(Heard()) as heard:
+        CBArticle(uid="atl_1", channels=["c"]).save()
+        CBAuthor(uid="aut_1", channels=["c"]).save()
+        SyncGateway.in_keyspace(B).save_json("atl_2", {"doc_type": "article", "channels": ["c"]})
+        follow()
+        CBArticle("atl_1").save()
+        follow()
+        # An article in the collection of authors is none.
+        assert heard.told("sender", "by_us") == [
+            (CBArticle, True), (CBAuthor, True), (CBArticle, True),
+        ]  # fmt: skip
+        for keyspace in (A, B):
+            assert Note("checkpoint", name, keyspace).read()["since"] != "0"
+    with connected(Heard()) as heard:
+        CBAuthor("aut_1").save()
+        follow(model=["testapp.CBArticle"])
+        assert heard.told("sender") == []
+        follow()
+        assert heard.told("sender") == [CBAuthor]
+
+
+def test_failed_changes(two, monkeypatch, capsys):
+    monkeypatch.setattr("django_cbtools.following.stopping.time.sleep", lambda seconds: None)
+    name, broken = uuid.uuid4().hex, [True]
+
+    def fails(**kwargs):
+        if broken:
+            raise LookupError("no manager")
+
+    call_command("follow_sg_changes", name=name, once=True, since="now", verbosity=0)
+    with connected(fails):
+        CBAuthor(uid="aut_1", channels=["c"]).save()
+        call_command("follow_sg_changes", name=name, once=True, verbosity=0)
+        call_command("failed_sg_changes", name=name)
+        assert "aut_1" in capsys.readouterr().out
+        broken.clear()
+        call_command("failed_sg_changes", name=name, replay=True)
+        assert "aut_1: handled" in capsys.readouterr().out
+
+
+def test_phones_in_tests(two):
+    uid = f"aut_{uuid.uuid4().hex}"
+    with connected(Heard()) as heard, capture_changes() as captured:
+        captured.phone_saves({"_id": uid, "doc_type": "author", "channels": ["c"]}, B)
+        captured.deliver()
+        captured.phone_deletes(uid, B)
+    assert heard.told("signal", "sender", "by_us") == [
+        ("changed", CBAuthor, False), ("removed", CBAuthor, False),
+    ]  # fmt: skip

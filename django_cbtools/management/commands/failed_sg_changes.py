@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_cbtools.exceptions import SyncGatewayException, shown
 from django_cbtools.following.delivery import Delivery
 from django_cbtools.following.parked import Parked, ParkingLot, TooManyFailures
+from django_cbtools.following.sources import followed
 
 
 class Command(BaseCommand):
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            failed = self._work(ParkingLot(options["name"]), **options)
+            failed = self._work(**options)
         except (SyncGatewayException, ImproperlyConfigured, TooManyFailures) as error:
             raise CommandError(str(error)) from error
         if failed:
@@ -40,19 +41,23 @@ class Command(BaseCommand):
 
     def _work(
         self,
-        lot: ParkingLot,
+        name: str,
         uids: list[str],
         replay: bool,
         forget: bool,
         **options: Any,
     ) -> int:
         """List the changes, replay, or forget them; how many have failed again."""
-        chosen = [each for each in lot.all() if not uids or each.change.uid in uids]
-        delivery = Delivery() if replay else None
+        chosen = [
+            (lot, each)
+            for lot in [ParkingLot(name, keyspace) for keyspace in followed()]
+            for each in lot.all()
+            if not uids or each.change.uid in uids
+        ]
         failed = 0
-        for parked in chosen:
-            if delivery is not None:
-                failures = lot.replay(parked, delivery)
+        for lot, parked in chosen:
+            if replay:
+                failures = lot.replay(parked, Delivery(keyspace=lot.keyspace))
                 failed += bool(failures)
                 outcome = "; ".join(f"{type(e).__name__}: {e}" for _, e in failures) or "handled"
                 self.stdout.write(f"{shown(parked.change.uid)}: {outcome}")

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.following.checkpoints import CheckpointError
-from django_cbtools.following.delivery import Delivery
 from django_cbtools.following.follower import Follower
 from django_cbtools.following.health import Health
 from django_cbtools.following.parked import TooManyFailures
@@ -64,7 +63,7 @@ class Command(BaseCommand):
                     _write(health, options["health_file"])
 
             try:
-                follower = Follower(options["name"], Delivery(models), stop, tell)
+                follower = Follower(options["name"], models, stop, tell)
                 follower.run(options["since"], once=options["once"])
             except (
                 CheckpointError,
