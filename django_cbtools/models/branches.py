@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 
 from django_cbtools.conflicts import BACKOFF, waits
 from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayConflict, SyncGatewayNotFound
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.facade import gateway_of
 
 from .document import EXPIRES, remembered
 from .telling import conflict, named, row_error, told_of
@@ -112,7 +112,7 @@ class Branching(DocumentDeletion):
         """
         try:
             with told_of(cls, uid):
-                newest, *older = SyncGateway.get_revisions(uid, limit)
+                newest, *older = gateway_of(cls).get_revisions(uid, limit)
         except SyncGatewayNotFound:
             raise _missing(cls, uid) from None
         current = _instance(cls, uid, newest.rev, newest.body)
@@ -201,14 +201,14 @@ class _Tree:
             if chosen.extra.get(EXPIRES) is not None:  # gateways forget it unless a write says it
                 ending[EXPIRES] = chosen.extra[EXPIRES]
             for rev in revs[1:]:
-                SyncGateway.save_json(self.uid, {**ending, "_rev": rev})
+                gateway_of(self.model).save_json(self.uid, {**ending, "_rev": rev})
             carrier.write_again()
 
 
 def _leaves(cls: type[Self], uid: str) -> list[Self]:
     """The current revisions of a document; DoesNotExist where there is none."""
     with told_of(cls, uid):
-        rows = SyncGateway.get_leaves(uid)
+        rows = gateway_of(cls).get_leaves(uid)
     if not rows:
         raise _missing(cls, uid)
     return [cls.from_row(row) for row in rows]

@@ -6,13 +6,19 @@ import io
 import uuid
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from django_cbtools.following.notes import Note
 from django_cbtools.models import load_objects, load_related_objects
 from django_cbtools.models.registry import documents
-from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict, SyncGatewayNotFound
+from django_cbtools.sync_gateway import (
+    SyncGateway,
+    SyncGatewayConflict,
+    SyncGatewayNotFound,
+    keyspaces,
+)
 from django_cbtools.tests import capture_changes
+from tests.branches import push
 from tests.following.receivers import Heard, connected
 from tests.testapp.models import CBArticle, CBAuthor
 
@@ -69,6 +75,22 @@ def test_attachments(two):
         assert file.read() == b"5678901"
     loaded.attachments["small.txt"].delete()
     assert list(CBArticle(article.uid).attachments) == ["large.bin"]
+
+
+def test_conflicts(two, capsys):
+    uid = f"aut_{uuid.uuid4().hex}"
+    author = CBAuthor(uid=uid, name="first", channels=["c"])
+    author.save()
+    with keyspaces.inside(B):
+        push(uid, "fff", doc_type="author", name="rival")
+    assert {found.name for found in CBAuthor.conflicts(uid)} == {"first", "rival"}
+    with pytest.raises(CommandError, match="1 documents are in conflict"):
+        call_command("list_cb_conflicts", model=["testapp.CBAuthor"], verbosity=0)
+    assert uid in capsys.readouterr().out
+    call_command("list_cb_conflicts", model=["testapp.CBArticle"], verbosity=0)
+    assert CBAuthor.resolve_conflict(uid, winner=author.rev).name == "first"
+    assert CBAuthor.conflicts(uid) == []
+    assert CBAuthor.revisions(uid)[0].instance.name == "first"
 
 
 def test_expiry(two):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,12 +11,14 @@ from django.utils.module_loading import import_string
 from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable, shown
+from django_cbtools.following.sources import followed
 from django_cbtools.management.labels import document_class
 from django_cbtools.models import registry
 from django_cbtools.models.document import DOC_TYPE
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents.documents import batches
 from django_cbtools.sync_gateway.feed.change import Change
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 #: How many documents in conflict are looked at in one request.
 _BATCH = 100
@@ -24,11 +27,13 @@ LEFT, TROUBLE = 1, 2
 
 
 class Conflict(NamedTuple):
-    """A document in conflict: its class's ``doc_type``, and the revisions, the winner first."""
+    """A document in conflict: its class's ``doc_type``, the revisions, the winner first, and the
+    keyspace that it is in."""
 
     uid: str
     doc_type: Any
     revs: tuple[str, ...]
+    keyspace: str | None
 
 
 class Command(BaseCommand):
@@ -56,12 +61,12 @@ class Command(BaseCommand):
         merge = _function(options.get("resolve"))
         dry_run, verbosity = options.get("dry_run", False), options.get("verbosity", 1)
         try:
-            labels = options.get("model") or ()
-            types = [document_class(label).type_name() for label in labels]
+            models = [document_class(label) for label in options.get("model") or ()]
+            wanted = [(of_class(model), model.type_name()) for model in models]
             with tqdm(desc="Documents", unit=" documents", disable=not verbosity or None) as bar:
                 left = total = 0
-                for conflict in _conflicts(bar):
-                    if types and conflict.doc_type not in types:
+                for conflict in chain.from_iterable(_conflicts(bar, k) for k in followed(models)):
+                    if wanted and (conflict.keyspace, conflict.doc_type) not in wanted:
                         continue
                     total += 1
                     with bar.external_write_mode():
@@ -84,7 +89,7 @@ class Command(BaseCommand):
 
     def _resolve(self, conflict: Conflict, merge: Callable[[Any], Any], dry_run: bool) -> bool:
         """Whether a conflict is resolved, or would be; one that is not stops no others."""
-        model = registry.document_class(conflict.doc_type)
+        model = registry.document_class(conflict.doc_type, conflict.keyspace)
         try:
             if model is None:
                 raise LookupError("no class has documents of this doc_type")
@@ -115,16 +120,17 @@ def _function(path: str | None) -> Callable[[Any], Any] | None:
     return merge
 
 
-def _conflicts(bar: Any) -> Iterator[Conflict]:
-    """The documents that have more than one revision that is no tombstone."""
+def _conflicts(bar: Any, keyspace: str | None) -> Iterator[Conflict]:
+    """The documents in a keyspace that have more than one revision that is no tombstone."""
+    gateway = SyncGateway.in_keyspace(keyspace)
 
     def changes() -> Iterator[Change]:
-        for change in SyncGateway.changes(style="all_docs", active_only=True):
+        for change in gateway.changes(style="all_docs", active_only=True):
             bar.update()
             if len(change.revs) > 1:
                 yield change
 
     for batch in batches(changes(), _BATCH):
-        rows = SyncGateway.bulk_get([change.uid for change in batch])
+        rows = gateway.bulk_get([change.uid for change in batch])
         for change, row in zip(batch, rows, strict=True):
-            yield Conflict(change.uid, row.get("doc", {}).get(DOC_TYPE), change.revs)
+            yield Conflict(change.uid, row.get("doc", {}).get(DOC_TYPE), change.revs, keyspace)

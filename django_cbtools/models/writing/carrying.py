@@ -11,7 +11,7 @@ from typing import Any
 
 from django_cbtools.conflicts import BACKOFF, waits
 from django_cbtools.exceptions import SyncGatewayConflict
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.facade import gateway_of
 
 from ..document import ATTACHMENTS
 from .attachments import SMALL, upload_rest
@@ -68,7 +68,7 @@ class Carrier(ExitStack):
             for name, held in self._held.items():
                 document.attachments.add(name, *held)
             try:
-                SyncGateway.save_document(document)
+                gateway_of(type(document)).save_document(document)
                 upload_rest(document)
             except SyncGatewayConflict:
                 if wait is None:
@@ -82,7 +82,7 @@ class Carrier(ExitStack):
         """The contents of an attachment, in a temporary file where they are large, and its type."""
         document = self._document
         file = self.enter_context(tempfile.SpooledTemporaryFile(max_size=SMALL))  # noqa: SIM115
-        found: Any = SyncGateway.get_attachment(document.uid, name, rev=rev)
+        found: Any = gateway_of(type(document)).get_attachment(document.uid, name, rev=rev)
         with found:
             shutil.copyfileobj(found, file)
         return file, document.attachments[name].content_type
