@@ -6,24 +6,33 @@ places, both in ``django.db.migrations.state``: for the models as they are now, 
 apps without migrations. There, documents are left out.
 
 Those that migrations know (``managed = False``), because something of Django's refers to them, are
-in no table either: what refers to them gets no constraint, which no database could keep.
+in no table either: what refers to them gets no constraint, which no database could keep. All that
+migrations know of them is their key.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.apps import AppConfig, apps
+from django.db import models
 from django.db.migrations import state
+from django.db.migrations.operations import AlterModelOptions
 from django.db.models.utils import make_model_tuple
 
 _from_apps: Any = vars(state.ProjectState)["from_apps"].__func__
+_from_model: Any = vars(state.ModelState)["from_model"].__func__
 _render: Any = vars(state.ModelState)["render"]
+
+
+#: The options of a document that migrations know.
+_KEPT = frozenset(AlterModelOptions.ALTER_OPTION_KEYS)
 
 
 def leave_documents_out() -> None:
     """Have migrations see the apps of a project without its documents."""
     state.ProjectState.from_apps = classmethod(from_apps)  # type: ignore[method-assign,assignment]
+    state.ModelState.from_model = classmethod(from_model)  # type: ignore[method-assign,assignment]
     state.ModelState.render = render  # type: ignore[method-assign]
     state.global_apps = Migrated(apps)  # type: ignore[attr-defined]
 
@@ -32,6 +41,23 @@ def from_apps(cls: type[state.ProjectState], apps: Any) -> state.ProjectState:
     """As Django's; see :func:`leave_documents_out`."""
     found: state.ProjectState = _from_apps(cls, Migrated(apps))
     return found
+
+
+def from_model(
+    cls: type[state.ModelState], model: Any, exclude_rels: bool = False
+) -> state.ModelState:
+    """As Django's; of a document that is in no table, its key and its names."""
+    found: Any = _from_model(cls, model, exclude_rels)
+    opts = model._meta
+    if not _is_document(model) or opts.managed or opts.proxy:
+        return cast("state.ModelState", found)
+    key = opts.pk.name
+    found.fields, found.bases = {key: found.fields[key]}, (models.Model,)
+    found.options = {name: value for name, value in found.options.items() if name in _KEPT} | {
+        "indexes": [],
+        "constraints": [],
+    }
+    return cast("state.ModelState", found)
 
 
 def render(self: state.ModelState, apps: Any) -> Any:

@@ -9,9 +9,12 @@ from pathlib import Path
 import django
 import pytest
 from django.apps import apps
-from django.db.migrations.state import ProjectState
+from django.core.management import call_command
+from django.db import connection, models
+from django.db.migrations.state import ModelState, ProjectState
 
 from django_cbtools.models import CouchbaseModel
+from tests.testapp.models import CBRegistered
 
 #: Where Django asks for the models of all apps, or of one; what it does with documents there.
 ASKED = {
@@ -78,3 +81,37 @@ def test_migrations_know_no_documents(label):
     assert not hidden & now
     real = ProjectState(real_apps={label}).apps.get_app_config(label).get_models()
     assert not hidden & {model._meta.model_name for model in real}
+
+
+def test_migrations_know_the_key_of_a_document():
+    """Of those that they know: nothing that is the library's own is in their files."""
+    known = ModelState.from_model(CBRegistered)
+    assert (list(known.fields), known.bases) == (["uid"], (models.Model,))
+    assert known.options["managed"] is False
+
+
+@pytest.mark.django_db
+def test_older_migrations_know_more():
+    call_command("makemigrations", "testapp", check=True, dry_run=True, verbosity=0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_relations_to_documents_have_no_constraint():
+    """A constraint to what is in no table is one that no database can keep."""
+    key, related = models.AutoField(primary_key=True), "testapp.CBRegistered"
+    fields = [
+        ("id", key),
+        ("one", models.ForeignKey(related, models.CASCADE, related_name="+")),
+        ("other", models.ForeignKey("testapp.Bookmark", models.CASCADE, related_name="+")),
+        ("itself", models.ForeignKey("self", models.CASCADE, related_name="+")),
+        ("many", models.ManyToManyField(related, related_name="+")),
+    ]
+    state = ProjectState.from_apps(apps)
+    state.add_model(ModelState("testapp", "Loan", fields))
+    loan = state.apps.get_model("testapp", "Loan")
+    with connection.schema_editor(collect_sql=True) as editor:
+        editor.create_model(loan)
+    sql = " ".join(editor.collected_sql)
+    assert set(re.findall(r'REFERENCES "(\w+)"', sql)) == {"testapp_bookmark", "testapp_loan"}
+    # What is declared stays: no migration is made of it.
+    assert state.models["testapp", "loan"].fields["one"].db_constraint is True

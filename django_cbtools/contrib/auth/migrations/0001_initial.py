@@ -13,11 +13,11 @@ class Migration(migrations.Migration):
             name="User",
             fields=[("uid", models.CharField(max_length=250, primary_key=True, serialize=False))],
             options={
+                "base_manager_name": "all_objects",
+                "managed": False,
                 "verbose_name": "user",
                 "verbose_name_plural": "users",
-                "managed": False,
-                "base_manager_name": "all_objects",
             },
-            managers=[("all_objects", models.Manager())],
+            managers=[("objects", models.Manager()), ("all_objects", models.Manager())],
         ),
     ]
