@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_cbtools import conf
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.function_files import KINDS, FunctionFileError, files, read
+from django_cbtools.function_trial import try_out
 from django_cbtools.sync_gateway import SyncGateway
 
 #: What a gateway answers that has the database already.
@@ -52,7 +53,9 @@ def configuration() -> dict[str, Any]:
     config.setdefault("bucket", conf.get("COUCHBASE_BUCKET") or conf.get("SYNC_GATEWAY_BUCKET"))
     for kind in KINDS:
         for keyspace, path in files(kind).items():
-            _collection(config, keyspace, path)[kind] = read(path)
+            _collection(config, keyspace, path)[kind] = source = read(path)
+            if kind == "sync":
+                try_out(path, source)
     return config
 
 

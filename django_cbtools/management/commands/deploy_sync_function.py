@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.function_files import FunctionFileError, files, read
+from django_cbtools.function_trial import try_out
 from django_cbtools.management.resyncing import resync
 from django_cbtools.sync_gateway import SyncGateway
 
@@ -16,7 +17,7 @@ from django_cbtools.sync_gateway import SyncGateway
 class Command(BaseCommand):
     help = (
         "Deploys sync_function.js beside manage.py, and sync_functions/<scope>.<collection>.js, to "
-        "the gateway's database. One that does not compile changes nothing."
+        "the gateway's database. One that does not compile, or does not end, changes nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -55,6 +56,7 @@ class Command(BaseCommand):
                     self.stdout.write(f"{path.name}: up to date.")
                     continue
                 changed = True
+                try_out(path, sources[keyspace])
                 if dry_run:
                     self._show(path.name, deployed, sources[keyspace])
                     continue
