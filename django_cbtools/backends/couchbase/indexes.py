@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -21,6 +22,8 @@ from django_cbtools.models.fields.arrays import ArrayMembers, ListField
 from django_cbtools.models.fields.object_lookups import has_objects
 from django_cbtools.models.fields.paths import AnyElement
 from django_cbtools.models.indexes import Declared, IndexChange
+from django_cbtools.models.registry import documents
+from django_cbtools.sync_gateway.keyspaces import of_class
 
 from . import columns, members
 from .compiler import SQLCompiler
@@ -60,12 +63,29 @@ class _IndexCompiler(SQLCompiler):
 def changes(connection: Any, declared: Iterable[Declared]) -> Iterator[IndexChange]:
     """What is to be done so that the indexes are those that are declared.
 
-    New ones are made before stale ones are dropped: queries never lack both. Raises
-    ImproperlyConfigured where an index cannot be, or the keyspace is not there.
+    New ones are made before stale ones are dropped: queries never lack both. What is in keyspaces
+    of no class is left alone. Raises ImproperlyConfigured where an index cannot be, or a keyspace
+    is not there.
     """
-    keyspace = connection.ops.keyspace(connection)
+    places: dict[str, tuple[str | None, list[Declared]]] = {}
+    keyspace = partial(connection.ops.keyspace, connection)
+    classes = {of_class(model) for model in documents()} or {None}
+    for named in sorted(classes, key=lambda named: named or ""):
+        places.setdefault(keyspace(named), (named, []))
+    for each in declared:
+        named = of_class(each.model)
+        places.setdefault(keyspace(named), (named, []))[1].append(each)
+    for name, (named, found) in places.items():
+        yield from _changes_in(connection, name, named, found)
+
+
+def _changes_in(
+    connection: Any, keyspace: str, named: str | None, declared: Iterable[Declared]
+) -> Iterator[IndexChange]:
+    """What is to be done in one keyspace."""
+    there = partial(_of, connection.ops.keyspace_parts(connection, named))
     wanted = {change.name: change for change in _wanted(connection, keyspace, declared)}
-    present = _present(connection, keyspace)
+    present = _present(connection, keyspace, there)
     for name, change in wanted.items():
         if name not in present:
             yield change
@@ -74,7 +94,7 @@ def changes(connection: Any, declared: Iterable[Declared]) -> Iterator[IndexChan
     if deferred:
         names = ", ".join(map(columns.quoted, deferred))
         unfinished = (
-            f"SELECT RAW [i.name, i.state] {_of(connection, _THERE)} "
+            f"SELECT RAW [i.name, i.state] {there(_THERE)} "
             f"AND i.name IN [{', '.join(map(columns.literal, pending))}] AND i.state != 'online'"
         )
         build = f"BUILD INDEX ON {keyspace}({names})"
@@ -85,27 +105,23 @@ def changes(connection: Any, declared: Iterable[Declared]) -> Iterator[IndexChan
             yield IndexChange("drop", name, None, drop)
 
 
-def _of(connection: Any, template: str) -> str:
-    """A template with the parts of the name of the keyspace."""
-    parts = str(connection.settings_dict["NAME"]).split(".")
-    parts += ["_default"] * (3 - len(parts))
-    return template.format(*map(columns.literal, parts))
+def _of(parts: tuple[str, ...], template: str) -> str:
+    """A template with the parts of the name of a keyspace."""
+    return template.format(*map(columns.literal, (*parts, "_default", "_default")[:3]))
 
 
-def _present(connection: Any, keyspace: str) -> dict[str, str]:
+def _present(connection: Any, keyspace: str, there: Callable[[str], str]) -> dict[str, str]:
     """The state of each index of ours, by name."""
     beginning = columns.literal(PREFIX.replace("_", "\\_") + "%")
     with connection.cursor() as cursor:
-        cursor.execute(_of(connection, _KEYSPACES))
+        cursor.execute(there(_KEYSPACES))
         if not cursor.fetchone()[0]:
             raise ImproperlyConfigured(
                 f"There is no keyspace {keyspace} at {connection.settings_dict['HOST']!r}. Look at "
-                f"NAME in DATABASES[{connection.alias!r}]; or make the bucket, with the scope and "
-                "the collection that NAME has, in Couchbase's web console."
+                f"NAME in DATABASES[{connection.alias!r}], and at the keyspace of classes; or make "
+                "the bucket, with the scope and the collection, in Couchbase's web console."
             )
-        cursor.execute(
-            f"SELECT RAW [i.name, i.state] {_of(connection, _THERE)} AND i.name LIKE {beginning}"
-        )
+        cursor.execute(f"SELECT RAW [i.name, i.state] {there(_THERE)} AND i.name LIKE {beginning}")
         return dict(cursor.fetchall())
 
 

@@ -49,10 +49,12 @@ class DatabaseOperations(BaseDatabaseOperations):
     def keyspace(self, connection: Any, named: str | None = None) -> str:
         """What documents are in, ``bucket[.scope.collection]``, quoted for SQL++: the collection
         that their class has ``named``, else NAME's."""
+        return ".".join(map(columns.quoted, self.keyspace_parts(connection, named)))
+
+    def keyspace_parts(self, connection: Any, named: str | None = None) -> tuple[str, ...]:
+        """The parts of :meth:`keyspace`, as they are."""
         parts = keyspace(connection.settings_dict)
-        if named is not None:
-            parts = (parts[0], *named.split("."))
-        return ".".join(map(columns.quoted, parts))
+        return parts if named is None else (parts[0], *named.split("."))
 
     # ------------------------------------------------------------- expressions
 
