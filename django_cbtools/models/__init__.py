@@ -31,6 +31,7 @@ from django_cbtools.sync_gateway.admin.users import CHANNEL_PUBLIC
 
 from .base import CouchbaseModel, CouchbaseNestedModel
 from .blobs import Blob, BlobField
+from .branches import DocumentRevision
 from .fields.arrays import DictField, ListField, SetField
 from .files import AttachmentField, AttachmentImageField, AttachmentStorage
 from .indexes import register_index
@@ -46,6 +47,7 @@ from .related import (
 )
 from .relations import ForeignKey
 from .unique import UniqueKey
+from .writing.bulk_saving import BulkSaved, Outcome
 from .writing.merge import merge_fields
 
 __all__ = [
@@ -59,18 +61,21 @@ __all__ = [
     "AttachmentStorage",
     "Blob",
     "BlobField",
+    "BulkSaved",
     "CouchbaseModel",
     "CouchbaseModelError",
     "CouchbaseNestedModel",
     "DictField",
     "DocumentExists",
     "DocumentQuerySet",
+    "DocumentRevision",
     "Documents",
     "EmbeddedField",
     "EmbeddedListField",
     "ForeignKey",
     "ListField",
     "MergeConflict",
+    "Outcome",
     "Query",
     "SetField",
     "UniqueKey",
