@@ -20,7 +20,7 @@ from django_cbtools.sync_gateway import (
 from django_cbtools.tests import capture_changes
 from tests.branches import push
 from tests.following.receivers import Heard, connected
-from tests.testapp.models import CBArticle, CBAuthor
+from tests.testapp.models import CBArticle, CBAuthor, CBReview
 
 from .conftest import A, B
 
@@ -75,6 +75,19 @@ def test_attachments(two):
         assert file.read() == b"5678901"
     loaded.attachments["small.txt"].delete()
     assert list(CBArticle(article.uid).attachments) == ["large.bin"]
+
+
+def test_bulk_save_of_a_class_and_one_that_inherits_it(two, monkeypatch):
+    monkeypatch.setattr(CBReview, "keyspace", B)
+    uids = [f"atl_{uuid.uuid4().hex}" for _ in range(4)]
+    made = [
+        cls(uid=uid, channels=["a"])
+        for uid, cls in zip(uids, (CBArticle, CBReview) * 2, strict=True)
+    ]
+    assert CBArticle.objects.bulk_save(made).saved == 4
+    for keyspace, there in ((A, uids[::2]), (B, uids[1::2])):
+        rows = SyncGateway.in_keyspace(keyspace).all_docs(uids)["rows"]
+        assert [row["id"] for row in rows if "doc" in row] == there
 
 
 def test_conflicts(two, capsys):

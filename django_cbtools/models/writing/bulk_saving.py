@@ -12,6 +12,7 @@ from asgiref.sync import async_to_sync
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.sync_gateway.documents.documents import BULK_COUNT
 
+from ..keyspaces import grouped
 from .bulk import Bulk
 from .expiring import see_expiries
 from .written import Whole
@@ -90,9 +91,11 @@ class _Batch:
         bulk, saved, created = Bulk(), set(), {}
         written: list[Any] = []
         try:
-            ready: list[Any] = list(self._prepared())
-            created = {id(whole.document): whole.rev is None for whole in ready}
-            written = bulk.write(ready)
+            ready: dict[int, Any] = {id(each.document): each for each in self._prepared()}
+            created = {place: whole.rev is None for place, whole in ready.items()}
+            for some in grouped(whole.document for whole in ready.values()):
+                if bulk.failure is None:
+                    written += bulk.write([ready[id(document)] for document in some])
             self.failure = bulk.failure
         except SyncGatewayException as failure:
             self.failure = failure
