@@ -140,6 +140,21 @@ def test_a_collection_that_is_not_there(two, monkeypatch):
         assert not isinstance(told.value, CBArticle.DoesNotExist)
 
 
+def test_clear_st_deleted(two, capsys):
+    old, recent = CBArticle(uid="atl_old", channels=["a"]), CBAuthor(uid="aut_new", channels=["a"])
+    for document in (old, recent):
+        document.save()
+        document.delete()
+    body = {**old.to_dict(), "_rev": old.rev, "updated": "2020-01-01T00:00:00+00:00"}
+    SyncGateway.in_keyspace(A).save_json(old.uid, body)
+    call_command("clear_st_deleted", dry_run=True)
+    assert capsys.readouterr().out == "atl_old\n"
+    call_command("clear_st_deleted", verbosity=0)
+    with pytest.raises(CBArticle.DoesNotExist):
+        CBArticle("atl_old")
+    assert CBAuthor("aut_new").st_deleted
+
+
 def test_changes_of_all_keyspaces_are_followed(two):
     name = uuid.uuid4().hex
 

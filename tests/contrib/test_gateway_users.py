@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import include, path
 
 from django_cbtools.contrib.gateway_users.access import Access, access_of, name_of
+from django_cbtools.contrib.gateway_users.synchronizing import collections_of, synchronize
 from django_cbtools.contrib.gateway_users.views import GatewaySessionView
 from django_cbtools.exceptions import SyncGatewayNotFound, SyncGatewayUnavailable
 from django_cbtools.sync_gateway import SyncGateway
@@ -29,6 +30,10 @@ def rule(user):
     if not user.email:
         return None
     return Access(["news"], [group.name for group in user.groups.all()])
+
+
+def rule_of_collections(user):
+    return Access(collections={"inv.a": ["news"]})
 
 
 def wrong_rule(user):
@@ -302,3 +307,20 @@ def test_without_a_rule(db, settings):
     settings.GATEWAY_USERS_RULE = None
     assert access_of(User(pk=7)) == Access(["user-7"])
     assert access_of(User(pk=7, is_active=False)) is None
+
+
+def test_channels_in_collections(settings, alice):
+    settings.SYNC_GATEWAY_BUCKET = "test_collections"
+    settings.SYNC_GATEWAY_DATABASE = {"scopes": {"inv": {"collections": {"a": {}, "b": {}}}}}
+    settings.GATEWAY_USERS_RULE = None
+
+    def channels():
+        found = collections_of(SyncGateway.get_user(name_of(alice)))
+        return {name: sorted(has.get("admin_channels", ())) for name, has in found.items()}
+
+    own = [name_of(alice)]
+    assert [synchronize(alice), synchronize(alice)] == ["made", None]
+    assert channels() == {"inv.a": ["public", *own], "inv.b": ["public", *own]}
+    settings.GATEWAY_USERS_RULE = f"{__name__}.rule_of_collections"
+    assert [synchronize(alice), synchronize(alice)] == ["changed", None]
+    assert channels() == {"inv.a": ["news", "public"], "inv.b": ["public"]}

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from django_cbtools import conf
+from django_cbtools.sync_gateway.keyspaces import of_settings
 
 
 @dataclass(frozen=True)
 class Access:
-    """The channels and the roles of a user at the gateway."""
+    """The channels and the roles of a user at the gateway; ``collections`` are channels in other
+    collections than the default one, by ``"scope.collection"``."""
 
     channels: Sequence[str] = ()
     roles: Sequence[str] = ()
+    collections: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def default_rule(user: Any) -> Access | None:
-    """A channel of his own for each user who may log in: ``user-<primary key>``."""
-    return Access(channels=[name_of(user)])
+    """A channel of his own for each user who may log in: ``user-<primary key>``, also in the
+    collections that SYNC_GATEWAY_DATABASE names."""
+    channels = [name_of(user)]
+    named = [keyspace for keyspace in of_settings() if keyspace is not None]
+    return Access(channels=channels, collections=dict.fromkeys(named, channels))
 
 
 def name_of(user: Any) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
 
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.sync_gateway.admin.principals import agrees
-from django_cbtools.sync_gateway.admin.users import with_public
+from django_cbtools.sync_gateway.admin.principals import access_of as collections_of
+from django_cbtools.sync_gateway.admin.principals import agrees, with_access
+from django_cbtools.sync_gateway.admin.users import CHANNEL_PUBLIC, with_public
 
 from .access import Access, access_of, name_of
 
@@ -45,6 +46,7 @@ def synchronize(user: Any, *, dry_run: bool = False) -> str | None:
             admin_channels=access.channels,
             disabled=False,
             admin_roles=access.roles,
+            access=_collections(found, access),
         )
     return "made" if found is None else "changed"
 
@@ -85,4 +87,14 @@ def _agrees(found: dict[str, Any], access: Access) -> bool:
         "admin_roles": access.roles,
         "disabled": False,
     }
-    return agrees(found, wanted)
+    return agrees(found, with_access(wanted, _collections(found, access), [CHANNEL_PUBLIC]))
+
+
+def _collections(found: dict[str, Any] | None, access: Access) -> dict[str, Sequence[str]]:
+    """The channels of a user in collections. He loses those that the rule no longer names."""
+    former: dict[str, Sequence[str]] = {
+        keyspace: ()
+        for keyspace, has in collections_of(found or {}).items()
+        if has.get("admin_channels")
+    }
+    return {**former, **access.collections}

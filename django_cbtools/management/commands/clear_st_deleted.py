@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from itertools import chain
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,8 +11,10 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayConflict, SyncGatewayException
+from django_cbtools.following.sources import followed
 from django_cbtools.query import STALE_UPDATE_BEFORE, Query, query_view
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.documents.documents import batches
 
 DAYS = 30
 _BATCH = 500
@@ -20,7 +23,8 @@ _BATCH = 500
 class Command(BaseCommand):
     help = (
         f"Deletes documents that were deleted softly more than {DAYS} days ago. Needs the view "
-        "deleted_documents (manage.py create_cb_views)."
+        "deleted_documents (manage.py create_cb_views); in collections that classes name, all "
+        "documents are looked at instead."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,30 +45,45 @@ class Command(BaseCommand):
         self, days: int = DAYS, verbosity: int = 1, dry_run: bool = False, **options: Any
     ) -> None:
         before = (timezone.now() - datetime.timedelta(days=days)).date().isoformat()
-        query = Query(endkey=before, inclusive_end=False, stale=STALE_UPDATE_BEFORE)
-        uids = list(dict.fromkeys(query_view("deleted_documents", None, query)))
+        found = {keyspace: _old(keyspace, before) for keyspace in followed()}
         if dry_run:
-            self.stdout.write("\n".join(uids))
+            self.stdout.write("\n".join(chain.from_iterable(found.values())))
             return
-        deleted = 0
-        with tqdm(total=len(uids), desc="Documents", disable=not verbosity or None) as bar:
-            for start in range(0, len(uids), _BATCH):
-                rows = SyncGateway.all_docs(uids[start : start + _BATCH])["rows"]
-                for row in rows:
-                    deleted += self._delete(row, before)
-                bar.update(len(rows))
+        deleted, total = 0, sum(map(len, found.values()))
+        with tqdm(total=total, desc="Documents", disable=not verbosity or None) as bar:
+            for keyspace, uids in found.items():
+                gateway = SyncGateway.in_keyspace(keyspace)
+                for batch in batches(uids, _BATCH):
+                    rows = gateway.all_docs(batch)["rows"]
+                    for row in rows:
+                        deleted += self._delete(gateway, row, before)
+                    bar.update(len(rows))
         if verbosity and options:
             self.stdout.write(f"{deleted} documents are deleted.")
 
-    def _delete(self, row: dict[str, Any], before: str) -> bool:
+    def _delete(self, gateway: Any, row: dict[str, Any], before: str) -> bool:
         """Delete a document, unless it has been brought back, or changed, in the meantime."""
-        document = row.get("doc")
-        if not document or not document.get("st_deleted"):
-            return False
-        if str(document.get("updated") or "")[:10] >= before:
+        if not _is_old(row.get("doc"), before):
             return False
         try:
-            SyncGateway.delete_document(row["id"], row["value"]["rev"])
+            gateway.delete_document(row["id"], row["value"]["rev"])
         except SyncGatewayConflict:
             return False
         return True
+
+
+def _old(keyspace: str | None, before: str) -> list[str]:
+    """The documents in a keyspace that were deleted softly before a day."""
+    if keyspace is None:
+        query = Query(endkey=before, inclusive_end=False, stale=STALE_UPDATE_BEFORE)
+        return list(dict.fromkeys(query_view("deleted_documents", None, query)))
+    # There are no views of it.
+    feed = SyncGateway.in_keyspace(keyspace).changes(
+        include_docs=True, active_only=True, request_plus=True
+    )
+    return [change.uid for change in feed if _is_old(change.doc, before)]
+
+
+def _is_old(document: dict[str, Any] | None, before: str) -> bool:
+    is_deleted = bool(document and document.get("st_deleted"))
+    return is_deleted and str((document or {}).get("updated") or "")[:10] < before
