@@ -55,8 +55,11 @@ def after_value(text: str, end: int) -> str | None:
 def _invalid(text: str, position: int, place: str) -> str | None:
     if position >= len(text):
         return None
-    # Go reads bytes: a character of several is told by the first.
-    byte = chr(text[position].encode("utf-8", "surrogatepass")[0])
+    # Go reads bytes: a character of several is told by the first. (Which byte it was that cannot be
+    # decoded is not known here.)
+    byte = text[position]
+    if byte != "\ufffd":
+        byte = chr(byte.encode("utf-8", "surrogatepass")[0])
     quoted = _ESCAPES.get(byte, byte if byte.isprintable() else f"\\x{ord(byte):02x}")
     return f"invalid character '{quoted}' {place}"
 

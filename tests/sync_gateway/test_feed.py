@@ -62,6 +62,13 @@ def test_feed_goes_on_where_it_broke_off(line, caplog):
     assert "Going on from 3." in caplog.text
 
 
+@pytest.mark.parametrize("feed", ["normal", "longpoll", "continuous"])
+def test_feed_that_breaks_off_behind_all_that_is_wanted(line, feed):
+    line.answers.append(reply(answer(row(1), row(2))[:-20]))
+    assert [change.seq for change in SyncGateway.changes(limit=2, feed=feed)] == ["1", "2"]
+    assert len(line.seen) == 1
+
+
 def test_feed_that_breaks_off_again_and_again(line, settings):
     use(settings, line.url, retries=2)
     line.answers += [cut(answer(row(3), row(4))[:70]), *[cut(answer()[:20])] * 10]

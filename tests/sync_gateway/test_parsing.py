@@ -51,6 +51,19 @@ def test_rows(rows, form, comma, size):
     assert members == {key: value for key, value in json.loads(data).items() if key != "results"}
 
 
+@given(st.lists(VALUES), st.sampled_from([None, 0, 1]), st.integers(1, 200))
+def test_answers_that_are_laid_out_in_another_way(rows, indent, size):
+    whole = {"results": rows, "last_seq": "5", "more": ["a", {"results": [1]}], "b": 1}
+    data = json.dumps(whole, indent=indent).encode()
+    found, members = read(data, size)
+    assert repr([*found, members]) == repr(
+        [
+            *json.loads(data).pop("results"),
+            {key: value for key, value in json.loads(data).items() if key != "results"},
+        ]
+    )
+
+
 @pytest.mark.parametrize("rows", [[], [1, 2.5, "x"], [{"a": [1, {"b": "]"}]}, 12, [-1e10]]])
 def test_cut_answers(rows):
     data = answer(rows)

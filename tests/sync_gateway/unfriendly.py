@@ -50,6 +50,7 @@ class Unfriendly:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            etag: str | None = None
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -68,6 +69,7 @@ class Unfriendly:
                 answer = connection.getresponse()
                 content = proxy.changed(self.command, self.path, answer.read())
                 connection.close()
+                self.etag = answer.getheader("Etag")
                 self.reply(answer.status, answer.getheader("Content-Type"), content)
 
             do_PUT = do_POST = do_DELETE = do_GET
@@ -76,6 +78,8 @@ class Unfriendly:
                 self.send_response(status)
                 if content_type:
                     self.send_header("CONTENT-TYPE", content_type)
+                if self.etag:
+                    self.send_header("ETAG", self.etag)
                 self.send_header("TRANSFER-ENCODING", "chunked")
                 if next(proxy.answers) % ANSWERS == 0:
                     self.send_header("CONNECTION", "close")
@@ -103,6 +107,6 @@ class Unfriendly:
             answer = json.loads(content)
         except ValueError:
             return content
-        if isinstance(answer, dict):
+        if isinstance(answer, dict) and not target.endswith("/_config"):  # that is written back
             answer["more"] = ["than", "expected"]
         return json.dumps(answer, indent=1).encode()

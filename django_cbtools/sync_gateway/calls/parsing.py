@@ -120,9 +120,13 @@ class Answer:
         end = len(text) if is_last else max(text.rfind(",\n", start), text.rfind("\n,", start))
         if end < 0:
             return [], False
+        lines = f"[{text[start:end]}" if is_last else f"[{text[start:end]}]"
         try:
-            rows, length = _scan(f"[{text[start:end]}" if is_last else f"[{text[start:end]}]")
+            rows, length = _scan(lines)
         except (ValueError, RecursionError):
+            length = -1
+        # Rows that are no lines may have ended within these.
+        if length < 0 or (length < len(lines) and not is_last):
             self._in_lines = False
             return [], False
         self._at = start + length - 1 if is_last else end + 2

@@ -68,6 +68,9 @@ class Feed:
                         self._left -= 1
                         yield row
             except SyncGatewayUnavailable as error:
+                if self._left == 0:  # all that was wanted is there
+                    self.is_over = True
+                    return
                 if self.since != before:
                     attempts = Attempts(options, options.retries)
                 if not attempts.again():

@@ -52,7 +52,7 @@ def test_value_that_json_does_not_have_is_refused(value, article):
         (b'{"a": NaN}', "invalid character 'N' looking for beginning of value"),
         (b'{"a": [}', "invalid character '}' looking for beginning of value"),
         (b'{"a": 1 "b"}', "invalid character '\"' after object key:value pair"),
-        (b'{"a": "\x01"}', "invalid character '\x01' in string literal"),
+        (b'{"a": "\x01"}', r"invalid character '\x01' in string literal"),
         (b'{"a": "\xff', "unexpected EOF"),
         (b"\xff\xfe", "invalid character '�' looking for beginning of value"),
         (b'{"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "exceeded max depth"),
