@@ -1,4 +1,4 @@
-"""The example's own tests pass, alone and in parallel processes."""
+"""The example's own tests pass."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("options", [[], ["--parallel", "2"]], ids=["alone", "parallel"])
-def test_manage_py_test(options: list[str]) -> None:
+def test_manage_py_test() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("DJANGO_SETTINGS_MODULE", None)  # pytest's; manage.py has its own
     done = subprocess.run(
-        [sys.executable, "-W", "error", "manage.py", "test", *options],
+        [sys.executable, "-W", "error", "manage.py", "test"],
         cwd=ROOT / "example_project",
         env=environment,
         stdout=subprocess.PIPE,

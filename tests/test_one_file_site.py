@@ -1,4 +1,4 @@
-"""A site whose tables and documents are in one SQLite file, and its neighbours with two aliases."""
+"""A site whose tables and documents are in one SQLite file, and one that has two files."""
 
 from __future__ import annotations
 
@@ -47,10 +47,6 @@ EMBEDDED, PLAIN = "django_cbtools.backends.embedded", "django.db.backends.sqlite
 #: Where the documents are, and what else the settings of each layout have.
 LAYOUTS = {
     "one file": (
-        "default",
-        'DATABASES = {"default": {"ENGINE": EMBEDDED, "NAME": "site.sqlite3"}}',
-    ),
-    "named": (
         "default",
         'DATABASES = {"default": {"ENGINE": EMBEDDED, "NAME": "site.sqlite3"},\n'
         '             "couchbase": {"ENGINE": PLAIN, "NAME": "other.sqlite3"}}\n'

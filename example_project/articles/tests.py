@@ -39,8 +39,7 @@ class ArticlesTest(TestCase):
         with mock.patch.object(SyncGateway, "bulk_get", wraps=SyncGateway.bulk_get) as bulk_get:
             first, second = self.get("list"), self.get("list", page=2)
         # Nothing to load for drafts without an author, one request for the authors of page 2.
-        bulk_get.assert_has_calls([mock.call([]), mock.call([self.ada.uid])])
-        assert bulk_get.call_count == 2
+        bulk_get.assert_called_once_with([self.ada.uid])
         self.assertContains(first, "Draft 19")
         self.assertContains(first, "Page 1 of 2")
         self.assertNotContains(first, "Notes")

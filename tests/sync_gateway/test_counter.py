@@ -21,7 +21,7 @@ pytestmark = pytest.mark.torture
 TORTURE = os.environ.get("TORTURE") == "1"
 PROCESSES = 4 if TORTURE else 2
 THREADS = 4
-TIMES = int(os.environ.get("COUNTER_TIMES", "2000" if TORTURE else "80"))
+TIMES = int(os.environ.get("COUNTER_TIMES", "2000" if TORTURE else "40"))
 
 
 USER = {
