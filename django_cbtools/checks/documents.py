@@ -141,13 +141,27 @@ def check_relations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     for model in [model for config in configs for model in config.get_models()]:
         for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
             related: Any = field.related_model
-            if not isinstance(related, DocumentBase) or hasattr(field, "is_by_key"):
+            if not isinstance(related, DocumentBase):
+                is_of_documents = hasattr(field, "is_by_key") and isinstance(related, type)
+                messages += [_to_no_document(field)] if is_of_documents else []
+                continue
+            if hasattr(field, "is_by_key"):
                 continue
             if issubclass(model, CouchbaseModel):
                 messages += [] if field.many_to_many else [_followed_by_query(field)]
             elif model._meta.managed and not related.in_migrations:
                 messages.append(_not_in_migrations(field))
     return messages
+
+
+def _to_no_document(field: Any) -> CheckMessage:
+    return Error(
+        f"django_cbtools.models.ForeignKey refers to {field.related_model._meta.label}, which is "
+        "no document.",
+        hint="Use Django's ForeignKey, which keeps the key of the row in the document.",
+        obj=field,
+        id="cbtools.E029",
+    )
 
 
 def _followed_by_query(field: Any) -> CheckMessage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -81,6 +82,14 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
 
     def get_attname(self) -> str:
         return f"{self.name}_uid"
+
+    def get_path_info(self, filtered_relation: Any = None) -> Any:
+        """As Django's. Phones delete what it points to: no join loses a row by that."""
+        outer = copy.copy(self)
+        outer.null = True
+        return [
+            info._replace(join_field=outer) for info in super().get_path_info(filtered_relation)
+        ]
 
     def get_extra_restriction(self, alias: str | None, related_alias: str | None) -> Any:
         """What Django asks of a join, in either direction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
 from django.core import checks
 from django.db import models
 
@@ -89,6 +90,19 @@ def test_documents_get_djangos_own_checks(declared):
     said = [message.id for message in found if getattr(message.obj, "model", None) is CBClashing]
     assert {"fields.E121", "fields.E304"} <= set(said)
     assert len(said) == len(set(said))
+
+
+def test_our_relation_to_an_ordinary_model_is_refused(declared):
+    class CBOwned(CouchbaseModel):
+        class Meta:
+            abstract = True
+            app_label = "testapp"
+
+        owner = ForeignKey(User, models.CASCADE, related_name="+")
+
+    (message,) = (found for found in ours() if found.id == "cbtools.E029")
+    assert message.obj is CBOwned._meta.get_field("owner")
+    assert "auth.User" in message.msg
 
 
 class _Meta:
