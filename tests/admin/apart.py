@@ -21,7 +21,7 @@ def main() -> None:
     from django.contrib.auth import get_user_model
     from django.contrib.auth.models import Permission
     from django.core.management import call_command
-    from django.db import connections
+    from django.db import connections, models
     from django.test import Client
     from django.test.utils import setup_test_environment
 
@@ -46,6 +46,8 @@ def main() -> None:
     assert CBArticle("1").title == "After"
     assert Bookmark.objects.get().article == CBArticle("1")
     assert boss.get("/admin/testapp/cbarticle/?q=aft&author__uid__exact=ann").status_code == 200
+    Bookmark._meta.get_field("article").remote_field.on_delete = models.CASCADE  # type: ignore
+    assert boss.get("/admin/testapp/cbarticle/1/delete/").status_code == 200
     boss.post("/admin/testapp/cbarticle/1/delete/", {"post": "yes"})
     boss.post("/admin/testapp/cbarticle/1/undelete/")
     action = {"action": "delete_selected", "_selected_action": "1", "post": "yes"}

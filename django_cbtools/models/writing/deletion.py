@@ -24,6 +24,7 @@ from django_cbtools.sync_gateway.facade import gateway_of
 from django_cbtools.sync_gateway.keyspaces import of_class
 
 from ..document import DocumentJSON
+from .alone import asked_in
 from .bulk import Bulk, revisions
 from .by_views import Found, not_deleted
 from .saving import DocumentSaving
@@ -158,7 +159,7 @@ class DocumentCollector(Collector):
             return Found()
         found: Any = super().related_objects(related_model, related_fields, objs)
         if not is_document(related_model):
-            return found.using(router.db_for_write(related_model))
+            return asked_in(found, router.db_for_write(related_model))
         if isinstance(found, Found):
             return found if self.hard else not_deleted(found)
         return found if self.hard else found.filter(st_deleted=False)

@@ -17,6 +17,7 @@ from django.db.models import deletion
 from django_cbtools import conf
 
 from ..unique import can_be_asked
+from .alone import alone, asked_in
 from .by_views import has_view, pointing
 from .deletion import DocumentCollector, is_document
 
@@ -48,23 +49,15 @@ def candidates(opts: Any) -> Iterator[Any]:
         yield relation
 
 
-class _Alone:
-    """A part of a QuerySet of what points to something in another database."""
-
-    def select_related(self, *fields: Any) -> Any:
-        """Nothing is joined: the admin's pages would have what is pointed to with it."""
-        return self
-
-
 def related_objects(self: Any, related_model: Any, related_fields: Any, objs: Any) -> Any:
     """As Django's; documents are asked for in their alias."""
     if is_document(related_model) and not can_be_asked():
         return pointing(related_model, related_fields, objs)
     found = _related_objects(self, related_model, related_fields, objs)
     if is_document(related_model):
-        return _where_they_are(found, self.using)
+        return asked_in(found, conf.document_alias())
     to_documents = any(is_document(field.remote_field.model) for field in related_fields)
-    return _alone(found) if to_documents and self.using != conf.document_alias() else found
+    return alone(found) if to_documents and self.using != conf.document_alias() else found
 
 
 def collect(self: Any, objs: Any, *args: Any, **kwargs: Any) -> None:
@@ -73,7 +66,7 @@ def collect(self: Any, objs: Any, *args: Any, **kwargs: Any) -> None:
     if not is_origin and isinstance(objs, models.QuerySet) and is_document(objs.model):
         if not can_be_asked():
             return
-        objs = _where_they_are(objs, self.using)
+        objs = asked_in(objs, conf.document_alias())
     _collect(self, objs, *args, **kwargs)
 
 
@@ -82,18 +75,6 @@ def can_fast_delete(self: Any, objs: Any, from_field: Any = None) -> bool:
     if isinstance(objs, type) and is_document(objs) and not can_be_asked():
         return False
     return bool(_can_fast_delete(self, objs, from_field))
-
-
-def _where_they_are(documents: Any, using: str) -> Any:
-    alias = conf.document_alias()
-    return documents if using == alias else _alone(documents.using(alias))
-
-
-def _alone(found: Any) -> Any:
-    cls = type(found)
-    if not issubclass(cls, _Alone):
-        found.__class__ = type(cls.__name__, (_Alone, cls), {})
-    return found
 
 
 def delete(self: Any) -> tuple[int, dict[str, int]]:

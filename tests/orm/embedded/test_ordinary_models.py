@@ -208,9 +208,9 @@ def test_no_join_loses_a_row_whose_document_is_gone(db, monkeypatch):
     Reading.objects.create(user=zoe, task_uid="t1", pages=1)
     Reading.objects.create(user=zoe, task_uid="gone", pages=2)
     asked = Reading.objects.filter(user=zoe).order_by("pages")
-    for found in (asked.select_related("task"), asked.select_related()):
-        assert [reading.task_uid for reading in found] == ["t1", "gone"]
-        assert found[0].task.name == "write"
+    found = asked.select_related("task")
+    assert [reading.task_uid for reading in found] == ["t1", "gone"]
+    assert found[0].task.name == "write"
     assert {*asked.values_list("pages", "task__name")} == {(1, "write"), (2, None)}
     assert asked.order_by("task__name").count() == len(asked.order_by("task__name")) == 2
     assert [each.pages for each in asked.filter(task__name="write")] == [1]
