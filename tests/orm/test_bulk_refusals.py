@@ -110,7 +110,7 @@ def test_delete(measures, delete):
 def test_bulk_create(db, value, where, monkeypatch):
     if (value, where) == ("x", "extra"):
         return
-    monkeypatch.setattr("django_cbtools.models.writing.bulk.BULK_COUNT", 10)
+    monkeypatch.setattr("django_cbtools.sync_gateway.documents.documents.BULK_COUNT", 10)
     made = [CBMeasure(uid=f"{n:02}", name=str(n), channels=["c"]) for n in range(25)]
     odd = made[15]
     if where == "value":

@@ -59,7 +59,7 @@ WRITES = {
 @pytest.mark.parametrize("how", ["update", "delete", "hard_delete"])
 def test_documents_are_loaded_batch_by_batch(db, monkeypatch, how):
     saved(30)
-    monkeypatch.setattr("django_cbtools.models.writing.bulk.BULK_COUNT", 10)
+    monkeypatch.setattr("django_cbtools.sync_gateway.documents.documents.BULK_COUNT", 10)
     loaded = []
     bulk_docs = SyncGateway.bulk_docs
 

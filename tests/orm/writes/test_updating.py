@@ -89,7 +89,7 @@ def test_update_to_a_subquery(books):
 
 def test_every_value_is_computed_from_what_was_there_before(books, monkeypatch):
     """As in one UPDATE: also where it takes many requests."""
-    monkeypatch.setattr("django_cbtools.models.writing.bulk.BULK_COUNT", 1)
+    monkeypatch.setattr("django_cbtools.sync_gateway.documents.documents.BULK_COUNT", 1)
     top = Book.objects.order_by("-year").values("year")[:1]
     assert values_of(year=Subquery(top) + 1) == [[1962]] * 3
 
@@ -243,7 +243,7 @@ def test_update_to_what_one_document_cannot_store(books):
 
 def test_a_gateway_that_fails_halfway(books, failing, monkeypatch):
     """What it has refused to answer for counts as refused, and so does what was not tried."""
-    monkeypatch.setattr("django_cbtools.models.writing.bulk.BULK_COUNT", 1)
+    monkeypatch.setattr("django_cbtools.sync_gateway.documents.documents.BULK_COUNT", 1)
     requests = failing(2)
     with pytest.raises(SyncGatewayBulkError, match="2 of 3 documents") as caught:
         Book.objects.update(title="new")
@@ -254,7 +254,7 @@ def test_a_gateway_that_fails_halfway(books, failing, monkeypatch):
 
 
 def test_nothing_is_said_of_deletions_that_were_not_tried(books, failing, monkeypatch, signals):
-    monkeypatch.setattr("django_cbtools.models.writing.bulk.BULK_COUNT", 1)
+    monkeypatch.setattr("django_cbtools.sync_gateway.documents.documents.BULK_COUNT", 1)
     failing(2)
     with pytest.raises(SyncGatewayBulkError, match="2 of 3 documents"):
         Book.objects.all().delete()
