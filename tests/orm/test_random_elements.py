@@ -202,5 +202,4 @@ def declared(customer):
     address = customer.address
     if not isinstance(address, Address):
         return None
-    phones = [] if address.phones is None else address.phones
-    return repr((address.city, phones))
+    return repr((address.city, address.phones))
