@@ -93,7 +93,7 @@ def test_documents_get_djangos_own_checks(declared):
 
 
 def test_our_relation_to_an_ordinary_model_is_refused(declared):
-    class CBOwned(CouchbaseModel):
+    class CBOfARow(CouchbaseModel):
         class Meta:
             abstract = True
             app_label = "testapp"
@@ -101,7 +101,7 @@ def test_our_relation_to_an_ordinary_model_is_refused(declared):
         owner = ForeignKey(User, models.CASCADE, related_name="+")
 
     (message,) = (found for found in ours() if found.id == "cbtools.E029")
-    assert message.obj is CBOwned._meta.get_field("owner")
+    assert message.obj is CBOfARow._meta.get_field("owner")
     assert "auth.User" in message.msg
 
 

@@ -19,7 +19,7 @@ from django_cbtools.sync_gateway import (
 from tests.testapp.models import CBArticle, CBAuthor
 
 
-class CBMember(CouchbaseModel):
+class CBBulkMember(CouchbaseModel):
     class Meta:
         abstract = True
         app_label = "testapp"
@@ -163,8 +163,8 @@ def test_where_the_gateway_fails(db, monkeypatch):
 
 
 def test_unique_keys(db):
-    documents = [CBMember(email=email, channels=["c"]) for email in ("a", "b", "a")]
-    result = CBMember.objects.bulk_save(documents)
+    documents = [CBBulkMember(email=email, channels=["c"]) for email in ("a", "b", "a")]
+    result = CBBulkMember.objects.bulk_save(documents)
     assert result.saved == 2
     assert isinstance(result.failed[0].error, UniqueKeyTaken)
 
