@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 LAG = 0.3
 #: After so many answers a connection ends.
 ANSWERS = 7
+#: What its answers have of the headers of those behind it.
+KEPT = ("Content-Type", "Content-Range", "ETag")
 ADMIN_LOGIN = ("administrator", "of the tests")
 _BASIC = "Basic " + base64.b64encode(":".join(ADMIN_LOGIN).encode()).decode()
 
@@ -50,13 +52,12 @@ class Unfriendly:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            etag: str | None = None
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if port == "admin" and self.headers.get("Authorization") != _BASIC:
                     answer = json.dumps({"error": "Unauthorized", "reason": "Login required"})
-                    self.reply(401, "application/json", answer.encode())
+                    self.reply(401, {"Content-Type": "application/json"}, answer.encode())
                     return
                 connection = http.client.HTTPConnection(netloc, timeout=60)
                 headers = {
@@ -69,17 +70,15 @@ class Unfriendly:
                 answer = connection.getresponse()
                 content = proxy.changed(self.command, self.path, answer.read())
                 connection.close()
-                self.etag = answer.getheader("Etag")
-                self.reply(answer.status, answer.getheader("Content-Type"), content)
+                kept = {name: value for name in KEPT if (value := answer.getheader(name))}
+                self.reply(answer.status, kept, content)
 
             do_PUT = do_POST = do_DELETE = do_GET
 
-            def reply(self, status: int, content_type: str | None, content: bytes) -> None:
+            def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
                 self.send_response(status)
-                if content_type:
-                    self.send_header("CONTENT-TYPE", content_type)
-                if self.etag:
-                    self.send_header("ETAG", self.etag)
+                for name, value in headers.items():
+                    self.send_header(name.upper(), value)
                 self.send_header("TRANSFER-ENCODING", "chunked")
                 if next(proxy.answers) % ANSWERS == 0:
                     self.send_header("CONNECTION", "close")
