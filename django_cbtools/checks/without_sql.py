@@ -56,8 +56,9 @@ def check_sync_function(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "sync_function.js is silent about users, or there is none: a phone that knows the uid "
-            "of a document may write it then, and any phone may make itself a superuser.",
+            "sync_function.js is silent about users, or there is none: phones may write documents "
+            "of users then. These count for nothing, as they are not signed, but a user whose "
+            "document is written over cannot log in.",
             hint="docs/without-sql.rst has what keeps phones from users and groups. Silence the "
             "check where something else does.",
             id="cbtools.W018",

@@ -90,6 +90,8 @@ class Branching(DocumentDeletion):
             if merge is None:
                 chosen = tree.chosen(winner)
             else:
+                for leaf in leaves:
+                    leaf._check_origin()
                 chosen = leaves[0] if len(leaves) == 1 else merge(leaves)
             try:
                 tree.resolve(chosen)
@@ -182,6 +184,7 @@ class _Tree:
     def resolve(self, chosen: Any) -> None:
         """Write an instance on the winning branch, and end all others."""
         self._check(chosen)
+        chosen._check_origin()
         is_new, revs = not chosen._base, self.revs
         chosen.uid, chosen.rev, chosen._base = self.uid, revs[0], self.bases[0]
         if is_new:

@@ -18,7 +18,7 @@ def test_the_embedded_gateway(tmp_path):
         str(ROOT / "tests/without_sql"),
         SITE_DATABASE=str(tmp_path / "site.sqlite3"), **SETTINGS,
     )  # fmt: skip
-    assert "36 passed" in written
+    assert "57 passed" in written
 
 
 def test_a_gateway_over_http(http_gateway, settings):

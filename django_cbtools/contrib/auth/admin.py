@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth import get_user_model
 from django.template.response import TemplateResponse
@@ -14,6 +14,13 @@ from django_cbtools.admin import CouchbaseModelAdmin
 
 from .forms import ChoosingForm, UserChangeForm, UserCreationForm
 from .models import Group, User
+from .signing import SIGNATURE
+
+_NOT_SIGNED = _(
+    "This document is not valid: somebody else than this site has written it, or SECRET_KEY has "
+    "changed. It gives no rights, and cannot be changed here. Delete it, or see “Signatures” in "
+    "docs/without-sql.rst."
+)
 
 
 class GroupFilter(admin.SimpleListFilter):
@@ -29,32 +36,50 @@ class GroupFilter(admin.SimpleListFilter):
         return queryset.filter(groups__contains=self.value()) if self.value() else queryset
 
 
-class GroupAdmin(CouchbaseModelAdmin):
+class SignedAdmin(CouchbaseModelAdmin):
+    """An admin of signed documents. One without a valid signature can be seen and deleted, and not
+    be changed: saving it would sign what somebody else has written."""
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.is_signed())
+
+    def render_change_form(
+        self, request: Any, context: Any, *args: Any, obj: Any = None, **kwargs: Any
+    ) -> Any:
+        if obj is not None and not obj.is_signed():
+            self.message_user(request, _NOT_SIGNED, messages.WARNING)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def history_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:
+        """As of any document, without digests of passwords, and signatures."""
+        response = super().history_view(request, object_id, extra_context)
+        if isinstance(response, TemplateResponse) and response.context_data is not None:
+            for revision in response.context_data.get("revisions", ()):
+                for change in revision["changes"]:
+                    if change["key"] in ("password", SIGNATURE):
+                        change.update(before="…", after="…")
+        return response
+
+
+class GroupAdmin(SignedAdmin):
     """Groups, whose permissions are chosen from those of the project's models."""
 
     form = ChoosingForm
-    list_display = ("name",)
+    list_display = ("name", "is_signed")
     search_fields = ("name",)
     ordering = ("name",)
 
 
-class UserAdmin(CouchbaseModelAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg]
+class UserAdmin(SignedAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg]
     """Django's UserAdmin, of documents."""
 
     form = UserChangeForm
     add_form: Any = UserCreationForm
     list_filter = ("is_staff", "is_superuser", "is_active", GroupFilter)
+    list_display = (
+        "username", "email", "first_name", "last_name", "is_staff", "is_signed",
+    )  # fmt: skip
     filter_horizontal = ()
-
-    def history_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:
-        """As of any document, without the passwords' digests."""
-        response = super().history_view(request, object_id, extra_context)
-        if isinstance(response, TemplateResponse) and response.context_data is not None:
-            for revision in response.context_data.get("revisions", ()):
-                for change in revision["changes"]:
-                    if change["key"] == "password":
-                        change.update(before="…", after="…")
-        return response
 
 
 admin.site.register(Group, GroupAdmin)

@@ -21,13 +21,20 @@ class DocumentBackend(ModelBackend):
     the user of a session one, and the permissions of a user's groups one more."""
 
     def get_user(self, user_id: Any) -> Any:
-        """The user with this uid; None where there is none, or he may not log in."""
+        """The user with this uid; None where there is none, or he may not log in, as one whose
+        document has no valid signature."""
         model: Any = get_user_model()
         try:
             user = model(user_id)
         except model.DoesNotExist:
             return None
-        return user if not user.st_deleted and self.user_can_authenticate(user) else None
+        # A subclass may let in those who are not active.
+        is_one = _counts(user) and not user.st_deleted
+        return user if is_one and self.user_can_authenticate(user) else None
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        """As Django's: not one who is not active; nor one who has no valid signature."""
+        return super().user_can_authenticate(user) and _counts(user)
 
     async def aget_user(self, user_id: Any) -> Any:
         """As :meth:`get_user`."""
@@ -35,6 +42,8 @@ class DocumentBackend(ModelBackend):
 
     def _get_permissions(self, user_obj: Any, obj: Any, from_name: str) -> set[str]:
         if not user_obj.is_active or user_obj.is_anonymous or obj is not None:
+            return set()
+        if user_obj.rev is not None and not _counts(user_obj):
             return set()
         name = f"_{from_name}_perm_cache"
         if not hasattr(user_obj, name):
@@ -59,7 +68,8 @@ class DocumentBackend(ModelBackend):
         include_superusers: bool = True,
         obj: Any = None,
     ) -> Any:
-        """As Django's, by two queries, which take an ORM for documents; ``perm`` is a text.
+        """As Django's, by queries, which take an ORM for documents; ``perm`` is a text. Whoever has
+        no valid signature is left out.
 
         Raises ValueError for one that is no ``"app.codename"``, TypeError for anything else.
         """
@@ -70,18 +80,27 @@ class DocumentBackend(ModelBackend):
             raise ValueError("Permission name should be in the form app_label.permission_codename.")
         if obj is not None:
             return manager.none()
-        groups = list(Group.objects.filter(permissions__contains=perm).values_list("pk", flat=True))
+        groups = [
+            group.pk for group in Group.objects.filter(permissions__contains=perm) if _counts(group)
+        ]
         either = [Q(user_permissions__contains=perm)]
         if groups:
             either.append(Q(groups__overlap=groups))
         if include_superusers:
             either.append(Q(is_superuser=True))
         found = manager.filter(reduce(or_, either))
-        return found if is_active is None else found.filter(is_active=is_active)
+        if is_active is not None:
+            found = found.filter(is_active=is_active)
+        return manager.filter(pk__in=[user.pk for user in found if _counts(user)])
 
 
 class GatewayBackend(GatewayLogin, DocumentBackend):
     """Users in documents who log in with the password of the gateway's user of the same name."""
+
+
+def _counts(document: Any) -> bool:
+    """Whether a document, as it was loaded, is one that the site has written."""
+    return bool(document._counts(document.uid, document._base))
 
 
 def _texts(permissions: Any) -> set[str]:

@@ -59,16 +59,23 @@ class GatewayLogin(BaseBackend):
         return user
 
     def _user(self, username: str) -> tuple[Any, bool]:
-        model: Any = get_user_model()
+        user = _known(username)
+        if user is not None or not self.create_unknown_user:
+            return user, False
+        manager: Any = get_user_model()._default_manager
         try:
-            return model._default_manager.get_by_natural_key(username), False
-        except model.DoesNotExist:
-            if not self.create_unknown_user:
-                return None, False
-        try:
-            return model._default_manager.create_user(username), True
-        except IntegrityError:  # another log-in of his was first
-            return model._default_manager.get_by_natural_key(username), False
+            return manager.create_user(username), True
+        except IntegrityError:  # another log-in of his was first, or his document does not count
+            return _known(username), False
+
+
+def _known(username: str) -> Any:
+    """The Django user of this name; None where there is none."""
+    model: Any = get_user_model()
+    try:
+        return model._default_manager.get_by_natural_key(username)
+    except model.DoesNotExist:
+        return None
 
 
 def is_right(username: str, password: str) -> bool:

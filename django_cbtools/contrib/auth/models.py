@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib.auth import models as auth_models
@@ -16,6 +16,7 @@ from django_cbtools.exceptions import SyncGatewayConflict
 from django_cbtools.models import CouchbaseModel, ListField, UniqueKey, load_objects
 
 from .managers import ByName, UserManager
+from .signing import Signed
 
 _Permissions: Any = auth_models.PermissionsMixin
 _User: Any = auth_models.AbstractUser
@@ -30,7 +31,7 @@ def _permissions(help_text: Any) -> Any:
     )
 
 
-class Group(CouchbaseModel):
+class Group(Signed, CouchbaseModel):
     """A group of users. What it permits are texts, ``"app.codename"``."""
 
     class Meta:
@@ -42,6 +43,7 @@ class Group(CouchbaseModel):
     doc_type = "django_group"
     uid_prefix = "dgroup"
     default_channels = None
+    signed_fields = ("name", "permissions", "st_deleted")
 
     name = models.CharField(_("name"), max_length=150)
     permissions = _permissions("")
@@ -55,13 +57,16 @@ class Group(CouchbaseModel):
         return (self.name,)
 
 
-class AbstractDocumentUser(AbstractBaseUser, CouchbaseModel, base=True):
+class AbstractDocumentUser(Signed, AbstractBaseUser, CouchbaseModel, base=True):
     """A user, as Django's AbstractUser: the base of your own.
 
     ``groups`` has the uids of :class:`Group` documents, ``user_permissions`` texts such as
     ``"app.codename"``. No two users have the same ``username``, whoever saves them at the same time
     (UniqueKeyTaken): a UniqueKey sees to it. A user's uid says nothing of his name, so that he may
     take another one, and stays the same user.
+
+    The fields named in ``signed_fields`` are signed. Name yours that decide on rights, too:
+    ``signed_fields = (*AbstractDocumentUser.signed_fields, "tenant")``.
     """
 
     class Meta:
@@ -72,6 +77,10 @@ class AbstractDocumentUser(AbstractBaseUser, CouchbaseModel, base=True):
 
     uid_prefix = "duser"
     default_channels = None
+    signed_fields: ClassVar[Sequence[str]] = (
+        "username", "password", "email", "is_active", "is_staff", "is_superuser", "groups",
+        "user_permissions", "st_deleted",
+    )  # fmt: skip
 
     username = models.CharField(
         _("username"),
@@ -132,21 +141,34 @@ class AbstractDocumentUser(AbstractBaseUser, CouchbaseModel, base=True):
     aget_group_permissions = _Permissions.aget_group_permissions
     get_all_permissions = _Permissions.get_all_permissions
     aget_all_permissions = _Permissions.aget_all_permissions
-    has_perm = _Permissions.has_perm
-    ahas_perm = _Permissions.ahas_perm
     has_perms = _Permissions.has_perms
     ahas_perms = _Permissions.ahas_perms
-    has_module_perms = _Permissions.has_module_perms
-    ahas_module_perms = _Permissions.ahas_module_perms
+
+    # Django's ask nobody about a superuser.
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return self._may_have_rights() and _Permissions.has_perm(self, perm, obj)
+
+    async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
+        return self._may_have_rights() and await _Permissions.ahas_perm(self, perm, obj)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self._may_have_rights() and _Permissions.has_module_perms(self, app_label)
+
+    async def ahas_module_perms(self, app_label: str) -> bool:
+        return self._may_have_rights() and await _Permissions.ahas_module_perms(self, app_label)
+
+    def _may_have_rights(self) -> bool:
+        return self.rev is None or self.is_signed()
 
     def clean(self) -> None:
         super().clean()
         self.email = type(self).objects.normalize_email(self.email)
 
     def get_groups(self) -> list[Group]:
-        """The groups that there are of those that the user is in, in one request."""
+        """The groups that there are of those that the user is in, in one request; those that have
+        no valid signature are left out."""
         found: list[Group] = load_objects(self.groups, Group)
-        return [group for group in found if not group.st_deleted]
+        return [group for group in found if not group.st_deleted and group.is_signed()]
 
     def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """As any document's. But fields alone (``update_fields``) are written whatever somebody

@@ -16,6 +16,7 @@ from django_cbtools.sync_gateway.facade import gateway_of
 from ..document import ATTACHMENTS
 from .attachments import SMALL, upload_rest
 from .saving import MERGE_DELAY, MERGES
+from .written import whole
 
 
 class Carrier(ExitStack):
@@ -68,7 +69,7 @@ class Carrier(ExitStack):
             for name, held in self._held.items():
                 document.attachments.add(name, *held)
             try:
-                gateway_of(type(document)).save_document(document)
+                gateway_of(type(document)).save_document(whole(document))
                 upload_rest(document)
             except SyncGatewayConflict:
                 if wait is None:

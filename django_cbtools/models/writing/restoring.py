@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..document import ATTACHMENTS, DOC_TYPE
+from .written import Written
 
 if TYPE_CHECKING:
     from .saving import DocumentSaving
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Restored:
+class Restored(Written):
     """A document of a fixture. What its ``extra`` has under a field's key is that field's JSON, in
     place of the field's value: the fixture has it there where the field's type cannot have it."""
 
@@ -35,7 +36,7 @@ class Restored:
             extra[ATTACHMENTS] = attachments
         document.extra = extra
         # A to_dict() of the class may store more than fields; the fixture has that in extra, too.
-        self.body = {**document.to_dict(), **given}
+        self.body = document._seal(document.get_uid(), {**document.to_dict(), **given})
 
     @staticmethod
     def _attachments(uid: Any, given: Any, there: Any) -> dict[str, Any]:

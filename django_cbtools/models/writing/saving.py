@@ -33,6 +33,7 @@ from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expi
 from .following import tell
 from .merge import Merge
 from .restoring import Restored
+from .sealing import Sealing
 from .unique_keys import save_document
 from .written import Changed, alters_data, check_extra, check_values, exists
 
@@ -43,7 +44,7 @@ MERGES = 10
 MERGE_DELAY = 0.05
 
 
-class DocumentSaving(Expiring, DocumentJSON):
+class DocumentSaving(Expiring, Sealing, DocumentJSON):
     """How a document gets to the gateway; a part of CouchbaseModel."""
 
     rev: Any

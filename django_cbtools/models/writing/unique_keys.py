@@ -33,7 +33,8 @@ from django_cbtools.sync_gateway.facade import gateway_of
 from ..document import DOC_TYPE
 from ..fields import values
 from ..telling import instance_of, say_class
-from ..unique import UniqueKey
+from ..unique import UniqueKey, can_be_asked
+from .written import whole
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ def _same(field: values.Field, raw: Any) -> Any:
 
 class _Owner(NamedTuple):
     uid: str
+    instance: Any
     model: Any
     old: Keys
     new: Keys
@@ -104,10 +106,12 @@ class Claims:
             model = type(instance)
             self.gateway = gateway_of(model)
             if _constraints(model):
-                uid, old = document.get_uid(), {}
-                if document.rev is not None:
-                    old = keys_of(model, instance._base)
-                self._owners[uid] = _Owner(uid, model, old, keys_of(model, document.to_dict()))
+                uid, old, body = document.get_uid(), {}, document.to_dict()
+                # To delete what others have written may bring back what the site has: with its key.
+                was = instance._base
+                if document.rev is not None and ("_deleted" not in body or model._counts(uid, was)):
+                    old = keys_of(model, was)
+                self._owners[uid] = _Owner(uid, instance, model, old, keys_of(model, body))
         released = {key for owner in self._owners.values() for key in owner.old.keys() - owner.new}
         #: Revisions from before the write: what is claimed again in the meantime stays.
         self._releasing = {
@@ -169,11 +173,11 @@ class Claims:
                     "fields": list(owner.new[key].fields), "claimed": int(time.time())}  # fmt: skip
             if row is not None:
                 holder = row["doc"].get("owner")
-                if holder != uid and _is_held(owner.model, key, row["doc"], holders.get(holder)):
+                if _is_held(owner, key, row["doc"], holders.get(holder)):
                     refused[uid] = self._taken(owner, key, holder)
                     continue
                 body["_rev"] = row["value"]["rev"]
-            bodies.append(body)
+            bodies.append(owner.model._seal(key, body))
         keys = [str(body["_id"]) for body in bodies]
         for key, answer in zip(keys, self.gateway.bulk_docs(bodies), strict=True):
             if "rev" in answer:
@@ -217,27 +221,51 @@ def find(model: Any, **named: Any) -> Any:
     body = {values.json_key(model._meta.get_field(name)): named[name] for name in named}
     gateway = gateway_of(model)
     for key in keys_of(model, body):
-        owners = [row["doc"].get("owner") for row in _rows(gateway, [key]).values()]
+        claims = [row["doc"] for row in _rows(gateway, [key]).values()]
+        owners = [claim.get("owner") for claim in claims]
         for holder in gateway.bulk_get([owner for owner in owners if isinstance(owner, str)]):
-            if "doc" in holder and _has(model, key, holder["doc"]):
+            if "doc" in holder and _has(model, key, holder):
                 return model.from_row(holder)
+        if not all(model._counts(key, claim) for claim in claims) and can_be_asked():
+            for document in _queried(model, named):
+                return document
     raise model.DoesNotExist(
         f"There is no {model.__name__} with {', '.join(f'{n}={v!r}' for n, v in named.items())}.",
         status=404, error="not_found", reason="missing",
     )  # fmt: skip
 
 
-def _has(model: Any, key: str, body: Mapping[str, Any]) -> bool:
-    """Whether a document is of a class, and has the values that a key stands for."""
-    return body.get(DOC_TYPE) == model.type_name() and key in keys_of(model, body)
+def _has(model: Any, key: str, row: Mapping[str, Any]) -> bool:
+    """Whether a document is of a class, has the values that a key stands for, and counts."""
+    body = row["doc"]
+    is_one = body.get(DOC_TYPE) == model.type_name() and key in keys_of(model, body)
+    return is_one and model._counts(row["id"], body)
 
 
-def _is_held(model: Any, key: str, claim: Mapping[str, Any], holder: Any) -> bool:
-    """Whether a key's owner has its values, or may be about to be written."""
-    claimed = claim.get("claimed")
+def _is_held(owner: _Owner, key: str, claim: Mapping[str, Any], holder: Any) -> bool:
+    """Whether a key's owner, who is another one, has its values, or may be about to be written; or
+    anybody else has, if the key is not one that the site has made."""
+    model, claimed = owner.model, claim.get("claimed")
+    is_own = claim.get("owner") == owner.uid
+    if not is_own and holder is not None and _has(model, key, holder):
+        return True
+    if not model._counts(key, claim):
+        named = {name: getattr(owner.instance, name) for name in owner.new[key].fields}
+        others = _queried(model, named) if can_be_asked() else (None,)  # nobody can tell
+        return any(other is None or other.uid != owner.uid for other in others)
+    if is_own:
+        return False
     if isinstance(claimed, (int, float)) and abs(time.time() - claimed) < GRACE:
         return True
-    return holder is not None and _has(model, key, holder["doc"])
+    # What somebody has written over it says nothing of what it has.
+    return holder is not None and not model._counts(holder["id"], holder["doc"])
+
+
+def _queried(model: Any, named: Mapping[str, Any]) -> Iterator[Any]:
+    """The documents that have these values, and count; found by a query."""
+    for document in model.all_objects.filter(st_deleted=False, **named):
+        if model._counts(document.uid, document._base):
+            yield document
 
 
 @contextlib.contextmanager
@@ -258,5 +286,6 @@ def reserved(document: Document) -> Iterator[None]:
 
 def save_document(document: Document) -> None:
     """As SyncGateway.save_document()."""
+    document = whole(document)
     with reserved(document):
         gateway_of(type(instance_of(document))).save_document(document)

@@ -32,7 +32,11 @@ _NOT_FOR_PROGRAMS = GATEWAY_KEYS | {"_purged", "_removed", "_sync"}
 _SPECIAL = frozenset((ATTACHMENTS, EXPIRES))
 
 
-class Changed:
+class Written:
+    """What is written of a document."""
+
+
+class Changed(Written):
     """A document with some of its fields changed, and ``updated``; the rest is what was loaded.
 
     ``expiry`` is whether the time that it expires is among them.
@@ -56,9 +60,10 @@ class Changed:
         if updated not in fields:
             document.updated = timezone.now()
         self.document, self.rev, self.uid = document, document.rev, uid
-        self.body = with_fields(document, {*fields, updated})
+        body = with_fields(document, {*fields, updated})
         if expiry:
-            self.body[EXPIRES] = document.extra.get(EXPIRES)
+            body[EXPIRES] = document.extra.get(EXPIRES)
+        self.body = document._sealed(body)
         check_channels(self.body.get("channels"), type(document))
 
     def get_uid(self) -> str:
@@ -72,12 +77,12 @@ class Changed:
         self.document.saved_as(rev, document)
 
 
-class Whole:
+class Whole(Written):
     """A document that is written as it is; its JSON is made once."""
 
     def __init__(self, document: DocumentSaving) -> None:
         self.document, self.uid = document, document.get_uid()
-        self.body = document.to_dict()
+        self.body = document._sealed(document.to_dict())
 
     @property
     def rev(self) -> str | None:
@@ -96,10 +101,10 @@ class Whole:
 
 def whole(document: Any) -> Any:
     """What is written of a document; what says itself what is written of one, as it is."""
-    return document if isinstance(document, (Whole, Changed, Tombstone)) else Whole(document)
+    return document if isinstance(document, Written) else Whole(document)
 
 
-class Tombstone:
+class Tombstone(Written):
     """A document that is deleted for real."""
 
     def __init__(self, document: DocumentDeletion) -> None:

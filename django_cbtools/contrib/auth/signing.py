@@ -1,0 +1,147 @@
+"""Signatures of users and groups: what somebody else has written counts for nothing.
+
+A gateway lets phones write what its sync function does not refuse. So the library signs these
+documents whenever it writes them, with SECRET_KEY, and the keys of their names, too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin
+from django.core.signing import BadSignature, Signer
+from django.utils.translation import gettext_lazy as _
+
+from django_cbtools import canonical
+from django_cbtools.exceptions import CouchbaseModelError, shown
+from django_cbtools.models.document import DOC_TYPE
+from django_cbtools.models.fields import values
+from django_cbtools.models.writing.sealing import Sealing
+from django_cbtools.models.writing.unique_keys import KEY_TYPE
+
+logger = logging.getLogger(__name__)
+
+#: The member of a document that has its signature.
+SIGNATURE = "signature"
+_SALT = "django_cbtools.contrib.auth.signing"
+
+
+class Unsigned(CouchbaseModelError, BadSignature):
+    """A document has no valid signature, and is not to get one by being saved."""
+
+
+class Signed(Sealing):
+    """A part of classes whose documents are signed with SECRET_KEY, and verified with it or one of
+    SECRET_KEY_FALLBACKS."""
+
+    #: The fields that are signed, besides the doc_type and the uid: all that decide on rights.
+    signed_fields: ClassVar[Sequence[str]] = ()
+    #: The revision that the next save signs, whoever has written it.
+    _vouched: str | None = None
+
+    if TYPE_CHECKING:
+        _meta: ClassVar[Any]
+        _base: dict[str, Any]
+        uid: Any
+        rev: Any
+        extra: dict[str, Any]
+
+        def get_uid(self) -> str: ...
+
+    def _become(self, *args: Any) -> None:
+        super()._become(*args)  # type: ignore[misc]
+        # It is the document's as it was loaded, not the program's.
+        self.extra.pop(SIGNATURE, None)
+
+    def to_dict(self) -> dict[str, Any]:
+        body: dict[str, Any] = super().to_dict()  # type: ignore[misc]
+        loaded = self._base.get(SIGNATURE)
+        return body if loaded is None else {**body, SIGNATURE: loaded}
+
+    @admin.display(boolean=True, description=_("signed"))
+    def is_signed(self) -> bool:
+        """Whether the document is one that the site has written, as it was loaded or saved."""
+        return self._counts(self.uid, self._base)
+
+    def vouch(self) -> None:
+        """Have the next save sign the document, whoever has written it. Look at all of it before;
+        set a new password where it is a user."""
+        # Nothing of what was loaded is taken for granted: not even that the name is his.
+        self._vouched, self._base = self.rev, {}
+
+    vouch.alters_data = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def _seal(cls, uid: str, body: dict[str, Any]) -> dict[str, Any]:
+        text = cls._text(uid, body)
+        # What is no JSON is refused when it is sent.
+        return body if text is None else {**body, SIGNATURE: Signer(salt=_SALT).signature(text)}
+
+    @classmethod
+    def _counts(cls, uid: str, body: Mapping[str, Any]) -> bool:
+        text, signature = cls._text(uid, body), body.get(SIGNATURE)
+        if text is not None and isinstance(signature, str) and signature.isascii():
+            try:
+                Signer(salt=_SALT).unsign(f"{text}:{signature}")
+            except BadSignature:
+                pass
+            else:
+                return True
+        logger.warning(
+            "Document %s has no valid signature, and counts for nothing: somebody else has written "
+            "it, or SECRET_KEY has changed.",
+            shown(str(uid)),
+        )
+        return False
+
+    def before_delete(self) -> None:
+        super().before_delete()  # type: ignore[misc]
+        # Others may have put it into channels. Then it could not be saved as deleted.
+        self.channels: list[str] = []
+
+    def _check_origin(self) -> None:
+        if self.rev is None or self.rev == self._vouched or self.is_signed():
+            return
+        raise Unsigned(
+            f"Document {shown(str(self.uid))} has no valid signature: somebody else has written "
+            "it, or SECRET_KEY has changed. It is not saved, which would sign it. Delete it, or "
+            "call its vouch() before save() where all that it says is right."
+        )
+
+    def _sealed(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._check_origin()
+        except Unsigned:
+            if body.get("st_deleted") is True:
+                return body  # it is deleted, and still counts for nothing
+            raise
+        return self._seal(self.get_uid(), body)
+
+    @classmethod
+    def _text(cls, uid: Any, body: Mapping[str, Any]) -> str | None:
+        """What is signed; None where a document cannot be."""
+        doc_type = body.get(DOC_TYPE)
+        if doc_type == KEY_TYPE:
+            keys = {"owner", "claimed"}
+        else:
+            keys = {values.json_key(cls._meta.get_field(name)) for name in cls.signed_fields}
+        signed = {key: body[key] for key in keys if key in body}
+        try:
+            text = canonical.dumps(_plain([doc_type, uid, signed]))
+            text.encode()  # half a surrogate pair has no bytes to be signed
+        except (TypeError, ValueError, RecursionError):
+            return None
+        return text
+
+
+def _plain(value: Any) -> Any:
+    """JSON whose numbers are the same, however somebody has written them."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else float(value)
+    return value

@@ -1,0 +1,31 @@
+"""What a class of documents may put into its JSON, to know its own documents from others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Sealing:
+    """Where a class of documents can tell what the site has written; a part of CouchbaseModel.
+
+    Here, any document counts. ``django_cbtools.contrib.auth`` signs users and groups.
+    """
+
+    @classmethod
+    def _seal(cls, uid: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON as it is written under a uid: of a document, or of the key of a UniqueKey."""
+        return body
+
+    @classmethod
+    def _counts(cls, uid: str, body: Mapping[str, Any]) -> bool:
+        """Whether what is under a uid, as :meth:`_seal` takes it, is what the site has written."""
+        return True
+
+    def _check_origin(self) -> None:
+        """Raise CouchbaseModelError where what was loaded is not what the site has written, so that
+        nothing may be saved that is made of it."""
+
+    def _sealed(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON of a document that is saved, which may be made of what was loaded."""
+        return body
