@@ -12,6 +12,7 @@ import time
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib import auth
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.management.commands import createsuperuser
 from django.core.management import call_command
@@ -119,6 +120,12 @@ def test_a_phone_tampers(phone, caplog, members):
     assert auth.get_user(client).is_anonymous
     assert bob.uid in caplog.text
     assert signature not in caplog.text
+    # Other back ends than ours ask for no signature.
+    found = User.objects.get(pk=bob.uid)
+    assert (found.is_active, found.is_superuser, found.is_staff) == (False, False, False)
+    assert found.groups == []
+    assert not found.has_usable_password()
+    assert ModelBackend().get_user(bob.uid) is None
     # Whatever writes to it does not sign it, and says so.
     changed = User(bob.uid)
     changed.first_name = "Bob"
@@ -201,7 +208,7 @@ def test_all_that_writes_signs(alice, monkeypatch, tmp_path):
     stale.username = "alicia"
     stale.save(merge=merge_fields)
     alice = check()
-    assert (alice.groups, alice.username) == (["dgroup_1"], "alicia")
+    assert (alice.groups, alice.username, alice.is_active) == (["dgroup_1"], "alicia", True)
     alice.delete()
     assert is_signed(alice.uid)
     alice.undelete()
@@ -246,7 +253,9 @@ def test_keys_are_rotated(alice, settings):
 def test_vouching(phone, alice):
     tamper(phone, alice.uid, is_staff=True, username="root")
     user = User(alice.uid)
-    user.username = "alice"
+    assert not user.is_staff
+    user.username, user.is_active, user.is_staff = "alice", True, True
+    user.set_password("secret")
     user.vouch()
     user.save()
     assert auth.authenticate(username="alice", password="secret").is_staff

@@ -32,18 +32,12 @@ class DocumentBackend(ModelBackend):
         is_one = _counts(user) and not user.st_deleted
         return user if is_one and self.user_can_authenticate(user) else None
 
-    def user_can_authenticate(self, user: Any) -> bool:
-        """As Django's: not one who is not active; nor one who has no valid signature."""
-        return super().user_can_authenticate(user) and _counts(user)
-
     async def aget_user(self, user_id: Any) -> Any:
         """As :meth:`get_user`."""
         return await sync_to_async(self.get_user)(user_id)
 
     def _get_permissions(self, user_obj: Any, obj: Any, from_name: str) -> set[str]:
         if not user_obj.is_active or user_obj.is_anonymous or obj is not None:
-            return set()
-        if user_obj.rev is not None and not _counts(user_obj):
             return set()
         name = f"_{from_name}_perm_cache"
         if not hasattr(user_obj, name):

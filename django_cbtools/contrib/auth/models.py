@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib.auth import models as auth_models
 from django.contrib.auth import password_validation
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -44,6 +45,7 @@ class Group(Signed, CouchbaseModel):
     uid_prefix = "dgroup"
     default_channels = None
     signed_fields = ("name", "permissions", "st_deleted")
+    without_rights = {"permissions": []}
 
     name = models.CharField(_("name"), max_length=150)
     permissions = _permissions("")
@@ -65,7 +67,8 @@ class AbstractDocumentUser(Signed, AbstractBaseUser, CouchbaseModel, base=True):
     (UniqueKeyTaken): a UniqueKey sees to it. A user's uid says nothing of his name, so that he may
     take another one, and stays the same user.
 
-    The fields named in ``signed_fields`` are signed. Name yours that decide on rights, too:
+    The fields named in ``signed_fields`` are signed; ``without_rights`` says what they are where
+    the signature is not valid. Name yours that decide on rights, too:
     ``signed_fields = (*AbstractDocumentUser.signed_fields, "tenant")``.
     """
 
@@ -81,6 +84,10 @@ class AbstractDocumentUser(Signed, AbstractBaseUser, CouchbaseModel, base=True):
         "username", "password", "email", "is_active", "is_staff", "is_superuser", "groups",
         "user_permissions", "st_deleted",
     )  # fmt: skip
+    without_rights: ClassVar[Mapping[str, Any]] = {
+        "password": UNUSABLE_PASSWORD_PREFIX, "is_active": False, "is_staff": False,
+        "is_superuser": False, "groups": [], "user_permissions": [],
+    }  # fmt: skip
 
     username = models.CharField(
         _("username"),
@@ -141,24 +148,12 @@ class AbstractDocumentUser(Signed, AbstractBaseUser, CouchbaseModel, base=True):
     aget_group_permissions = _Permissions.aget_group_permissions
     get_all_permissions = _Permissions.get_all_permissions
     aget_all_permissions = _Permissions.aget_all_permissions
+    has_perm = _Permissions.has_perm
+    ahas_perm = _Permissions.ahas_perm
     has_perms = _Permissions.has_perms
     ahas_perms = _Permissions.ahas_perms
-
-    # Django's ask nobody about a superuser.
-    def has_perm(self, perm: str, obj: Any = None) -> bool:
-        return self._may_have_rights() and _Permissions.has_perm(self, perm, obj)
-
-    async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
-        return self._may_have_rights() and await _Permissions.ahas_perm(self, perm, obj)
-
-    def has_module_perms(self, app_label: str) -> bool:
-        return self._may_have_rights() and _Permissions.has_module_perms(self, app_label)
-
-    async def ahas_module_perms(self, app_label: str) -> bool:
-        return self._may_have_rights() and await _Permissions.ahas_module_perms(self, app_label)
-
-    def _may_have_rights(self) -> bool:
-        return self.rev is None or self.is_signed()
+    has_module_perms = _Permissions.has_module_perms
+    ahas_module_perms = _Permissions.ahas_module_perms
 
     def clean(self) -> None:
         super().clean()

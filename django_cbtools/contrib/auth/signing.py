@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
@@ -38,6 +39,8 @@ class Signed(Sealing):
 
     #: The fields that are signed, besides the doc_type and the uid: all that decide on rights.
     signed_fields: ClassVar[Sequence[str]] = ()
+    #: What fields are when a document is loaded that has no valid signature.
+    without_rights: ClassVar[Mapping[str, Any]] = {}
     #: The revision that the next save signs, whoever has written it.
     _vouched: str | None = None
 
@@ -50,10 +53,13 @@ class Signed(Sealing):
 
         def get_uid(self) -> str: ...
 
-    def _become(self, *args: Any) -> None:
-        super()._become(*args)  # type: ignore[misc]
+    def _become(self, uid: str, rev: str, document: Mapping[str, Any], *args: Any) -> None:
+        super()._become(uid, rev, document, *args)  # type: ignore[misc]
         # It is the document's as it was loaded, not the program's.
         self.extra.pop(SIGNATURE, None)
+        if not self._counts(uid, document):
+            for name, nothing in self.without_rights.items():
+                setattr(self, name, copy(nothing))
 
     def to_dict(self) -> dict[str, Any]:
         body: dict[str, Any] = super().to_dict()  # type: ignore[misc]
@@ -66,8 +72,8 @@ class Signed(Sealing):
         return self._counts(self.uid, self._base)
 
     def vouch(self) -> None:
-        """Have the next save sign the document, whoever has written it. Look at all of it before;
-        set a new password where it is a user."""
+        """Have the next save sign the document, whoever has written it. Look at all of it before,
+        and set again what it was loaded without: whether a user is active, his password, rights."""
         # Nothing of what was loaded is taken for granted: not even that the name is his.
         self._vouched, self._base = self.rev, {}
 

@@ -292,7 +292,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
                 f"merge returns the JSON of the document that is to be saved, not {winner!r}."
             ) from conflict
         self._state.adding, uploads = False, self._uploads
-        self._fill(uid, row["value"]["rev"], winner)
+        self._fill(uid, row["value"]["rev"], self._seal(uid, dict(winner)))
         self._uploads = uploads
         self._base = theirs._base
         check_channels(self.channels, type(self))
