@@ -154,9 +154,14 @@ def test_a_phone_tampers(phone, caplog, members):
         changed.save()
 
 
-def test_what_is_not_signed_may_change(phone, alice):
+def test_the_class_says_what_is_signed(phone, alice, monkeypatch):
     tamper(phone, alice.uid, first_name="Alice", is_active=True)
     assert auth.authenticate(username="alice", password="secret").first_name == "Alice"
+    monkeypatch.setattr(User, "signed_fields", (*User.signed_fields, "last_name"))
+    bob = User.objects.create_user("bob", password="secret")
+    assert auth.authenticate(username="bob", password="secret") == bob
+    tamper(phone, bob.uid, last_name="Boss")
+    assert auth.authenticate(username="bob", password="secret") is None
 
 
 def test_a_signature_is_of_one_document(alice):
