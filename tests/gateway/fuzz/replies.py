@@ -20,7 +20,8 @@ ALLOWED = {
     r"must either specify all OIDC properties or none$|query_pagination_limit: |"
     r"user_xattr_key is only supported in enterpise edition$|parsing time |Time\.UnmarshalJSON: |"
     r"invalid (limit|skip|group_level) parameter in view query|unknown keyspace format: |"
-    r"keyspace fields cannot be empty: |couldn't redact global sync data: |"
+    r"keyspace fields cannot be empty: |default collection is not configured on this database$|"
+    r"couldn't redact global sync data: |"
     r"_repair endpoint disabled|_(sum|stats) wants numbers|the reduce function of |"
     r"the map function of )|Exception in JS sync function$|JS sync function timed out$|"
     r"Error in JS sync function$|bucket does not support views$",

@@ -12,6 +12,7 @@ from django_cbtools.checks.views import check_answers, check_views
 from django_cbtools.models import aquery_view, query_objects, query_view, view_rows
 from django_cbtools.query import STALE_OK, STALE_UPDATE_BEFORE, Query
 from django_cbtools.sync_gateway import (
+    SyncGateway,
     SyncGatewayBadRequest,
     SyncGatewayNotFound,
     SyncGatewayUnavailable,
@@ -112,7 +113,8 @@ def test_nobody_is_asked_where_there_can_be_no_row(by_sqlpp):
 def test_objects_come_from_the_gateway(by_sqlpp, monkeypatch):
     document = {"doc_type": "article", "title": "A", "channels": ["c"]}
     monkeypatch.setattr(
-        "django_cbtools.query.SyncGateway.bulk_get",
+        SyncGateway,
+        "bulk_get",
         lambda uids: [{"id": uid, "value": {"rev": "1-a"}, "doc": document} for uid in uids],
     )
     with Service(["a", "aut_1", None, [1]]) as service:
