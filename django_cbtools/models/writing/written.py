@@ -81,8 +81,9 @@ class Whole(Written):
     """A document that is written as it is; its JSON is made once."""
 
     def __init__(self, document: DocumentSaving) -> None:
+        body = document.to_dict()  # before it has a uid, if it cannot be saved
         self.document, self.uid = document, document.get_uid()
-        self.body = document._sealed(document.to_dict())
+        self.body = document._sealed(body)
 
     @property
     def rev(self) -> str | None:
