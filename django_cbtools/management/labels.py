@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from django.apps import apps
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from django_cbtools.models import CouchbaseModel
+
+
+def add_model_argument(parser: CommandParser) -> None:
+    """Let a command be told the document classes that it is about."""
+    parser.add_argument(
+        "--model", action="append", default=[], metavar="APP.MODEL",
+        help="Only documents of this class; may be given several times.",
+    )  # fmt: skip
 
 
 def document_class(label: str) -> type[CouchbaseModel]:

@@ -14,7 +14,6 @@ from django.db.models.base import ModelState
 from django_cbtools import conf
 from django_cbtools.exceptions import CouchbaseModelError, shown
 from django_cbtools.sync_gateway.calls.client import parse_stored
-from django_cbtools.sync_gateway.facade import gateway_of
 
 from .branches import Branching
 from .channels import Undecided
@@ -30,7 +29,7 @@ from .queryset import AllDocuments, DocumentQuerySet, Documents, NoManager
 from .refreshing import Refreshing
 from .relations import UID_LENGTH
 from .subclasses import SubclassesQuery
-from .telling import missing, row_error, told_of
+from .telling import missing, row_error
 from .uids import new_uid
 from .unique import ValidatedUniqueness
 from .writing import versions
@@ -266,14 +265,6 @@ class CouchbaseModel(
                 setattr(self, attname, value)
 
     # ---------------------------------------------------------------- loading
-
-    def load(self, uid: str) -> None:
-        """Load a document; DoesNotExist where there is none of this class under that uid."""
-        if not uid:
-            raise missing(self, uid, "A document cannot be loaded without a uid.")
-        with told_of(type(self), uid):
-            (row,) = gateway_of(type(self)).bulk_get([uid])
-        self.from_sync_gateway_row(row)
 
     def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None:
         """Take over a row of ``all_docs()`` or ``bulk_get()``; raises what an error row says."""

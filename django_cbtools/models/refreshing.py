@@ -1,30 +1,41 @@
-"""Documents that are loaded again, and copies of them."""
+"""Documents that are loaded, and loaded again, and copies of them."""
 
 from __future__ import annotations
 
 import copy
 import datetime
 import decimal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.constants import LOOKUP_SEP
 
+from django_cbtools.sync_gateway.facade import gateway_of
+
 from .document import DocumentJSON
 from .fields import values
+from .telling import missing, told_of
 from .writing.saving import check_using
 
 
 class Refreshing(DocumentJSON):
-    """How a document is loaded again, and copied; a part of CouchbaseModel."""
+    """How a document is loaded, now and again, and copied; a part of CouchbaseModel."""
 
     if TYPE_CHECKING:
         pk: Any
         _state: Any
 
         def __init__(self, *args: Any) -> None: ...
-        def load(self, uid: str) -> None: ...
+        def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None: ...
         def _fill(self, uid: str, rev: str, document: Any) -> None: ...
+
+    def load(self, uid: str) -> None:
+        """Load a document; DoesNotExist where there is none of this class under that uid."""
+        if not uid:
+            raise missing(self, uid, "A document cannot be loaded without a uid.")
+        with told_of(type(self), uid):
+            (row,) = gateway_of(type(self)).bulk_get([uid])
+        self.from_sync_gateway_row(row)
 
     def refresh_from_db(
         self,

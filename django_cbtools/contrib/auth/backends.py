@@ -29,7 +29,7 @@ class DocumentBackend(ModelBackend):
         except model.DoesNotExist:
             return None
         # A subclass may let in those who are not active.
-        is_one = _counts(user) and not user.st_deleted
+        is_one = user._is_own() and not user.st_deleted
         return user if is_one and self.user_can_authenticate(user) else None
 
     async def aget_user(self, user_id: Any) -> Any:
@@ -67,7 +67,7 @@ class DocumentBackend(ModelBackend):
 
         Raises ValueError for one that is no ``"app.codename"``, TypeError for anything else.
         """
-        manager = get_user_model()._default_manager
+        manager: Any = get_user_model()._default_manager
         if not isinstance(perm, str):
             raise TypeError("The `perm` argument must be a string.")
         if perm.count(".") != 1:
@@ -75,7 +75,9 @@ class DocumentBackend(ModelBackend):
         if obj is not None:
             return manager.none()
         groups = [
-            group.pk for group in Group.objects.filter(permissions__contains=perm) if _counts(group)
+            group.pk
+            for group in Group.objects.filter(permissions__contains=perm)
+            if group._is_own()
         ]
         either = [Q(user_permissions__contains=perm)]
         if groups:
@@ -85,16 +87,11 @@ class DocumentBackend(ModelBackend):
         found = manager.filter(reduce(or_, either))
         if is_active is not None:
             found = found.filter(is_active=is_active)
-        return manager.filter(pk__in=[user.pk for user in found if _counts(user)])
+        return manager.filter(pk__in=[user.pk for user in found if user._is_own()])
 
 
 class GatewayBackend(GatewayLogin, DocumentBackend):
     """Users in documents who log in with the password of the gateway's user of the same name."""
-
-
-def _counts(document: Any) -> bool:
-    """Whether a document, as it was loaded, is one that the site has written."""
-    return bool(document._counts(document.uid, document._base))
 
 
 def _texts(permissions: Any) -> set[str]:

@@ -69,7 +69,7 @@ class Signed(Sealing):
     @admin.display(boolean=True, description=_("signed"))
     def is_signed(self) -> bool:
         """Whether the document is one that the site has written, as it was loaded or saved."""
-        return self._counts(self.uid, self._base)
+        return self._is_own()
 
     def vouch(self) -> None:
         """Have the next save sign the document, whoever has written it. Look at all of it before,

@@ -48,16 +48,18 @@ class Command(BaseCommand):
         **options: Any,
     ) -> int:
         """List the changes, replay, or forget them; how many have failed again."""
+        keyspaces = followed()
+        deliveries = {each: Delivery(keyspace=each) for each in keyspaces} if replay else {}
         chosen = [
             (lot, each)
-            for lot in [ParkingLot(name, keyspace) for keyspace in followed()]
+            for lot in [ParkingLot(name, keyspace) for keyspace in keyspaces]
             for each in lot.all()
             if not uids or each.change.uid in uids
         ]
         failed = 0
         for lot, parked in chosen:
             if replay:
-                failures = lot.replay(parked, Delivery(keyspace=lot.keyspace))
+                failures = lot.replay(parked, deliveries[lot.keyspace])
                 failed += bool(failures)
                 outcome = "; ".join(f"{type(e).__name__}: {e}" for _, e in failures) or "handled"
                 self.stdout.write(f"{shown(parked.change.uid)}: {outcome}")

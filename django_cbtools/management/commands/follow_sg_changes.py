@@ -15,7 +15,7 @@ from django_cbtools.following.follower import Follower
 from django_cbtools.following.health import Health
 from django_cbtools.following.parked import TooManyFailures
 from django_cbtools.following.stopping import Stop
-from django_cbtools.management.labels import document_class
+from django_cbtools.management.labels import add_model_argument, document_class
 
 
 class Command(BaseCommand):
@@ -32,10 +32,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--once", action="store_true", help="End when all that there is has been handled."
         )
-        parser.add_argument(
-            "--model", action="append", default=[], metavar="APP.MODEL",
-            help="Only documents of this class; may be given several times.",
-        )  # fmt: skip
+        add_model_argument(parser)
         parser.add_argument(
             "--since", metavar="SEQ",
             help="Begin behind this sequence instead of at the checkpoint; 'now': at the end.",

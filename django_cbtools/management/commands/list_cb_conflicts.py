@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable, shown
 from django_cbtools.following.sources import followed
-from django_cbtools.management.labels import document_class
+from django_cbtools.management.labels import add_model_argument, document_class
 from django_cbtools.models import registry
 from django_cbtools.models.document import DOC_TYPE
 from django_cbtools.sync_gateway import SyncGateway
@@ -44,10 +44,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--model", action="append", default=[], metavar="APP.MODEL",
-            help="Only documents of this class; may be given several times.",
-        )  # fmt: skip
+        add_model_argument(parser)
         parser.add_argument(
             "--resolve", metavar="DOTTED.PATH",
             help="Resolve them by this function, as Model.resolve_conflict(merge=...) does.",

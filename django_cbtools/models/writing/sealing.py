@@ -12,6 +12,9 @@ class Sealing:
     Here, any document counts. ``django_cbtools.contrib.auth`` signs users and groups.
     """
 
+    uid: Any
+    _base: dict[str, Any]
+
     @classmethod
     def _seal(cls, uid: str, body: dict[str, Any]) -> dict[str, Any]:
         """The JSON as it is written under a uid: of a document, or of the key of a UniqueKey."""
@@ -21,6 +24,10 @@ class Sealing:
     def _counts(cls, uid: str, body: Mapping[str, Any]) -> bool:
         """Whether what is under a uid, as :meth:`_seal` takes it, is what the site has written."""
         return True
+
+    def _is_own(self) -> bool:
+        """Whether the document, as it was loaded or saved, is what the site has written."""
+        return self._counts(self.uid, self._base)
 
     def _check_origin(self) -> None:
         """Raise CouchbaseModelError where what was loaded is not what the site has written, so that

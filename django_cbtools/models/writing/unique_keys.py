@@ -264,7 +264,7 @@ def _is_held(owner: _Owner, key: str, claim: Mapping[str, Any], holder: Any) -> 
 def _queried(model: Any, named: Mapping[str, Any]) -> Iterator[Any]:
     """The documents that have these values, and count; found by a query."""
     for document in model.all_objects.filter(st_deleted=False, **named):
-        if model._counts(document.uid, document._base):
+        if document._is_own():
             yield document
 
 
