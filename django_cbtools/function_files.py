@@ -14,6 +14,12 @@ KINDS = {
 }
 
 
+def file_name(keyspace: str | None, kind: str = "sync") -> str:
+    """The file of a keyspace's function, as it is named beside ``manage.py``."""
+    name, folder = KINDS[kind]
+    return name if keyspace is None else f"{folder}/{keyspace}.js"
+
+
 class FunctionFileError(Exception):
     """A file of a function that cannot be read, or that is for no collection."""
 

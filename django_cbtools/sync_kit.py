@@ -15,7 +15,7 @@ from django_cbtools.exceptions import (
     SyncGatewayException,
     SyncGatewayForbidden,
 )
-from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway import SyncGateway, keyspaces
 from django_cbtools.sync_gateway.calls.client import ADMIN, loads, quote_uid, request
 
 _numbers = itertools.count()
@@ -40,28 +40,39 @@ class SyncFunction:
     """A sync function at the embedded gateway, to be asked. Nothing that is asked stays written.
 
     Documents are dictionaries; ``_id`` in them is their uid. ``old`` is the document before.
+    ``keyspace`` is the ``"scope.collection"`` whose function it is; None: the default one.
+
+    Raises SyncGatewayNotFound where the database has no such collection.
     """
 
-    def __init__(self, source: str) -> None:
-        SyncGateway.put_sync_function(source)
+    def __init__(self, source: str, keyspace: str | None = None) -> None:
+        self._keyspace = keyspaces.checked(keyspace)
+        SyncGateway.put_sync_function(source, self._keyspace)
 
     def as_user(
         self, name: str, channels: Sequence[str] = (), roles: Mapping[str, Sequence[str]] | Any = ()
     ) -> SyncUser:
-        """A user with channels and roles. ``roles`` are names, or names with their channels."""
+        """A user with channels and roles, in this keyspace. ``roles`` are names, or names with
+        their channels."""
         for role in roles:
-            SyncGateway.put_role(role, roles[role] if isinstance(roles, Mapping) else ())
+            of_role = roles[role] if isinstance(roles, Mapping) else ()
+            SyncGateway.put_role(role, **self._granted(of_role))
         password = f"password-{next(_numbers)}"
-        SyncGateway.put_user(
-            name, password=password, admin_channels=channels, admin_roles=list(roles)
-        )
-        return SyncUser(name, password)
+        granted = self._granted(channels)
+        SyncGateway.put_user(name, password=password, admin_roles=list(roles), **granted)
+        return SyncUser(name, password, self._keyspace)
+
+    def _granted(self, channels: Sequence[str]) -> dict[str, Any]:
+        """What gives a user or a role channels in this keyspace."""
+        if self._keyspace is None:
+            return {"admin_channels": channels}
+        return {"access": {self._keyspace: channels}}
 
     def routes(
         self, document: Mapping[str, Any], old: Mapping[str, Any] | None = None
     ) -> list[str]:
         """The channels that a document goes to, sorted."""
-        channels = _decided(document, old).get("channels") or {}
+        channels = self._decided(document, old).get("channels") or {}
         # One that the document has left is there with the revision that left it.
         return sorted(name for name, left in channels.items() if left is None)
 
@@ -69,16 +80,26 @@ class SyncFunction:
         self, document: Mapping[str, Any], old: Mapping[str, Any] | None = None
     ) -> dict[str, list[str]]:
         """The channels that a document opens, by the user's name (``role:`` before a role's)."""
-        opened = _decided(document, old).get("access") or {}
+        opened = self._decided(document, old).get("access") or {}
         return {name: sorted(channels) for name, channels in opened.items()}
+
+    def _decided(
+        self, document: Mapping[str, Any], old: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """What the gateway keeps of a document that an administrator writes."""
+        with _tried(document, old, self._keyspace) as (uid, body):
+            _put(uid, body)
+            found = loads(request(ADMIN, "GET", "_raw", quote_uid(uid), uid=uid))
+        metadata: dict[str, Any] = found["_xattrs"]["_sync"]
+        return metadata
 
 
 class SyncUser:
     """A user of the gateway, and what the sync function lets him do."""
 
-    def __init__(self, name: str, password: str) -> None:
-        self._name = name
-        self._client = SyncGateway.as_user(name, password)
+    def __init__(self, name: str, password: str, keyspace: str | None) -> None:
+        self._name, self._keyspace = name, keyspace
+        self._client = SyncGateway.as_user(name, password).in_keyspace(keyspace)
 
     def __repr__(self) -> str:
         return f"<user {self._name!r}>"
@@ -92,7 +113,7 @@ class SyncUser:
         ``throw({forbidden: ...})``, or because it does not end).
         """
         what = f"{self._name} can write"
-        with _tried(document, old) as (uid, body):
+        with _tried(document, old, self._keyspace) as (uid, body):
             try:
                 self._client.save_json(uid, body)
             except SyncGatewayForbidden as error:
@@ -102,19 +123,10 @@ class SyncUser:
     def can_read(self, document: Mapping[str, Any]) -> Verdict:
         """Whether he may read a document that an administrator has written."""
         what = f"{self._name} can read"
-        with _tried(document, None) as (uid, body):
+        with _tried(document, None, self._keyspace) as (uid, body):
             _put(uid, body)
             (row,) = self._client.all_docs([uid])["rows"]
         return Verdict("doc" in row, what, row.get("reason") or row.get("error") or "")
-
-
-def _decided(document: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the gateway keeps of a document that an administrator writes."""
-    with _tried(document, old) as (uid, body):
-        _put(uid, body)
-        found = loads(request(ADMIN, "GET", "_raw", quote_uid(uid), uid=uid))
-    metadata: dict[str, Any] = found["_xattrs"]["_sync"]
-    return metadata
 
 
 def _put(uid: str, body: Mapping[str, Any]) -> str:
@@ -125,12 +137,12 @@ def _put(uid: str, body: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _tried(
-    document: Mapping[str, Any], old: Mapping[str, Any] | None
+    document: Mapping[str, Any], old: Mapping[str, Any] | None, keyspace: str | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The uid and the body of a document whose old one is there; all is rolled back."""
     uid = str(document.get("_id") or (old or {}).get("_id") or f"document-{next(_numbers)}")
     body = {key: value for key, value in document.items() if key != "_id"}
-    with transaction.atomic(using=conf.gateway_alias()):
+    with transaction.atomic(using=conf.gateway_alias()), keyspaces.inside(keyspace):
         try:
             if old is not None:
                 before = {key: value for key, value in old.items() if key != "_id"}

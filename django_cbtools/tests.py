@@ -13,7 +13,7 @@ from django.db import connections
 from django.test import TestCase
 
 from django_cbtools import conf
-from django_cbtools.function_files import FunctionFileError, files, read
+from django_cbtools.function_files import FunctionFileError, file_name, files, read
 from django_cbtools.sync_gateway import SyncGateway, keyspaces
 from django_cbtools.sync_gateway.documents.documents import row_exception
 from django_cbtools.sync_kit import SyncFunction, SyncUser
@@ -59,32 +59,35 @@ def deploy_views() -> None:
     call_command("create_cb_views", verbosity=0)
 
 
-def sync_function(source: str | Path | None = None) -> SyncFunction:
+def sync_function(source: str | Path | None = None, keyspace: str | None = None) -> SyncFunction:
     """A sync function, to be asked who may write what: see :class:`SyncFunction`.
 
-    ``source`` is JavaScript, or the path of a file; without it, it is ``sync_function.js`` beside
-    ``manage.py``. It stays at the embedded gateway until the test's transaction is rolled back.
+    ``source`` is JavaScript, or the path of a file; without it, it is the file of the keyspace
+    (``"scope.collection"``, None for the default one) beside ``manage.py``. It stays at the
+    embedded gateway until the test's transaction is rolled back.
     Raises SyncGatewayBadRequest, with the line, where it does not compile.
     """
+    keyspace = keyspaces.checked(keyspace)
     if source is None:
-        source = files().get(None)
+        source = files().get(keyspace)
         if source is None:
-            raise FunctionFileError("There is no sync_function.js beside manage.py.")
-    return SyncFunction(read(source) if isinstance(source, Path) else source)
+            raise FunctionFileError(f"There is no {file_name(keyspace)} beside manage.py.")
+    return SyncFunction(read(source) if isinstance(source, Path) else source, keyspace)
 
 
 class SyncFunctionTestCase(TestCase):
     """A TestCase that asks a sync function: ``self.as_user("alice", ["a"]).can_write({...})``.
 
-    ``source`` is as :func:`sync_function` takes it.
+    ``source`` and ``keyspace`` are as :func:`sync_function` takes them.
     """
 
     source: ClassVar[str | Path | None] = None
+    keyspace: ClassVar[str | None] = None
     databases: Any = "__all__"
 
     def setUp(self) -> None:
         super().setUp()
-        self.sync_function = sync_function(self.source)
+        self.sync_function = sync_function(self.source, self.keyspace)
 
     def as_user(self, name: str, channels: Sequence[str] = (), roles: Any = ()) -> SyncUser:
         """A user with channels and roles."""

@@ -83,3 +83,23 @@ def test_the_projects_own(db, settings, tmp_path, sync_function):
     assert sync_function(other).routes({"type": "a"}) == ["other"]
     with pytest.raises(SyncGatewayBadRequest, match="Line 2:"):
         sync_function("function (doc) {\n  channel(doc.type;\n}")
+
+
+def test_a_function_of_a_collection(db, settings, tmp_path, sync_function):
+    settings.SYNC_GATEWAY_BUCKET = "test_collections"
+    settings.SYNC_GATEWAY_DATABASE = {"scopes": {"inv": {"collections": {"a": {}, "b": {}}}}}
+    settings.BASE_DIR = tmp_path
+    with pytest.raises(FunctionFileError, match=r"no sync_functions/inv\.a\.js"):
+        sync_function(keyspace="inv.a")
+    (tmp_path / "sync_functions").mkdir()
+    (tmp_path / "sync_functions/inv.a.js").write_text(INSPECTIONS)
+    function = sync_function(keyspace="inv.a")
+    assert function.routes(INSPECTION) == ["inspections", "inspector-alice"]
+    assert function.grants(INSPECTION) == {"alice": ["inspector-alice"]}
+    alice, carol = function.as_user("alice"), function.as_user("carol", ["inspections"])
+    dave = function.as_user("dave", roles={"office": ["inspections"]})
+    assert alice.can_write(INSPECTION)
+    assert not carol.can_write(INSPECTION, old=INSPECTION)
+    assert [bool(user.can_read(INSPECTION)) for user in (alice, carol, dave)] == [True] * 3
+    assert not function.as_user("erin").can_read(INSPECTION)
+    assert SyncGateway.get_sync_function("inv.b") == ""
