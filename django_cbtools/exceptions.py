@@ -39,8 +39,8 @@ class CouchbaseModelError(Exception):
 class StaleFormWarning(UserWarning):
     """A form writes over a document, and does not know which revision it was made from.
 
-    What somebody else has saved since the form was opened is lost then. CBUpdateView and the
-    admin's DocumentForm know, as long as the template shows the form's hidden fields.
+    What somebody else has saved since the form was opened is lost then. CBUpdateView and
+    django_cbtools.forms.DocumentForm know, as long as the template shows the form's hidden fields.
     """
 
 

@@ -62,7 +62,7 @@ class ValidatedUniqueness:
             warnings.warn(
                 f"A form writes over {type(self).__name__} {shown(self.uid)} without the revision "  # type: ignore[attr-defined]
                 "that it was made from: what somebody else has saved meanwhile is lost. Use "
-                "CBUpdateView, or a form of the class django_cbtools.admin.DocumentForm, and show "
+                "CBUpdateView, or a form of the class django_cbtools.forms.DocumentForm, and show "
                 "the form's hidden fields in the template.",
                 StaleFormWarning,
                 stacklevel=2,

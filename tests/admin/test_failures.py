@@ -10,8 +10,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
 from django_cbtools.admin.checks import check_admins
-from django_cbtools.admin.fields import ChannelsField
 from django_cbtools.exceptions import SyncGatewayForbidden, SyncGatewayUnavailable
+from django_cbtools.forms import ChannelsField
 from django_cbtools.sync_gateway import SyncGateway
 from tests import programs
 from tests.admin.browser import fields

@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from django import forms
-from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -14,14 +13,14 @@ from django.utils.translation import gettext_lazy as _
 class ChannelsField(forms.Field):
     """The names of channels, one on a line or with commas between them."""
 
-    widget = AdminTextareaWidget
+    widget = forms.Textarea
     default_error_messages = {
         "required": _("A document is in one channel at least, or nobody could read it."),
         "invalid": _("%(name)s cannot be the name of a channel."),
     }
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("widget", AdminTextareaWidget(attrs={"rows": 3}))
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 3}))
         kwargs.setdefault("help_text", _("One on a line, or with commas between them."))
         super().__init__(**kwargs)
 

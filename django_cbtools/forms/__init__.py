@@ -1,0 +1,27 @@
+"""Forms of documents, for any site.
+
+::
+
+    from django_cbtools.forms import DocumentForm
+
+    class ArticleForm(DocumentForm):
+        class Meta:
+            model = CBArticle
+            fields = ["title", "author"]
+"""
+
+from .documents import DocumentForm
+from .factories import (
+    documentform_factory,
+    documentformset_factory,
+    inlinedocumentformset_factory,
+)
+from .fields import ChannelsField
+
+__all__ = [
+    "ChannelsField",
+    "DocumentForm",
+    "documentform_factory",
+    "documentformset_factory",
+    "inlinedocumentformset_factory",
+]
