@@ -17,6 +17,7 @@ from .feeds import feeds
 from .gateway import gateway
 from .growth import growth
 from .orm import orm
+from .pages import pages
 from .sqlpp import sqlpp
 from .timing import report, timed
 
@@ -36,6 +37,7 @@ def main() -> None:
         data = load_data()
         airports(data)
         orm()
+        pages()
         sqlpp()
         growth()
     gateway(data)

@@ -11,6 +11,28 @@ DATABASES = {
     # Where documents cannot be, for the client of a gateway.
     "plain": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
 }
-INSTALLED_APPS = ["django_cbtools", "benchmarks.app"]
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django_cbtools",
+    "benchmarks.app",
+]
+ROOT_URLCONF = "benchmarks.urls"
+STATIC_URL = "static/"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
 COUCHBASE_STALE = False
 SYNC_GATEWAY_BUCKET = "bench"

@@ -18,6 +18,9 @@ class AirportFields(models.Model):
     lon = models.FloatField()
     tz = models.TextField()
 
+    def __str__(self):
+        return self.icao
+
 
 class CBAirport(CouchbaseModel, AirportFields):
     class Meta:

@@ -13,6 +13,7 @@
 from . import checks  # noqa: F401  (they register themselves)
 from .filters import DeletedFilter
 from .forms import DocumentForm
+from .gateway import gateway_page
 from .inlines import CouchbaseStackedInline, CouchbaseTabularInline
 from .options import CouchbaseModelAdmin
 
@@ -22,4 +23,5 @@ __all__ = [
     "CouchbaseTabularInline",
     "DeletedFilter",
     "DocumentForm",
+    "gateway_page",
 ]

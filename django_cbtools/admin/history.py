@@ -6,17 +6,22 @@ import json
 from typing import Any
 
 from django_cbtools.models.document import GATEWAY_KEYS
+from django_cbtools.models.fields.conversions import moment
 from django_cbtools.models.writing.merge import is_same
 from django_cbtools.sync_gateway.facade import gateway_of
 
 _NOTHING: Any = object()
+_UPDATED = "updated"
+#: Keys whose changes say nothing: the gateway's own, and the time, which each save sets.
+_UNTOLD = GATEWAY_KEYS | {_UPDATED}
 
 
 def history(model: Any, uid: str, limit: int) -> list[dict[str, Any]]:
     """The newest revisions of a document of a class, each with what it changed of the one before.
 
     ``is_kept``: the gateway has its body. ``is_whole``: it lacks the body of the one before, so
-    that all keys are listed. ``changes``: rows of ``key``, ``before`` and ``after``.
+    that all keys are listed. ``changes``: rows of ``key``, ``before`` and ``after``. ``time``: when
+    it was written, as far as it says so itself by ``updated``; gateways note no times.
 
     Raises SyncGatewayException.
     """
@@ -26,17 +31,30 @@ def history(model: Any, uid: str, limit: int) -> list[dict[str, Any]]:
             "rev": revision.rev,
             "is_kept": revision.body is not None,
             "is_whole": not revision.rev.startswith("1-") and (older is None or not older.body),
+            "time": _time(older.body if older else None, revision.body),
             "changes": _changes(older.body if older else None, revision.body),
         }
         for revision, older in zip(revisions, [*revisions[1:], None], strict=True)
     ]
 
 
+def _time(before: dict[str, Any] | None, after: dict[str, Any] | None) -> Any:
+    """The time that a revision says it was written at; None where it says what the one before did:
+    a phone that does not set it leaves it as it was."""
+    text = (after or {}).get(_UPDATED)
+    if not isinstance(text, str) or (before or {}).get(_UPDATED) == text:
+        return None
+    try:
+        return moment(text)
+    except ValueError:
+        return None
+
+
 def _changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[dict[str, Any]]:
     if after is None:
         return []
     sides = (before or {}, after)
-    keys = [key for key in {**sides[0], **after} if key not in GATEWAY_KEYS]
+    keys = [key for key in {**sides[0], **after} if key not in _UNTOLD]
     rows = [(key, *(side.get(key, _NOTHING) for side in sides)) for key in sorted(keys)]
     return [
         {"key": key, "before": _shown(was), "after": _shown(now)}

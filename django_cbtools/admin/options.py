@@ -13,6 +13,7 @@ from django.db import router, transaction
 from django.http import HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -67,6 +68,24 @@ class CouchbaseModelAdmin(ShownAttachments, DocumentLayout, admin.ModelAdmin):  
             return queryset
         everything: Any = self.model.all_objects.get_queryset()
         return everything.order_by(*queryset.query.order_by)
+
+    def get_list_display(self, request: Any) -> Any:
+        """As Django's; where deleted documents are listed beside others, they are marked."""
+        declared = super().get_list_display(request)
+        is_mixed = request.GET.get(DeletedFilter.parameter_name) == "all"
+        return (
+            [*declared, "deleted_mark"] if is_mixed and "st_deleted" not in declared else declared
+        )
+
+    @admin.display(description=gettext_lazy("deleted"), ordering="st_deleted")
+    def deleted_mark(self, document: Any) -> Any:
+        """A word, in a list, of a document that is deleted softly."""
+        is_deleted = document.st_deleted is True
+        return (
+            format_html('<span class="cbtools-deleted">{}</span>', _("Deleted"))
+            if is_deleted
+            else ""
+        )
 
     def get_list_filter(self, request: Any) -> Any:
         filters = [

@@ -2,6 +2,7 @@ from django.contrib import admin
 
 from django_cbtools.admin import CouchbaseModelAdmin
 
+from . import countries
 from .models import CBAirport
 
 
@@ -22,6 +23,11 @@ class RegionFilter(admin.SimpleListFilter):
 
 @admin.register(CBAirport)
 class AirportAdmin(CouchbaseModelAdmin):
-    list_display = ["icao", "name", "city", "country", "elevation"]
+    list_display = ["icao", "name", "city", "country_name", "elevation"]
     list_filter = [RegionFilter]
     search_fields = ["=icao", "=iata", "name", "city"]
+
+    # For the field itself, Django would go through all the choices for each row.
+    @admin.display(description="country", ordering="country")
+    def country_name(self, airport):
+        return countries.name(airport.country)

@@ -6,6 +6,8 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 from rest_framework.routers import DefaultRouter
 
+from django_cbtools.admin import gateway_page
+
 api = DefaultRouter()
 api.register("airports", AirportViewSet)
 
@@ -15,6 +17,7 @@ urlpatterns = [
     path("airports/", include("airports.urls")),
     path("api/", include(api.urls)),
     path("api/auth/", include("rest_framework.urls")),
+    path("admin/gateway/", gateway_page(), name="gateway"),
     path("admin/", admin.site.urls),
     # The gateway's public API: a sync client in a browser talks to it at /sync/example/, on the
     # same origin. Only the embedded gateway is there; leave it out in production.

@@ -8,7 +8,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.db import models
 from django.urls import path
 
-from django_cbtools.admin import CouchbaseModelAdmin, CouchbaseStackedInline
+from django_cbtools.admin import CouchbaseModelAdmin, CouchbaseStackedInline, gateway_page
 from django_cbtools.models import CouchbaseModel, ForeignKey
 from tests.testapp.models import Bookmark, CBArticle, CBAuthor, CBParcel, CBReview
 
@@ -83,4 +83,7 @@ class BookmarkAdmin(admin.ModelAdmin):
     raw_id_fields = ["article"]
 
 
-urlpatterns = [path("admin/", site.urls)]
+urlpatterns = [
+    path("admin/gateway/", gateway_page(site), name="gateway"),
+    path("admin/", site.urls),
+]

@@ -46,6 +46,7 @@ def test_revisions_are_shown_with_what_they_changed(revs):
         "rev": revs[1],
         "is_kept": True,
         "is_whole": False,
+        "time": None,
         "changes": [{"key": "title", "before": "One", "after": "<Two>"}],
     }
     assert third["changes"] == [
@@ -54,6 +55,21 @@ def test_revisions_are_shown_with_what_they_changed(revs):
     ]
     assert [row["key"] for row in first["changes"]] == ["channels", "doc_type", "title"]
     assert not first["is_whole"]
+
+
+def test_times_are_those_that_are_told():
+    at = ["2024-01-02T03:04:05+00:00", "2024-01-02T03:04:05+00:00", "2024-02-03T04:05:06Z", 5]
+    rev = None
+    for number, updated in enumerate(at):
+        document = {"doc_type": "article", "channels": ["c"], "n": number, "updated": updated}
+        if rev:
+            document["_rev"] = rev
+        rev = SyncGateway.save_json("t", document).json()["rev"]
+    found = history(CBArticle, "t", 20)
+    assert [each["time"] and each["time"].isoformat() for each in reversed(found)] == [
+        "2024-01-02T03:04:05+00:00", None, "2024-02-03T04:05:06+00:00", None,
+    ]  # fmt: skip
+    assert [[row["key"] for row in each["changes"]] for each in found[:3]] == [["n"]] * 3
 
 
 def test_what_is_no_longer_kept_is_said_to_be_so(revs, monkeypatch):
@@ -97,7 +113,7 @@ def test_the_page_says_what_is_no_longer_kept(boss, revs, monkeypatch):
     )
     text = boss.get(HISTORY).content.decode()
     assert text.count("no longer kept") == 3
-    assert "all of it" in text
+    assert "All of it" in text
 
 
 def test_a_gateway_that_does_not_answer(boss, monkeypatch):

@@ -19,6 +19,14 @@ from tests.testapp.models import Bookmark
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.site")]
 
 
+def test_deleted_rows_are_marked_beside_others(boss, articles):
+    SyncGateway.save_json("odd", {"doc_type": "article", "title": "Odd", "st_deleted": "yes"})
+    marks = [boss.get(LIST + asked).content.decode().count("cbtools-deleted") for asked in
+             ("", "?st_deleted=only", "?st_deleted=all")]  # fmt: skip
+    assert marks == [0, 0, 1]
+    assert boss.get(f"{LIST}?st_deleted=all&o=-6").status_code == 200
+
+
 def test_deleting_is_soft_and_undone(boss, articles):
     page = boss.get(url("delete", articles[0]))
     assert "This can be undone" in page.content.decode()

@@ -1,0 +1,142 @@
+"""A page about the gateway: its documents by type and channel, its users, its last changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.db import DatabaseError
+from django.db.models import Count
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+
+from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.models.document import DOC_TYPE
+from django_cbtools.models.registry import document_class, documents
+from django_cbtools.models.sql import CannotBeQueried
+from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.sync_gateway.keyspaces import of_class, of_settings
+
+#: How many channels, users and changes are shown at most.
+_MOST_CHANNELS = 30
+_MOST_USERS = 100
+_MOST_CHANGES = 20
+
+
+def gateway_page(site: admin.AdminSite | None = None) -> Callable[..., Any]:
+    """A view for staff, of an admin site (default: ``admin.site``), about the gateway::
+
+        path("admin/gateway/", gateway_page(), name="gateway"),  # in front of the admin's own
+        path("admin/", admin.site.urls),
+
+    It shows the documents of the types that the user may view, and their last changes; users of the
+    gateway to who may view the project's users. It takes a query for each type, and four requests
+    to the gateway.
+    """
+    of_site = admin.site if site is None else site
+
+    def page(request: Any) -> TemplateResponse:
+        seen = [model for model in documents() if _may_view(of_site, request, model)]
+        context = {
+            **of_site.each_context(request),
+            "title": _("Gateway"),
+            "database": _asked(SyncGateway.get_database),
+            "stored": _asked(lambda: _stored(of_site, seen)),
+            "changes": _asked(lambda: list(_changes(of_site, request, seen))),
+        }
+        if request.user.has_perm(_permission("view", get_user_model())):
+            context["users"] = _asked(_users)
+        request.current_app = of_site.name
+        return TemplateResponse(request, "admin/django_cbtools/gateway.html", context)
+
+    return of_site.admin_view(page)
+
+
+def _permission(action: str, model: Any) -> str:
+    return f"{model._meta.app_label}.{get_permission_codename(action, model._meta)}"
+
+
+def _may_view(site: admin.AdminSite, request: Any, model: Any) -> bool:
+    if site.is_registered(model):
+        return site.get_model_admin(model).has_view_permission(request)
+    return bool(request.user.has_perm(_permission("view", model)))
+
+
+def _asked(ask: Callable[[], Any]) -> dict[str, Any]:
+    """What was asked for, as ``found``, or the ``failure`` in place of it: the page also tells what
+    is wrong."""
+    try:
+        return {"found": ask()}
+    except (SyncGatewayException, DatabaseError, CannotBeQueried) as error:
+        return {"failure": str(error)}
+
+
+def _stored(site: admin.AdminSite, seen: list[Any]) -> dict[str, Any]:
+    """How many documents there are of each type, and in each channel."""
+    types, channels = [], Counter[str]()
+    for model in seen:
+        counts: Counter[bool] = Counter()
+        rows = model.all_objects.order_by().values_list("channels", "st_deleted")
+        for names, is_deleted, count in rows.annotate(count=Count("pk")):
+            counts[is_deleted is True] += count
+            for name in {str(name) for name in names} if isinstance(names, list) else ():
+                channels[name] += count
+        types.append(
+            {
+                "name": model.type_name(),
+                "label": model._meta.verbose_name_plural,
+                "url": _url(site, model, "changelist"),
+                "keyspace": of_class(model) or "",
+                "count": counts[False],
+                "deleted": counts[True],
+            }
+        )
+    return {
+        "types": types,
+        "channels": channels.most_common(_MOST_CHANNELS),
+        "more": max(0, len(channels) - _MOST_CHANNELS),
+    }
+
+
+def _users() -> dict[str, Any]:
+    names = sorted(SyncGateway.get_users())
+    return {"names": names[:_MOST_USERS], "more": max(0, len(names) - _MOST_USERS)}
+
+
+def _changes(site: admin.AdminSite, request: Any, seen: list[Any]) -> Iterator[dict[str, Any]]:
+    """The last changes of documents that the user may see, the newest first."""
+    last = SyncGateway.get_database().get("update_seq")
+    since = max(0, last - _MOST_CHANGES) if isinstance(last, int) else 0
+    for keyspace in of_settings():
+        gateway = SyncGateway.in_keyspace(keyspace)
+        feed = gateway.changes(since, include_docs=True, limit=_MOST_CHANGES)
+        for change in reversed(list(feed)):
+            document = change.doc or {}
+            model = document_class(document.get(DOC_TYPE), keyspace)
+            if model not in seen if model else not request.user.is_superuser:
+                continue
+            yield {
+                "uid": change.uid,
+                "seq": change.seq,
+                "rev": change.rev,
+                "type": document.get(DOC_TYPE),
+                "is_gone": change.deleted,
+                "is_deleted": document.get("st_deleted") is True,
+                "url": None if change.deleted else _url(site, model, "change", change.uid),
+            }
+
+
+def _url(site: admin.AdminSite, model: Any, page: str, uid: str | None = None) -> str | None:
+    """A page of a class, or of one of its documents, in the admin; None where it has none."""
+    if model is None or not site.is_registered(model):
+        return None
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+    try:
+        return reverse(name, args=() if uid is None else [quote(uid)], current_app=site.name)
+    except NoReverseMatch:
+        return None
