@@ -24,6 +24,8 @@ class DjangoCBToolsConfig(AppConfig):
             from .rest_framework import register
 
             register()
+        if apps.is_installed("drf_spectacular"):
+            from .rest_framework import openapi  # noqa: F401  (extensions register themselves)
         from . import serializers
         from .migrating import leave_documents_out
         from .models.writing import dependents

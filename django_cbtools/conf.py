@@ -54,6 +54,7 @@ DEFAULTS: dict[str, Any] = {
         "django_cbtools.transfers.backends.default.public_download_url"
     ),
     "PUBLIC_DOWNLOADS_URL_BASE": None,
+    "REST_REQUIRES_PRECONDITION": False,
 }
 
 

@@ -246,6 +246,8 @@ class DocumentJSON:
         kind = stored.kind
         if raw is None or value is not raw or kind.rewrite:
             return None
+        if getattr(self, stored.attname) is not value:
+            return None  # it has been set since
         try:
             kind.read(raw)
         except ValueError:

@@ -1,13 +1,15 @@
 """Airports as a REST API: everybody may read them, staff with permissions may change them."""
 
 from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework import filters, permissions, serializers, viewsets
+from rest_framework import filters, permissions
+
+from django_cbtools.rest_framework import DocumentSerializer, DocumentViewSet
 
 from .filters import AirportFilter
 from .models import CBAirport
 
 
-class AirportSerializer(serializers.ModelSerializer):
+class AirportSerializer(DocumentSerializer):
     class Meta:
         model = CBAirport
         fields = [
@@ -16,7 +18,7 @@ class AirportSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class AirportViewSet(viewsets.ModelViewSet):
+class AirportViewSet(DocumentViewSet):
     queryset = CBAirport.objects.all()
     serializer_class = AirportSerializer
     permission_classes = [permissions.DjangoModelPermissionsOrAnonReadOnly]

@@ -1,4 +1,4 @@
-"""Documents in Django REST framework's serializers, whatever phones have written into them."""
+"""Documents in any model serializer, whatever phones have written into them."""
 
 from __future__ import annotations
 
@@ -50,6 +50,11 @@ def register() -> None:
     other: Any = serializers.ModelSerializer
     if not issubclass(other.serializer_choice_field, _AsItIs):
         other.serializer_choice_field = _as_it_is(other.serializer_choice_field)
+
+
+def plain(field: Any) -> Any:
+    """A class of serializers' fields as it was before :func:`register`."""
+    return field.__bases__[1] if issubclass(field, _AsItIs) else field
 
 
 def _as_it_is(field: Any) -> Any:

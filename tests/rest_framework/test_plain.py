@@ -1,4 +1,4 @@
-"""Documents behind Django REST framework: serializers, viewsets, filters, pages."""
+"""Documents behind REST framework's own serializers and viewsets, filters and pages."""
 
 from __future__ import annotations
 
@@ -9,31 +9,17 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import include, path
 from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework import exceptions, filters, pagination, permissions, serializers, status
+from rest_framework import filters, pagination, permissions, serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.routers import DefaultRouter
 from rest_framework.test import APIClient
-from rest_framework.views import exception_handler
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
-from django_cbtools.exceptions import SyncGatewayConflict
+from django_cbtools.rest_framework import exception_handler
 from django_cbtools.sync_gateway import SyncGateway
 from tests.testapp.models import CBArticle, CBAuthor, CBEverything, CBParcel
 
 pytestmark = pytest.mark.urls(__name__)
-
-
-class Conflict(exceptions.APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_detail = "Somebody else has changed this in the meantime. Load it again."
-    default_code = "conflict"
-
-
-def with_conflicts(error, context):
-    """As README has it."""
-    if isinstance(error, SyncGatewayConflict):
-        error = Conflict()
-    return exception_handler(error, context)
 
 
 class ArticleSerializer(serializers.ModelSerializer):
@@ -93,7 +79,7 @@ class ArticleViewSet(ModelViewSet):
     ordering_fields = ["year_published", "author__name"]
 
     def get_exception_handler(self):
-        return with_conflicts
+        return exception_handler
 
     def perform_create(self, serializer):
         serializer.save(channels=["c"])

@@ -1,0 +1,47 @@
+"""Documents behind Django REST framework: serializers, viewsets, and what they answer."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .showing import register
+
+if TYPE_CHECKING:
+    from .errors import Conflict, PreconditionFailed, PreconditionRequired, exception_handler
+    from .fields import ChannelsField
+    from .serializers import DocumentSerializer, PartSerializer
+    from .viewsets import DocumentViewSet, ReadOnlyDocumentViewSet
+
+__all__ = [
+    "ChannelsField",
+    "Conflict",
+    "DocumentSerializer",
+    "DocumentViewSet",
+    "PartSerializer",
+    "PreconditionFailed",
+    "PreconditionRequired",
+    "ReadOnlyDocumentViewSet",
+    "exception_handler",
+    "register",
+]
+
+#: Where each name is. They are imported when they are asked for: the classes of views read the
+#: site's settings, which may name what is in modules that import these.
+_MODULES = {
+    "ChannelsField": "fields",
+    "Conflict": "errors",
+    "DocumentSerializer": "serializers",
+    "DocumentViewSet": "viewsets",
+    "PartSerializer": "serializers",
+    "PreconditionFailed": "errors",
+    "PreconditionRequired": "errors",
+    "ReadOnlyDocumentViewSet": "viewsets",
+    "exception_handler": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

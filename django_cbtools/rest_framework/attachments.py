@@ -1,0 +1,95 @@
+"""Attachments of documents as links."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from django_cbtools.exceptions import (
+    CouchbaseModelError,
+    SyncGatewayBadRequest,
+    SyncGatewayNotFound,
+)
+from django_cbtools.models.files import NoURL, url_of
+from django_cbtools.sync_gateway.calls.quoting import quote_place
+
+from .odd import shown
+
+#: What is raised where the contents of a file are not there.
+_LOST = (CouchbaseModelError, FileNotFoundError, SyncGatewayNotFound)
+
+
+class _Attachments(serializers.ListSerializer):
+    def to_representation(self, attachments: Any) -> Any:
+        return [self.child.to_representation(each) for each in attachments.values()]
+
+
+class AttachmentSerializer(serializers.Serializer):
+    """An attachment: what it is, and where its contents are (None: no gateway has an address for
+    it)."""
+
+    name = serializers.CharField(read_only=True)
+    content_type = serializers.CharField(read_only=True)
+    length = serializers.IntegerField(read_only=True, allow_null=True)
+    digest = serializers.CharField(read_only=True)
+    url = serializers.URLField(read_only=True, allow_null=True)
+
+    class Meta:
+        list_serializer_class = _Attachments
+
+    def to_representation(self, attachment: Any) -> Any:
+        return {
+            "name": shown(attachment.name),
+            "content_type": shown(attachment.content_type),
+            "length": attachment.length,
+            "digest": shown(attachment.digest),
+            "url": link_to(attachment, self.context),
+        }
+
+
+class FileField(serializers.FileField):
+    """A file; one that is an attachment is at the view's own URL of it."""
+
+    def to_representation(self, value: Any) -> Any:
+        attachment = attachment_of(value)
+        if attachment is None:
+            return super().to_representation(value)
+        return link_to(attachment, self.context)
+
+
+class ImageField(FileField, serializers.ImageField):
+    """An image, as any file."""
+
+
+def attachment_of(value: Any) -> Any:
+    """The attachment that is the value of a field; None where that is none, or is gone."""
+    try:
+        return getattr(value, "attachment", None)
+    except _LOST:
+        return None
+
+
+def attachment_name(value: Any) -> str | None:
+    """The name of that attachment."""
+    attachment = attachment_of(value)
+    return None if attachment is None else str(attachment.name)
+
+
+def link_to(attachment: Any, context: dict[str, Any]) -> str | None:
+    """The URL of an attachment's contents: that of the view that answers the request, where it has
+    one, else that of the site's, or its admin's, view of attachments; None where there is none."""
+    uid, name = attachment.document.uid, attachment.name
+    try:
+        quote_place(uid, name)
+    except SyncGatewayBadRequest:
+        return None  # a phone has given it a name that no gateway has an address for
+    view: Any = context.get("view")
+    request = context.get("request")
+    url = view.attachment_url(attachment) if hasattr(view, "attachment_url") else None
+    if url is None:
+        try:
+            url = url_of(attachment.document, name)
+        except NoURL:
+            return None
+    return str(request.build_absolute_uri(url)) if request is not None else str(url)

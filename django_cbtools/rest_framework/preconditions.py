@@ -1,0 +1,30 @@
+"""Conditional requests: ETags from revisions, as RFC 9110 has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.http import parse_etags, quote_etag
+
+_WEAK = "W/"
+
+
+def etag_of(document: Any) -> str | None:
+    """The ETag of a document: its revision, in quotes; None of one that was never saved."""
+    return quote_etag(document.rev) if document.rev else None
+
+
+def is_match(header: str, etag: str | None) -> bool:
+    """Whether ``If-Match`` holds: by the strong comparison, which a weak ETag never passes."""
+    etags = parse_etags(header)
+    return etag is not None and (etags == ["*"] or etag in etags)
+
+
+def is_none_match(header: str, etag: str | None) -> bool:
+    """Whether ``If-None-Match`` holds: by the weak comparison."""
+    etags = parse_etags(header)
+    if etag is None:
+        return True
+    return etags != ["*"] and etag.removeprefix(_WEAK) not in {
+        each.removeprefix(_WEAK) for each in etags
+    }

@@ -1,0 +1,324 @@
+"""Serializers of documents, whatever phones have written into them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, ClassVar
+
+from django.core.files.base import File
+from django.db import models
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from django_cbtools.models import (
+    BlobField,
+    CouchbaseModel,
+    DictField,
+    EmbeddedField,
+    ListField,
+    SetField,
+)
+from django_cbtools.models.channels import channels_problem, decide_channels
+from django_cbtools.models.fields.arrays import ArrayMembers
+from django_cbtools.models.fields.extra import ExtraField
+from django_cbtools.models.telling import conflict
+from django_cbtools.models.writing.merge import is_same
+from django_cbtools.models.writing.versions import reveal
+
+from . import fields
+from .attachments import AttachmentSerializer, FileField, ImageField, attachment_name
+from .parts import Part, PartsSerializer
+from .relations import RelatedField
+from .representing import UNREAD, Representing
+from .showing import plain
+
+#: What the arguments of any serializer field are; those of a model's field may be more.
+_COMMON = frozenset(("read_only", "required", "label", "help_text", "allow_null", "validators"))
+#: The fields that every document has.
+_OF_ALL = frozenset(field.name for field in CouchbaseModel._meta.local_fields)
+
+
+class _Documents(serializers.ListSerializer):
+    """Several documents: what only the gateway knows of them is asked for once."""
+
+    def to_representation(self, data: Any) -> Any:
+        documents = data.all() if isinstance(data, models.Manager) else data
+        shown = self.child.fields
+        if not shown.keys().isdisjoint(("rev", "attachments")) or any(
+            isinstance(field, serializers.FileField) for field in shown.values()
+        ):
+            documents = list(documents)
+            reveal(each for each in documents if isinstance(each, CouchbaseModel))
+        return super().to_representation(documents)
+
+
+class DocumentSerializer(Representing):
+    """A document in an API: a ``ModelSerializer`` whose ``Meta.model`` is a document class.
+
+    ``rev`` may be sent: a change of another revision is a conflict. Embedded objects are nested
+    serializers, of reading and of writing; what a client does not name in them stays, keys that no
+    field declares included. ``attachments`` are links. ``unread`` has the names of the fields that
+    are shown as a phone wrote them, where there are any; such a value that comes back as it is
+    shown stays as it is.
+    """
+
+    attachments: Any = AttachmentSerializer(many=True, read_only=True)
+
+    list_class: ClassVar[Any] = _Documents
+    serializer_field_mapping: ClassVar[dict[Any, Any]] = {
+        **{
+            model_field: plain(field)
+            for model_field, field in serializers.ModelSerializer.serializer_field_mapping.items()
+        },
+        models.JSONField: fields.AnyField,
+        models.FileField: FileField,
+        models.ImageField: ImageField,
+        ListField: fields.ArrayField,
+        SetField: fields.ArrayField,
+        DictField: fields.ObjectField,
+        ExtraField: fields.ExtraField,
+        BlobField: fields.BlobField,
+    }
+    serializer_choice_field = plain(serializers.ModelSerializer.serializer_choice_field)
+    serializer_related_field = RelatedField
+    serializer_url_field = fields.IdentityField
+
+    #: The fields that an answer leaves out where there is nothing in them.
+    left_out: tuple[str, ...] = ()
+    #: The fields that a client has sent as they are shown, though they are no values of theirs.
+    _left: frozenset[str] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        meta = cls.__dict__.get("Meta")
+        if meta is not None and not hasattr(meta, "list_serializer_class"):
+            meta.list_serializer_class = cls.list_class
+
+    @property
+    def stored(self) -> Any:
+        """The document, or the part of one, that the data are to change; None for a new one."""
+        return self.instance if isinstance(self.instance, CouchbaseModel) else None
+
+    def shows_attachment(self, document: Any, name: str) -> bool:
+        """Whether answers have a link to an attachment, among the others or as a field's file."""
+        return "attachments" in self.fields or any(
+            name == attachment_name(getattr(document, field.source, None))
+            for field in self.fields.values()
+            if isinstance(field, serializers.FileField)
+        )
+
+    # -------------------------------------------------------------------- the fields
+
+    def get_default_field_names(self, declared_fields: Any, model_info: Any) -> Any:
+        names = super().get_default_field_names(declared_fields, model_info)
+        last = [name for name in ("attachments",) if name in names]
+        return [name for name in names if name not in last] + last
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        embedded = _embedded(model_field)
+        if embedded is not None:
+            return self._build_part(field_name, model_field, embedded)
+        cls, kwargs = super().build_standard_field(field_name, model_field)
+        if issubclass(cls, (fields.ArrayField, fields.ObjectField, fields.BlobField)):
+            kwargs = {key: value for key, value in kwargs.items() if key in _COMMON}
+        if model_field.name == "channels" and isinstance(model_field, ListField):
+            return fields.ChannelsField, kwargs
+        if isinstance(model_field, ArrayMembers):
+            base = copy.copy(model_field.base_field)
+            base.model = self.Meta.model  # which REST framework asks every field for
+            child, child_kwargs = self.build_standard_field("child", base)
+            kwargs["child"] = child(**child_kwargs)
+            kwargs["base_field"] = base
+            kwargs["collection"] = model_field.collection
+        if model_field.name == "rev":
+            return serializers.CharField, {"required": False, "label": "Revision"}
+        return cls, kwargs
+
+    def _build_part(self, field_name: str, model_field: Any, embedded: Any) -> Any:
+        """A nested serializer, of one object or of a list of them."""
+        _, kwargs = super().build_standard_field(field_name, model_field)
+        kwargs = {key: value for key, value in kwargs.items() if key in _COMMON}
+        # Its own fields are checked one by one; a part of what is stored is no whole value.
+        kwargs.pop("validators", None)
+        if embedded is not model_field:
+            kwargs |= {"many": True, "allow_empty": model_field.blank}
+        return part_serializer(embedded.nested_model), kwargs
+
+    # ---------------------------------------------------------------- what is sent
+
+    @property
+    def _writable_fields(self) -> Any:
+        for field in super()._writable_fields:
+            if field.field_name not in self._left:
+                yield field
+
+    def to_internal_value(self, data: Any) -> Any:
+        stored = self.stored
+        if stored is None or not isinstance(data, Mapping):
+            return super().to_internal_value(data)
+        shown = self.to_representation(stored)
+        self._left = _same(shown.get(UNREAD, ()), data, shown)
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            # What cannot be sent, though it is stored: a choice that is no more, a relation to what
+            # is gone, the link to a file.
+            left = _same(error.detail, data, shown)
+            if not left:
+                raise
+            self._left |= left
+            return super().to_internal_value(data)
+        finally:
+            self._left = frozenset()
+
+    # --------------------------------------------------------------------- writing
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        model: Any = self.Meta.model
+        values = {key: value for key, value in validated_data.items() if key != "rev"}
+        document = model()
+        self.assign(document, values)
+        decide_channels(document)
+        problem = channels_problem(document.channels, model)
+        if problem is not None:
+            raise serializers.ValidationError({"channels": problem.messages})
+        document.save(force_insert=True)
+        return document
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        """Change the document, and save it where that changes something."""
+        values = dict(validated_data)
+        rev = values.pop("rev", None)
+        if rev is not None and rev != instance.rev:
+            reason = f"it is at revision {instance.rev}, and the change is of {rev}"
+            raise conflict(type(instance), instance.uid, reason)
+        before = instance.to_dict()
+        self.assign(instance, values)
+        is_file = any(isinstance(value, File) for value in values.values())
+        if is_file or not is_same(before, instance.to_dict()):
+            instance.save()
+        return instance
+
+    def assign(self, instance: Any, values: Mapping[str, Any]) -> None:
+        """Set attributes to validated values, objects included."""
+        by_source = {field.source: field for field in self.fields.values()}
+        for name, value in values.items():
+            field = by_source.get(name)
+            if isinstance(field, PartSerializer) and isinstance(value, Mapping):
+                value = field.made_of(value)
+            elif isinstance(field, PartsSerializer) and isinstance(value, list):
+                made = field.child.made_of
+                value = [made(item) if isinstance(item, Mapping) else item for item in value]
+            setattr(instance, name, value)
+
+
+class PartSerializer(DocumentSerializer):
+    """An object that is part of a document: its ``Meta.model`` is a ``CouchbaseNestedModel``.
+
+    Those of embedded fields are made of their classes; one of your own is declared as any nested
+    serializer, ``rows = RowSerializer(many=True)``.
+    """
+
+    attachments = None
+    list_class = PartsSerializer
+    left_out = ("uid", "extra")
+
+    uid = serializers.CharField(required=False, max_length=300)
+
+    #: Whether it is somewhere in an object of its own class: what goes through all fields stops.
+    is_recurring = False
+    style: dict[str, Any]
+
+    def bind(self, field_name: str, parent: Any) -> None:
+        super().bind(field_name, parent)
+        while parent is not None and not self.is_recurring:
+            self.is_recurring = isinstance(parent, type(self))
+            parent = parent.parent
+        if self.is_recurring:
+            self.style = {**self.style, "base_template": "list_field.html"}
+
+    def get_initial(self) -> Any:
+        return {} if self.is_recurring else super().get_initial()
+
+    @property
+    def stored(self) -> Any:
+        owner = getattr(self.parent, "stored", None)
+        if not isinstance(self.parent, PartsSerializer):
+            owner = getattr(owner, self.source, None) if self.source else None
+        return owner if isinstance(owner, self.Meta.model) else None
+
+    def get_field_names(self, declared_fields: Any, info: Any) -> Any:
+        if getattr(self.Meta, "fields", None) != serializers.ALL_FIELDS:
+            return super().get_field_names(declared_fields, info)
+        names = [*declared_fields, *info.fields, *info.forward_relations, "extra"]
+        return [name for name in dict.fromkeys(names) if name not in _OF_ALL - {"uid", "extra"}]
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        cls, kwargs = super().build_standard_field(field_name, model_field)
+        validators = kwargs.get("validators")
+        if validators is not None:  # parts cannot be queried
+            kwargs["validators"] = [
+                each for each in validators if not isinstance(each, UniqueValidator)
+            ]
+        return cls, kwargs
+
+    def get_unique_together_validators(self) -> list[Any]:
+        return []
+
+    def get_unique_for_date_validators(self) -> list[Any]:
+        return []
+
+    def to_representation(self, instance: Any) -> Any:
+        answer = super().to_representation(instance)
+        if isinstance(instance, CouchbaseModel):
+            for name in self.left_out:
+                if not answer.get(name):
+                    answer.pop(name, None)
+        return answer
+
+    def to_internal_value(self, data: Any) -> Part:
+        stored = self.stored
+        part = Part(super().to_internal_value(data))
+        part.stored = stored
+        if stored is None and getattr(self.root, "partial", False):
+            self._require(data)
+        return part
+
+    def _require(self, data: Any) -> None:
+        """A new object is whole, also where the rest of the document is not sent."""
+        errors = {
+            field.field_name: [field.error_messages["required"]]
+            for field in self._writable_fields
+            if field.required and field.field_name not in data
+        }
+        if errors:
+            raise serializers.ValidationError(errors, code="required")
+
+    def made_of(self, part: Mapping[str, Any]) -> Any:
+        """The object that validated data are to be; of a stored one, all else stays."""
+        stored = getattr(part, "stored", None)
+        instance = self.Meta.model() if stored is None else copy.copy(stored)
+        self.assign(instance, part)
+        return instance
+
+
+def _same(names: Iterable[str], sent: Mapping[str, Any], shown: dict[str, Any]) -> frozenset[str]:
+    """Those of some names of which the same is sent as is shown."""
+    return frozenset(
+        name for name in names if name in sent and is_same(shown.get(name), sent[name])
+    )
+
+
+def _embedded(model_field: Any) -> Any:
+    """The field of the objects in a model's field, of one or of a list of them; None in others."""
+    field = model_field.base_field if isinstance(model_field, ArrayMembers) else model_field
+    return field if isinstance(field, EmbeddedField) else None
+
+
+@cache
+def part_serializer(model: Any) -> Any:
+    """The serializer class of the objects of a class."""
+    meta = type("Meta", (), {"model": model, "fields": serializers.ALL_FIELDS})
+    return type(f"{model.__name__}Serializer", (PartSerializer,), {"Meta": meta})

@@ -1,0 +1,240 @@
+"""Views of documents as REST framework's viewsets, which heed revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.http import Http404
+from django.urls import NoReverseMatch
+from django.utils.http import urlencode
+from rest_framework import exceptions, status
+from rest_framework.decorators import action
+from rest_framework.response import Response
+from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
+
+from django_cbtools import conf
+from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.models import AllDocuments, Documents
+from django_cbtools.models.unique import can_be_asked
+from django_cbtools.transfers.views import serve_attachment
+
+from . import preconditions
+from .addresses import part_of, uid_of
+from .errors import Conflict, PreconditionFailed, PreconditionRequired, translated
+
+
+class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
+    """Documents to read: ``queryset`` and ``serializer_class`` are as in any viewset.
+
+    Answers with one document have its revision as their ``ETag``. Documents are found by the ORM,
+    so that filters and permissions of any kind hold, or, where there is none for documents, by key.
+    """
+
+    #: Parts of URLs have all characters but a slash, which is escaped.
+    lookup_value_regex = "[^/]+"
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        name = self._lookup_name()
+        if name in self.kwargs:
+            self.kwargs[name] = uid_of(str(self.kwargs[name]))
+        super().initial(request, *args, **kwargs)
+
+    def _lookup_name(self) -> str:
+        return str(self.lookup_url_kwarg or self.lookup_field)
+
+    # ------------------------------------------------------------------- documents
+
+    def get_object(self) -> Any:
+        """The document; Http404 where there is none."""
+        if not can_be_asked():
+            document = self._loaded()
+            self.check_object_permissions(self.request, document)
+            return document
+        document = super().get_object()
+        if "rev" not in document.__dict__:
+            # It was read by SQL++, which has no revisions: the gateway has what is there now.
+            self._or_404(document.refresh_from_db, document)
+        return document
+
+    def _loaded(self) -> Any:
+        """The document by its key, where there is no ORM to ask for it."""
+        queryset = self.filter_queryset(self.get_queryset())
+        model = queryset.model
+        if self.lookup_field not in ("pk", "uid") or not _is_unrestricted(queryset):
+            raise ImproperlyConfigured(
+                f"{type(self).__name__} restricts which documents it shows, or finds them by "
+                f"{self.lookup_field!r}, which takes an ORM: set DATABASES as "
+                "docs/couchbase-server.rst says, or write a get_object() that loads the document "
+                "by its key and checks it."
+            )
+        document = model()
+        self._or_404(document.load, document, self.kwargs[self._lookup_name()])
+        return document
+
+    def _or_404(self, load: Any, document: Any, *args: Any) -> None:
+        try:
+            load(*args)
+        except ObjectDoesNotExist as error:
+            raise Http404(str(error)) from error
+        if document.st_deleted:
+            raise Http404("The document has been deleted.")
+
+    def get_etag(self, document: Any) -> str | None:
+        """The ETag of a document: of its revision. Override it, to return None, where an answer
+        shows more than the document, such as fields of a related one."""
+        return preconditions.etag_of(document)
+
+    # ------------------------------------------------------------------- actions
+
+    def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        document = self.get_object()
+        etag = self.get_etag(document)
+        header = request.headers.get("If-None-Match")
+        # A page for people shows who they are, too.
+        is_page = request.accepted_renderer.format == "api"
+        if header and etag and not is_page and not preconditions.is_none_match(header, etag):
+            return _with_etag(Response(status=status.HTTP_304_NOT_MODIFIED), etag)
+        response = Response(self.get_serializer(document).data)
+        return response if is_page else _with_etag(response, etag)
+
+    @action(detail=True, methods=["get"])
+    def attachment(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """The contents of the attachment with the name that the query says, where the serializer
+        shows it."""
+        document, name = self.get_object(), request.GET.get("name", "")
+        if not self.get_serializer().shows_attachment(document, name):
+            raise Http404("The document has no such attachment.")
+        return serve_attachment(request._request, document, name)
+
+    def perform_content_negotiation(self, request: Any, force: bool = False) -> Any:
+        # Attachments are what they are, whatever a browser asks for.
+        return super().perform_content_negotiation(request, force or self.action == "attachment")
+
+    def attachment_url(self, attachment: Any) -> Any:
+        """The URL of an attachment; None where this view has not its document."""
+        document = attachment.document
+        queryset = self.queryset if self.queryset is not None else self.get_queryset()
+        if not isinstance(document, queryset.model):
+            return None
+        url = self._reverse("attachment", document)
+        return url and f"{url}?{urlencode({'name': attachment.name})}"
+
+    def _reverse(self, name: str, document: Any) -> str | None:
+        """The URL of an action on a document; None where the site has no such URL."""
+        if getattr(self, "basename", None) is None:
+            return None
+        arguments = {**self.kwargs, self._lookup_name(): part_of(str(document.pk))}
+        with suppress(NoReverseMatch):
+            return str(self.reverse_action(name, kwargs=arguments))
+        return None
+
+    # -------------------------------------------------------------------- errors
+
+    def handle_exception(self, exc: Exception) -> Any:
+        found = translated(exc)
+        if isinstance(found, Conflict) and found.etag is None:
+            self._show_stored(found)
+        response = super().handle_exception(found)
+        return _with_etag(response, getattr(found, "etag", None))
+
+    def _show_stored(self, error: Any, document: Any = None) -> None:
+        """Have an error show what is stored: the document, or what is there now."""
+        if self._lookup_name() not in self.kwargs:
+            return
+        try:
+            document = self.get_object() if document is None else document
+        except (Http404, exceptions.APIException):
+            error.show(None, None)
+        except SyncGatewayException:
+            return  # it cannot be asked what is there
+        else:
+            error.show(self.get_serializer(document).data, self.get_etag(document))
+
+
+class DocumentViewSet(ReadOnlyDocumentViewSet, ModelViewSet):
+    """Documents to read and write.
+
+    ``If-Match`` with an ETag that is no longer the document's is answered by 412, a save that meets
+    another one by 409; both answers have what is stored now. Where ``requires_precondition`` is
+    true, and a change says of no revision that it was made from it, 428 is answered. Documents are
+    deleted softly.
+    """
+
+    #: Whether changes have to say which revision they are of; None: REST_REQUIRES_PRECONDITION.
+    requires_precondition: ClassVar[bool | None] = None
+
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        self.perform_create(serializer)
+        data = serializer.data
+        headers = self.get_success_headers(data)
+        if "Location" not in headers and (url := self._reverse("detail", serializer.instance)):
+            headers["Location"] = url
+        response = Response(data, status=status.HTTP_201_CREATED, headers=headers)
+        return _with_etag(response, self.get_etag(serializer.instance))
+
+    def update(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        is_partial = kwargs.pop("partial", False)
+        document = self.get_object()
+        serializer = self.get_serializer(document, data=request.data, partial=is_partial)
+        self.check_preconditions(document, serializer)
+        serializer.is_valid(raise_exception=True)
+        self.perform_update(serializer)
+        # What was prefetched was of what is no longer stored.
+        vars(serializer.instance).pop("_prefetched_objects_cache", None)
+        return _with_etag(Response(serializer.data), self.get_etag(serializer.instance))
+
+    def destroy(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        document = self.get_object()
+        self.check_preconditions(document)
+        self.perform_destroy(document)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def check_preconditions(self, document: Any, serializer: Any = None) -> None:
+        """Raise PreconditionFailed where the request is for another revision of the document than
+        the one that is stored, PreconditionRequired where it has to name one and does not."""
+        headers, etag = self.request.headers, preconditions.etag_of(document)
+        match, none_match = headers.get("If-Match"), headers.get("If-None-Match")
+        if (match is not None and not preconditions.is_match(match, etag)) or (
+            none_match is not None and not preconditions.is_none_match(none_match, etag)
+        ):
+            error = PreconditionFailed()
+            self._show_stored(error, document)
+            raise error
+        is_required = self.requires_precondition
+        if is_required is None:
+            is_required = conf.get("REST_REQUIRES_PRECONDITION")
+        if is_required and match is None and not self._names_revision(serializer):
+            raise PreconditionRequired
+
+    def _names_revision(self, serializer: Any) -> bool:
+        """Whether the data say which revision they are of."""
+        field = None if serializer is None else serializer.fields.get("rev")
+        data = self.request.data
+        is_read = field is not None and not field.read_only and isinstance(data, Mapping)
+        return is_read and bool(data.get("rev"))
+
+
+def _is_unrestricted(queryset: Any) -> bool:
+    """Whether a queryset has all of the documents that are not deleted softly, or all of them."""
+    query, model = queryset.query, queryset.model
+    is_whole = not query.is_sliced and not query.combinator and not query.distinct
+    wholes = [_of(manager, model).query.where for manager in (Documents, AllDocuments)]
+    return is_whole and query.where in wholes
+
+
+def _of(manager_class: Any, model: Any) -> Any:
+    """What a manager has that is the library's own, whatever those of the class leave out."""
+    manager = manager_class()
+    manager.model = model
+    return manager.get_queryset()
+
+
+def _with_etag(response: Any, etag: str | None) -> Any:
+    if etag is not None:
+        response.headers["ETag"] = etag
+    return response
