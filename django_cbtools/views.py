@@ -7,12 +7,19 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext_lazy as _
 from django.views import generic
 
+from django_cbtools.conflicts import retry_on_conflict
 from django_cbtools.exceptions import SyncGatewayConflict
+from django_cbtools.forms import DocumentForm, documentform_factory, seen
+from django_cbtools.forms.factories import knowing_revisions
+from django_cbtools.forms.guarded import GuardedForm
+from django_cbtools.models import CouchbaseModel
 
-#: The hidden field of forms with the revision that they were made from.
-REVISION = "_rev"
+_DELETED = _("It is deleted. What you have entered is on this page only.")
+_EXISTS = _("There is one already, with the same key. Nothing has been saved.")
+_BUSY = _("Others are saving this at the same time. Nothing has been saved. Save it again.")
 
 
 class _DocumentMixin:
@@ -33,9 +40,13 @@ class _DocumentMixin:
             document = self.model(uid)
         except ObjectDoesNotExist as error:
             raise Http404(str(error)) from error
-        if document.st_deleted:
+        if document.st_deleted and not self._has_been_shown(document):
             raise Http404(f"Document {uid} is deleted.")
         return document
+
+    def _has_been_shown(self, document: Any) -> bool:
+        """Whether a document that is deleted by now is what the request goes on from."""
+        return False
 
 
 class _ExtraDataMixin:
@@ -44,66 +55,71 @@ class _ExtraDataMixin:
         return {}
 
 
-class _ConflictMixin:
-    """Shows a conflict as an error of the form.
+class _ConflictMixin(_DocumentMixin):
+    """Has forms that know the revision that they were made from.
 
-    A form for a document that is there carries its revision in a hidden field: whoever has the
-    page open while somebody else saves the document gets a conflict, and overwrites nothing.
+    Whoever has the page open while somebody else saves the document overwrites nothing. A form that
+    does not say its revision is refused.
     """
 
     object: Any
     request: Any
+    form_class: Any
+    fields: Any
+
+    def get_form_class(self) -> Any:
+        if self.form_class is None and self.fields is not None and self.model is not None:
+            return documentform_factory(self.model, fields=self.fields)
+        return super().get_form_class()  # type: ignore[misc]
 
     def get_form(self, form_class: Any = None) -> Any:
-        form = super().get_form(form_class)  # type: ignore[misc]
-        revision = getattr(getattr(self, "object", None), "rev", None)
-        if revision:
-            form.fields[REVISION] = forms.CharField(
-                widget=forms.HiddenInput, required=False, initial=revision
-            )
-            if isinstance(form, forms.BaseModelForm):
-                form.instance._state.is_form_current = bool(
-                    form.data.get(form.add_prefix(REVISION))
-                )
+        form = super().get_form(self._guarded(form_class or self.get_form_class()))  # type: ignore[misc]
+        if form.is_bound and getattr(getattr(self, "object", None), "st_deleted", False):
+            form.add_error(None, _DELETED)
         return form
+
+    def _guarded(self, form_class: Any) -> Any:
+        if issubclass(form_class, forms.BaseModelForm):
+            is_of_documents = issubclass(form_class._meta.model or object, CouchbaseModel)
+            return knowing_revisions(form_class) if is_of_documents else form_class
+        document = getattr(self, "object", None)
+        if document is None:
+            return form_class
+        return type(form_class.__name__, (GuardedForm, form_class), {"document": document})
+
+    def _has_been_shown(self, document: Any) -> bool:
+        prefix = self.get_prefix()  # type: ignore[attr-defined]
+        name = f"{prefix}-revision" if prefix else "revision"
+        return seen.read(document, self.request.POST.get(name)) is not None
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            response: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]
+            return self._post(request, *args, **kwargs)
         except SyncGatewayConflict:
             form = self.get_form()
-            form.add_error(
-                None, "Somebody else has changed this in the meantime. Load the page again."
-            )
-            response = self.form_invalid(form)  # type: ignore[attr-defined]
-        return response
+            form.add_error(None, _EXISTS if self.object is None else _BUSY)
+            return self.form_invalid(form)  # type: ignore[attr-defined,no-any-return]
 
-    def check_revision(self, form: Any) -> None:
-        """Raise SyncGatewayConflict where the form was made from another revision."""
-        given = form.cleaned_data.get(REVISION)
-        if given and given != self.object.rev:
-            raise SyncGatewayConflict(
-                f"Document {self.object.uid} is at revision {self.object.rev}, the form at "
-                f"{given}.",
-                status=409,
-                uid=self.object.uid,
-            )
+    @retry_on_conflict(delay=0)  # a form knows what to do about somebody who was first just now
+    def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]
+        return response
 
 
 class _SaveFormMixin(_ConflictMixin, _ExtraDataMixin):
     """Saves the form's document, with the extra data."""
 
-    model: Any
-
     def form_valid(self, form: Any) -> HttpResponse:
-        self.check_revision(form)
         if isinstance(form, forms.BaseModelForm):
             document = form.instance
         else:
             document = self.object or self.model()
             document.from_cleaned_data(form.cleaned_data)
         document.from_dict(self.get_extra_data())
-        document.save()
+        if isinstance(form, DocumentForm):
+            form.save()
+        else:
+            document.save()
         self.object = document
         return HttpResponseRedirect(self.get_success_url())  # type: ignore[attr-defined]
 
@@ -128,19 +144,24 @@ class CBDetailView(_DocumentMixin, generic.DetailView):  # type: ignore[type-arg
 
 
 class CBCreateView(_SaveFormMixin, generic.CreateView):  # type: ignore[type-arg]
-    """A form for a new document."""
+    """A form for a new document. One that is sent twice makes one document."""
 
 
-class CBUpdateView(_DocumentMixin, _SaveFormMixin, generic.UpdateView):  # type: ignore[type-arg]
-    """A form for a document that is there."""
+class CBUpdateView(_SaveFormMixin, generic.UpdateView):  # type: ignore[type-arg]
+    """A form for a document that is there: a DocumentForm, whatever ModelForm ``form_class`` is.
+
+    Where somebody else has saved the document meanwhile, both versions are shown.
+    """
 
 
-class CBDeleteView(_DocumentMixin, _ConflictMixin, generic.DeleteView):  # type: ignore[type-arg]
-    """Asks, and deletes a document softly."""
+class CBDeleteView(_ConflictMixin, generic.DeleteView):  # type: ignore[type-arg]
+    """Asks, and deletes a document softly. Where somebody else has saved it meanwhile, it asks
+    again."""
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        self.check_revision(form)
-        return super().form_valid(form)
+    def form_invalid(self, form: Any) -> HttpResponse:
+        if self.object.st_deleted:
+            return HttpResponseRedirect(self.get_success_url())  # it was sent twice
+        return super().form_invalid(form)
 
 
 class CBFormView(_DocumentMixin, _ExtraDataMixin, generic.FormView):  # type: ignore[type-arg]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.utils import flatten_fieldsets
 
+from django_cbtools.forms.factories import knowing_revisions
+
 from .forms import DocumentForm
 
 if TYPE_CHECKING:
@@ -26,8 +28,7 @@ class DocumentLayout(_Base):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not issubclass(self.form, DocumentForm):
-            self.form = type(self.form.__name__, (DocumentForm, self.form), {})
+        self.form = knowing_revisions(self.form, DocumentForm)
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:
         declared = super().get_readonly_fields(request, obj)

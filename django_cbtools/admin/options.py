@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 from django_cbtools.exceptions import (
     CouchbaseModelError,
     SyncGatewayBulkError,
+    SyncGatewayConflict,
     SyncGatewayException,
 )
 
@@ -136,9 +137,10 @@ class CouchbaseModelAdmin(ShownAttachments, DocumentLayout, admin.ModelAdmin):  
         return form
 
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
-        """As Django's; but where nothing is changed, nothing is written."""
-        if not (change and form.is_as_loaded()):
-            super().save_model(request, obj, form, change)
+        """As Django's; but where nothing is changed, nothing is written, and what was sent twice is
+        written once."""
+        save = super().save_model
+        form.write(lambda: save(request, obj, form, change))
 
     def changeform_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         return self._telling_failures(request, super().changeform_view, *args, **kwargs)
@@ -155,12 +157,17 @@ class CouchbaseModelAdmin(ShownAttachments, DocumentLayout, admin.ModelAdmin):  
         self, request: Any, view: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Any:
         """A view whose forms tell why they could not be saved."""
-        try:
-            return view(request, *args, **kwargs)
-        except FAILURES as error:
-            if request.method != "POST":
-                raise
-            setattr(request, _FAILURE, error)
+        for is_last in (False, False, True):
+            try:
+                return view(request, *args, **kwargs)
+            except FAILURES as error:
+                if request.method != "POST":
+                    raise
+                failure = error
+            # A form knows by itself what to do about somebody who was first just now.
+            if is_last or not isinstance(failure, SyncGatewayConflict):
+                setattr(request, _FAILURE, failure)
+                break
         try:
             return view(request, *args, **kwargs)
         except FAILURES as error:

@@ -1,30 +1,30 @@
 """Forms of documents that know which revision they were made from.
 
 Somebody else, a phone mostly, may save a document while its form is open. Nothing of his is
-overwritten then: the form comes back on top of what is stored now, with both versions in its error.
+overwritten then: what both have changed comes back with both versions, all else is merged.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib.admin.utils import display_for_value
-from django.core.exceptions import ValidationError
-from django.db import models
-from django.forms.models import ModelFormMetaclass
-from django.template.loader import render_to_string
+from django.forms.models import ModelFormMetaclass, model_to_dict
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from django_cbtools.models.fields import values
 
+from . import seen
 from .fields import ChannelsField, RevisionField
+from .saving import SavingForm
 
 #: Whether a document is deleted is shown where it has been, though no form changes it.
 _ALWAYS_SEEN = frozenset(("st_deleted",))
+
+_CHOSEN = _("Where there are none, they are chosen when the document is saved.")
+_GONE = _("{} It refers to {}, which is not there. It stays so unless another one is chosen.")
 
 
 class _DocumentFormType(ModelFormMetaclass):
@@ -38,11 +38,15 @@ class _DocumentFormType(ModelFormMetaclass):
         return super().__new__(mcs, name, bases, attrs)
 
 
-class DocumentForm(forms.ModelForm, metaclass=_DocumentFormType):  # type: ignore[type-arg]
+class DocumentForm(SavingForm, metaclass=_DocumentFormType):
     """A ModelForm of a document, which knows the revision that it was made from.
 
-    Only what is changed in it is written. ``channels`` is a field of it, and required, where
-    ``Meta.fields`` names it.
+    Only what is changed in it is written, and nothing where nothing is. Where somebody else has
+    saved the document since the form was shown, what only he has changed stays as he has it; what
+    both have changed is an error with the code "conflict", and :attr:`conflict` has both versions:
+    what was entered stays in the form, and is saved when the form is sent once more.
+
+    ``channels`` is a field of it, and required, where ``Meta.fields`` names it.
     """
 
     channels = ChannelsField(label=_("Channels"))
@@ -52,14 +56,12 @@ class DocumentForm(forms.ModelForm, metaclass=_DocumentFormType):  # type: ignor
         super().__init__(*args, **kwargs)
         if not self.has_channels() or type(self.instance).default_channels is None:
             self.fields.pop("channels", None)
-        self._loaded = self._json()
-        if self.instance._state.adding:
-            self._show_default_channels()
-        else:
-            self.initial.setdefault("channels", self.instance.channels)
-            self.initial["revision"] = {"rev": self.instance.rev, "seen": self._seen()}
-            self._offer_related()
-            self._show_unread()
+        if not self.instance._state.adding:
+            self.start()
+            return
+        self._show_default_channels()
+        if not self.empty_permitted:  # as one of many, of which each is copied by scripts
+            self.initial["revision"] = lambda: seen.sign_uid(self.instance)
 
     def has_channels(self) -> bool:
         """Whether the channels can be edited, where documents of the class are in some."""
@@ -67,14 +69,35 @@ class DocumentForm(forms.ModelForm, metaclass=_DocumentFormType):  # type: ignor
         is_own = declared is not DocumentForm.declared_fields["channels"]
         return is_own or "channels" in (self._meta.fields or ())
 
-    def _json(self) -> str | None:
-        """The instance's JSON; None of what is not stored yet."""
-        is_new = self.instance._state.adding
-        return None if is_new else json.dumps(self.instance.to_dict(), sort_keys=True)
+    def start(self) -> None:
+        """Begin with what is stored: what a view gives as ``initial`` is only shown."""
+        super().start()
+        shown = self.values_of(self.instance)
+        if not self.is_bound:
+            unread = self.instance.unread()
+            shown = {
+                name: value
+                for name, value in shown.items()
+                if name in unread or name not in self.initial
+            }
+        # Whatever becomes of the instance, and of the form's fields before it is shown.
+        document, stored = self.instance, self.instance.fields_as_json()
+        self.initial.update(shown, revision=lambda: seen.sign(document, self._seen_of(stored)))
+        self._offer_related()
+        for name in shown:
+            self.fields[name].show_hidden_initial = False  # the revision has it
+        self._make_room_for_unread()
 
-    def is_as_loaded(self) -> bool:
-        """Whether saving the instance would write what it was when the form was made."""
-        return self._loaded is not None and self._loaded == self._json()
+    def values_of(self, document: Any) -> dict[str, Any]:
+        """What the fields show of a document. What a phone wrote in another type is a text, where
+        that can be shown."""
+        found = model_to_dict(document, self._meta.fields, self._meta.exclude)
+        found["channels"] = document.channels
+        for name, raw in document.unread().items():
+            if name in found:
+                text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+                found[name] = text if _takes_texts(self.fields.get(name)) else None
+        return {name: value for name, value in found.items() if name in self.fields}
 
     def _show_default_channels(self) -> None:
         """Show what the class says new documents are in; a function of theirs cannot know yet."""
@@ -87,29 +110,21 @@ class DocumentForm(forms.ModelForm, metaclass=_DocumentFormType):  # type: ignor
             field.required = False
             field.help_text = format_html("{} {}", field.help_text, _CHOSEN)
 
-    def _show_unread(self) -> None:
-        """Show what a phone wrote in another type as a text where that can be done, else not at
-        all. Nothing is written over it where nobody touches the field."""
-        for name, raw in self.instance.unread().items():
-            field = self.fields.get(name)
-            is_text = isinstance(field, (forms.CharField, forms.IntegerField)) and not isinstance(
-                field, forms.JSONField
-            )
-            text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
-            if name in self.initial:
-                self.initial[name] = text if is_text else None
-            widget = getattr(field, "widget", None)
-            if is_text and isinstance(widget, forms.NumberInput):  # browsers show no other texts
-                field.widget = forms.TextInput(widget.attrs)  # type: ignore[union-attr]
+    def _make_room_for_unread(self) -> None:
+        """Browsers show no other texts than numbers in an input for numbers."""
+        for name in self.instance.unread():
+            field: Any = self.fields.get(name)
+            if _takes_texts(field) and isinstance(field.widget, forms.NumberInput):
+                field.widget = forms.TextInput(field.widget.attrs)
 
-    def _seen(self) -> dict[str, Any]:
-        """The JSON of what the form shows, by key."""
+    def _seen_of(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """The JSON of what the form shows and can change, by key."""
         keys = {
             values.json_key(field)
             for field in self._meta.model._meta.concrete_fields
-            if field.name in self.fields or field.name in _ALWAYS_SEEN
+            if field.name in _ALWAYS_SEEN
+            or (field.name in self.fields and not self.fields[field.name].disabled)
         }
-        stored = self.instance.fields_as_json()
         return {key: value for key, value in stored.items() if key in keys}
 
     def _offer_related(self) -> None:
@@ -121,108 +136,12 @@ class DocumentForm(forms.ModelForm, metaclass=_DocumentFormType):  # type: ignor
             if everything is None or not uid:
                 continue
             field.queryset = queryset | everything.filter(pk=uid)
-            if not self.prefix and self._is_gone(name):
+            if not self.prefix and not self.is_bound and self.is_gone(name, uid):
                 field.help_text = format_html(str(_GONE), field.help_text, uid)
 
-    def _is_gone(self, name: str) -> bool:
-        """Whether a choice is shown as empty because what is chosen is not there."""
-        field: Any = self.fields[name]
-        widget = getattr(field.widget, "widget", field.widget)
-        uid, queryset = self.initial.get(name), getattr(field, "queryset", None)
-        return (
-            bool(uid)
-            and queryset is not None
-            and isinstance(widget, forms.widgets.ChoiceWidget)
-            and not queryset.filter(pk=uid).exists()
-        )
 
-    # --------------------------------------------------------------- validation
-
-    def _post_clean(self) -> None:
-        document: Any = self.instance
-        if not document._state.adding and not self.errors:
-            self.changed_data = [
-                name
-                for name in self.changed_data
-                if self.cleaned_data.get(name) is not None or not self._is_gone(name)
-            ]
-            self._check_revision()
-        document._state.is_form_current = True
-        unchanged = {
-            field.attname: getattr(document, field.attname)
-            for field in document._meta.concrete_fields
-            if field.name in self.fields
-            and field.name not in self.changed_data
-            and not document._state.adding
-        }
-        if self.cleaned_data.get("channels") and "channels" in self.changed_data:
-            document.channels = self.cleaned_data["channels"]
-        super()._post_clean()  # type: ignore[misc]
-        # Forms round: what was not changed is written as it was read.
-        for attname, value in unchanged.items():
-            setattr(document, attname, value)
-
-    def _check_revision(self) -> None:
-        """Add an error where somebody else has changed what the form shows, since it was made."""
-        made_from: Any = self.cleaned_data.get("revision")
-        if not _is_revision(made_from):
-            self.add_error(None, ValidationError(_NO_REVISION, code="revision"))
-            return
-        if made_from["rev"] == self.instance.rev:
-            return
-        was = self._meta.model()
-        was.from_dict(made_from["seen"])
-        was._state.adding = False
-        mine = type(self)(self.data, self.files, instance=was, prefix=self.prefix).changed_data
-        differing = self.changed_data
-        kept = [name for name in differing if name in mine]
-        self._continue_from_stored(kept)
-        if not kept and (self.prefix or not differing):
-            self.changed_data = []
-            return
-        is_deleted = self.instance.st_deleted and not was.st_deleted
-        rows = [self._versions(name, name in kept) for name in differing]
-        context = {"rows": rows, "is_deleted": is_deleted, "opts": self._meta.model._meta}
-        message = render_to_string("django_cbtools/conflict.html", context)
-        self.add_error(None, ValidationError(message, code="conflict"))
-
-    def _continue_from_stored(self, kept: Sequence[str]) -> None:
-        """Have the form show what is stored now, but for the fields that are kept."""
-        fields: dict[str, Any] = self.fields
-        for name, field in fields.items():
-            if name not in kept:
-                field.bound_data = _stored
-
-    def _versions(self, name: str, is_kept: bool) -> dict[str, Any]:
-        """A row of the table of differences."""
-        bound = self[name]
-        sides = {"yours": self.cleaned_data.get(name), "theirs": bound.initial}
-        shown = {side: _shown(value) for side, value in sides.items()}
-        return {"label": bound.label, "is_kept": is_kept, **shown}
-
-
-_CHOSEN = _("Where there are none, they are chosen when the document is saved.")
-_GONE = _("{} It refers to {}, which is not there. It stays so unless another one is chosen.")
-_NO_REVISION = _(
-    "The form does not say which revision of the document it was made from. Open it again. (A "
-    "template of your own has to show the form's hidden field “revision”.)"
-)
-
-
-def _is_revision(value: Any) -> bool:
-    return isinstance(value, dict) and "rev" in value and isinstance(value.get("seen"), dict)
-
-
-def _stored(data: Any, initial: Any) -> Any:
-    """In place of a field's ``bound_data``, which is what somebody has entered."""
-    return initial
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, models.Model):
-        value = value.pk
-    if isinstance(value, dict) or (
-        isinstance(value, (list, tuple)) and not all(isinstance(item, str) for item in value)
-    ):
-        return json.dumps(value, ensure_ascii=False, indent=1, default=str)
-    return str(display_for_value(value, "-"))
+def _takes_texts(field: Any) -> bool:
+    """Whether a field shows any text."""
+    return isinstance(field, (forms.CharField, forms.IntegerField)) and not isinstance(
+        field, forms.JSONField
+    )

@@ -26,3 +26,13 @@ def inlinedocumentformset_factory(
     """A class of sets of DocumentForms, of documents with a ForeignKey to a document or a row, as
     Django's ``inlineformset_factory`` makes one."""
     return inlineformset_factory(parent_model, model, form=form, **kwargs)
+
+
+def knowing_revisions(form: Any, base: Any = DocumentForm) -> Any:
+    """A class of ModelForms of documents as one of DocumentForms, with the same fields."""
+    if issubclass(form, base):
+        return form
+    ours = DocumentForm.declared_fields
+    declared = form.declared_fields.items()
+    own = {name: field for name, field in declared if field is not ours.get(name)}
+    return type(form.__name__, (base, form), own)

@@ -42,8 +42,9 @@ class ChannelsField(forms.Field):
         return super().has_changed(self.to_python(self.prepare_value(initial)), data)
 
 
-class RevisionField(forms.JSONField):
-    """The revision that a form was made from, hidden in it: nothing that anybody enters."""
+class RevisionField(forms.Field):
+    """What a form says of the document that it was made from, hidden in it: nothing that anybody
+    enters, and nothing that is wrong by itself. :mod:`.seen` signs and reads it."""
 
     widget = forms.HiddenInput
 
@@ -52,3 +53,8 @@ class RevisionField(forms.JSONField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return False
+
+
+def show_stored(field: Any) -> None:
+    """Have a field of a form show what it began with, and not what somebody has entered."""
+    field.bound_data = lambda data, initial: initial

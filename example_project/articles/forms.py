@@ -1,17 +1,17 @@
-"""Forms of documents: ordinary ModelForms."""
+"""Forms of documents."""
 
-from django import forms
+from django_cbtools.forms import DocumentForm
 
 from .models import CBArticle, CBAuthor
 
 
-class ArticleForm(forms.ModelForm):
+class ArticleForm(DocumentForm):
     class Meta:
         model = CBArticle
         fields = ["title", "author", "year_published", "is_draft", "body"]
 
 
-class AuthorForm(forms.ModelForm):
+class AuthorForm(DocumentForm):
     class Meta:
         model = CBAuthor
         fields = ["name"]

@@ -31,7 +31,10 @@ class ArticlesTest(TestCase):
         return self.client.post(reverse(f"articles:{name}", args=args), data, follow=True)
 
     def form_data(self, **changes):
-        return {"title": "Notes", "year_published": 1843, "_rev": self.article.rev, **changes}
+        """What the form of the article sends, but for what somebody changes in it."""
+        form = self.get("update", self.article.uid).context["form"]
+        shown = {name: form[name].value() for name in form.fields}
+        return {name: value for name, value in shown.items() if value} | changes
 
     def test_list(self):
         for number in range(20):
@@ -89,22 +92,39 @@ class ArticlesTest(TestCase):
         assert CBArticle.objects.count() == 1
 
     def test_edit(self):
-        self.assertContains(self.get("update", self.article.uid), self.article.rev)
         response = self.post("update", self.article.uid, **self.form_data(title="Changed"))
         self.assertRedirects(response, self.article.get_absolute_url())
         assert CBArticle(self.article.uid).title == "Changed"
 
     def test_conflict(self):
-        """Two people open the form; the second to save is told of the first."""
-        self.post("update", self.article.uid, **self.form_data(title="First"))
-        response = self.post("update", self.article.uid, **self.form_data(title="Second"))
+        """Two people open the form; the second to save sees what the first one has saved."""
+        first, second = self.form_data(title="First"), self.form_data(title="Second")
+        self.post("update", self.article.uid, **first)
+        response = self.post("update", self.article.uid, **second)
         self.assertContains(response, "Somebody else has changed this")
         self.assertNotContains(response, "is saved")
         assert CBArticle(self.article.uid).title == "First"
+        again = self.form_data() | {"title": "Second"}
+        again["revision"] = response.context["form"]["revision"].value()
+        self.post("update", self.article.uid, **again)
+        assert CBArticle(self.article.uid).title == "Second"
+
+    def test_no_conflict(self):
+        """Two people change different things: both are saved."""
+        first, second = self.form_data(title="First"), self.form_data(year_published=1843)
+        self.post("update", self.article.uid, **first)
+        self.assertContains(self.post("update", self.article.uid, **second), "is saved")
+        article = CBArticle(self.article.uid)
+        assert (article.title, article.year_published) == ("First", 1843)
 
     def test_delete(self):
-        self.assertContains(self.get("delete", self.article.uid), "Delete “Notes”?")
-        self.assertContains(self.post("delete", self.article.uid), "The article is deleted.")
+        page = self.get("delete", self.article.uid)
+        self.assertContains(page, "Delete “Notes”?")
+        sent = {"revision": page.context["form"]["revision"].value()}
+        self.assertContains(self.post("delete", self.article.uid), "Nothing has been saved")
+        self.assertContains(
+            self.post("delete", self.article.uid, **sent), "The article is deleted."
+        )
         self.get("detail", self.article.uid, status=404)
         assert CBArticle(self.article.uid).st_deleted
 
@@ -133,7 +153,8 @@ class AuthorsTest(TestCase):
         self.assertContains(response, "Ada is saved.")
         ada = CBAuthor.objects.get()
         url = reverse("articles:author_update", args=[ada.uid])
-        response = self.client.post(url, {"name": "Ada Lovelace", "_rev": ada.rev})
+        revision = self.client.get(url).context["form"]["revision"].value()
+        response = self.client.post(url, {"name": "Ada Lovelace", "revision": revision})
         self.assertRedirects(response, "/authors/")
         assert CBAuthor(ada.uid).name == "Ada Lovelace"
 

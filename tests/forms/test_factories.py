@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django import forms
 
@@ -14,6 +12,7 @@ from django_cbtools.forms import (
     documentformset_factory,
     inlinedocumentformset_factory,
 )
+from tests.forms.sending import sent
 from tests.testapp.models import CBArticle, CBAuthor
 
 pytestmark = pytest.mark.django_db
@@ -26,17 +25,6 @@ def articles():
     found = [CBArticle(uid=uid, title=uid, author=author, channels=["c"]) for uid in "ab"]
     for article in found:
         article.save()
-    return found
-
-
-def sent(form: Any) -> dict[str, Any]:
-    """What a browser would send of a form, or of a set of forms, unchanged."""
-    if not hasattr(form, "management_form"):
-        values = {bound.html_name: bound.value() for bound in form}
-        return {name: value for name, value in values.items() if value not in (None, False)}
-    found = sent(form.management_form)
-    for each in form:
-        found |= sent(each)
     return found
 
 

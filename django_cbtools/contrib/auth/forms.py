@@ -52,10 +52,6 @@ class UserChangeForm(ChoosingForm):
         fields = "__all__"
         field_classes = {"username": auth_forms.UsernameField}
 
-    def _seen(self) -> dict[str, Any]:
-        # It is sent with the page.
-        return {key: value for key, value in super()._seen().items() if key != "password"}
-
 
 class UserCreationForm(DocumentForm, auth_forms.AdminUserCreationForm):  # type: ignore[type-arg]
     class Meta:

@@ -1,0 +1,39 @@
+"""Forms that go with a document, and not with its fields: one that asks before it is deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from . import seen
+from .conflict import Conflict
+from .fields import RevisionField, show_stored
+
+
+class GuardedForm(forms.Form):
+    """A form that is valid only where nobody has saved its document since it was shown.
+
+    :attr:`document` is it. ``cleaned_data`` has nothing of the revision.
+    """
+
+    document: Any
+    revision = RevisionField()
+    #: As that of a DocumentForm, without versions: it does not know what the form is about.
+    conflict: Conflict | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["revision"] = lambda: seen.sign(self.document, {})
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        was = seen.read(self.document, self.cleaned_data.pop("revision", None))
+        if was is not None and was.rev == self.document.rev:
+            return
+        is_known = was is not None
+        self.conflict = Conflict(self, self.document, is_known=is_known)
+        show_stored(self.fields["revision"])
+        code = "conflict" if is_known else "revision"
+        self.add_error(None, ValidationError(self.conflict, code=code))  # type: ignore[arg-type]

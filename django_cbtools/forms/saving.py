@@ -1,0 +1,135 @@
+"""How the form of a document saves it: where anything is changed, once, and merged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+
+from django_cbtools.exceptions import MergeConflict, SyncGatewayConflict
+from django_cbtools.models.writing.merge import is_same, merge_fields
+
+from . import seen
+from .merging import MergingForm
+
+
+class SavingForm(MergingForm):
+    """The part of DocumentForm that is about saving."""
+
+    #: The JSON of the instance when the form was made; None of what is not stored yet.
+    _loaded: str | None = None
+
+    def start(self) -> None:
+        """Begin with what is stored."""
+        self._loaded = self._json()
+
+    def _json(self) -> str:
+        return json.dumps(self.instance.to_dict(), sort_keys=True)
+
+    def is_as_loaded(self) -> bool:
+        """Whether saving the instance would write what it was when the form was made."""
+        return self._loaded is not None and self._loaded == self._json() and not self._has_files()
+
+    def _has_files(self) -> bool:
+        """Whether there are files to be stored, which may have the names of former ones."""
+        document: Any = self.instance
+        values = (getattr(document, field.attname, None) for field in document._meta.fields)
+        return bool(document._uploads) or not all(
+            getattr(value, "_committed", True) for value in values
+        )
+
+    def save(self, commit: bool = True) -> Any:
+        """Save the document, where anything is changed.
+
+        Somebody else may have saved it since the form was cleaned: then it is merged. Where that
+        cannot be done, SyncGatewayConflict is raised, and the form has the errors, as if he had
+        been first: show it again.
+        """
+        if not commit or self.errors:
+            return super().save(commit)
+        super().save(commit=False)
+        self.write(self._save)
+        self._save_m2m()  # type: ignore[attr-defined]
+        return self.instance
+
+    def write(self, save: Callable[[], Any]) -> None:
+        """Call what saves the instance, unless that would change nothing; or has been done already,
+        since the form of a new document was sent twice."""
+        document: Any = self.instance
+        if self.is_as_loaded():
+            return
+        chosen = self._chosen_uid
+        document.uid = chosen or document.uid
+        try:
+            save()
+        except SyncGatewayConflict:
+            if not document._state.adding:
+                raise
+            if self._is_saved_as(document.uid):
+                document.load(document.uid)
+            elif chosen:
+                document.uid = None  # it is another one
+                save()
+            else:
+                raise
+
+    @cached_property
+    def _chosen_uid(self) -> str | None:
+        """The uid that was chosen for a new document when its form was shown."""
+        is_new = self.instance._state.adding
+        return seen.read_uid(self.instance, self.token) if is_new else None
+
+    def _is_saved_as(self, uid: str) -> bool:
+        """Whether a new document is stored already, as the form has it."""
+        try:
+            stored = type(self.instance)(uid).fields_as_json()
+        except ObjectDoesNotExist:
+            return False
+        ours = self.instance.fields_as_json()
+        return all(is_same(ours[key], stored[key]) for key in (*self.keys.values(), "st_deleted"))
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        # What is unique has been taken by the same form, where it is sent once more.
+        if self._chosen_uid is None or not self._is_saved_as(self._chosen_uid):
+            super()._update_errors(errors)  # type: ignore[misc]
+
+    def _save(self) -> None:
+        document: Any = self.instance
+        if document._state.adding:
+            document.save()
+            return
+        try:
+            document.save()
+        except SyncGatewayConflict:
+            self._save_merged()
+
+    def _save_merged(self) -> None:
+        document: Any = self.instance
+        try:
+            document.save(merge=_merged)
+        except SyncGatewayConflict as conflict:
+            self._clean_again(conflict)
+            raise
+
+    def _clean_again(self, conflict: SyncGatewayConflict) -> None:
+        """Clean what was sent once more, on top of what is stored by now."""
+        try:
+            self.instance.load(self.instance.uid)
+        except ObjectDoesNotExist:
+            pass
+        else:
+            self.forget_sides()
+            self.start()
+            self.full_clean()
+        if not self.errors:
+            self.add_error(None, ValidationError(str(conflict), code="conflict"))
+
+
+def _merged(base: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """As merge_fields; what has been deleted meanwhile is not changed."""
+    if theirs.get("st_deleted") and not base.get("st_deleted"):
+        raise MergeConflict(("st_deleted",))
+    return merge_fields(base, ours, theirs)

@@ -1,0 +1,60 @@
+"""What somebody has seen of a document in a form, signed, so that nobody can say anything else.
+
+A form that said of itself what it had shown could say that nobody else has changed anything. So it
+sends back what it was given: the revision, and the JSON of what it showed. It counts for that
+document alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.core import signing
+
+from django_cbtools.models import CouchbaseModel
+from django_cbtools.models.uids import new_uid
+
+_SALT = "django_cbtools.forms"
+
+
+class Seen(NamedTuple):
+    """What a form has shown: the revision, and the JSON of its fields by their keys."""
+
+    rev: str | None
+    values: dict[str, Any]
+
+
+def sign(document: Any, values: dict[str, Any]) -> str:
+    """A text that :func:`read` takes."""
+    return signing.dumps([document.rev, values], salt=_salt(document), compress=True)
+
+
+def read(document: Any, text: Any) -> Seen | None:
+    """What a form of the document has shown; None where the text is no such text."""
+    found = _read(text, _salt(document))
+    return None if found is None else Seen(*found)
+
+
+def sign_uid(document: Any) -> str | None:
+    """A text with the uid that a new document is to have, so that a form which is sent twice does
+    not make two; None where the class makes uids of its own."""
+    is_free = document.uid is None and type(document).get_uid is CouchbaseModel.get_uid
+    return signing.dumps(new_uid(document.uid_prefix), salt=_salt(document)) if is_free else None
+
+
+def read_uid(document: Any, text: Any) -> str | None:
+    """The uid that :func:`sign_uid` has chosen; None where there is none."""
+    uid: str | None = _read(text, _salt(document)) if document.uid is None else None
+    return uid
+
+
+def _salt(document: Any) -> str:
+    # A document that is not stored yet has no uid.
+    return f"{_SALT} {document._meta.label} {document.uid or ''}"
+
+
+def _read(text: Any, salt: str) -> Any:
+    try:
+        return signing.loads(text, salt=salt) if isinstance(text, str) else None
+    except signing.BadSignature:
+        return None
