@@ -15,8 +15,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, JSONField, Q
 from django.utils.translation import gettext_lazy as _
 
+from django_cbtools.form_fields.lines import in_order
 from django_cbtools.models import ListField, SetField
-from django_cbtools.models.fields.formfields import in_order
 from django_cbtools.models.fields.members import Members
 from django_cbtools.models.fields.values import kind
 

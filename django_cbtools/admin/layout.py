@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.utils import flatten_fieldsets
 
+from django_cbtools.form_fields.nested import NestedFormField
 from django_cbtools.forms.factories import knowing_revisions
 
 from .forms import DocumentForm
@@ -29,6 +31,16 @@ class DocumentLayout(_Base):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.form = knowing_revisions(self.form, DocumentForm)
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if issubclass(getattr(db_field, "form_class", object), NestedFormField):
+            # What is in it has the admin's widgets, too.
+            kwargs = {
+                "formfield_callback": partial(self.formfield_for_dbfield, request=request),
+                "fields_template": "admin/django_cbtools/nested/fields.html",
+                **kwargs,
+            }
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:
         declared = super().get_readonly_fields(request, obj)

@@ -10,6 +10,12 @@
             fields = ["title", "author"]
 """
 
+from django_cbtools.form_fields import (
+    NestedForm,
+    NestedListFormField,
+    NestedObjectFormField,
+)
+
 from .documents import DocumentForm
 from .factories import (
     documentform_factory,
@@ -21,6 +27,9 @@ from .fields import ChannelsField
 __all__ = [
     "ChannelsField",
     "DocumentForm",
+    "NestedForm",
+    "NestedListFormField",
+    "NestedObjectFormField",
     "documentform_factory",
     "documentformset_factory",
     "inlinedocumentformset_factory",

@@ -11,13 +11,16 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.models.lookups import IsNull
 
+from django_cbtools.form_fields import NestedListFormField, NestedObjectFormField
+from django_cbtools.form_fields.locating import is_located, located
+
 from .base import CouchbaseNestedModel
 from .document import DOC_TYPE, GATEWAY_KEYS, Stored
 from .fields import lookups as member_lookups
 from .fields import paths as member_paths
 from .fields import values
 from .fields.arrays import ArrayMembers, Field_, Get, Set
-from .fields.members import Members, Problems, is_located, located, unread, written
+from .fields.members import Members, Problems, unread, written
 from .fields.object_lookups import ObjectExact
 from .writing.merge import is_same
 
@@ -37,6 +40,8 @@ class EmbeddedField(Members, Field_[Set, Get]):
     _pyi_private_get_type: Any
 
     json_type = "object"
+    form_class = NestedObjectFormField
+    list_form_class = NestedListFormField
     #: The model of the field that it is part of.
     _owner: Any = None
 

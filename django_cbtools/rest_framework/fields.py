@@ -7,10 +7,10 @@ from typing import Any
 from django.core.exceptions import ValidationError as InvalidValue
 from rest_framework import serializers
 
+from django_cbtools.form_fields.lines import in_order
 from django_cbtools.models import Blob
 from django_cbtools.models.channels import channels_problem
 from django_cbtools.models.fields import values
-from django_cbtools.models.fields.formfields import in_order
 
 from .addresses import part_of
 from .attachments import attachment_of, link_to

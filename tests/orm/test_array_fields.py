@@ -25,6 +25,7 @@ from django_cbtools.models import (
     SetField,
 )
 from django_cbtools.sync_gateway import SyncGateway
+from tests.admin.browser import sent
 from tests.orm.array_models import Address, Agent, Customer, Payment
 
 D = Decimal
@@ -110,11 +111,6 @@ def test_empty_values():
     } | {"anything": form.cleaned_data["anything"]}  # fmt: skip
 
 
-def post(form):
-    """What a browser sends of a form that nobody has touched."""
-    return {field.name: field.value() for field in form}
-
-
 STORED = {
     "tags": ["a", " b ", "", "[1]"], "numbers": [1, "x", None], "prices": ["9.50", 3],
     "days": ["2020-01-02"], "anything": [1], "grid": [[1], ["x"]], "labels": ["b", "a", ["c"]],
@@ -139,7 +135,7 @@ def test_saving_what_nobody_touched_changes_nothing(db):
     SyncGateway.save_json(
         "a", {"doc_type": "arrays_customer", "channels": ["c"], **keys, "labels": ["b", "a", "b"]}
     )
-    form = CustomerForm(post(CustomerForm(instance=Customer("a"))), instance=Customer("a"))
+    form = CustomerForm(sent(CustomerForm(instance=Customer("a"))), instance=Customer("a"))
     # Of a JSONField of Django's, what it was is asked of the browser.
     assert set(form.changed_data) <= {"anything"}
     assert form.is_valid(), form.errors
@@ -150,9 +146,18 @@ def test_saving_what_nobody_touched_changes_nothing(db):
 
 
 @pytest.mark.filterwarnings("ignore::django_cbtools.exceptions.StaleFormWarning")
-def test_what_is_wrong_is_no_choice_and_not_lost(db):
+def test_what_is_wrong_is_kept_where_nobody_touches_it(db):
     SyncGateway.save_json("a", {"doc_type": "arrays_customer", "channels": ["c"], **STORED})
-    form = CustomerForm(post(CustomerForm(instance=Customer("a"))), instance=Customer("a"))
+    data = sent(CustomerForm(instance=Customer("a")))
+    form = CustomerForm(data, instance=Customer("a"))
+    assert form.is_valid(), form.errors
+    form.save()
+    document = SyncGateway.all_docs(["a"])["rows"][0]["doc"]
+    assert {key: document[key] for key in STORED} == STORED
+    # Whoever touches it is told.
+    data["numbers"] = data["grid"] = data["tags"] = '[1, "x", null]'
+    data.setlist("colors", ["g", "purple"])
+    form = CustomerForm(data, instance=Customer("a"))
     assert set(form.errors) == {"numbers", "grid", "colors", "tags"}
     assert "purple" in str(form.errors["colors"])
 

@@ -11,12 +11,15 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.lookups import IsNull
 
+from django_cbtools.form_fields import ElementChoices, MembersFormField
+from django_cbtools.form_fields.lines import in_order
+from django_cbtools.form_fields.locating import located
+
 from . import conversions as to
 from . import lookups as lookups
 from . import paths as paths
 from . import values
-from .formfields import ElementChoices, in_order
-from .members import Members, Problems, converted, is_json, located, problems, read, unread, written
+from .members import Members, Problems, converted, is_json, problems, read, unread, written
 
 #: What may be assigned to an attribute, and what it gives.
 Set = TypeVar("Set", contravariant=True)
@@ -122,13 +125,17 @@ class ArrayMembers(Members):
 
     # ------------------------------------------------------------ a field's methods
 
+    @property
+    def form_class(self) -> type[MembersFormField]:  # type: ignore[override]
+        return getattr(self.base_field, "list_form_class", MembersFormField)
+
     def formfield(self, **kwargs: Any) -> Any:
         base = self.base_field
         if base.choices is None:
             return super().formfield(**kwargs)
         options = {
             "form_class": ElementChoices,
-            "collection": self.collection,
+            "field": self,
             "choices": base.get_choices(include_blank=False),
             "coerce": base.to_python,
             "show_hidden_initial": False,

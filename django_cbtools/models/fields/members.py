@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from django_cbtools.form_fields import MembersFormField
+from django_cbtools.form_fields.locating import is_located, located
+
 from . import conversions, values
-from .formfields import MembersFormField
 
 Problems: TypeAlias = Iterator[ValidationError]
-
-_LOCATED = "%(path)s: %(problem)s"
 
 
 class Members:
@@ -33,6 +33,9 @@ class Members:
     #: What serializers look for in what is stored as a JSONField.
     encoder: Any = None
     decoder: Any = None
+    #: What edits it, and what edits a list of such.
+    form_class: type[MembersFormField] = MembersFormField
+    list_form_class: type[MembersFormField] = MembersFormField
     #: Its default, where none is declared, is no empty text.
     empty_strings_allowed = False
 
@@ -150,28 +153,29 @@ class Members:
         if found:
             raise ValidationError(found)
 
+    def checked(self, model_instance: Any, value: Any) -> None:
+        """Have a value that a form has checked not be checked once more: what somebody else has
+        written, and nobody has touched, need not be right."""
+        if value and isinstance(model_instance, models.Model):
+            vars(model_instance._state).setdefault("checked", {})[self.name] = value
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        state = None if model_instance is None else model_instance._state
+        # Once: it may be changed in place after this.
+        if value and getattr(state, "checked", {}).pop(self.name, None) is value:
+            return value
+        return models.Field.clean(self, value, model_instance)  # type: ignore[arg-type]
+
     def formfield(self, **kwargs: Any) -> Any:
+        # With a widget of somebody's own, it is a text.
+        form_class = MembersFormField if kwargs.get("widget") else self.form_class
         options = {
-            "form_class": MembersFormField,
+            "form_class": form_class,
             "field": self,
             "show_hidden_initial": False,
             **kwargs,
         }
         return models.Field.formfield(self, **options)  # type: ignore[arg-type]
-
-
-def located(place: Any, error: ValidationError) -> ValidationError:
-    """An error that says where it is, by the names and numbers that a lookup has; ``place`` goes
-    before what it says already."""
-    params: Any = error.params
-    path, problem = str(place), error.messages[0]
-    if is_located(error):
-        path, problem = f"{path}.{params['path']}", params["problem"]
-    return ValidationError(_LOCATED, error.code, {"path": path, "problem": problem})
-
-
-def is_located(error: ValidationError) -> bool:
-    return bool(error.message == _LOCATED)
 
 
 #: Where methods of fields are that nobody has overridden.

@@ -12,7 +12,30 @@ from django.forms.widgets import Input
 _ONE_LINE = frozenset(("text", "number", "email", "url"))
 
 
-class MembersFormField(forms.Field):
+class KeptWhereUntouched(forms.Field):
+    """A part of form fields: what was there, and nobody has touched, is kept, and is not checked.
+
+    A phone may have written what is no value of the field; whoever edits something else is not to
+    mend it. ``field`` is the model's field.
+    """
+
+    field: Any
+
+    def _clean_bound_field(self, bound: Any) -> Any:
+        instance = getattr(bound.form, "instance", None)
+        if instance is None or instance._state.adding or bound._has_changed():
+            return super()._clean_bound_field(bound)  # type: ignore[misc]
+        return self._checked(bound, bound.initial)
+
+    def _checked(self, bound: Any, value: Any) -> Any:
+        """A value that the model need not check."""
+        if self.required and value in self.empty_values:
+            raise ValidationError(self.error_messages["required"], code="required")
+        self.field.checked(getattr(bound.form, "instance", None), value)
+        return value
+
+
+class MembersFormField(KeptWhereUntouched):
     """What a field with members is edited by, as text: JSON or, for an array of simple values, one
     value per line. An array that lines cannot tell (``" a "``, ``null``) is JSON then, too.
 
@@ -20,6 +43,8 @@ class MembersFormField(forms.Field):
     """
 
     widget = forms.Textarea
+    #: What is told where it is JSON.
+    json_help = "JSON."
     default_error_messages = {"invalid_json": "Enter valid JSON."}
 
     def __init__(self, *, field: Any, **kwargs: Any) -> None:
@@ -32,13 +57,16 @@ class MembersFormField(forms.Field):
         )
         super().__init__(**kwargs)
         if not self.help_text:
-            self.help_text = "One per line." if self.element else "JSON."
+            self.help_text = "One per line." if self.element else self.json_help
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         attrs: dict[str, Any] = super().widget_attrs(widget)
         return {"rows": 4 if self.element else 8, **attrs}
 
     def prepare_value(self, value: Any) -> Any:
+        return self.text_of(value)
+
+    def text_of(self, value: Any) -> Any:
         """The text; what was entered is shown again as it was."""
         if value is None or isinstance(value, str):
             return value
@@ -68,7 +96,7 @@ class MembersFormField(forms.Field):
     def has_changed(self, initial: Any, data: Any) -> bool:
         if self.disabled:
             return False
-        return _lines(self.prepare_value(initial)) != _lines(data)
+        return _lines(self.text_of(initial)) != _lines(data)
 
     def _line(self, item: Any) -> str:
         element: Any = self.element
@@ -98,25 +126,6 @@ class MembersFormField(forms.Field):
 
 def _lines(text: Any) -> list[str]:
     return [line.strip() for line in (text or "").splitlines() if line.strip()]
-
-
-class ElementChoices(forms.TypedMultipleChoiceField):
-    """An array whose elements are chosen. What is in it and was never a choice is shown, and not
-    silently lost."""
-
-    def __init__(self, *, collection: type[Any], **kwargs: Any) -> None:
-        self.collection = collection
-        super().__init__(**kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        if isinstance(value, (list, tuple, set, frozenset)):
-            choices: Any = self.choices
-            unknown = [(item, item) for item in value if not self.valid_value(item)]
-            self.choices = [*choices, *unknown]
-        return value
-
-    def clean(self, value: Any) -> Any:
-        return self.collection(super().clean(value))
 
 
 def in_order(items: Any) -> list[Any]:

@@ -1,0 +1,23 @@
+"""Errors that say where they are, in values that are made of others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+_LOCATED = "%(path)s: %(problem)s"
+
+
+def located(place: Any, error: ValidationError) -> ValidationError:
+    """An error that says where it is, by the names and numbers that a lookup has; ``place`` goes
+    before what it says already."""
+    params: Any = error.params
+    path, problem = str(place), error.messages[0]
+    if is_located(error):
+        path, problem = f"{path}.{params['path']}", params["problem"]
+    return ValidationError(_LOCATED, error.code, {"path": path, "problem": problem})
+
+
+def is_located(error: ValidationError) -> bool:
+    return bool(error.message == _LOCATED)

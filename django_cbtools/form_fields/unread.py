@@ -1,0 +1,48 @@
+"""Values that nobody can read, in forms: they are shown as they are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+UNREADABLE = _("Nobody can read this value. It stays as it is unless you change it.")
+
+
+def as_text(raw: Any) -> str:
+    """A value of JSON, to be looked at."""
+    return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+
+
+def lines(text: Any) -> str:
+    """A text that came from a browser, or went there, to be compared."""
+    return (text or "").replace("\r\n", "\n").strip()
+
+
+class UnreadField(forms.Field):
+    """In place of a field that cannot read what it has: the value as a text, which can be kept, or
+    changed to one that the field takes."""
+
+    def __init__(self, field: forms.Field, raw: Any) -> None:
+        self.field, self.raw = field, raw
+        is_long = "\n" in as_text(raw) or isinstance(raw, (list, dict))
+        super().__init__(
+            required=field.required,
+            label=field.label,
+            disabled=field.disabled,
+            help_text=field.help_text or UNREADABLE,
+            widget=forms.Textarea(attrs={"rows": 3}) if is_long else forms.TextInput(),
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        return as_text(value)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return not self.disabled and lines(data) != lines(as_text(self.raw))
+
+    def clean(self, value: Any) -> Any:
+        if isinstance(self.field, forms.MultiValueField):
+            value = (value or "").replace("T", " ").split(None, len(self.field.fields) - 1)
+        return self.field.clean(value)
