@@ -63,8 +63,7 @@ def check_debug(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "Documents are kept by the embedded gateway, which is made for development and tests: "
-            "no phone can sync with it.",
+            "Documents are kept by the embedded gateway, which is made for development and tests.",
             hint="Set SYNC_GATEWAY_URL, and another ENGINE in DATABASES.",
             id="cbtools.W009",
         )

@@ -17,10 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_cbtools import conf
 
-from ..access import STAR
 from ..errors import GatewayError, not_implemented
-from ..feed.changes import Entry, Feed
-from ..feed.waiting import Interest, Pause
+from ..feed.changes import Entry
+from ..feed.following import Follower
 from ..http.answers import Answer
 from ..http.messages import Call
 from ..http.streams import Stream, Waiting, blocking
@@ -87,12 +86,9 @@ class _Follower:
     """Follows a feed for a client, and writes its entries as text."""
 
     def __init__(self, call: Call, options: feed_options.Options, upto: int) -> None:
-        self.call = call
         self.options = options
-        self.upto = upto
-        self.reader = call.log_in()
-        self.feed = Feed(call.database, options.wish)
-        self.user = call.identify() if call.trusted is None else None
+        self.follower = Follower(call, call.database, options.wish, call.log_in(), upto)
+        self.feed = self.follower.feed
         #: The time at which a long poll ends even if there is nothing to send.
         self.end = _after(_longest_wait(call)) if options.feed == LONGPOLL else math.inf
         self.is_over = False
@@ -145,7 +141,7 @@ class _Follower:
         is_first = True
         while True:
             has_sent = False
-            for entry in self.feed.read(self.reader, self.upto):
+            for entry in self.feed.read(self.follower.reader, self.follower.upto):
                 has_sent = True
                 yield entry
             if self.feed.is_full:
@@ -165,7 +161,8 @@ class _Follower:
     def _looks_twice(self) -> bool:
         """Whether a real gateway signals twice that it has caught up (13-changes.json, step 50)."""
         is_continuous = self.options.feed == CONTINUOUS
-        return is_continuous and self.feed.was_written_to(self.reader, self.upto)
+        follower = self.follower
+        return is_continuous and self.feed.was_written_to(follower.reader, follower.upto)
 
     def _has_more(self, until: float) -> Generator[Waiting, None, bool]:
         """Wait for a write that can concern the client; return False if there is none in time.
@@ -173,35 +170,15 @@ class _Follower:
         Raises a GatewayError if the user lost access or the database was closed.
         """
         while not self.is_over:
-            pause = Pause(self.call.alias, self._interest(), self.upto, min(until, self.end))
+            pause = self.follower.pause(min(until, self.end))
             yield pause
-            if self._moved():
+            if self.follower.moved():
                 return True
             now = time.monotonic()
             self.is_over = pause.is_over or now >= self.end
             if now >= until:
                 break
         return False
-
-    def _moved(self) -> bool:
-        """Load the sequence and the reader again; return whether one of them has changed."""
-        before = self.upto, self.reader
-        self.upto = self.call.database.sequence
-        self.reader = self.reader.again()
-        return (self.upto, self.reader) != before
-
-    def _interest(self) -> Interest:
-        reader, wish = self.reader, self.options.wish
-        channels = reader.channels if STAR in wish.channels else wish.channels
-        return Interest(
-            self.call.database,
-            # Any document can have revoked a channel.
-            frozenset((STAR,) if wish.revocations else channels),
-            self.user.name if self.user and self.user.sequence else None,
-            reader.name,
-            frozenset(reader.roles),
-            self.call.session.id if self.call.session else None,
-        )
 
 
 def _after(seconds: float) -> float:

@@ -7,9 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import IO, Any, NamedTuple
 
-from django_cbtools import canonical
-
-from ..documents import attachments, documents
+from ..documents import attachments, bodies, documents
 from ..documents.attachments import CHUNK, Upload
 from ..documents.writes import Edit
 from ..errors import GatewayError, bad_request, missing
@@ -76,27 +74,6 @@ def check_asked(body: Mapping[str, Any], asked: str) -> None:
         raise bad_request('Invalid version type for OCC value: ""')
 
 
-def check_size(body: Mapping[str, Any]) -> None:
-    """Raise a 413 GatewayError if the strings and numbers in a body exceed the document size limit.
-
-    This cheap check comes before the body is serialized, which takes several times as much memory.
-    """
-    size = 0
-    waiting = [value for key, value in body.items() if key != "_attachments"]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, str):
-            size += len(value)
-        elif isinstance(value, canonical.Number):
-            size += len(value.text)
-        elif isinstance(value, dict):
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-    if size > documents.MAX_BYTES:
-        raise GatewayError(413, "Document too large!")
-
-
 def edit(
     uid: str, body: Mapping[str, Any], asked: str = "", uploads: Mapping[str, Upload] | None = None
 ) -> Edit:
@@ -106,7 +83,7 @@ def edit(
     that is not a string is ignored. Raises a 400 GatewayError if the base is invalid, and a 413
     GatewayError if the body is too large.
     """
-    check_size(body)
+    bodies.check_values(body)
     rev, cv = (value if isinstance(value, str) else "" for value in map(body.get, _OCC_KEYS))
     start = occ(asked)
     rev, cv = start.rev or rev, start.cv or cv
@@ -121,7 +98,7 @@ def creation(body: Mapping[str, Any], uploads: Mapping[str, Upload] | None = Non
     Raises a 404 GatewayError if the body names a base, a 400 GatewayError if the id is invalid, and
     a 413 GatewayError if the body is too large.
     """
-    check_size(body)
+    bodies.check_values(body)
     if any(body.get(key) is not None for key in _OCC_KEYS):
         raise missing("No previous revision to replace")
     given = body.get("_id")
@@ -137,7 +114,7 @@ def revision(
     Raises a 400 GatewayError if the body's ``_revisions`` or ``_rev`` are invalid, and a 413
     GatewayError if the body or the history is too large.
     """
-    check_size(body)
+    bodies.check_values(body)
     history: tuple[str, ...] = ()
     revisions, rev = body.get("_revisions"), body.get("_rev")
     if isinstance(revisions, dict):

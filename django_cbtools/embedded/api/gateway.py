@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import posixpath
 import re
 import traceback
@@ -10,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
-from django.db import DatabaseError
-from django.db.transaction import TransactionManagementError
 from django.utils.encoding import iri_to_uri
 from django.utils.html import escape
 
@@ -26,9 +23,9 @@ from ..errors import GatewayError, bad_request, missing
 from ..http import browsers, cors, origins
 from ..http.answers import Answer
 from ..http.compression import compress
+from ..http.failures import reported
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Call, document_id, header_value, unescape
 from ..http.streams import in_turns
-from ..javascript import JavaScriptError
 from ..options import RUNTIME
 from ..principals import users
 from .routes import BODY_LIMITS, LOGINS, OFFLINE, OPEN, WRITERS, Route, find_routes, routed_path
@@ -40,8 +37,6 @@ _READ_ONLY = "unsupported.guest_read_only"
 
 #: The characters that a header value may have.
 _SENDABLE = re.compile(r"[\x20-\x7e\x80-\xff]*")
-
-logger = logging.getLogger(__name__)
 
 
 def respond(call: Call) -> Answer:
@@ -79,23 +74,11 @@ def _answered(call: Call) -> Answer:
 
 def _answer(call: Call) -> Answer:
     try:
-        return _respond(call)
+        with reported(call):
+            return _respond(call)
     except GatewayError as error:
         _let_go(error)
         return Answer.of_error(error)
-    except JavaScriptError as error:
-        _let_go(error)
-        return Answer.of_error(GatewayError(500, f"Internal error: JavaScript {error}"))
-    except TransactionManagementError:
-        raise
-    except DatabaseError as error:
-        logger.exception("The embedded gateway's database failed: %s %r", call.method, call.path)
-        # The reason can contain the name of the file, which clients of the public API must not see.
-        is_stranger = call.port == PUBLIC_PORT and call.trusted is None
-        reason = "look at the server's log" if is_stranger else str(error)
-        return Answer.of_error(
-            GatewayError(503, f"The embedded gateway's database failed: {reason}")
-        )
 
 
 def _let_go(error: BaseException | None) -> None:

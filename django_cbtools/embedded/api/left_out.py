@@ -19,7 +19,6 @@ _PROFILES = "profiles"
 
 #: Paths (as in the table of routes), their ports and methods, and the name of the feature.
 LEFT_OUT: list[tuple[str, tuple[str, ...], str, str]] = [
-    ("/{db}/_blipsync", _BOTH, "GET", "Couchbase Lite's replication over WebSockets (BLIP)"),
     ("/{db}/_oidc", _BOTH, "GET", _OIDC),
     ("/{db}/_oidc_callback", _BOTH, "GET", _OIDC),
     ("/{db}/_oidc_refresh", _BOTH, "GET", _OIDC),

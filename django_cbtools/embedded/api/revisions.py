@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Sequence
-
 from django_cbtools import canonical
 
 from ..documents import documents, listing
-from ..documents.documents import Document
 from ..gostructs import Map
 from ..http.answers import Answer
 from ..http.messages import ADMIN_PORT, Call, document_id
 
-#: A possible ancestor is at most this many generations older than the missing revision.
-_NEAR = 100
 _TEXT = "text/plain; charset=UTF-8"
 
 
@@ -29,32 +23,11 @@ def revs_diff(call: Call) -> Answer:
     }
     rows = {}
     for uid, document in listing.named(call.database, list(wanted), bodies=False):
-        row = _difference(document, wanted[uid])
+        row = listing.difference(document, wanted[uid])
         if row:
             rows[uid] = row
     # A real gateway sends this content type (09-revs.json).
     return Answer(200, canonical.dumps(rows).encode(), {"Content-Type": _TEXT.lower()})
-
-
-def _difference(document: Document | None, revs: Sequence[str]) -> dict[str, list[str]]:
-    if document is None:
-        return {"missing": list(revs)}
-    tree, known = document.tree, set(revs)
-    missing = [rev for rev in revs if rev not in tree]
-    if not missing:
-        return {}
-    numbers = sorted({canonical.generation(rev) for rev in missing if documents.REV.match(rev)})
-    possible: dict[str, None] = {}
-    for leaf in tree.leaves():
-        below = canonical.generation(leaf)
-        place = bisect(numbers, below)
-        if leaf in known:
-            continue
-        if place and numbers[place - 1] == below and tree.parent(leaf):
-            possible[tree.parent(leaf)] = None
-        if place < len(numbers) and numbers[place] <= below + _NEAR:
-            possible[leaf] = None
-    return {"missing": missing, **({"possible_ancestors": list(possible)} if possible else {})}
 
 
 def revision_tree(call: Call) -> Answer:

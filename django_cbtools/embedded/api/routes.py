@@ -12,6 +12,7 @@ from ..http.answers import Answer
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Call
 from . import (
     attachments,
+    blipsync,
     bulk,
     channels,
     databases,
@@ -66,6 +67,7 @@ ROUTES: list[tuple[str, tuple[str, ...], dict[str, Handler]]] = [
     ("/{keyspace}/_bulk_docs", _BOTH, {"POST": bulk.bulk_docs}),
     ("/{keyspace}/_bulk_get", _BOTH, {"POST": bulk.bulk_get}),
     ("/{keyspace}/_revs_diff", _BOTH, {"POST": revisions.revs_diff}),
+    ("/{db}/_blipsync", _BOTH, {"GET": blipsync.blipsync}),
     ("/{keyspace}/_local/{name}", _BOTH, {
         "GET": local.get_local, "HEAD": local.get_local,
         "PUT": local.put_local, "DELETE": local.delete_local,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import frames
 from .frames import ProtocolError
 
+#: Quotes a name for an error message.
+quoted = json.JSONEncoder(ensure_ascii=False).encode
 #: The domains of errors: BLIP's own, and the statuses of HTTP.
 BLIP, HTTP = "BLIP", "HTTP"
 

@@ -245,5 +245,16 @@ def content(database: Database, meta: Mapping[str, Any]) -> Content:
     return Content(database, meta["digest"], 0, meta.get("encoded_length", meta.get("length")))
 
 
+def held_by(database: Database, uid: str, digest: str) -> Content | None:
+    """Return the contents with a digest if they were uploaded for a document, otherwise None."""
+    length = database.value(
+        "SELECT sum(length(data)) FROM cbtools_attachment_chunks WHERE keyspace = %s "
+        "AND digest = %s AND EXISTS (SELECT 1 FROM cbtools_attachments AS holder "
+        "WHERE holder.keyspace = %s AND holder.digest = %s AND holder.uid = %s)",
+        [database.keyspace, digest, database.keyspace, digest, uid],
+    )
+    return None if length is None else Content(database, digest, 0, length)
+
+
 def _encoded(digest: bytes) -> str:
     return base64.b64encode(digest).decode()

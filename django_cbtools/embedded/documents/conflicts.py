@@ -58,3 +58,16 @@ def _check(old: Document, parent: str, *, deleted: bool, may_branch: bool) -> No
         allowed = old.deleted and may_branch
     if not allowed:
         raise conflict()
+
+
+#: What becomes of a proposed revision: it is wanted, or why not.
+WANTED, KNOWN, CONFLICT = 0, 304, 409
+
+
+def proposed(old: Document | None, rev: str, parent: str) -> int:
+    """Return whether a replicator may push a revision with a parent ('': none) to a document."""
+    if old is None:
+        return WANTED
+    if rev == old.rev:
+        return KNOWN
+    return WANTED if parent == old.rev or (not parent and old.deleted) else CONFLICT

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from itertools import islice
+
+from django_cbtools import canonical
 
 from ..access import STAR, Reader
 from ..database import Database
@@ -16,6 +19,8 @@ from .documents import Document
 _BATCH = 50
 #: A batch ends early once the bodies in it have this many characters in total.
 _MAX_BYTES = 4 * 1024 * 1024
+#: A possible ancestor is at most this many generations older than the missing revision.
+_NEAR = 100
 _NO_BODIES = documents.COLUMNS.replace("document.body", "'{}'")
 
 
@@ -91,3 +96,28 @@ def _first(database: Database, uids: Sequence[str], columns: str) -> dict[str, D
             size += len(document.body)
         is_complete = size < _MAX_BYTES
     return {**dict.fromkeys(uids), **known} if is_complete else known
+
+
+def difference(document: Document | None, revs: Sequence[str]) -> dict[str, list[str]]:
+    """Return which of a document's revisions are ``missing``, and ``possible_ancestors`` of them.
+
+    A member that would be empty is left out.
+    """
+    if document is None:
+        return {"missing": list(revs)}
+    tree, known = document.tree, set(revs)
+    missing = [rev for rev in revs if rev not in tree]
+    if not missing:
+        return {}
+    numbers = sorted({canonical.generation(rev) for rev in missing if documents.REV.match(rev)})
+    possible: dict[str, None] = {}
+    for leaf in tree.leaves():
+        below = canonical.generation(leaf)
+        place = bisect(numbers, below)
+        if leaf in known:
+            continue
+        if place and numbers[place - 1] == below and tree.parent(leaf):
+            possible[tree.parent(leaf)] = None
+        if place < len(numbers) and numbers[place] <= below + _NEAR:
+            possible[leaf] = None
+    return {"missing": missing, **({"possible_ancestors": list(possible)} if possible else {})}

@@ -53,6 +53,10 @@ class Interest:
     session: str | None = None
 
 
+def _nothing() -> None:
+    """The ``wake`` of a pause that has not begun."""
+
+
 @dataclass(eq=False)
 class Pause(Waiting):
     """A pause of a feed that has already seen all sequences up to ``seen``.
@@ -65,7 +69,7 @@ class Pause(Waiting):
     interest: Interest
     seen: int
     until: float
-    wake: Callable[[], None] = field(init=False)
+    wake: Callable[[], None] = field(init=False, default_factory=lambda: _nothing)
 
     def begin(self, wake: Callable[[], None]) -> None:
         self.wake = wake

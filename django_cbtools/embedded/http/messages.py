@@ -43,7 +43,8 @@ class Call(Message):
     checked it. ``trusted`` is the name of the user for whom a caller in this process acts. That
     user needs no password, and can read all channels if the gateway has no user of that name.
 
-    ``address`` is the client's address, or None if the caller is in this process.
+    ``address`` is the client's address, or None if the caller is in this process. ``is_socket`` is
+    true if the client asks for a WebSocket, and the server has them.
 
     ``longest_wait`` is the longest time (in seconds) that the server lets a feed wait.
     ``can_follow`` is true if the server can answer other requests while it sends an endless feed.
@@ -64,6 +65,7 @@ class Call(Message):
     is_secure: bool = False
     host: str | None = None
     address: str | None = None
+    is_socket: bool = False
     database: Database = field(init=False)
     #: The database, once the client may learn that it exists; it decides the CORS headers.
     known: Database | None = None

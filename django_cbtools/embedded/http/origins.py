@@ -78,7 +78,8 @@ def check_write(call: Call, database: Database) -> None:
     This concerns requests whose credentials the browser may have added by itself. Pages that the
     CORS rules allow are not refused.
     """
-    if call.port == ADMIN_PORT or call.trusted is not None or call.method in _SAFE_METHODS:
+    is_safe = call.method in _SAFE_METHODS and not call.is_socket
+    if call.port == ADMIN_PORT or call.trusted is not None or is_safe:
         return
     has_cookie = call.session_id is not None
     # Other programs may send an Origin header too, but only browsers send Sec-Fetch-Site.

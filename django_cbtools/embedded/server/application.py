@@ -13,7 +13,7 @@ from ..errors import GatewayError
 from ..http import limits
 from ..http.answers import Answer
 from ..http.messages import Call
-from . import framing
+from . import framing, sockets
 from .pieces import Ending, Pieces
 from .pools import Pools, run
 from .request_body import Body
@@ -38,6 +38,9 @@ class Application:
         self.pools = pools
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+            return
         try:
             framing.check(scope)
             body = Body(receive)
@@ -65,6 +68,20 @@ class Application:
                 await _send_pieces(answer, pieces, ending, call.method, send)
             finally:
                 await on_thread(pieces.close)
+
+    async def _open(self, scope: Any, receive: Any, send: Any) -> None:
+        """Open a WebSocket if the answer to the request for it is to do so."""
+        scope = {"method": "GET", **scope}
+        try:
+            framing.check(scope)
+            call = self._call(scope, Body(receive))
+        except GatewayError as error:
+            await sockets.refuse(Answer.of_error(error), send)
+            return
+        call.is_socket, call.read = True, lambda limit: b""
+        pool = self.pools.of(call.method)
+        answer = await run(pool, call.alias, call.caller, partial(_answer, call))
+        await sockets.settle(call, answer, self.pools, receive, send)
 
     def _call(self, scope: Any, body: Body) -> Call:
         return Call(

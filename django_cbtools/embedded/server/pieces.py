@@ -72,27 +72,32 @@ class Pieces:
             self._stream.close()
 
     async def _wait(self, waiting: Waiting) -> None:
-        loop = asyncio.get_running_loop()
-        woken = loop.create_future()
+        await wait(waiting, self._ending)
 
-        def finish() -> None:
-            if not woken.done():
-                woken.set_result(None)
 
-        def wake() -> None:
-            with suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(finish)
+async def wait(waiting: Waiting, ending: Ending) -> None:
+    """Wait until a pause is over, or until the answer should end."""
+    loop = asyncio.get_running_loop()
+    woken = loop.create_future()
 
-        if self._ending.is_set:
-            return
-        self._ending.callback = finish
-        seconds = waiting.until - time.monotonic()
-        timer = loop.call_later(max(0.0, seconds), finish) if seconds < math.inf else None
-        waiting.begin(wake)
-        try:
-            await woken
-        finally:
-            waiting.end()
-            self._ending.callback = None
-            if timer is not None:
-                timer.cancel()
+    def finish() -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(finish)
+
+    if ending.is_set:
+        return
+    ending.callback = finish
+    seconds = waiting.until - time.monotonic()
+    timer = loop.call_later(max(0.0, seconds), finish) if seconds < math.inf else None
+    waiting.begin(wake)
+    try:
+        await woken
+    finally:
+        waiting.end()
+        ending.callback = None
+        if timer is not None:
+            timer.cancel()

@@ -6,10 +6,12 @@ import asyncio
 import socket
 import sys
 import threading
+from importlib.util import find_spec
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from ..blip.frames import MAX_FRAME
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT
 from .application import Application
 from .pools import Pools
@@ -24,6 +26,9 @@ KEEP_ALIVE, GRACE = 60, 10
 #: How long (in seconds) a thread may run before another one does. A request waits for it some
 #: twenty times, at each query. Python's own interval is ten times as long.
 SWITCH_INTERVAL = 0.0005
+#: The interval (in seconds) at which clients of WebSockets are asked whether they are still there,
+#: and how long they may take to answer.
+PING = 30.0
 
 
 class Server:
@@ -99,7 +104,10 @@ class Server:
 
         config = uvicorn.Config(
             Application(port, self._alias, self._pools),
-            http=self._protocol.Protocol, ws="none", lifespan="off", interface="asgi3",
+            http=self._protocol.Protocol, lifespan="off", interface="asgi3",
+            ws="websockets-sansio" if find_spec("websockets") else "none",
+            ws_max_size=MAX_FRAME, ws_ping_interval=PING, ws_ping_timeout=PING,
+            ws_per_message_deflate=False,
             workers=1, log_config=None, log_level="error", access_log=False,
             proxy_headers=False, server_header=False, backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=GRACE,

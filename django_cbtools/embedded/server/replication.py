@@ -1,0 +1,273 @@
+"""Runs the replicator over a WebSocket. A connection that waits does not occupy a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from .. import callers
+from ..blip import profiles
+from ..blip.connection import Connection
+from ..blip.frames import REQUEST, ProtocolError
+from ..blip.messages import Message
+from ..blip.steps import Ask, Goodbye, Join, Save, Start, Steps, Tell, Then
+from ..http.messages import Call
+from .pieces import Ending, wait
+from .pools import Pools, run
+
+logger = logging.getLogger(__name__)
+
+#: How many bytes may wait to be sent before the replicator waits, and how many bytes of requests
+#: may be in work before no more are read.
+MOST_WAITING, MOST_HELD = 1024 * 1024, 16 * 1024 * 1024
+#: How many requests may be in work, and how many times as many while the client is asked something.
+MOST_REQUESTS, MOST_FULL = 1000, 4
+#: After so many seconds without anything to send, memory is freed.
+REST = 10.0
+#: The codes with which a WebSocket is closed: for good reasons, for a fault of the client, and for
+#: one of ours.
+AWAY, BROKEN, TEXT, FAILED = 1001, 1002, 1003, 1011
+
+T = TypeVar("T")
+
+
+class Replication:
+    """A replicator's connection. ``send`` sends an ASGI event to the client."""
+
+    def __init__(
+        self, call: Call, protocol: str, pools: Pools, send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        self._call = call
+        self._pools = pools
+        self._send_event = send
+        self._session = profiles.opened(call, protocol)
+        self._connection = Connection()
+        #: The steps of a connection run one after the other, on any thread.
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._replies: dict[int, Callable[[Message], None]] = {}
+        self._saves: list[tuple[Save, asyncio.Future[Any]]] = []
+        self._requests = self._held = 0
+        self._has_frames = asyncio.Event()
+        self._has_moved = asyncio.Event()
+        self._over: asyncio.Future[tuple[int, str] | None] = asyncio.Future()
+
+    async def run(self, receive: Callable[[], Awaitable[Any]]) -> tuple[int, str] | None:
+        """Replicate until either side ends it.
+
+        Return the code and the reason with which to close the WebSocket, None if it is closed.
+        """
+        self._spawn(self._receive(receive))
+        self._spawn(self._send())
+        try:
+            return await self._over
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guarded(self, work: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await work
+        except Goodbye as error:
+            self._end(AWAY, str(error))
+        except ProtocolError as error:
+            self._end(BROKEN, str(error))
+        except Exception:
+            logger.exception("A replication failed: %r", self._call.path)
+            self._end(FAILED, "Internal error: look at the server's log")
+
+    def _end(self, code: int = 0, reason: str = "") -> None:
+        if not self._over.done():
+            self._over.set_result((code, reason) if code else None)
+
+    # ------------------------------------------------------------- frames
+
+    async def _receive(self, receive: Callable[[], Awaitable[Any]]) -> None:
+        while True:
+            await self._may_go_on(self._is_full)
+            event = await receive()
+            if event["type"] == "websocket.disconnect":
+                self._end()
+                return
+            data = event.get("bytes")
+            if data is None:
+                self._end(TEXT, "A message is text")
+                return
+            message = self._connection.receive(data)
+            self._has_frames.set()
+            if message is not None:
+                self._take(message)
+
+    def _is_full(self) -> bool:
+        """Return whether no more is read for now. What waits for a reply must get it, though."""
+        full = max(self._requests / MOST_REQUESTS, self._held / MOST_HELD)
+        if full > MOST_FULL:
+            raise ProtocolError("Too many requests at once")
+        return full >= 1 and not self._replies
+
+    def _take(self, message: Message) -> None:
+        if message.kind == REQUEST:
+            self._spawn(self._answer(message))
+            return
+        on_reply = self._replies.pop(message.number, None)
+        if on_reply is not None:
+            on_reply(message)
+
+    async def _answer(self, request: Message) -> None:
+        self._requests += 1
+        self._held += len(request.body)
+        try:
+            steps = self._session.answer(request)
+            reply = await self._run(steps, writes=request.profile in profiles.WRITERS)
+        finally:
+            self._requests -= 1
+            self._held -= len(request.body)
+            self._has_moved.set()
+        self._connection.reply(request, reply)
+        self._has_frames.set()
+
+    async def _send(self) -> None:
+        while True:
+            frame = self._connection.next_frame()
+            if frame is None:
+                self._has_frames.clear()
+                try:
+                    await asyncio.wait_for(self._has_frames.wait(), REST)
+                except asyncio.TimeoutError:
+                    self._connection.rest()
+                    await self._has_frames.wait()
+                continue
+            try:
+                await self._send_event({"type": "websocket.send", "bytes": frame})
+            except OSError:  # the client has left
+                self._end()
+                return
+            self._has_moved.set()
+            # Sending does not always wait, and other connections must have their turns.
+            await asyncio.sleep(0)
+
+    async def _may_go_on(self, must_wait: Callable[[], bool]) -> None:
+        while must_wait():
+            self._has_moved.clear()
+            await self._has_moved.wait()
+
+    def _queue(self, request: Message, on_reply: Callable[[Message], None] | None) -> None:
+        number = self._connection.send(request)
+        if on_reply is not None:
+            self._replies[number] = on_reply
+        self._has_frames.set()
+
+    # -------------------------------------------------------------- steps
+
+    async def _run(self, steps: Steps[T], *, writes: bool = False) -> T:
+        """Run steps to their end, and return their result."""
+        value: Any = None
+        try:
+            while True:
+                async with self._turn:
+                    is_over, value = await self._on_thread(
+                        partial(_advance, steps, value), writes=writes
+                    )
+                if is_over:
+                    result: T = value
+                    return result
+                value = await self._do(value)
+        finally:
+            # A thread may still be in the middle of a step.
+            with suppress(ValueError):
+                steps.close()
+
+    async def _do(self, step: Any) -> Any:
+        """Do a step; return its result."""
+        if isinstance(step, Ask):
+            return await self._asked(step.request)
+        if isinstance(step, Tell):
+            on_reply = step.on_reply and partial(self._replied, step.on_reply)
+            self._queue(step.request, on_reply)
+            await self._may_go_on(lambda: self._connection.waiting > MOST_WAITING)
+            return None
+        if isinstance(step, Save):
+            return await self._save(step)
+        if isinstance(step, Start):
+            self._spawn(self._run(step.steps))
+            return None
+        if isinstance(step, Then):
+            return self._spawn(self._then(self._asked(step.request), step.then))
+        if isinstance(step, Join):
+            return await step.started
+        await wait(step, Ending())
+        return None
+
+    def _asked(self, request: Message) -> asyncio.Future[Message]:
+        """Send a request now, and return a future for the reply."""
+        answered: asyncio.Future[Message] = asyncio.Future()
+        self._queue(request, partial(_settle, answered))
+        return answered
+
+    async def _then(
+        self, answered: asyncio.Future[Message], then: Callable[[Message], Steps[None]]
+    ) -> None:
+        await self._run(then(await answered))
+
+    def _replied(self, on_reply: Callable[[Message], None], reply: Message) -> None:
+        async def call() -> None:
+            async with self._turn:
+                on_reply(reply)
+
+        self._spawn(call())
+
+    async def _save(self, step: Save) -> Any:
+        saved: asyncio.Future[Any] = asyncio.Future()
+        self._saves.append((step, saved))
+        if len(self._saves) == 1:
+            self._spawn(self._save_all())
+        return await saved
+
+    async def _save_all(self) -> None:
+        """Write the revisions that wait. Others join them until it is this task's turn."""
+        async with self._turn:
+            saves, self._saves = self._saves, []
+            by_place: dict[Any, list[tuple[Save, asyncio.Future[Any]]]] = {}
+            for save in saves:
+                by_place.setdefault(save[0].place, []).append(save)
+            for place, some in by_place.items():
+                edits = [step.edit for step, _ in some]
+                work = partial(self._session.save, place, edits)
+                results = await self._on_thread(work, writes=True)
+                for (_, saved), result in zip(some, results, strict=True):
+                    _settle(saved, result)
+
+    async def _on_thread(self, work: Callable[[], T], *, writes: bool = False) -> T:
+        pool = self._pools.of("POST" if writes else "GET")
+        result: T = await run(
+            pool, self._call.alias, self._call.caller, partial(self._turned, work)
+        )
+        return result
+
+    def _turned(self, work: Callable[[], T]) -> T:
+        with callers.computing(self._call.caller):
+            return work()
+
+
+def _advance(steps: Steps[Any], value: Any) -> tuple[bool, Any]:
+    """Return the next step, or the result; and whether it is the result."""
+    try:
+        return False, steps.send(value)
+    except StopIteration as end:
+        return True, end.value
+
+
+def _settle(future: asyncio.Future[Any], result: Any) -> None:
+    if not future.done():
+        future.set_result(result)
