@@ -52,7 +52,7 @@ def test_dry_run_deploys_nothing(db, capsys):
 
 def test_views_say_what_they_deployed(db, capsys):
     call_command("create_cb_views")
-    assert re.search(r"4 views in 2 design documents", capsys.readouterr().out)
+    assert re.search(r"5 views in 2 design documents", capsys.readouterr().out)
 
 
 BROKEN_FOLDERS = {

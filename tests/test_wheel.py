@@ -69,6 +69,8 @@ def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
         "django_cbtools/couchbase_views/by_channel.js",
         "django_cbtools/couchbase_views/by_type.js",
         "django_cbtools/couchbase_views/deleted_documents.js",
+        "django_cbtools/couchbase_views/newest_by_type.js",
+        "django_cbtools/couchbase_views/newest_by_type_reduce.js",
     }
 
 
@@ -100,7 +102,8 @@ def test_the_tutorial_runs_on_it_alone(wheel: Path, tmp_path: Path) -> None:
     assert "CBArticle" not in made
     manage("migrate")
     deployed = manage("create_cb_views", "--dry-run")
-    assert deployed == "django_cbtools: by_channel, by_type, deleted_documents, by_author\n"
+    own = "by_channel, by_type, deleted_documents, newest_by_type"
+    assert deployed == f"django_cbtools: {own}, by_author\n"
     manage("create_cb_views")
     told = manage(
         "shell", "--verbosity", "0", "--command", "import articles.tutorial as t; t.run()"

@@ -30,6 +30,7 @@ from .display import shown
 from .filters import DeletedFilter, shows_deleted
 from .history import history
 from .layout import DocumentLayout
+from .without_orm import WithoutORM
 
 #: What a save can fail with that he who saves should be told.
 FAILURES = (SyncGatewayException, CouchbaseModelError)
@@ -40,7 +41,12 @@ _DELETIONS = "_document_deletions"
 _UNDELETED = gettext_lazy("Undeleted.")
 
 
-class CouchbaseModelAdmin(ShownAttachments, DocumentLayout, admin.ModelAdmin):  # type: ignore[type-arg]
+class CouchbaseModelAdmin(
+    ShownAttachments,
+    DocumentLayout,
+    WithoutORM,
+    admin.ModelAdmin,  # type: ignore[type-arg]
+):
     """A ModelAdmin of documents.
 
     Deleting is soft and can be undone; the list shows deleted ones where its filter is set so. A
@@ -67,8 +73,7 @@ class CouchbaseModelAdmin(ShownAttachments, DocumentLayout, admin.ModelAdmin):  
         queryset = super().get_queryset(request)
         if not shows_deleted(request):
             return queryset
-        everything: Any = self.model.all_objects.get_queryset()
-        return everything.order_by(*queryset.query.order_by)
+        return self.all_documents(queryset.query.order_by)
 
     def get_list_display(self, request: Any) -> Any:
         """As Django's; where deleted documents are listed beside others, they are marked."""

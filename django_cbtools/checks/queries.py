@@ -25,8 +25,10 @@ def check_orm(**kwargs: Any) -> list[CheckMessage]:
     return [
         Warning(
             f"Documents cannot be queried: DATABASES[{alias!r}] has an ENGINE that cannot ask for "
-            "them. Managers such as `objects`, lists in the admin, querysets of views and of REST "
-            "framework, form fields that offer documents, dumpdata and on_delete do not work.",
+            "them. Managers such as `objects`, querysets of views and of REST framework, dumpdata "
+            "and on_delete do not work. The admin lists documents by a view (manage.py "
+            "create_cb_views), and does not search, filter or sort them; form fields take a uid "
+            "where they would offer documents.",
             hint=f"Give {own} the ENGINE {conf.COUCHBASE_ENGINE!r}, which asks Couchbase Server's "
             "query service. Silence this check where views and loading by uid are all you need.",
             id="cbtools.W015",

@@ -25,7 +25,14 @@ _Get = TypeVar("_Get", covariant=True)
 
 
 class DocumentChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """A choice of a document, which goes by key where no ORM is there to ask."""
+    """A choice of a document. Where no ORM is there to ask for the choices, its uid is entered."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        field = super().__deepcopy__(memo)
+        if not can_be_asked():
+            chosen: Any = getattr(field.widget, "widget", field.widget)  # inside the admin's
+            field.widget = forms.TextInput(chosen.attrs)
+        return field
 
     def to_python(self, value: Any) -> Any:
         queryset: Any = self.queryset

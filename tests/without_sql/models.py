@@ -1,6 +1,6 @@
 from django.db import models
 
-from django_cbtools.models import CouchbaseModel
+from django_cbtools.models import CouchbaseModel, ForeignKey
 
 
 class Note(CouchbaseModel):
@@ -10,6 +10,7 @@ class Note(CouchbaseModel):
     doc_type = "note"
     default_channels = ["notes"]
     title = models.CharField(max_length=50)
+    parent = ForeignKey("self", models.DO_NOTHING, null=True, blank=True)
 
     def __str__(self) -> str:
         return self.title

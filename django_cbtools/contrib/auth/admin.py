@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from django_cbtools.admin import CouchbaseModelAdmin
+from django_cbtools.admin.without_orm import has_transactions
 
 from .forms import ChoosingForm, UserChangeForm, UserCreationForm
 from .models import Group, User
@@ -80,6 +81,12 @@ class UserAdmin(SignedAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg]
         "username", "email", "first_name", "last_name", "is_staff", "is_signed",
     )  # fmt: skip
     filter_horizontal = ()
+
+    def add_view(self, request: Any, form_url: str = "", extra_context: Any = None) -> Any:
+        view: Any = super().add_view
+        if not has_transactions(self.model):
+            view = self._add_view  # type: ignore[attr-defined]
+        return view(request, form_url, extra_context)
 
 
 admin.site.register(Group, GroupAdmin)

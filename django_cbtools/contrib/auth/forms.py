@@ -13,6 +13,8 @@ from django.core.exceptions import ValidationError
 from django.utils.text import capfirst
 
 from django_cbtools.admin import DocumentForm
+from django_cbtools.admin.by_view import Listed
+from django_cbtools.models.unique import can_be_asked
 
 from .models import Group
 from .permissions import all_permissions
@@ -21,8 +23,12 @@ from .permissions import all_permissions
 _CHOICES: dict[str, Callable[[], dict[str, str]]] = {
     "permissions": all_permissions,
     "user_permissions": all_permissions,
-    "groups": lambda: dict(Group.objects.order_by("name").values_list("pk", "name")),
+    "groups": lambda: {group.pk: group.name for group in _groups()},
 }
+
+
+def _groups() -> Any:
+    return Group.objects.order_by("name") if can_be_asked() else Listed(Group)
 
 
 class ChoosingForm(DocumentForm):

@@ -179,7 +179,7 @@ def test_a_service_that_refuses(by_sqlpp):
 def test_create_cb_views_has_nothing_to_deploy(by_sqlpp, capsys):
     by_sqlpp()
     call_command("create_cb_views")
-    assert capsys.readouterr().out == "SQL++ answers 4 views: nothing is deployed.\n"
+    assert capsys.readouterr().out == "SQL++ answers 5 views: nothing is deployed.\n"
 
 
 def test_settings_that_cannot_be(db, settings):

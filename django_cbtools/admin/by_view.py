@@ -1,0 +1,143 @@
+"""Documents in the admin where no ORM can be asked for them: listed by a view, found by key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from django.db import NotSupportedError
+from django.db.models import Q
+
+from django_cbtools.exceptions import (
+    CouchbaseModelError,
+    SyncGatewayBadRequest,
+    SyncGatewayBulkError,
+    SyncGatewayException,
+    shown,
+)
+from django_cbtools.query import STALE_UPDATE_BEFORE, Query, load_objects, view_rows
+
+#: It has the documents of a type, by whether they are deleted, and when they were changed.
+VIEW = "newest_by_type"
+_STATES = {None: "all", False: "live", True: "deleted"}
+
+
+class Listed:
+    """In place of a QuerySet, for the admin: the documents of a class, the last change first.
+
+    They can be sliced, counted, found by their uids, and told by whether they are deleted softly;
+    NotSupportedError for anything else. SyncGatewayNotFound where the view is not deployed.
+    """
+
+    ordered = True
+    query = SimpleNamespace(select_related=True, order_by=())  # documents are loaded whole
+    _result_cache: list[Any] | None = None
+
+    def __init__(self, model: Any, deleted: bool | None = False, uids: Any = None) -> None:
+        self.model, self._deleted, self._uids = model, deleted, uids
+        # What is no QuerySet, Django's actions take for the options of a class.
+        self.verbose_name = model._meta.verbose_name
+        self.verbose_name_plural = model._meta.verbose_name_plural
+
+    def filter(self, *conditions: Q, **lookups: Any) -> Listed:
+        deleted, uids = self._deleted, self._uids
+        if any(conditions):
+            raise _not_supported(self.model, "conditions")
+        for name, value in lookups.items():
+            if name == "st_deleted":
+                deleted = value
+            elif name in ("pk__in", "uid__in"):
+                uids = [str(uid) for uid in value]
+            elif name in ("pk", "uid"):
+                uids = [str(value)]
+            else:
+                raise _not_supported(self.model, f"{name}=")
+        return Listed(self.model, deleted, uids)
+
+    def get(self, **lookups: Any) -> Any:
+        """A document by its uid; the class's DoesNotExist where there is none, or it is deleted and
+        these are not."""
+        found = self.filter(**lookups)
+        if found._uids is None or len(found._uids) != 1:
+            raise _not_supported(self.model, "anything but its uid")
+        document = self.model(found._uids[0])
+        if found._deleted not in (None, document.st_deleted is True):
+            raise self.model.DoesNotExist(f"Document {shown(document.uid)} is deleted.")
+        return document
+
+    def all(self) -> Listed:
+        return Listed(self.model, self._deleted, self._uids)
+
+    _clone = all
+
+    def order_by(self, *names: str) -> Listed:
+        """The same: their order is the view's."""
+        return self.all()
+
+    def count(self) -> int:
+        if self._uids is not None:
+            return len(self)
+        rows = view_rows(VIEW, self._asked(reduce=True))
+        return int(rows[0].value) if rows else 0
+
+    def exists(self) -> bool:
+        return bool(self[:1])
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._all())
+
+    def __getitem__(self, place: Any) -> Any:
+        if self._uids is not None or not isinstance(place, slice) or place.step:
+            return self._all()[place]
+        first = place.start or 0
+        limit = {} if place.stop is None else {"limit": max(0, place.stop - first)}
+        rows = view_rows(VIEW, self._asked(reduce=False, descending=True, skip=first, **limit))
+        return load_objects([row.id for row in rows], self.model)
+
+    def delete(self) -> None:
+        """Delete them softly; SyncGatewayBulkError for those that were refused."""
+        self._each(lambda document: document.delete())
+
+    def undelete(self) -> None:
+        """Undo soft deletions; SyncGatewayBulkError for those that were refused."""
+        self._each(lambda document: document.undelete())
+
+    def _each(self, change: Callable[[Any], Any]) -> None:
+        refused: dict[str, SyncGatewayException] = {}
+        for document in self:
+            try:
+                change(document)
+            except SyncGatewayException as error:
+                refused[document.uid] = error
+            except CouchbaseModelError as error:
+                refused[document.uid] = SyncGatewayBadRequest(str(error), uid=document.uid)
+                refused[document.uid].__cause__ = error
+        if refused:
+            raise SyncGatewayBulkError(refused, len(self) - len(refused))
+
+    def _all(self) -> list[Any]:
+        if self._result_cache is None:
+            self._result_cache = self[:] if self._uids is None else self._by_key()
+        return self._result_cache
+
+    def _by_key(self) -> list[Any]:
+        found = load_objects(self._uids, self.model)
+        return [each for each in found if self._deleted in (None, each.st_deleted is True)]
+
+    def _asked(self, **options: Any) -> Query:
+        """The rows of these documents; a list that has just been changed shows it."""
+        first = [self.model.type_name(), _STATES[self._deleted]]
+        last = [*first, {}]
+        ends = (last, first) if options.get("descending") else (first, last)
+        return Query(startkey=ends[0], endkey=ends[1], stale=STALE_UPDATE_BEFORE, **options)
+
+
+def _not_supported(model: Any, what: str) -> NotSupportedError:
+    return NotSupportedError(
+        f"{model._meta.label} cannot be queried by {what}: there is no ORM for documents. See "
+        "docs/couchbase-server.rst."
+    )

@@ -1,0 +1,83 @@
+"""What the admin does without where there is no ORM for documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import router
+
+from django_cbtools import conf
+from django_cbtools.models import CouchbaseModel
+from django_cbtools.models.unique import can_be_asked
+
+from .by_view import Listed
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+    _Base = ModelAdmin[Any]
+else:
+    _Base = object
+
+
+def has_transactions(model: Any) -> bool:
+    """Whether writes of a class can be put into a transaction, which Django's views do. There is
+    none where ``default`` is Django's dummy, and the gateway knows none."""
+    return not conf.is_dummy_alias(router.db_for_write(model))
+
+
+class WithoutORM(_Base):
+    """The part of CouchbaseModelAdmin that is about sites without an ORM for documents.
+
+    Their lists show what was changed last first, by a view. They can be told by what is deleted,
+    and not be searched, sorted, filtered or edited; there are no inlines of documents.
+    """
+
+    def get_queryset(self, request: Any) -> Any:
+        return super().get_queryset(request) if can_be_asked() else Listed(self.model)
+
+    def all_documents(self, ordering: Any) -> Any:
+        """Those that are deleted softly too."""
+        if not can_be_asked():
+            return Listed(self.model, None)
+        everything: Any = self.model.all_objects.get_queryset()
+        return everything.order_by(*ordering)
+
+    def get_list_filter(self, request: Any) -> Any:
+        return super().get_list_filter(request) if can_be_asked() else ()
+
+    def get_search_fields(self, request: Any) -> Any:
+        return super().get_search_fields(request) if can_be_asked() else ()
+
+    def get_sortable_by(self, request: Any) -> Any:
+        return super().get_sortable_by(request) if can_be_asked() else ()
+
+    def get_inline_instances(self, request: Any, obj: Any = None) -> Any:
+        inlines = super().get_inline_instances(request, obj)
+        if can_be_asked():
+            return inlines
+        return [inline for inline in inlines if not issubclass(inline.model, CouchbaseModel)]
+
+    def get_changelist_instance(self, request: Any) -> Any:
+        changelist = super().get_changelist_instance(request)
+        if not can_be_asked():
+            changelist.date_hierarchy, changelist.list_editable = None, ()
+        return changelist
+
+    def changeform_view(
+        self,
+        request: Any,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        view: Any = super().changeform_view
+        if not has_transactions(self.model):
+            view = self._changeform_view  # type: ignore[attr-defined]
+        return view(request, object_id, form_url, extra_context)
+
+    def delete_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:
+        view: Any = super().delete_view
+        if not has_transactions(self.model):
+            view = self._delete_view  # type: ignore[attr-defined]
+        return view(request, object_id, extra_context)
