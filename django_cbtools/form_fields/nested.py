@@ -154,7 +154,7 @@ class NestedFormField(MembersFormField):
         return self.nested.shown(element)
 
     def prepare_value(self, value: Any) -> Any:
-        is_shown = isinstance(value, _Instead) or self.is_for_forms(value)
+        is_shown = isinstance(value, (_Instead, Sent)) or self.is_for_forms(value)
         return value if is_shown else self.text_of(value)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
@@ -164,12 +164,30 @@ class NestedFormField(MembersFormField):
         """Whether forms can show it."""
         raise NotImplementedError
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        if self.disabled or data is NOTHING:
+            return False
+        if isinstance(data, Sent):
+            return data.has_changed(initial)
+        return super().has_changed(initial, data)
+
     def _clean_bound_field(self, bound: Any) -> Any:
-        if not self.disabled and bound.data is FORMS:
+        if not self.disabled and isinstance(bound.data, Sent):
             return self._checked(bound, bound.cleaned())
         if self.disabled or bound.data is NOTHING:
             return self._checked(bound, bound.initial)
         return super()._clean_bound_field(bound)
+
+
+class Sent:
+    """What was sent, as a field's data: forms, which are made when it is known of what."""
+
+    def __init__(self, bound: NestedBoundField) -> None:
+        self._bound = bound
+
+    def has_changed(self, initial: Any) -> bool:
+        """Whether it is another value than this one."""
+        return self._bound.is_changed(self._bound.sent_of(initial))
 
 
 class NestedBoundField(BoundField):
@@ -179,13 +197,25 @@ class NestedBoundField(BoundField):
 
     @property
     def data(self) -> Any:
-        around = surroundings(self.form)
-        return NOTHING if around.is_too_deep else super().data
+        if surroundings(self.form).is_too_deep:
+            return NOTHING
+        found = super().data
+        return Sent(self) if found is FORMS else found
 
     @cached_property
     def sent(self) -> Any:
         """The forms as they were sent."""
         return self._forms(self.initial, self.form.data, self.form.files)
+
+    def sent_of(self, initial: Any) -> Any:
+        """The forms as they were sent, of another value than what is there now."""
+        if initial is self.initial:
+            return self.sent
+        return self._forms(initial, self.form.data, self.form.files)
+
+    def is_changed(self, sent: Any) -> bool:
+        """Whether forms that were sent say something else than what they are of."""
+        return bool(sent.has_changed())
 
     @cached_property
     def first(self) -> Any:
@@ -203,7 +233,7 @@ class NestedBoundField(BoundField):
         if surroundings(self.form).is_too_deep:
             return LATER
         value: Any = super().value()
-        if value is FORMS:
+        if isinstance(value, Sent):
             return self.sent
         if value is NOTHING:
             value = self.field.prepare_value(self.initial)
@@ -213,20 +243,10 @@ class NestedBoundField(BoundField):
         count = getattr(self.value(), "number_of_inputs", None)
         return 1 if count is None else count()
 
-    def _has_changed(self) -> bool:
-        if self.field.disabled or self.data is NOTHING:
-            return False
-        if self.data is FORMS:
-            return bool(self.sent_has_changed())
-        return bool(super()._has_changed())  # type: ignore[misc]
-
-    def sent_has_changed(self) -> bool:
-        return bool(self.sent.has_changed())
-
     @property
     def errors(self) -> Any:
         """What is wrong with the whole; the rest is shown at the fields of the forms."""
-        if self.form.is_bound and self.data is FORMS and self.has_own_errors():
+        if self.form.is_bound and isinstance(self.data, Sent) and self.has_own_errors():
             return self.form.error_class(renderer=self.form.renderer)
         return super().errors
 
@@ -276,9 +296,8 @@ class NestedObjectBoundField(NestedBoundField):
         form.mark("1", is_there and not self.field.required)
         return form
 
-    def sent_has_changed(self) -> bool:
-        form = self.sent
-        return bool(form.is_there if form.is_removed else form.has_changed())
+    def is_changed(self, sent: Any) -> bool:
+        return bool(sent.is_there if sent.is_removed else sent.has_changed())
 
     def has_own_errors(self) -> bool:
         return not self.sent.is_removed and not self.sent.is_valid()

@@ -92,7 +92,7 @@ def shown(field: Any, value: Any) -> str:
         labels = _labels(field)
         values = value if isinstance(value, (list, tuple)) else [value]
         return ", ".join(labels.get(str(each), str(each)) for each in values if each) or _EMPTY
-    value = None if value is None else field.prepare_value(value)
+    value = None if value is None else getattr(field, "text_of", field.prepare_value)(value)
     if value in (None, "", [], {}):
         return _EMPTY
     if isinstance(value, bool):

@@ -218,6 +218,8 @@ class MergingForm(forms.ModelForm):  # type: ignore[type-arg]
     def _clashing(self, names: list[str], shown_then: seen.Seen) -> list[str]:
         """Those of the fields that both sides have changed which cannot be merged."""
         scratch, stored = type(self.instance)(), self.instance.fields_as_json()
+        # What nobody can read of a list is written as it was read.
+        scratch.from_dict({self.keys[name]: stored[self.keys[name]] for name in names})
         construct_instance(self, scratch, names)
         scratch.channels = self.cleaned_data.get("channels", scratch.channels)
         ours, clashing = scratch.fields_as_json(), []

@@ -25,14 +25,20 @@ def boss(client, settings):
     return client
 
 
-@pytest.fixture
-def window(tmp_path):
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
     program = chromium.find()
     if program is None:
         pytest.skip("Chromium is not installed")
-    window = Window(program, tmp_path)
+    window = Window(program, tmp_path_factory.mktemp("browser"))
     yield window
     window.close()
+
+
+@pytest.fixture
+def window(browser):
+    browser.scripts(True)
+    return browser
 
 
 def stored():
