@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -22,12 +22,14 @@ from ..feed.waiting import Pause
 from . import revisions
 from .messages import Message
 from .session import Place, text_of
-from .steps import Goodbye, Join, Start, Steps, Tell, Then
+from .steps import Goodbye, Join, OnReply, Start, Steps, Tell, Then
 
 #: How many changes are offered at once by default, at least, and at most.
 BATCH, MIN_BATCH, MAX_BATCH = 200, 10, 10_000
 #: How many offers may be unsettled: the client has not been sent all revisions that it wants.
 MAX_OFFERS = 2
+#: So many bytes of revisions are sent at once.
+_ENOUGH = 256 * 1024
 #: The bits that tell a change of a document that the client no longer gets (version 3).
 _DELETED, _REVOKED, _REMOVED = 1, 2, 4
 
@@ -171,7 +173,7 @@ def _offers(place: Place, pull: Pull) -> Steps[None]:
             yield from _offer(place, pull, follower.reader, offered)
         if not has_caught_up:
             has_caught_up = True
-            yield Tell(_changes(place, "null", no_reply=True))
+            yield Tell([(_changes(place, "null", no_reply=True), None)])
         if not pull.is_continuous:
             return
         while not pull.is_over:
@@ -212,8 +214,21 @@ def _settle(place: Place, pull: Pull, offered: list[Entry], reply: Message) -> S
     limit = reply.properties.get("maxHistory", "")
     most = int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 18 else 0
     if wanted:
-        for request, on_reply in revisions.requests(place, pull, wanted, most):
-            yield Tell(request, on_reply)
+        requests = revisions.requests(place, pull, wanted, most)
+        while some := list(_some(requests)):
+            yield Tell(some)
+
+
+def _some(
+    requests: Iterator[tuple[Message, OnReply]],
+) -> Iterator[tuple[Message, OnReply]]:
+    """Yield the next requests, until they have enough bytes to be sent."""
+    size = 0
+    for request in requests:
+        yield request
+        size += len(request[0].body)
+        if size > _ENOUGH:
+            return
 
 
 def _changes(place: Place, text: str, *, no_reply: bool = False) -> Message:

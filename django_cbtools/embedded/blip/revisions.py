@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..access import STAR, Reader
@@ -13,6 +13,7 @@ from ..feed.changes import Entry
 from . import contents
 from .messages import Message
 from .session import Place
+from .steps import OnReply
 
 if TYPE_CHECKING:
     from .pulling import Pull
@@ -27,7 +28,7 @@ class Wanted(NamedTuple):
 
 def requests(
     place: Place, pull: Pull, wanted: Sequence[Wanted], limit: int
-) -> Iterator[tuple[Message, Callable[[Message], None] | None]]:
+) -> Iterator[tuple[Message, OnReply]]:
     """Yield a request for each revision, and what to do with its reply.
 
     ``limit`` is the largest number of ancestors that the client wants, 0 for all of them.

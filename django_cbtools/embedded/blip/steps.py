@@ -7,7 +7,7 @@ not keep anything that belongs to a thread, such as a cursor or a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -28,12 +28,15 @@ class Ask:
     request: Message
 
 
+#: A function that is called with the reply to a request.
+OnReply: TypeAlias = "Callable[[Message], None] | None"
+
+
 @dataclass
 class Tell:
-    """Send a request, and go on. ``on_reply`` is called with the reply, if there is one."""
+    """Send requests, and go on. Each has a function for its reply, or None."""
 
-    request: Message
-    on_reply: Callable[[Message], None] | None = None
+    requests: Sequence[tuple[Message, OnReply]]
 
 
 @dataclass

@@ -9,15 +9,16 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from .. import callers
 from ..blip import profiles
 from ..blip.connection import Connection
 from ..blip.frames import REQUEST, ProtocolError
 from ..blip.messages import Message
+from ..blip.session import Place
 from ..blip.steps import Ask, Goodbye, Join, Save, Start, Steps, Tell, Then
 from ..http.messages import Call
 from .pieces import Ending, wait
-from .pools import Pools, run
+from .pools import Pools
+from .work import Work, settle
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,7 @@ class Replication:
         self._send_event = send
         self._session = profiles.opened(call, protocol)
         self._connection = Connection()
-        #: The steps of a connection run one after the other, on any thread.
-        self._turn = asyncio.Lock()
+        self._work = Work(pools, call)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._replies: dict[int, Callable[[Message], None]] = {}
         self._saves: list[tuple[Save, asyncio.Future[Any]]] = []
@@ -63,6 +63,7 @@ class Replication:
         """
         self._spawn(self._receive(receive))
         self._spawn(self._send())
+        self._spawn(self._work.run())
         try:
             return await self._over
         finally:
@@ -175,10 +176,7 @@ class Replication:
         value: Any = None
         try:
             while True:
-                async with self._turn:
-                    is_over, value = await self._on_thread(
-                        partial(_advance, steps, value), writes=writes
-                    )
+                is_over, value = await self._work.do(partial(_advance, steps, value), writes=writes)
                 if is_over:
                     result: T = value
                     return result
@@ -193,8 +191,8 @@ class Replication:
         if isinstance(step, Ask):
             return await self._asked(step.request)
         if isinstance(step, Tell):
-            on_reply = step.on_reply and partial(self._replied, step.on_reply)
-            self._queue(step.request, on_reply)
+            for request, on_reply in step.requests:
+                self._queue(request, on_reply and partial(self._replied, on_reply))
             await self._may_go_on(lambda: self._connection.waiting > MOST_WAITING)
             return None
         if isinstance(step, Save):
@@ -212,7 +210,7 @@ class Replication:
     def _asked(self, request: Message) -> asyncio.Future[Message]:
         """Send a request now, and return a future for the reply."""
         answered: asyncio.Future[Message] = asyncio.Future()
-        self._queue(request, partial(_settle, answered))
+        self._queue(request, partial(settle, answered))
         return answered
 
     async def _then(
@@ -221,11 +219,7 @@ class Replication:
         await self._run(then(await answered))
 
     def _replied(self, on_reply: Callable[[Message], None], reply: Message) -> None:
-        async def call() -> None:
-            async with self._turn:
-                on_reply(reply)
-
-        self._spawn(call())
+        self._spawn(self._work.do(partial(on_reply, reply)))
 
     async def _save(self, step: Save) -> Any:
         saved: asyncio.Future[Any] = asyncio.Future()
@@ -235,29 +229,21 @@ class Replication:
         return await saved
 
     async def _save_all(self) -> None:
-        """Write the revisions that wait. Others join them until it is this task's turn."""
-        async with self._turn:
-            saves, self._saves = self._saves, []
-            by_place: dict[Any, list[tuple[Save, asyncio.Future[Any]]]] = {}
-            for save in saves:
-                by_place.setdefault(save[0].place, []).append(save)
-            for place, some in by_place.items():
-                edits = [step.edit for step, _ in some]
-                work = partial(self._session.save, place, edits)
-                results = await self._on_thread(work, writes=True)
-                for (_, saved), result in zip(some, results, strict=True):
-                    _settle(saved, result)
+        """Write the revisions that wait, and those that join them before this begins."""
+        results = await self._work.do(self._saved, writes=True, is_last=True)
+        for saved, result in results:
+            settle(saved, result)
 
-    async def _on_thread(self, work: Callable[[], T], *, writes: bool = False) -> T:
-        pool = self._pools.of("POST" if writes else "GET")
-        result: T = await run(
-            pool, self._call.alias, self._call.caller, partial(self._turned, work)
-        )
-        return result
-
-    def _turned(self, work: Callable[[], T]) -> T:
-        with callers.computing(self._call.caller):
-            return work()
+    def _saved(self) -> list[tuple[asyncio.Future[Any], Any]]:
+        saves, self._saves = self._saves, []
+        by_place: dict[Place, list[tuple[Save, asyncio.Future[Any]]]] = {}
+        for save in saves:
+            by_place.setdefault(save[0].place, []).append(save)
+        results: list[tuple[asyncio.Future[Any], Any]] = []
+        for place, some in by_place.items():
+            saved = self._session.save(place, [step.edit for step, _ in some])
+            results += zip((future for _, future in some), saved, strict=True)
+        return results
 
 
 def _advance(steps: Steps[Any], value: Any) -> tuple[bool, Any]:
@@ -266,8 +252,3 @@ def _advance(steps: Steps[Any], value: Any) -> tuple[bool, Any]:
         return False, steps.send(value)
     except StopIteration as end:
         return True, end.value
-
-
-def _settle(future: asyncio.Future[Any], result: Any) -> None:
-    if not future.done():
-        future.set_result(result)
