@@ -22,7 +22,7 @@ def blipsync(call: Call) -> Answer:
     if not call.is_socket:
         raise GatewayError(
             426,
-            "Can't upgrade this request to websocket connection: manage.py run_sync_gateway does, "
-            "where the package websockets is installed",
+            "Can't upgrade this request to websocket connection: see 'Phones' in "
+            "docs/embedded-gateway.rst for the servers that can",
         )
     return Answer(101, headers={"Sec-WebSocket-Protocol": protocol})

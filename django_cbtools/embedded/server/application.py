@@ -76,12 +76,12 @@ class Application:
             framing.check(scope)
             call = self._call(scope, Body(receive))
         except GatewayError as error:
-            await sockets.refuse(Answer.of_error(error), send)
+            await sockets.refuse(Answer.of_error(error), scope, send)
             return
         call.is_socket, call.read = True, lambda limit: b""
         pool = self.pools.of(call.method)
         answer = await run(pool, call.alias, call.caller, partial(_answer, call))
-        await sockets.settle(call, answer, self.pools, receive, send)
+        await sockets.settle(call, answer, self.pools, scope, receive, send)
 
     def _call(self, scope: Any, body: Body) -> Call:
         return Call(

@@ -56,12 +56,12 @@ class _Pattern(URLPattern):
 
     def __init__(self, port: str) -> None:
         def gateway(request: HttpRequest, path: str) -> HttpResponseBase:
-            call = _call(port, request, path)
+            call = call_of(port, request, path)
             answer = respond(call)
             return _response(answer, None if answer.stream is None else answer.chunks())
 
         async def asynchronous(request: HttpRequest, path: str) -> HttpResponseBase:
-            call = _call(port, request, path)
+            call = call_of(port, request, path)
             pools = shared()
             answer = await _run(pools.of(call.method), call, partial(respond, call))
             if answer.stream is None:
@@ -69,9 +69,9 @@ class _Pattern(URLPattern):
             on_thread = partial(_run, pools.streams, call)
             return _response(answer, _Pieces(answer.stream, on_thread))
 
-        self._asynchronous = _as_view(asynchronous)
+        self._asynchronous = _as_view(asynchronous, port)
         # An id can contain a newline. With (?s), Django could reverse no URL of the site.
-        super().__init__(RegexPattern(r"^(?P<path>[\s\S]*)\Z"), _as_view(gateway))
+        super().__init__(RegexPattern(r"^(?P<path>[\s\S]*)\Z"), _as_view(gateway, port))
 
     def resolve(self, path: str) -> ResolverMatch | None:
         found = super().resolve(path)
@@ -93,8 +93,9 @@ class _Pieces(Pieces):
         await super()._wait(waiting)
 
 
-def _as_view(view: Callable[..., Any]) -> Callable[..., Any]:
+def _as_view(view: Callable[..., Any], port: str) -> Callable[..., Any]:
     view = csrf_exempt(view)
+    view.gateway_port = port  # type: ignore[attr-defined]
     # The gateway has its own users and its own transactions. With ATOMIC_REQUESTS, a long poll
     # would hold a transaction open and block all other writes.
     view.login_required = False  # type: ignore[attr-defined]
@@ -117,7 +118,8 @@ async def _run(pool: Pool, call: Call, work: Callable[[], Any]) -> Any:
     return await run(pool, call.alias, call.caller, work)
 
 
-def _call(port: str, request: HttpRequest, path: str) -> Call:
+def call_of(port: str, request: HttpRequest, path: str) -> Call:
+    """Return the request to the gateway that a request to the site is."""
     mount, raw_path, is_raw = _split(request, path)
     has_threads = request.META.get("wsgi.multithread", True)
     return Call(

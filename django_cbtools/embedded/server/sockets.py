@@ -10,18 +10,22 @@ from ..http.messages import Call
 from .pools import Pools
 from .replication import Replication
 
+#: The extension of ASGI by which a WebSocket is refused with any answer.
+_RESPONSE = "websocket.http.response"
 _PROTOCOL = "Sec-WebSocket-Protocol"
 #: The most bytes of a reason for which a WebSocket is closed.
 _MAX_REASON = 123
 
 
-async def settle(call: Call, answer: Answer, pools: Pools, receive: Any, send: Any) -> None:
+async def settle(
+    call: Call, answer: Answer, pools: Pools, scope: Any, receive: Any, send: Any
+) -> None:
     """Open the WebSocket for which the gateway answered 101 and replicate over it, or refuse it."""
     if answer.status != 101:
         if answer.stream is not None:
             answer.stream.close()
             answer = Answer.of_error(bad_request("There is no WebSocket at this address"))
-        await refuse(answer, send)
+        await refuse(answer, scope, send)
         return
     await receive()  # the event that says that the client is there
     headers = [
@@ -38,12 +42,15 @@ async def settle(call: Call, answer: Answer, pools: Pools, receive: Any, send: A
         await send({"type": "websocket.close", "code": code, "reason": cut})
 
 
-async def refuse(answer: Answer, send: Any) -> None:
-    """Refuse a WebSocket with an answer."""
+async def refuse(answer: Answer, scope: Any, send: Any) -> None:
+    """Refuse a WebSocket with an answer; servers that cannot send it send 403 instead."""
+    if _RESPONSE not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close"})
+        return
     headers = [
         (name.encode("latin-1"), value.strip().encode("latin-1"))
         for name, value in answer.sent_headers("GET").items()
     ]
-    start = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
+    start = {"type": f"{_RESPONSE}.start", "status": answer.status, "headers": headers}
     await send(start)
-    await send({"type": "websocket.http.response.body", "body": answer.body})
+    await send({"type": f"{_RESPONSE}.body", "body": answer.body})
