@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "django_cbtools",
     "articles",
     "airports",
+    "shop",
 ]
 
 MIDDLEWARE = [
@@ -81,10 +82,19 @@ SYNC_GATEWAY_GUEST_USER = "django_cbtools_guest"
 SYNC_GATEWAY_GUEST_PASSWORD = "django_cbtools_guest_password"
 
 # In production, with a real Sync Gateway, this takes the place of DATABASES and of the users above.
-# Saving, loading by key and views work as they do here; what asks `objects` (the admin, the search,
-# the REST API, the list of articles) needs the embedded engine for now.
+# `objects` (the admin, the search, the REST API, the lists) then asks Couchbase Server, by SQL++.
 #
-# DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "example"}}
+# DATABASES = {
+#     "default": {"ENGINE": "django.db.backends.postgresql", "NAME": "example"},
+#     "couchbase": {
+#         "ENGINE": "django_cbtools.backends.couchbase",
+#         "HOST": "couchbases://couchbase.example.com",
+#         "NAME": "example",
+#         "USER": "django",
+#         "PASSWORD": os.environ["COUCHBASE_PASSWORD"],
+#     },
+# }
+# DATABASE_ROUTERS = ["django_cbtools.routers.DocumentRouter"]
 # SYNC_GATEWAY_URL = "https://sync.example.com:4984"
 # SYNC_GATEWAY_ADMIN_URL = "https://sync.example.com:4985"
 # SYNC_GATEWAY_BUCKET = "example"

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("", include("articles.urls")),
     path("airports/", include("airports.urls")),
+    path("", include("shop.urls")),
     path("api/", include(api.urls)),
     path("api/auth/", include("rest_framework.urls")),
     path("admin/gateway/", gateway_page(), name="gateway"),
