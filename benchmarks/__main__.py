@@ -1,5 +1,5 @@
-"""Airports: loading, views, queries by key, the ORM; cost against size; the gateway over HTTP;
-feeds that wait; changes followed; the import."""
+"""Airports: loading, views, queries by key, the ORM, REST, pages; cost against size; the gateway
+over HTTP; feeds that wait; changes followed; the import."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .gateway import gateway
 from .growth import growth
 from .orm import orm
 from .pages import pages
+from .rest import rest
 from .sqlpp import sqlpp
 from .timing import report, timed
 
@@ -37,6 +38,7 @@ def main() -> None:
         data = load_data()
         airports(data)
         orm()
+        rest()
         pages()
         sqlpp()
         growth()

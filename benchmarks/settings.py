@@ -16,9 +16,11 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
+    "rest_framework",
     "django_cbtools",
     "benchmarks.app",
 ]
+ALLOWED_HOSTS = ["testserver"]
 ROOT_URLCONF = "benchmarks.urls"
 STATIC_URL = "static/"
 TEMPLATES = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -16,12 +18,53 @@ from django_cbtools.models import CouchbaseModel
 from .odd import is_shown, shown
 
 _UNASKED = (DatabaseError, SyncGatewayException)
+#: The types of what any answer can have, and fields show of what they can.
+_SAFE = frozenset((bool, int, type(None)))
 #: The key of the names of what is shown as a phone wrote it.
 UNREAD = "unread"
 
 
+class MomentField(serializers.DateTimeField):
+    """A date and time, in a zone that need not be looked up for each one of a list."""
+
+    zone: Any = None
+
+    def default_timezone(self) -> Any:
+        return super().default_timezone() if self.zone is None else self.zone
+
+
 class Representing(serializers.ModelSerializer):
     """The part of serializers that shows documents."""
+
+    #: What :meth:`planned` found, while several documents are shown.
+    plan: Any = None
+
+    @contextmanager
+    def showing_several(self) -> Iterator[None]:
+        """Look once at what is the same for each of several documents."""
+        zoned = [field for field in self._readable_fields if isinstance(field, MomentField)]
+        self.plan = self.planned()
+        for field in zoned:
+            field.zone = field.default_timezone()
+        try:
+            yield
+        finally:
+            self.plan = None
+            for field in zoned:
+                field.zone = None
+
+    def planned(self) -> list[tuple[str, Any, Any, str | None]]:
+        """The fields that are shown: name, field, what shows a value, and the attribute of the
+        document that is its value, for those that need not look further for it."""
+        attributes = {}
+        for stored in self.Meta.model._stored_fields():
+            attributes[stored.field.name] = attributes[stored.attname] = stored.attname
+        found = []
+        for field in self._readable_fields:
+            is_plain = type(field).get_attribute is serializers.Field.get_attribute
+            attribute = attributes.get(field.source) if is_plain else None
+            found.append((field.field_name, field, field.to_representation, attribute))
+        return found
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         if not isinstance(instance, CouchbaseModel):
@@ -31,18 +74,19 @@ class Representing(serializers.ModelSerializer):
         unread = instance.unread() if instance._read else {}
         answer: dict[str, Any] = {}
         odd = []
-        for field in self._readable_fields:
-            name = field.field_name
+        for name, field, show, attribute in self.plan or self.planned():
             if unread and field.source in unread:
                 answer[name] = shown(unread[field.source])
                 odd.append(name)
                 continue
             try:
-                value = field.get_attribute(instance)
-                if (value.pk if value.__class__ is PKOnlyObject else value) is not None:
-                    value = field.to_representation(value)
+                if attribute is not None:
+                    value = getattr(instance, attribute)
+                    is_null = value is None
                 else:
-                    value = None
+                    value = field.get_attribute(instance)
+                    is_null = (value.pk if value.__class__ is PKOnlyObject else value) is None
+                value = None if is_null else show(value)
             except SkipField:
                 continue
             except Exception as error:
@@ -52,7 +96,9 @@ class Representing(serializers.ModelSerializer):
                 value = self._of_failure(instance, field, error, bool(unread))
                 odd.append(name)
             else:
-                if not is_shown(value):
+                if value.__class__ in _SAFE:
+                    pass
+                elif not is_shown(value):
                     value = shown(value)
                     odd.append(name)
                 elif getattr(field, "is_odd", False):

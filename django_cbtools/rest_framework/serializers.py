@@ -31,7 +31,7 @@ from . import fields
 from .attachments import AttachmentSerializer, FileField, ImageField, attachment_name
 from .parts import Part, PartsSerializer
 from .relations import RelatedField
-from .representing import UNREAD, Representing
+from .representing import UNREAD, MomentField, Representing
 from .showing import plain
 
 #: What the arguments of any serializer field are; those of a model's field may be more.
@@ -51,7 +51,8 @@ class _Documents(serializers.ListSerializer):
         ):
             documents = list(documents)
             reveal(each for each in documents if isinstance(each, CouchbaseModel))
-        return super().to_representation(documents)
+        with self.child.showing_several():
+            return super().to_representation(documents)
 
 
 class DocumentSerializer(Representing):
@@ -72,6 +73,7 @@ class DocumentSerializer(Representing):
             model_field: plain(field)
             for model_field, field in serializers.ModelSerializer.serializer_field_mapping.items()
         },
+        models.DateTimeField: MomentField,
         models.JSONField: fields.AnyField,
         models.FileField: FileField,
         models.ImageField: ImageField,
