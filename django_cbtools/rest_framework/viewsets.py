@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.http import Http404
 from django.urls import NoReverseMatch
-from django.utils.http import urlencode
 from rest_framework import exceptions, status
 from rest_framework.decorators import action
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
 from django_cbtools import conf
@@ -26,6 +27,15 @@ from .addresses import part_of, uid_of
 from .errors import Conflict, PreconditionFailed, PreconditionRequired, translated
 
 
+class _Metadata:
+    """What OPTIONS tells, of objects in objects of their own class too."""
+
+    def get_serializer_info(self, serializer: Any) -> Any:
+        if getattr(serializer, "is_recurring", False):
+            return {}
+        return super().get_serializer_info(serializer)  # type: ignore[misc]
+
+
 class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
     """Documents to read: ``queryset`` and ``serializer_class`` are as in any viewset.
 
@@ -35,6 +45,10 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
 
     #: Parts of URLs have all characters but a slash, which is escaped.
     lookup_value_regex = "[^/]+"
+    #: The site's own, if it has any.
+    metadata_class = APIView.metadata_class and type(
+        "Metadata", (_Metadata, APIView.metadata_class), {}
+    )
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         name = self._lookup_name()
@@ -120,7 +134,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
         if not isinstance(document, queryset.model):
             return None
         url = self._reverse("attachment", document)
-        return url and f"{url}?{urlencode({'name': attachment.name})}"
+        return url and f"{url}?{urlencode({'name': attachment.name}, errors='replace')}"
 
     def _reverse(self, name: str, document: Any) -> str | None:
         """The URL of an action on a document; None where the site has no such URL."""

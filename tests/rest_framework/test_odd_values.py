@@ -92,27 +92,22 @@ def test_each_has_its_page(api, odd):
         assert api.get(url).json()["uid"] == uid
 
 
-@pytest.mark.parametrize("uid", [*ODD, "raw"])
-def test_what_is_shown_can_be_sent_back(api, odd, uid):
+def test_what_is_shown_can_be_sent_back(api, odd):
     """What nobody touches is as the phone wrote it; the rest is saved."""
-    before = SyncGateway.all_docs([uid])["rows"][0]["doc"]
-
-    url = reverse("order-detail", args=[part_of(uid)])
-    sent = api.get(url).json()
-    if uid == "missing":
-        sent["title"] = "needed"
-    sent["notes"], sent["anything"] = {"k": 1}, [2]
-    answer = api.put(url, sent, format="json")
-    assert answer.status_code in (200, 400), answer.data
-    if uid in ("raw", "deleted"):  # no gateway takes such numbers, and nobody such channels
-        assert answer.status_code == 400
-        return
-    assert answer.status_code == 200, answer.json()
-    after = SyncGateway.all_docs([uid])["rows"][0]["doc"]
-    assert after["notes"] == {"k": 1}
-    for key in ODD[uid]:
-        if key not in ("notes", "anything"):
-            assert after[key] == before[key], key
+    documents = {row["id"]: row["doc"] for row in SyncGateway.all_docs([*ODD])["rows"]}
+    for uid, document in documents.items():
+        url = reverse("order-detail", args=[part_of(uid)])
+        sent = {**api.get(url).json(), "notes": {"k": 1}, "anything": [2]}
+        sent["title"] = sent["title"] or "needed"
+        answer = api.put(url, sent, format="json")
+        if uid == "deleted":  # nobody takes such channels
+            assert answer.status_code == 400
+            continue
+        assert answer.status_code == 200, answer.json()
+        after = SyncGateway.all_docs([uid])["rows"][0]["doc"]
+        assert after["notes"] == {"k": 1}
+        for key in ODD[uid].keys() - {"notes", "anything"}:
+            assert after[key] == document[key], (uid, key)
 
 
 def test_an_odd_value_is_mended(api, odd):
@@ -153,7 +148,9 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("error", "status", "told"), ERRORS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    ("error", "status", "told"), ERRORS, ids=[type(error).__name__ for error, *_ in ERRORS]
+)
 def test_errors_of_the_gateway(api, monkeypatch, error, status, told):
     made = save(api, {"title": "a"})
     monkeypatch.setattr(Order, "save", failing(error))

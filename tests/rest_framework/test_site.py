@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from django_cbtools.rest_framework.addresses import part_of, uid_of
 from django_cbtools.sync_gateway import SyncGateway
-from tests.rest_framework.site import Order, save
+from tests.rest_framework.site import Order, OrderSerializer, OrderViewSet, save
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.rest_framework.site")]
 
@@ -63,6 +63,13 @@ def test_names_that_have_no_address(api, order):
     SyncGateway.save_json(order.uid, document)
     shown = api.get(f"/orders/{order.uid}/").json()["attachments"]
     assert [each["url"] for each in shown if each["name"] == "../x"] == [None]
+
+
+def test_names_that_are_no_text(api):
+    order = Order(title="a")
+    order.extra["_attachments"] = {"\ud800": {"content_type": "a/b", "data": "MQ=="}}
+    shown = OrderSerializer(order, context={"view": OrderViewSet(), "request": None}).data
+    assert shown["attachments"][0]["url"] is None
 
 
 def test_files_are_sent_and_shown(api):
@@ -143,3 +150,11 @@ def test_pages_for_people(api):
         f"/orders/{made['uid']}/", form, format="multipart", headers={"accept": "text/html"}
     )
     assert stale.status_code == 409
+
+
+def test_options(api, admin_user):
+    api.force_authenticate(admin_user)
+    made = save(api, {"title": "a", "depot": {"city": "Oslo", "next": {"city": "Rome"}}})
+    told = api.options(f"/orders/{made['uid']}/").json()["actions"]["PUT"]
+    assert told["rows"]["child"]["children"]["qty"]["required"]
+    assert told["depot"]["children"]["next"]["children"] == {}
