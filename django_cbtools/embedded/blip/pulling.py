@@ -43,6 +43,8 @@ class Pull:
     is_continuous: bool
     #: Whether the client is sent the current revision in place of one that is gone.
     replaces: bool
+    #: Whether the client is another gateway, which takes changes from this side only if told so.
+    is_gateway: bool = False
     is_over: bool = False
     pause: Pause | None = None
     #: The offers that are not settled yet.
@@ -78,8 +80,13 @@ def sub_changes(place: Place, request: Message) -> Steps[Message]:
         active_only=properties.get("activeOnly") == "true",
         revocations=properties.get("revocations") == "true",
     )
-    replaces = properties.get("sendReplacementRevs") == "true"
-    place.pull = Pull(wish, _batch(request), is_continuous, replaces)
+    place.pull = Pull(
+        wish,
+        _batch(request),
+        is_continuous,
+        replaces=properties.get("sendReplacementRevs") == "true",
+        is_gateway=properties.get("client_sgr2") == "true",
+    )
     yield Start(_follow(place, place.pull))
     return Message()
 
@@ -173,7 +180,7 @@ def _offers(place: Place, pull: Pull) -> Steps[None]:
             yield from _offer(place, pull, follower.reader, offered)
         if not has_caught_up:
             has_caught_up = True
-            yield Tell([(_changes(place, "null", no_reply=True), None)])
+            yield Tell([(_changes(place, pull, "null", no_reply=True), None)])
         if not pull.is_continuous:
             return
         while not pull.is_over:
@@ -194,7 +201,7 @@ def _offer(place: Place, pull: Pull, reader: Reader, entries: list[Entry]) -> St
         yield Join(pull.offers.popleft())
     text = ",".join(row for _, row in told)
     offered = [entry for entry, _ in told]
-    request = _changes(place, f"[{text}]")
+    request = _changes(place, pull, f"[{text}]")
     pull.offers.append((yield Then(request, partial(_settle, place, pull, offered))))
 
 
@@ -231,8 +238,10 @@ def _some(
             return
 
 
-def _changes(place: Place, text: str, *, no_reply: bool = False) -> Message:
+def _changes(place: Place, pull: Pull, text: str, *, no_reply: bool = False) -> Message:
     request = place.message("changes", **{"Content-Type": "application/json"})
+    if pull.is_gateway:
+        request.properties["ignoreNoConflicts"] = "true"
     request.body, request.compressed, request.no_reply = text.encode(), True, no_reply
     return request
 

@@ -29,9 +29,9 @@ MOST_WAITING, MOST_HELD = 1024 * 1024, 16 * 1024 * 1024
 MOST_REQUESTS, MOST_FULL = 1000, 4
 #: After so many seconds without anything to send, memory is freed.
 REST = 10.0
-#: The codes with which a WebSocket is closed: for good reasons, for a fault of the client, and for
-#: one of ours.
-AWAY, BROKEN, TEXT, FAILED = 1001, 1002, 1003, 1011
+#: The codes with which a WebSocket is closed. With AGAIN, Couchbase Lite connects again; the others
+#: are for faults of the client, and for one of ours.
+AGAIN, BROKEN, TEXT, FAILED = 4001, 1002, 1003, 1011
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class Replication:
         try:
             await work
         except Goodbye as error:
-            self._end(AWAY, str(error))
+            self._end(AGAIN, str(error))
         except ProtocolError as error:
             self._end(BROKEN, str(error))
         except Exception:

@@ -105,7 +105,7 @@ class Server:
         config = uvicorn.Config(
             Application(port, self._alias, self._pools),
             http=self._protocol.Protocol, lifespan="off", interface="asgi3",
-            ws="websockets-sansio" if find_spec("websockets") else "none",
+            ws=f"{__package__}.websockets:Protocol" if find_spec("websockets") else "none",
             ws_max_size=MAX_FRAME, ws_ping_interval=PING, ws_ping_timeout=PING,
             ws_per_message_deflate=False,
             workers=1, log_config=None, log_level="error", access_log=False,

@@ -116,10 +116,10 @@ def test_who_is_disabled_is_cut_off(phone):
     client, other = phone(), phone()
     client.pull(continuous="true")
     ask("PUT", "/_user/alice", {"disabled": True})
-    assert client.closed() == 1001
+    assert client.closed() == 4001
     # So is who follows no feed, with the next request.
     other.send("getCheckpoint", client="x")
-    assert other.closed() == 1001
+    assert other.closed() == 4001
 
 
 def test_a_feed_ends_when_the_phone_says_so(phone):
@@ -193,6 +193,15 @@ def test_a_revision_that_is_gone_is_named_or_replaced(phone):
         assert named == before
         came.append((message.profile, message.properties.get("error"), message.body))
     assert came == [("norev", "404", b""), ("rev", None, b'{"channels":["a"],"n":2}')]
+
+
+def test_another_gateway_is_told_to_take_changes(phone):
+    """It would ask for proposals otherwise."""
+    allow("a")
+    put("x", {"channels": ["a"]})
+    client = phone()
+    client.pull(client_sgr2="true")
+    assert {m.properties["ignoreNoConflicts"] for m in client.of("changes")} == {"true"}
 
 
 def test_many_documents_in_batches(phone):

@@ -10,7 +10,10 @@ import requests
 from django_cbtools.embedded.blip import frames
 from django_cbtools.embedded.database import Database
 from django_cbtools.embedded.documents import local
+from django_cbtools.embedded.server.server import Server
 from tests.gateway.feed.client import DB, PASSWORD, allow, ask
+
+from .client import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -107,4 +110,15 @@ def test_a_database_that_goes_offline_ends_its_connections(phone):
     client = phone()
     client.pull(continuous="true")
     ask("POST", "/_offline")
-    assert client.closed() == 1001
+    assert client.closed() == 4001
+
+
+def test_a_server_that_stops_tells_phones_to_connect_again():
+    allow("a")
+    server = Server("127.0.0.1", 0, 0, alias="default")
+    server.start()
+    client = Client(server.urls[0], DB.strip("/"), ("alice", PASSWORD))
+    client.pull(continuous="true")
+    server.stop()
+    assert client.closed() == 4001
+    client.close()

@@ -37,11 +37,12 @@ def test_the_client_gets_the_first_subprotocol_that_is_known(phone):
         assert client.ask("PING").properties == {}
 
 
-def test_other_subprotocols_are_refused_as_by_a_real_gateway(phone):
+def test_other_subprotocols_are_refused_as_by_a_real_gateway(phone, caplog):
     allow("a")
     reason = b"I only speak BLIP_3+CBMobile_3,BLIP_3+CBMobile_2 protocols\n"
     for protocol in ("BLIP_3", "BLIP_3+CBMobile_4", "chat"):
         assert _refusal(phone, protocol=protocol) == (500, reason)
+    assert not caplog.records
 
 
 def test_a_request_for_no_websocket(http_gateway):
