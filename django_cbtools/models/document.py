@@ -342,7 +342,7 @@ _UNCHANGING = frozenset(
      datetime.timedelta, decimal.Decimal, uuid.UUID)
 )  # fmt: skip
 #: The types of most values, which need no copy: loading does not have to look at them closely.
-_SCALARS = frozenset((str, int, float, bool, type(None)))
+SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 def named(document: Any) -> str:
@@ -365,7 +365,7 @@ def copied(document: Mapping[str, Any]) -> dict[str, Any]:
     """A document's JSON, with lists and objects of its own; RecursionError where it is too deep."""
     copy = dict(document)
     for key, value in document.items():
-        if value.__class__ not in _SCALARS:
+        if value.__class__ not in SCALARS:
             copy[key] = copy_of(value)
     return copy
 
@@ -376,7 +376,7 @@ def copy_of(value: Any) -> Any:
         return copied(value)
     if not isinstance(value, (list, tuple)):
         return value
-    return [item if item.__class__ in _SCALARS else copy_of(item) for item in value]
+    return [item if item.__class__ in SCALARS else copy_of(item) for item in value]
 
 
 def as_json(document: Mapping[str, Any]) -> dict[str, Any]:

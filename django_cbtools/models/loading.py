@@ -6,13 +6,15 @@ import datetime
 import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.db import models
 
-from .document import DOC_TYPE, GATEWAY_KEYS, DocumentJSON, Stored, copied, copy_of
+from .document import DOC_TYPE, GATEWAY_KEYS, SCALARS, DocumentJSON, Stored, copied, copy_of
 from .fields import natural, values
 from .relations import ForeignKey
 
@@ -32,11 +34,11 @@ _is_as_written = re.compile(
 class Shape(NamedTuple):
     """What is to be done to values of some types, by their places, that are not as they are."""
 
-    moments: list[tuple[int, Stored]]
+    moments: list[int]
     #: Integers of fields that have floats: JSON of gateways writes 1.0 so.
-    wholes: list[tuple[int, Stored]]
+    wholes: list[int]
     #: Lists and objects.
-    mutable: list[tuple[int, Stored]]
+    mutable: list[int]
 
 
 class Plan:
@@ -73,22 +75,30 @@ class Plan:
             return self._fill_one_by_one(instance, document, is_kept)
         is_whole = len(document) == len(raws) + (DOC_TYPE in document)
         extra = {} if is_whole else self.undeclared(document)
-        self._set_all(instance, raws)
+        found, odd = list(raws), []
         if is_kept:
-            for i, stored in shape.mutable:
-                setattr(instance, stored.attname, copy_of(raws[i]))
+            for i in shape.mutable:
+                raw = raws[i]
+                is_flat = raw.__class__ is list and SCALARS.issuperset(map(type, raw))
+                found[i] = raw.copy() if is_flat else copy_of(raw)
             extra = extra and copied(extra)
-        instance.extra = extra
-        if shape.moments:
-            has_zones = settings.USE_TZ
-            for i, stored in shape.moments:
-                _read_moment(instance, stored, raws[i], has_zones)
-        for i, stored in shape.wholes:
-            raw = raws[i]
-            if -_LARGEST_EXACT <= raw <= _LARGEST_EXACT:
-                setattr(instance, stored.attname, float(raw))
+        for i in shape.moments:
+            try:
+                found[i] = _to_moment(raws[i])
+            except ValueError:
+                odd.append(i)
             else:
-                instance._from_json(stored, raw)
+                if not (_is_as_written(raws[i]) and _has_zones()):
+                    odd.append(i)
+        for i in shape.wholes:
+            if -_LARGEST_EXACT <= raws[i] <= _LARGEST_EXACT:
+                found[i] = float(raws[i])
+            else:
+                odd.append(i)
+        self._set_all(instance, found)
+        instance.extra = extra
+        for i in odd:
+            _read(instance, self._stored[i], raws[i], found[i])
 
     def _fill_one_by_one(
         self, instance: DocumentJSON, document: Mapping[str, Any], is_kept: bool
@@ -114,15 +124,15 @@ class Plan:
         for i, (type_, stored) in enumerate(zip(types, self._stored, strict=True)):
             if _is_moment(stored.field):
                 if type_ is str:
-                    shape.moments.append((i, stored))
+                    shape.moments.append(i)
                 elif type_ not in natural.NONE:
                     return None
             elif type_ not in self._natural[i]:
                 return None
             elif type_ is int and type(stored.field) is models.FloatField:
-                shape.wholes.append((i, stored))
+                shape.wholes.append(i)
             elif type_ in (list, dict):
-                shape.mutable.append((i, stored))
+                shape.mutable.append(i)
         if len(self._known) < _MOST_KNOWN:
             self._known[types] = shape
         return shape
@@ -132,8 +142,8 @@ class Plan:
         return {key: value for key, value in document.items() if key not in self._declared}
 
 
-def _setter(names: Sequence[str]) -> Callable[[Any, tuple[Any, ...]], None]:
-    """A function that sets these attributes of an instance to the values in a tuple.
+def _setter(names: Sequence[str]) -> Callable[[Any, Sequence[Any]], None]:
+    """A function that sets these attributes of an instance to the values in a list.
 
     It is compiled, as dataclasses' own are: it takes a third of the time of ``setattr()`` for each.
     """
@@ -145,20 +155,32 @@ def _setter(names: Sequence[str]) -> Callable[[Any, tuple[Any, ...]], None]:
     ]
     namespace: dict[str, Any] = {}
     exec("\n ".join(["def set_all(instance, values):", *lines]), namespace)  # noqa: S102
-    found: Callable[[Any, tuple[Any, ...]], None] = namespace["set_all"]
+    found: Callable[[Any, Sequence[Any]], None] = namespace["set_all"]
     return found
 
 
-def _read_moment(instance: DocumentJSON, stored: Stored, raw: str, has_zones: bool) -> None:
-    try:
-        moment = _to_moment(raw)
-    except ValueError:
-        return instance._from_json(stored, raw)
-    if not has_zones and moment.tzinfo is not None:
-        return instance._from_json(stored, raw)
-    setattr(instance, stored.attname, moment)
-    if not _is_as_written(raw) and moment.isoformat() != raw:
-        instance._remember(stored.attname, moment, raw)
+def _read(instance: DocumentJSON, stored: Stored, raw: Any, found: Any) -> None:
+    """Read a value as its field does, unless ``found`` is a moment that it has been read as."""
+    is_moment = isinstance(found, datetime.datetime)
+    if not is_moment or not (_has_zones() or found.tzinfo is None):
+        instance._from_json(stored, raw)
+    elif found.isoformat() != raw:
+        instance._remember(stored.attname, found, raw)
+
+
+@cache
+def _has_zones() -> bool:
+    """``USE_TZ``. Asking the settings each time would take longer than reading a moment."""
+    return bool(settings.USE_TZ)
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == "USE_TZ":
+        _has_zones.cache_clear()
+
+
+# Sent where tests override settings.
+setting_changed.connect(_forget, dispatch_uid="django_cbtools.models.loading")
 
 
 def _is_moment(field: Any) -> bool:
