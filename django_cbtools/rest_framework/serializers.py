@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from django.core.files.base import File
 from django.db import models
 from rest_framework import serializers
+from rest_framework.fields import empty
+from rest_framework.utils import html
 from rest_framework.validators import UniqueValidator
 
 from django_cbtools.models import (
@@ -36,6 +38,8 @@ from .showing import plain
 
 #: What the arguments of any serializer field are; those of a model's field may be more.
 _COMMON = frozenset(("read_only", "required", "label", "help_text", "allow_null", "validators"))
+#: How forms have what nobody edits.
+_HIDDEN = {"input_type": "hidden", "hide_label": True}
 #: The fields that every document has.
 _OF_ALL = frozenset(field.name for field in CouchbaseModel._meta.local_fields)
 
@@ -135,7 +139,7 @@ class DocumentSerializer(Representing):
             kwargs["base_field"] = base
             kwargs["collection"] = model_field.collection
         if model_field.name == "rev":
-            return serializers.CharField, {"required": False, "label": "Revision"}
+            return serializers.CharField, {"required": False, "style": _HIDDEN}
         return cls, kwargs
 
     def _build_part(self, field_name: str, model_field: Any, embedded: Any) -> Any:
@@ -161,7 +165,11 @@ class DocumentSerializer(Representing):
         if stored is None or not isinstance(data, Mapping):
             return super().to_internal_value(data)
         shown = self.to_representation(stored)
-        self._left = _same(shown.get(UNREAD, ()), data, shown)
+        names = shown.get(UNREAD, ())
+        self._left = _same(names, data, shown)
+        if html.is_html_input(data):
+            # A form shows it as a text, or not at all.
+            self._left |= {name for name in names if data.get(name) in ("", str(shown[name]))}
         try:
             return super().to_internal_value(data)
         except serializers.ValidationError as error:
@@ -227,7 +235,7 @@ class PartSerializer(DocumentSerializer):
     list_class = PartsSerializer
     left_out = ("uid", "extra")
 
-    uid = serializers.CharField(required=False, max_length=300)
+    uid = serializers.CharField(required=False, max_length=300, style=_HIDDEN)
 
     #: Whether it is somewhere in an object of its own class: what goes through all fields stops.
     is_recurring = False
@@ -243,6 +251,13 @@ class PartSerializer(DocumentSerializer):
 
     def get_initial(self) -> Any:
         return {} if self.is_recurring else super().get_initial()
+
+    def get_value(self, dictionary: Any) -> Any:
+        value = super().get_value(dictionary)
+        if html.is_html_input(dictionary) and isinstance(value, Mapping):
+            # A form has a field for each of an object's, whether there is one or not.
+            return value if any(value.values()) else empty
+        return value
 
     @property
     def stored(self) -> Any:
