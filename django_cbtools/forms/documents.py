@@ -72,6 +72,7 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
     def start(self) -> None:
         """Begin with what is stored: what a view gives as ``initial`` is only shown."""
         super().start()
+        self.outdated = set()
         shown = self.values_of(self.instance)
         if not self.is_bound:
             unread = self.instance.unread()
@@ -84,6 +85,7 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
         document, stored = self.instance, self.instance.fields_as_json()
         self.initial.update(shown, revision=lambda: seen.sign(document, self._seen_of(stored)))
         self._offer_related()
+        self._offer_choices()
         for name in shown:
             self.fields[name].show_hidden_initial = False  # the revision has it
         self._make_room_for_unread()
@@ -138,6 +140,17 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
             field.queryset = queryset | everything.filter(pk=uid)
             if not self.prefix and not self.is_bound and self.is_gone(name, uid):
                 field.help_text = format_html(str(_GONE), field.help_text, uid)
+
+    def _offer_choices(self) -> None:
+        """Let a choice stay as it is that is none any more."""
+        for name, value in self.values_of(self.instance).items():
+            field: Any = self.fields[name]
+            is_choice = isinstance(field, forms.ChoiceField) and not isinstance(
+                field, (forms.ModelChoiceField, forms.MultipleChoiceField)
+            )
+            if is_choice and value not in field.empty_values and not field.valid_value(value):
+                field.choices = [*field.choices, (value, value)]
+                self.outdated.add(name)
 
 
 def _takes_texts(field: Any) -> bool:

@@ -45,6 +45,8 @@ class MergingForm(forms.ModelForm):  # type: ignore[type-arg]
 
     #: Both versions of what somebody else has changed too, once the form is cleaned.
     conflict: Conflict | None = None
+    #: The fields whose stored values are no choices any more.
+    outdated: set[str]
     if TYPE_CHECKING:
         _errors: Any
         _bound_fields_cache: dict[str, Any]
@@ -102,7 +104,7 @@ class MergingForm(forms.ModelForm):  # type: ignore[type-arg]
             else:
                 mine.append(name)
         unread = document.unread().keys() & self.keys.keys()
-        settled = (self._taken | gone | unread | theirs.keys()).difference(mine)
+        settled = (self._taken | gone | unread | self.outdated | theirs.keys()).difference(mine)
         return _Sides(shown_then, mine, frozenset(theirs), settled)
 
     def _shown_then(self, theirs: dict[str, Any]) -> dict[str, Any]:

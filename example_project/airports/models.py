@@ -1,11 +1,16 @@
 """Airports as documents."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 
 from django_cbtools.models import CouchbaseModel
 
 from . import countries
+
+
+def between(low, high):
+    return [MinValueValidator(low), MaxValueValidator(high)]
 
 
 class CBAirport(CouchbaseModel):
@@ -31,9 +36,9 @@ class CBAirport(CouchbaseModel):
     city = models.CharField(max_length=100, blank=True)
     subd = models.CharField("subdivision", max_length=100, blank=True)
     country = models.CharField(max_length=2, choices=countries.choices)
-    elevation = models.FloatField(help_text="In feet.")
-    lat = models.FloatField("latitude")
-    lon = models.FloatField("longitude")
+    elevation = models.FloatField(help_text="In feet.", validators=between(-1500, 30000))
+    lat = models.FloatField("latitude", validators=between(-90, 90))
+    lon = models.FloatField("longitude", validators=between(-180, 180))
     tz = models.CharField("time zone", max_length=50)
     lid = models.CharField("local code", max_length=10, blank=True)
 

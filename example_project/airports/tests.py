@@ -57,6 +57,16 @@ class PagesTest(TestCase):
         self.assertContains(response, FIRST["name"])
         self.assertContains(response, FIRST["tz"])
 
+    def test_edit(self):
+        url = f"/airports/apt_{FIRST['icao']}/edit/"
+        form = self.get(url.removeprefix("/airports/")).context["form"]
+        sent = {name: form[name].value() for name in form.fields} | {"lat": 91}
+        self.assertContains(self.client.post(url, sent), "less than or equal to 90")
+        response = self.client.post(url, sent | {"lat": 45, "name": "New"}, follow=True)
+        self.assertContains(response, "New is saved.")
+        airport = CBAirport(f"apt_{FIRST['icao']}")
+        assert (airport.lat, airport.lon, airport.name) == (45, FIRST["lon"], "New")
+
     def test_missing(self):
         for path in ("in/XX/", f"in/{FIRST['country']}/?page=9", "apt_XXXX/"):
             with self.subTest(path):
@@ -302,7 +312,8 @@ class OddDocumentsTest(TestCase):
                 SyncGateway.save_json(f"odd/{number}/{key}", {**good, key: value})
         pages = ["", "search/?name=", "search/?page=2", "search/points.json", "in/a/b/",
                  f"in/{FIRST['country']}/", f"in/{FIRST['country']}/points.json",
-                 *(f"odd/{number}/{key}/" for number in range(len(ODD)) for key in good
+                 *(f"odd/{number}/{key}/{page}" for number in range(len(ODD)) for key in good
+                   for page in ("", "edit/")
                    if key not in ("doc_type", "channels", "st_deleted"))]  # fmt: skip
         for page in pages:
             with self.subTest(page):

@@ -11,5 +11,6 @@ urlpatterns = [
     path("search/points.json", views.search_points, name="search_points"),
     path("in/<path:code>/points.json", views.country_points, name="points"),
     path("in/<path:code>/", views.CountryDetail.as_view(), name="country"),
+    path("<path:pk>/edit/", views.AirportUpdate.as_view(), name="update"),
     path("<path:pk>/", views.AirportDetail.as_view(), name="airport"),
 ]

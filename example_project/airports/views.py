@@ -1,10 +1,11 @@
 """Pages of airports."""
 
+from django.contrib.messages.views import SuccessMessageMixin
 from django.http import JsonResponse
 from django_filters.views import FilterView
 
 from django_cbtools.models import Query, load_objects, query_view, view_rows
-from django_cbtools.views import CBDetailView, CBListView
+from django_cbtools.views import CBDetailView, CBListView, CBUpdateView
 
 from . import countries
 from .filters import AirportFilter
@@ -111,6 +112,15 @@ class AirportDetail(CBDetailView):
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(**kwargs) | {"points": points([self.object])}
+
+
+class AirportUpdate(SuccessMessageMixin, CBUpdateView):
+    """A form without a class: it is a DocumentForm, too."""
+
+    model = CBAirport
+    fields = ["name", "city", "subd", "country", "elevation", "lat", "lon", "iata", "lid"]
+    template_name = "form.html"
+    success_message = "%(name)s is saved."
 
 
 def points(airports):

@@ -1,5 +1,6 @@
 """The tutorial's documents."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
@@ -9,6 +10,10 @@ from django_cbtools.models import CouchbaseModel, ForeignKey
 
 def this_year():
     return timezone.now().year
+
+
+def next_year():
+    return this_year() + 1
 
 
 class CBAuthor(CouchbaseModel):
@@ -35,7 +40,9 @@ class CBArticle(CouchbaseModel):
 
     title = models.CharField(max_length=100)
     author = ForeignKey(CBAuthor, models.DO_NOTHING, null=True, blank=True)
-    year_published = models.IntegerField(default=this_year)
+    year_published = models.IntegerField(
+        default=this_year, validators=[MinValueValidator(1), MaxValueValidator(next_year)]
+    )
     is_draft = models.BooleanField("draft", default=True)
     body = models.TextField(blank=True)
 

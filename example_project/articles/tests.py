@@ -91,6 +91,26 @@ class ArticlesTest(TestCase):
         self.assertContains(response, "Select a valid choice.")
         assert CBArticle.objects.count() == 1
 
+    def test_years(self):
+        for year, problem in ((99999999, "less than or equal to"), (0, "greater than or equal to")):
+            response = self.post("create", title="New", year_published=year)
+            self.assertContains(response, f"Ensure this value is {problem}")
+        assert CBArticle.objects.count() == 1
+
+    def test_ways_out_of_a_form(self):
+        self.assertContains(self.get("create"), f'href="{reverse("articles:list")}">Cancel')
+        page = self.get("update", self.article.uid)
+        self.assertContains(page, f'href="{self.article.get_absolute_url()}">Cancel')
+        self.assertContains(page, f'href="{reverse("articles:author_create")}" target="_blank"')
+        self.assertContains(
+            self.get("author_create"), f'href="{reverse("articles:authors")}">Cancel'
+        )
+
+    def test_icon(self):
+        self.assertRedirects(
+            self.client.get("/favicon.ico"), "/static/icon.svg", fetch_redirect_response=False
+        )
+
     def test_edit(self):
         response = self.post("update", self.article.uid, **self.form_data(title="Changed"))
         self.assertRedirects(response, self.article.get_absolute_url())

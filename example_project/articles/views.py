@@ -55,7 +55,8 @@ class ArticleDetail(CBDetailView):
 class ArticleCreate(SuccessMessageMixin, CBCreateView):
     model = CBArticle
     form_class = ArticleForm
-    template_name = "articles/form.html"
+    template_name = "form.html"
+    extra_context = {"cancel_url": reverse_lazy("articles:list")}
     success_message = "“%(title)s” is saved."
 
     def get_extra_data(self):
@@ -66,7 +67,7 @@ class ArticleCreate(SuccessMessageMixin, CBCreateView):
 class ArticleUpdate(SuccessMessageMixin, CBUpdateView):
     model = CBArticle
     form_class = ArticleForm
-    template_name = "articles/form.html"
+    template_name = "form.html"
     success_message = "“%(title)s” is saved."
 
 
@@ -97,7 +98,8 @@ class AuthorList(CBListView):
 class AuthorCreate(SuccessMessageMixin, CBCreateView):
     model = CBAuthor
     form_class = AuthorForm
-    template_name = "articles/form.html"
+    template_name = "form.html"
+    extra_context = {"cancel_url": reverse_lazy("articles:authors")}
     success_url = reverse_lazy("articles:authors")
     success_message = "%(name)s is saved."
 
@@ -108,6 +110,7 @@ class AuthorCreate(SuccessMessageMixin, CBCreateView):
 class AuthorUpdate(SuccessMessageMixin, CBUpdateView):
     model = CBAuthor
     form_class = AuthorForm
-    template_name = "articles/form.html"
+    template_name = "form.html"
+    extra_context = {"cancel_url": reverse_lazy("articles:authors")}
     success_url = reverse_lazy("articles:authors")
     success_message = "%(name)s is saved."

@@ -2,8 +2,9 @@
 
 from airports.api import AirportViewSet
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
-from django.views.generic import TemplateView
+from django.views.generic import RedirectView, TemplateView
 from rest_framework.routers import DefaultRouter
 
 from django_cbtools.admin import gateway_page
@@ -12,6 +13,7 @@ api = DefaultRouter()
 api.register("airports", AirportViewSet)
 
 urlpatterns = [
+    path("favicon.ico", RedirectView.as_view(url=static("icon.svg"))),
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("", include("articles.urls")),
     path("airports/", include("airports.urls")),

@@ -9,9 +9,11 @@ import pytest
 from django import forms
 from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import models
 from django.template import Context, Template
 
 from django_cbtools.forms import DocumentForm, documentform_factory, seen
+from django_cbtools.models import CouchbaseModel
 from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict
 from tests.forms.sending import sent
 from tests.testapp.models import CBArticle, CBAuthor, CBEverything
@@ -220,6 +222,31 @@ def test_unreadable_values_of_theirs_do_not_stop_the_form():
     data = opened(year_published="7", author="")  # what is not there cannot be chosen
     phone_saves(year_published="MMXX", published="later")
     assert clashes(posted(data)) == {"year_published": ("7", "MMXX")}
+
+
+class CBShirt(CouchbaseModel):
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+
+    size = models.CharField(max_length=2, choices=[("s", "Small"), ("l", "Large")])
+    note = models.CharField(max_length=20, blank=True)
+
+
+def test_choices_that_are_no_longer_there():
+    form_class = documentform_factory(CBShirt, fields=["size", "note"])
+    SyncGateway.save_json("s", {"doc_type": "cbshirt", "channels": ["c"], "size": "<m>"})
+    form = form_class(instance=CBShirt("s"))
+    assert '<option value="&lt;m&gt;" selected>&lt;m&gt;</option>' in str(form)
+    form = form_class({**sent(form), "note": "new"}, instance=CBShirt("s"))
+    form.save()
+    assert (stored("s")["size"], stored("s")["note"]) == ("<m>", "new")
+    data = sent(form_class(instance=CBShirt("s")))
+    form_class({**data, "size": "l"}, instance=CBShirt("s")).save()
+    form = form_class({**data, "size": "s"}, instance=CBShirt("s"))
+    assert clashes(form) == {"size": ("Small", "Large")}
+    form = form_class({**sent(form), "size": "xl"}, instance=CBShirt("s"))
+    assert list(form.errors) == ["size"]
 
 
 def test_what_a_view_fills_in_is_saved():
