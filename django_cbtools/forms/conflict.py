@@ -60,7 +60,8 @@ class Conflict:
 
     def _row(self, name: str) -> Row:
         bound = self.form[name]
-        yours, theirs = self.form.cleaned_data.get(name), bound.initial
+        theirs = self.form.get_initial_for_field(bound.field, name)
+        yours = self.form.cleaned_data.get(name)
         versions = (shown(bound.field, value) for value in (yours, theirs))
         return Row(name, bound.label, bound.id_for_label, *versions)
 

@@ -83,7 +83,12 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
             }
         # Whatever becomes of the instance, and of the form's fields before it is shown.
         document, stored = self.instance, self.instance.fields_as_json()
-        self.initial.update(shown, revision=lambda: seen.sign(document, self._seen_of(stored)))
+        self.initial.update(
+            shown,
+            revision=lambda: seen.sign(
+                document, self._seen_of({**stored, **self.unmerged}), self.older
+            ),
+        )
         self._offer_related()
         self._offer_choices()
         for name in shown:

@@ -22,11 +22,13 @@ class Seen(NamedTuple):
 
     rev: str | None
     values: dict[str, Any]
+    #: The JSON that forms in the form were made from, by key, where that is an older one.
+    older: dict[str, Any]
 
 
-def sign(document: Any, values: dict[str, Any]) -> str:
+def sign(document: Any, values: dict[str, Any], older: dict[str, Any] | None = None) -> str:
     """A text that :func:`read` takes."""
-    return signing.dumps([document.rev, values], salt=_salt(document), compress=True)
+    return signing.dumps([document.rev, values, older or {}], salt=_salt(document), compress=True)
 
 
 def read(document: Any, text: Any) -> Seen | None:

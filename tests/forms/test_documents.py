@@ -106,6 +106,19 @@ def test_what_clashes_comes_back_with_both_versions():
     assert now["is_draft"] is False
 
 
+def test_what_can_be_merged_still_is_after_a_conflict():
+    data = opened(title="Mine", details='{"x": 2, "y": 1}', channels="c\nmine")
+    phone_saves(title="Theirs", details={"x": 1, "y": 2}, channels=["c", "theirs"])
+    form = posted(data)
+    assert clashes(form) == {"title": ("Mine", "Theirs")}
+    form = again(form)
+    assert form.is_valid(), form.errors
+    form.save()
+    now = stored()
+    assert (now["title"], now["details"]) == ("Mine", {"x": 2, "y": 2})
+    assert set(now["channels"]) == {"c", "mine", "theirs"}
+
+
 def test_taking_theirs():
     data = opened(title="x" * 99, year_published="2000", tags='["mine"]')
     phone_saves(title="Theirs", year_published=1999, tags=["theirs"])
