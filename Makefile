@@ -92,5 +92,6 @@ run: venv
 # Everything that was made from the checkout; the example's data stays.
 clean:
 	rm -rf .venv* .tox build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache tests/gateway/pouchdb/node_modules
+		.pytest_cache .ruff_cache tests/gateway/pouchdb/node_modules \
+		tests/forms/axe/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +

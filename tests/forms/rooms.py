@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 from pathlib import Path
 from typing import Any
@@ -40,13 +39,7 @@ class Window:
         for each in STATIC:
             shutil.copytree(each, folder / "static", dirs_exist_ok=True)
         self.chromium = Chromium(program, folder / "profile")
-        self.size(390, 844)
-
-    def size(self, width: int, height: int) -> None:
-        self.chromium._ask(
-            "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
-        )  # fmt: skip
+        self.chromium.resize(390, 844)
 
     def scripts(self, are_on: bool) -> None:
         self.chromium._ask("Emulation.setScriptExecutionDisabled", value=not are_on)
@@ -67,10 +60,6 @@ class Window:
             if isinstance(value, str):
                 found.setdefault(name, []).append(value)
         return found
-
-    def save_picture(self, file: str) -> None:
-        found = self.chromium._ask("Page.captureScreenshot", captureBeyondViewport=True)
-        Path(file).write_bytes(base64.b64decode(found["data"]))
 
     def close(self) -> None:
         self.chromium.close()

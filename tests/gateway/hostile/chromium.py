@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -53,24 +54,60 @@ class Chromium:
         self._rest = b""
         self._events: deque[dict[str, Any]] = deque()
         self._session = ""
+        self.window = self.new_window()
+
+    @property
+    def window(self) -> str:
+        """The window that is in front."""
+        return self._session
+
+    @window.setter
+    def window(self, window: str) -> None:
+        self._session = window
+        self._ask("Page.bringToFront")
+
+    def new_window(self) -> str:
+        """Another window, which :attr:`window` can be set to."""
+        now, self._session = self._session, ""
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         attached = self._ask("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
+        self._session = window = attached["sessionId"]
         self._ask("Page.enable")
+        self._session = now
+        return window
 
     def open(self, url: str) -> bool:
         """Go to an address; False where the browser shows nothing of it, but saves it."""
         self._events.clear()
         if "errorText" in self._ask("Page.navigate", url=url):
             return False
-        while not any(event["method"] == "Page.loadEventFired" for event in self._events):
-            self._events.append(self._receive())
+        self._wait_until_loaded()
         return True
 
+    def leave(self, script: str) -> None:
+        """Run a script that leads to another page, such as a click, and wait for that."""
+        self._events.clear()
+        self.evaluate(script)
+        self._wait_until_loaded()
+
     def evaluate(self, script: str) -> Any:
-        """What a script gives in the page."""
-        answer = self._ask("Runtime.evaluate", expression=script, returnByValue=True)
+        """What a script gives in the page, or promises."""
+        answer = self._ask(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         return answer["result"].get("value")
+
+    def resize(self, width: int, height: int) -> None:
+        """Be as wide as a desktop's window, or a phone."""
+        self._ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
+
+    def save_picture(self, file: str) -> None:
+        """Keep what is shown, as a PNG."""
+        found = self._ask("Page.captureScreenshot", captureBeyondViewport=True)
+        Path(file).write_bytes(base64.b64decode(found["data"]))
 
     def close(self) -> None:
         self._session = ""
@@ -92,6 +129,13 @@ class Chromium:
                 result: dict[str, Any] = answer["result"]
                 return result
             self._events.append(answer)
+
+    def _wait_until_loaded(self) -> None:
+        while not any(
+            event["method"] == "Page.loadEventFired" and event["sessionId"] == self._session
+            for event in self._events
+        ):
+            self._events.append(self._receive())
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._rest:

@@ -1,0 +1,141 @@
+"""The example's forms and maps in Chromium, as a person meets them, and as axe-core sees them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import npm
+from tests.gateway.hostile import chromium
+
+ROOT = Path(__file__).parents[2]
+SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    file = tmp_path_factory.mktemp("example") / "documents.sqlite3"
+    command = [sys.executable, "-W", "error", "-m", "tests.forms.example", str(file)]
+    with (
+        file.with_suffix(".log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        ) as server,
+    ):  # fmt: skip
+        yield server.stdout.readline().strip() or pytest.fail(file.with_suffix(".log").read_text())
+        server.terminate()
+
+
+@pytest.fixture(scope="module")
+def chromium_of_all(tmp_path_factory):
+    program = chromium.find()
+    if program is None:
+        pytest.skip("Chromium is not installed")
+    browser = chromium.Chromium(program, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(chromium_of_all):
+    chromium_of_all.window = chromium_of_all.new_window()
+    return chromium_of_all
+
+
+@pytest.fixture(scope="module")
+def axe():
+    return (npm.install(Path(__file__).parent / "axe") / "axe-core" / "axe.min.js").read_text()
+
+
+def problems(browser: Any, axe: str) -> list[str]:
+    """What axe-core finds wrong with the page."""
+    browser.evaluate(axe)
+    found = browser.evaluate(
+        "axe.run().then(({ violations }) => violations.map("
+        "({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`))"
+    )
+    assert isinstance(found, list)
+    return found
+
+
+def fits(browser: Any) -> bool:
+    return bool(browser.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def enter(browser: Any, **values: str) -> None:
+    for name, value in values.items():
+        browser.evaluate(f"document.getElementById('id_{name}').value = {value!r}")
+
+
+SAVE = "document.querySelector('main form button').click()"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_two_windows(site, browser, axe, size):
+    page = f"{site}/articles/atl_{size}/edit/"
+    windows = [browser.window, browser.new_window()]
+    for browser.window in windows:
+        browser.resize(*SIZES[size])
+        assert browser.open(page)
+    enter(browser, title="<i>Theirs</i>", year_published="1843")
+    browser.leave(SAVE)
+    browser.window = windows[0]
+    mine = "Mine, and " + "long" * 20
+    enter(browser, title=mine, body="New")
+    browser.leave(SAVE)
+    assert fits(browser)
+    assert browser.evaluate("document.activeElement.className") == "conflict"
+    told = browser.evaluate("document.querySelector('.conflict table').innerText")
+    assert mine in told
+    assert "<i>Theirs</i>" in told
+    assert problems(browser, axe) == []
+    if size == "narrow":
+        # By the label, as a thumb does.
+        browser.evaluate("document.querySelector('.conflict label').click()")
+    browser.leave(SAVE)
+    title, text = (
+        browser.evaluate(f"document.querySelector('{each}').innerText")
+        for each in ("h1", "article")
+    )
+    assert title == ("<i>Theirs</i>" if size == "narrow" else mine)
+    assert "1843" in text
+    assert "New" in text
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["articles/new/", "articles/atl_wide/edit/", "articles/atl_wide/delete/", "authors/new/",
+     "airports/search/?name=a", "airports/search/?elevation_min=x"],
+)  # fmt: skip
+def test_pages_are_for_everybody(site, browser, axe, page):
+    for width, height in SIZES.values():
+        browser.resize(width, height)
+        assert browser.open(f"{site}/{page}")
+        assert fits(browser)
+        assert problems(browser, axe) == []
+
+
+def test_an_author_is_added_beside_the_choice(site, browser):
+    first, second = browser.window, browser.new_window()
+    browser.open(f"{site}/articles/new/")
+    enter(browser, title="Typed")
+    browser.window = second
+    browser.open(f"{site}/authors/new/")
+    enter(browser, name="Borges")
+    browser.leave(SAVE)
+    browser.window = first
+    found = browser.evaluate(
+        "new Promise((found) => {"
+        "  const select = document.getElementById('id_author');"
+        "  new MutationObserver(() => found(select.innerText)).observe(select, {childList: true});"
+        "  window.dispatchEvent(new Event('focus'));"
+        "})"
+    )
+    assert "Borges" in found
+    assert browser.evaluate("document.getElementById('id_title').value") == "Typed"
