@@ -56,7 +56,8 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
         super().__init__(*args, **kwargs)
         if not self.has_channels() or type(self.instance).default_channels is None:
             self.fields.pop("channels", None)
-        if not self.instance._state.adding:
+        self.is_new = self.instance._state.adding
+        if not self.is_new:
             self.start()
             return
         self._show_default_channels()

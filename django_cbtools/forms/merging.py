@@ -65,7 +65,7 @@ class MergingForm(SidedForm):
     # --------------------------------------------------------------- cleaning
 
     def _clean_fields(self) -> None:
-        if self.instance._state.adding:
+        if self.is_new:
             super()._clean_fields()  # type: ignore[misc]
             return
         settled = self.sides.settled
@@ -96,7 +96,7 @@ class MergingForm(SidedForm):
         document: Any = self.instance
         document._state.is_form_current = True
         kept: dict[str, Any] = {}
-        if not document._state.adding:
+        if not self.is_new:
             if not self.errors:
                 self._merge()
             if self.conflict is not None:
@@ -112,7 +112,7 @@ class MergingForm(SidedForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         found: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        return found if self.instance._state.adding else found | self.sides.settled
+        return found if self.is_new else found | self.sides.settled
 
     def forget_sides(self) -> None:
         super().forget_sides()

@@ -61,7 +61,7 @@ class SavingForm(MergingForm):
         document: Any = self.instance
         if self.is_as_loaded():
             return
-        chosen = self._chosen_uid
+        chosen = self._chosen_uid if document._state.adding else None
         document.uid = chosen or document.uid
         try:
             save()
@@ -79,8 +79,7 @@ class SavingForm(MergingForm):
     @cached_property
     def _chosen_uid(self) -> str | None:
         """The uid that was chosen for a new document when its form was shown."""
-        is_new = self.instance._state.adding
-        return seen.read_uid(self.instance, self.token) if is_new else None
+        return seen.read_uid(self.instance, self.token) if self.is_new else None
 
     def _is_saved_as(self, uid: str) -> bool:
         """Whether a new document is stored already, as the form has it."""

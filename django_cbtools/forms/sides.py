@@ -35,6 +35,8 @@ class Sides(NamedTuple):
 class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
     """The part of DocumentForm that finds out who has changed what."""
 
+    #: Whether the form was made for a new document.
+    is_new: bool
     #: The fields whose stored values are no choices any more.
     outdated: set[str]
     if TYPE_CHECKING:
@@ -122,7 +124,7 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
 
     @cached_property
     def changed_data(self) -> list[str]:
-        is_merged = self.is_bound and not self.instance._state.adding
+        is_merged = self.is_bound and not self.is_new
         mine = self.sides.mine if is_merged else []
         known = {*self.keys, "revision"} if is_merged else {"revision"}
         return [
