@@ -49,6 +49,8 @@ PROFILES: dict[str, Profile] = {
 }
 #: The profiles whose handlers write; revisions are written by a step of their own.
 WRITERS = frozenset(("setCheckpoint",))
+#: The profiles whose replies can be large.
+LARGE = frozenset(("getAttachment", "getRev"))
 
 
 def opened(call: Call, protocol: str) -> Session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -52,6 +52,8 @@ class Replication:
         self._replies: dict[int, Callable[[Message], None]] = {}
         self._saves: list[tuple[Save, asyncio.Future[Any]]] = []
         self._requests = self._held = 0
+        #: Requests with large replies are answered one after the other.
+        self._large = asyncio.Lock()
         self._has_frames = asyncio.Event()
         self._has_moved = asyncio.Event()
         self._over: asyncio.Future[tuple[int, str] | None] = asyncio.Future()
@@ -119,6 +121,8 @@ class Replication:
 
     def _take(self, message: Message) -> None:
         if message.kind == REQUEST:
+            self._requests += 1
+            self._held += len(message.body)
             self._spawn(self._answer(message))
             return
         on_reply = self._replies.pop(message.number, None)
@@ -126,17 +130,23 @@ class Replication:
             on_reply(message)
 
     async def _answer(self, request: Message) -> None:
-        self._requests += 1
-        self._held += len(request.body)
         try:
-            steps = self._session.answer(request)
-            reply = await self._run(steps, writes=request.profile in profiles.WRITERS)
+            # The client may ask for more than it reads.
+            async with self._large if request.profile in profiles.LARGE else nullcontext():
+                await self._has_room()
+                steps = self._session.answer(request)
+                reply = await self._run(steps, writes=request.profile in profiles.WRITERS)
+                await self._has_room()
+                self._connection.reply(request, reply)
         finally:
             self._requests -= 1
             self._held -= len(request.body)
             self._has_moved.set()
-        self._connection.reply(request, reply)
         self._has_frames.set()
+
+    async def _has_room(self) -> None:
+        """Wait until most of what is to be sent has been sent."""
+        await self._may_go_on(lambda: self._connection.waiting > MOST_WAITING)
 
     async def _send(self) -> None:
         while True:
@@ -193,7 +203,7 @@ class Replication:
         if isinstance(step, Tell):
             for request, on_reply in step.requests:
                 self._queue(request, on_reply and partial(self._replied, on_reply))
-            await self._may_go_on(lambda: self._connection.waiting > MOST_WAITING)
+            await self._has_room()
             return None
         if isinstance(step, Save):
             return await self._save(step)

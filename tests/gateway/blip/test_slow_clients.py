@@ -1,0 +1,82 @@
+"""Clients that send and do not read: what waits for them stays small."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+import pytest
+
+from django_cbtools.embedded.api.gateway import respond
+from django_cbtools.embedded.blip.connection import Connection
+from django_cbtools.embedded.blip.messages import Message
+from django_cbtools.embedded.blip.session import Content
+from django_cbtools.embedded.database import Database
+from django_cbtools.embedded.documents import documents
+from django_cbtools.embedded.server import replication
+from django_cbtools.embedded.server.pools import Pools
+from django_cbtools.embedded.server.replication import Replication
+from tests.gateway.feed.client import DB, call, put
+
+from .client import VERSION_3
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _waiting(requests, contents=None):
+    """How many bytes wait for a client that sends requests and reads nothing, and how many of the
+    requests have been read."""
+
+    opened = call("GET", "/_blipsync")
+    respond(opened)
+    pools = Pools()
+
+    async def talk():
+        phone, events = Connection(), asyncio.Queue()
+        for request in requests:
+            phone.send(request)
+        while (frame := phone.next_frame()) is not None:
+            events.put_nowait({"type": "websocket.receive", "bytes": frame})
+        stuck = asyncio.Event()
+
+        async def send(event):
+            await stuck.wait()
+
+        served = Replication(opened, VERSION_3, pools, send)
+        served._session.contents.update(contents or {})
+        task = asyncio.get_running_loop().create_task(served.run(events.get))
+        before, steady = None, 0
+        while steady < 10:
+            state = events.qsize(), served._requests, served._connection.waiting
+            steady = steady + 1 if state == before and served._connection.waiting else 0
+            before = state
+            await asyncio.sleep(0.02)
+        served._end()
+        await task
+        return served._connection.waiting, len(requests) - events.qsize()
+
+    try:
+        return asyncio.run(talk())
+    finally:
+        pools.close()
+
+
+def test_replies_wait_for_the_client(monkeypatch):
+    monkeypatch.setattr(replication, "MOST_WAITING", 1000)
+    monkeypatch.setattr(replication, "MOST_REQUESTS", 50)
+    waiting, read = _waiting([Message({"Profile": "bogus"}) for _ in range(1000)])
+    assert waiting < 1000 + 50 * 100
+    assert read < 200
+
+
+def test_attachments_wait_for_the_client(monkeypatch):
+    monkeypatch.setattr(replication, "MOST_WAITING", 1000)
+    data = base64.b64encode(bytes(200_000)).decode()
+    put("x", {"_attachments": {"f": {"data": data}}})
+    document = documents.current(Database.open("default", DB.strip("/")), "x")
+    meta = document.attachments["f"]
+    asked = {"Profile": "getAttachment", "docID": "x", "digest": meta["digest"]}
+    waiting, _ = _waiting(
+        [Message(asked) for _ in range(20)], {("x", meta["digest"]): Content(meta, 1)}
+    )
+    assert waiting < 2 * 200_000
