@@ -1,8 +1,10 @@
-"""What a browser sends of a form."""
+"""What a browser sends of a form, and what a phone saves meanwhile."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from django_cbtools.sync_gateway import SyncGateway
 
 
 def sent(form: Any) -> dict[str, Any]:
@@ -14,3 +16,14 @@ def sent(form: Any) -> dict[str, Any]:
     for each in form:
         found |= sent(each)
     return found
+
+
+def stored(uid: str = "a") -> dict[str, Any]:
+    """The document that the gateway has."""
+    document: dict[str, Any] = SyncGateway.all_docs([uid])["rows"][0]["doc"]
+    return document
+
+
+def phone_saves(**changes: Any) -> None:
+    """Somebody else writes document "a"."""
+    SyncGateway.save_json("a", {**stored(), **changes})

@@ -15,7 +15,7 @@ from django.template import Context, Template
 from django_cbtools.forms import DocumentForm, documentform_factory, seen
 from django_cbtools.models import CouchbaseModel
 from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict
-from tests.forms.sending import sent
+from tests.forms.sending import phone_saves, sent, stored
 from tests.testapp.models import CBArticle, CBAuthor, CBEverything
 
 pytestmark = pytest.mark.django_db
@@ -34,14 +34,6 @@ def article():
                         author_uid="ann", details={"x": 1, "y": 1})  # fmt: skip
     article.save()
     return article
-
-
-def stored(uid: str = "a") -> dict[str, Any]:
-    return SyncGateway.all_docs([uid])["rows"][0]["doc"]
-
-
-def phone_saves(**changes: Any) -> None:
-    SyncGateway.save_json("a", {**stored(), **changes})
 
 
 def opened(**changes: Any) -> dict[str, Any]:

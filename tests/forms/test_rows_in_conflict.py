@@ -9,6 +9,7 @@ import pytest
 from django_cbtools.forms import documentform_factory
 from django_cbtools.sync_gateway import SyncGateway
 from tests.admin.browser import Page
+from tests.forms.sending import phone_saves, stored
 from tests.orm.array_models import Customer
 
 pytestmark = pytest.mark.django_db
@@ -22,14 +23,6 @@ ADDRESS = {"city": "Oslo", "x": 1}
 def customer():
     SyncGateway.save_json("a", {"doc_type": "arrays_customer", "channels": ["c"], "name": "Ann",
                                 "address": ADDRESS, "payments": PAYMENTS})  # fmt: skip
-
-
-def stored() -> dict[str, Any]:
-    return SyncGateway.all_docs(["a"])["rows"][0]["doc"]
-
-
-def phone_saves(**changes: Any) -> None:
-    SyncGateway.save_json("a", {**stored(), **changes})
 
 
 def sent(form: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django_cbtools import views
 from django_cbtools.forms import DocumentForm
 from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict
 from tests.admin.browser import fields
+from tests.forms.sending import phone_saves, stored
 from tests.testapp.models import CBArticle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -89,14 +90,6 @@ def article():
     article = CBArticle(uid="a", title="Base", channels=["c"])
     article.save()
     return article
-
-
-def stored(uid: str = "a") -> dict[str, Any]:
-    return SyncGateway.all_docs([uid])["rows"][0]["doc"]
-
-
-def phone_saves(**changes: Any) -> None:
-    SyncGateway.save_json("a", {**stored(), **changes})
 
 
 @pytest.mark.parametrize("page", UPDATES)
