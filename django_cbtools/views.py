@@ -100,7 +100,8 @@ class _ConflictMixin(_DocumentMixin):
             form.add_error(None, _EXISTS if self.object is None else _BUSY)
             return self.form_invalid(form)  # type: ignore[attr-defined,no-any-return]
 
-    @retry_on_conflict(delay=0)  # a form knows what to do about somebody who was first just now
+    # Once more, a form knows what to do about somebody who was first just now.
+    @retry_on_conflict(attempts=2, delay=0)
     def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]
         return response

@@ -12,6 +12,7 @@ from django.urls import path
 
 from django_cbtools import views
 from django_cbtools.forms import DocumentForm
+from django_cbtools.models.writing import saving
 from django_cbtools.sync_gateway import SyncGateway, SyncGatewayConflict
 from tests.admin.browser import fields
 from tests.forms.sending import phone_saves, stored
@@ -163,6 +164,7 @@ def test_rivals_without_end(client, monkeypatch):
 
     sent = {**fields(client.get(UPDATES[0]), "f"), "title": "Mine"}
     monkeypatch.setattr(SyncGateway, "save_document", staticmethod(refuse))
+    monkeypatch.setattr(saving, "MERGE_DELAY", 0)
     response = client.post(UPDATES[0], sent)
     assert "Nothing has been saved" in response.text
     assert fields(response, "f")["title"] == "Mine"
