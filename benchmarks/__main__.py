@@ -1,5 +1,5 @@
 """Airports: loading, views, queries by key, the ORM, REST, pages; cost against size; the gateway
-over HTTP; feeds that wait; changes followed; the import."""
+over HTTP; feeds that wait; phones; changes followed; the import."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .gateway import gateway
 from .growth import growth
 from .orm import orm
 from .pages import pages
+from .phones import phones
 from .rest import rest
 from .sqlpp import sqlpp
 from .timing import report, timed
@@ -44,6 +45,7 @@ def main() -> None:
         growth()
     gateway(data)
     feeds()
+    phones()
     client()
     changes()
     imports()
