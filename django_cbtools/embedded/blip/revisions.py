@@ -60,7 +60,8 @@ def _shown(
     """Return a revision as the client may see it.
 
     Raises a 404 GatewayError if its body is not kept; a client can ask for the current revision
-    in its place.
+    in its place. Raises a 403 GatewayError if an option of the database hides what a client may not
+    read.
     """
     if current is None:
         raise missing()
@@ -73,7 +74,8 @@ def _shown(
         if not pull.replaces or not is_followed or not reader.may_read(current.channels):
             raise
         return current
-    return document.shown_to(reader, asked=True)
+    hides = bool(place.database.option("unsupported.force_api_forbidden_errors"))
+    return document.shown_to(reader, asked=not hides)
 
 
 def _rev(place: Place, item: Wanted, document: Document, limit: int) -> Message:

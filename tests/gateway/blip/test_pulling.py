@@ -204,6 +204,17 @@ def test_another_gateway_is_told_to_take_changes(phone):
     assert {m.properties["ignoreNoConflicts"] for m in client.of("changes")} == {"true"}
 
 
+def test_what_a_client_may_no_longer_read_can_be_hidden(phone):
+    allow("a")
+    first = put("x", {"channels": ["a"]})
+    since = _sequence()
+    put("x", {"channels": ["b"]}, rev=first)
+    ask("PUT", "/_config", {"unsupported": {"force_api_forbidden_errors": True}}, status=201)
+    client = phone(protocol=VERSION_2)
+    assert client.pull(since=since) == {}
+    assert [m.properties["error"] for m in client.of("norev")] == ["403"]
+
+
 def test_many_documents_in_batches(phone):
     allow("a")
     docs = [{"_id": f"d{number}", "channels": ["a"], "n": number} for number in range(450)]

@@ -91,6 +91,17 @@ def test_the_sync_function_decides(phone, http_gateway):
     assert _refused(client.put("z", "1-a", {"needs": "b"})) == (403, "sg missing channel access")
 
 
+def test_a_guest_who_may_only_read(phone):
+    ask("PUT", "/_config", {"unsupported": {"guest_read_only": True}}, status=201)
+    ask("PUT", "/_user/GUEST", {"disabled": False, "admin_channels": ["a"]})
+    client = phone(user=None)
+    assert _refused(client.put("x", "1-a", {"channels": ["a"]})) == (
+        403, "Replication context is read-only, docID: x, rev:1-a"
+    )  # fmt: skip
+    put("y", {"channels": ["a"]})
+    assert client.pull() == {"y": {"channels": ["a"]}}
+
+
 def test_many_revisions_at_once_without_replies(phone):
     allow("a")
     client = phone()
