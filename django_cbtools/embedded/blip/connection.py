@@ -47,6 +47,11 @@ class Connection:
         """The number of bytes that are to be sent."""
         return self._outbox.waiting
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether a message waits until the other side acknowledges what it has received."""
+        return self._outbox.is_paused
+
     def send(self, request: Message) -> int:
         """Queue a request, and return the number that it gets."""
         self._sent += 1

@@ -54,6 +54,11 @@ class Outbox:
         self._begun: dict[tuple[bool, int], _Outgoing] = {}
         self._paused: set[tuple[bool, int]] = set()
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether a message waits until the other side acknowledges what it has received."""
+        return bool(self._paused)
+
     def add(self, message: Message) -> None:
         """Add a message, which must have its number."""
         outgoing = _Outgoing(message.encode(), message.number, message.flags)

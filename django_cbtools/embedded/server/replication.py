@@ -15,6 +15,7 @@ from ..blip.frames import REQUEST, ProtocolError
 from ..blip.messages import Message
 from ..blip.session import Place
 from ..blip.steps import Ask, Goodbye, Join, Save, Start, Steps, Tell, Then
+from ..documents.attachments import MAX_BYTES
 from ..http.messages import Call
 from .pieces import Ending, wait
 from .pools import Pools
@@ -113,11 +114,14 @@ class Replication:
                 self._take(message)
 
     def _is_full(self) -> bool:
-        """Return whether no more is read for now. What waits for a reply must get it, though."""
+        """Return whether no more is read for now.
+
+        What waits for a reply must get it, though, and what is sent must be acknowledged.
+        """
         full = max(self._requests / MOST_REQUESTS, self._held / MOST_HELD)
         if full > MOST_FULL:
             raise ProtocolError("Too many requests at once")
-        return full >= 1 and not self._replies
+        return full >= 1 and not self._replies and not self._connection.is_paused
 
     def _take(self, message: Message) -> None:
         if message.kind == REQUEST:
@@ -132,11 +136,14 @@ class Replication:
     async def _answer(self, request: Message) -> None:
         try:
             # The client may ask for more than it reads.
-            async with self._large if request.profile in profiles.LARGE else nullcontext():
-                await self._has_room()
+            is_large = request.profile in profiles.LARGE
+            async with self._large if is_large else nullcontext():
+                if is_large:
+                    await self._has_room()
                 steps = self._session.answer(request)
                 reply = await self._run(steps, writes=request.profile in profiles.WRITERS)
-                await self._has_room()
+                # Short replies do not wait for a long one that is being sent.
+                await self._has_room(0 if is_large else MAX_BYTES)
                 self._connection.reply(request, reply)
         finally:
             self._requests -= 1
@@ -144,9 +151,9 @@ class Replication:
             self._has_moved.set()
         self._has_frames.set()
 
-    async def _has_room(self) -> None:
-        """Wait until most of what is to be sent has been sent."""
-        await self._may_go_on(lambda: self._connection.waiting > MOST_WAITING)
+    async def _has_room(self, more: int = 0) -> None:
+        """Wait until most of what is to be sent has been sent, all but ``more`` bytes."""
+        await self._may_go_on(lambda: self._connection.waiting > MOST_WAITING + more)
 
     async def _send(self) -> None:
         while True:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import random
 
 import pytest
 
@@ -16,7 +18,7 @@ from django_cbtools.embedded.documents import documents
 from django_cbtools.embedded.server import replication
 from django_cbtools.embedded.server.pools import Pools
 from django_cbtools.embedded.server.replication import Replication
-from tests.gateway.feed.client import DB, call, put
+from tests.gateway.feed.client import DB, allow, call, put
 
 from .client import VERSION_3
 
@@ -63,6 +65,7 @@ def _waiting(requests, contents=None):
 
 def test_replies_wait_for_the_client(monkeypatch):
     monkeypatch.setattr(replication, "MOST_WAITING", 1000)
+    monkeypatch.setattr(replication, "MAX_BYTES", 0)
     monkeypatch.setattr(replication, "MOST_REQUESTS", 50)
     waiting, read = _waiting([Message({"Profile": "bogus"}) for _ in range(1000)])
     assert waiting < 1000 + 50 * 100
@@ -80,3 +83,13 @@ def test_attachments_wait_for_the_client(monkeypatch):
         [Message(asked) for _ in range(20)], {("x", meta["digest"]): Content(meta, 1)}
     )
     assert waiting < 2 * 200_000
+
+
+def test_a_client_that_asks_for_much_before_it_acknowledges_what_it_gets(phone, monkeypatch):
+    monkeypatch.setattr(replication, "MOST_REQUESTS", 10)
+    allow("a")
+    text = random.Random(1).randbytes(300_000).hex()
+    put("x", {"channels": ["a"], "text": text})
+    client = phone()
+    for number in [client.send("getRev", id="x") for _ in range(15)]:
+        assert json.loads(client.reply(number).body)["text"] == text
