@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import cache
 from typing import Any
 
 from django.db import models
 
+from django_cbtools.models.fields.displayed import Displayed, displayed
+
 _NUMBERS = (models.DecimalField, models.FloatField, models.IntegerField)
 
 
-def shown(document: Any) -> Any:
-    """The document, or a copy whose booleans and numbers can be shown. Django has no icon for other
-    values than booleans but the one for unknown, and formats whatever is in a field of numbers."""
+def shown(document: Any, names: Any = None) -> Any:
+    """The document, or a copy whose booleans, numbers, lists and objects can be shown. Django has
+    no icon for other values than booleans but the one for unknown, formats whatever is in a field
+    of numbers, and shows lists as JSON. ``names`` are what is shown; None: all."""
     booleans, texts = [], {}
     for name, raw in document.unread().items():
         field = document._meta.get_field(name)
@@ -21,21 +25,51 @@ def shown(document: Any) -> Any:
             booleans.append(name)
         elif isinstance(field, _NUMBERS):
             texts[name] = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
-    if not booleans and not texts:
+    called = [
+        field
+        for field in _displayed(document.__class__)
+        if (names is None or field.name in names)
+        and _is_collection(getattr(document, field.attname))
+    ]
+    if not booleans and not texts and not called:
         return document
     found = copy.copy(document)
     for name in booleans:
         setattr(found, name, None)
     for name, text in texts.items():
         setattr(found, name, text)
-    if texts:
-        found._meta = _with_texts(document._meta, texts)
+    stand_ins: dict[str, Any] = {name: models.TextField() for name in texts}
+    for field in called:
+        value = getattr(found, field.attname)
+        stand_ins[field.name] = _Called([(value, displayed(field, value))])
+    if stand_ins:
+        found._meta = _with(document._meta, stand_ins)
     return found
 
 
-def _with_texts(opts: Any, names: Any) -> Any:
-    """The options of a class, by which these fields are texts."""
-    fields = {name: models.TextField() for name in names}
+class _Called(models.TextField):  # type: ignore[type-arg]
+    """A field whose value, which stays as it is, is called by a text: Django looks choices up."""
+
+    flatchoices: Any = ()
+
+    def __init__(self, flatchoices: Any) -> None:
+        super().__init__()
+        self.flatchoices = flatchoices
+
+
+@cache
+def _displayed(model: Any) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if isinstance(field, Displayed)]
+
+
+def _is_collection(value: Any) -> bool:
+    """Whether there is something in it, and no nested models: these have texts of their own."""
+    is_any = isinstance(value, (list, set, dict)) and bool(value)
+    return is_any and not any(isinstance(item, models.Model) for item in value)
+
+
+def _with(opts: Any, fields: Any) -> Any:
+    """The options of a class, with other fields under these names."""
     for name, field in fields.items():
         field.set_attributes_from_name(name)
     found = copy.copy(opts)

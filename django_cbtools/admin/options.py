@@ -155,7 +155,8 @@ class CouchbaseModelAdmin(
         changelist = (getattr(response, "context_data", None) or {}).get("cl")
         if changelist is not None:
             # Forms in the list, if there are some, have the documents themselves by now.
-            changelist.result_list = list(map(shown, changelist.result_list))
+            names = frozenset(changelist.list_display)
+            changelist.result_list = [shown(each, names) for each in changelist.result_list]
         return response
 
     def _telling_failures(

@@ -19,6 +19,7 @@ from . import conversions as to
 from . import lookups as lookups
 from . import paths as paths
 from . import values
+from .displayed import Displayed
 from .members import Members, Problems, converted, is_json, problems, read, unread, written
 
 #: What may be assigned to an attribute, and what it gives.
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     _JSONField = models.JSONField
 else:
 
-    class _Subscriptable:
+    class _Subscriptable(Displayed):
         def __class_getitem__(cls, types):  # as Django's ForeignKey has it
             return cls
 
