@@ -6,6 +6,7 @@ They know model fields, and no documents: whatever is about the document as a wh
 from .choices import ElementChoices
 from .lines import MembersFormField
 from .nested import NestedListFormField, NestedObjectFormField
+from .pairs import ObjectFormField
 from .subforms import NestedForm
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "NestedForm",
     "NestedListFormField",
     "NestedObjectFormField",
+    "ObjectFormField",
 ]

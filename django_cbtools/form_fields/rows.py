@@ -125,7 +125,8 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
         )
         form.source = source
         form.mark("" if source is None else token(source, element, self.field.as_json), True)
-        form.mark_order(None if source is None else source + 1)
+        if self.field.can_order:
+            form.mark_order(None if source is None else source + 1)
         return form
 
     # ------------------------------------------------------------------------- rest
@@ -159,6 +160,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
         return found
 
     def clean(self) -> None:
+        self.field.check_forms(self._kept())
         self._rest_now  # noqa: B018 - it raises what is wrong with it
 
     # ----------------------------------------------------------------- what was sent

@@ -77,7 +77,7 @@ class Row(_Form):
         return [
             name
             for name, bound in self._bound_items()  # type: ignore[attr-defined]
-            if name not in _MARKS and bound._has_changed()
+            if name not in _MARKS and bound._has_changed() and not _is_same_text(bound)
         ]
 
     @property
@@ -228,6 +228,15 @@ def from_json(field: Any, text: str) -> Any:
     if found:
         raise ValidationError(found)
     return value
+
+
+def _is_same_text(bound: Any) -> bool:
+    """Whether a text is as it was, but for what browsers make of line breaks, and forms of spaces
+    around it."""
+    data, was = bound.data, bound.initial
+    if not isinstance(data, str) or not isinstance(was, str):
+        return False
+    return data.replace("\r\n", "\n") == was.replace("\r\n", "\n")
 
 
 def _is_choice_of_one(widget: Any) -> bool:

@@ -14,6 +14,7 @@ from django_cbtools.form_fields import (
     NestedForm,
     NestedListFormField,
     NestedObjectFormField,
+    ObjectFormField,
 )
 
 from .documents import DocumentForm
@@ -30,6 +31,7 @@ __all__ = [
     "NestedForm",
     "NestedListFormField",
     "NestedObjectFormField",
+    "ObjectFormField",
     "documentform_factory",
     "documentformset_factory",
     "inlinedocumentformset_factory",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django_cbtools.sync_gateway import SyncGateway
+from tests.admin.browser import Page
 
 
 def sent(form: Any) -> dict[str, Any]:
     """What is sent of a form, or of a set of forms, by somebody who changes nothing."""
     if not hasattr(form, "management_form"):
-        values = {bound.html_name: bound.value() for bound in form}
-        return {name: value for name, value in values.items() if value not in (None, False)}
+        return Page(f'<form id="page">{form.as_div()}</form>', "page").fields
     found = sent(form.management_form)
     for each in form:
         found |= sent(each)

@@ -267,7 +267,6 @@ def test_uploads_clash():
     form_class = documentform_factory(CBEverything, fields=["file", "text"])
     CBEverything(uid="e", channels=["c"], file="old.txt").save()
     data = sent(form_class(instance=CBEverything("e")))
-    del data["file"]
     SyncGateway.save_json("e", {**stored("e"), "file": "new.txt"})
     files = {"file": SimpleUploadedFile("new.txt", b"mine")}
     form = form_class({**data, "text": "t"}, files, instance=CBEverything("e"))

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.lookups import IsNull
 
-from django_cbtools.form_fields import ElementChoices, MembersFormField
+from django_cbtools.form_fields import ElementChoices, MembersFormField, ObjectFormField
 from django_cbtools.form_fields.lines import in_order
 from django_cbtools.form_fields.locating import located
 
@@ -20,7 +20,17 @@ from . import lookups as lookups
 from . import paths as paths
 from . import values
 from .displayed import Displayed
-from .members import Members, Problems, converted, is_json, problems, read, unread, written
+from .members import (
+    CheckedByForms,
+    Members,
+    Problems,
+    converted,
+    is_json,
+    problems,
+    read,
+    unread,
+    written,
+)
 
 #: What may be assigned to an attribute, and what it gives.
 Set = TypeVar("Set", contravariant=True)
@@ -51,8 +61,11 @@ else:
         pass
 
 
-class DictField(_JSONField[Set, Get]):
-    """A JSON object; ``{}`` where nothing is given."""
+class DictField(CheckedByForms, _JSONField[Set, Get]):
+    """A JSON object; ``{}`` where nothing is given. In forms, it has a row for each key."""
+
+    form_class = ObjectFormField
+    collection = dict
 
     # What mypy's plugin for Django makes of Set and Get.
     _pyi_private_set_type: dict[str, Any]
@@ -62,6 +75,17 @@ class DictField(_JSONField[Set, Get]):
         if not kwargs.get("null"):
             kwargs.setdefault("default", dict)
         super().__init__(*args, **kwargs)
+
+    def shown(self, value: Any) -> Any:
+        """JSON to be looked at."""
+        return value
+
+    def formfield(self, **kwargs: Any) -> Any:
+        # What an encoder or a decoder makes is no value of JSON.
+        if kwargs.get("widget") or self.encoder or self.decoder:
+            return super().formfield(**kwargs)
+        options = {"form_class": self.form_class, "field": self, "show_hidden_initial": False}
+        return models.Field.formfield(self, **{**options, **kwargs})
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         super().validate(value, model_instance)

@@ -18,14 +18,32 @@ from . import conversions, values
 Problems: TypeAlias = Iterator[ValidationError]
 
 
-class Members:
+class CheckedByForms:
+    """A part of fields whose values forms check, each part of them at its place."""
+
+    name: str
+
+    def checked(self, model_instance: Any, value: Any) -> None:
+        """Have a value that a form has checked not be checked once more: what somebody else has
+        written, and nobody has touched, need not be right."""
+        if value and isinstance(model_instance, models.Model):
+            vars(model_instance._state).setdefault("checked", {})[self.name] = value
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        state = None if model_instance is None else model_instance._state
+        # Once: it may be changed in place after this.
+        if value and getattr(state, "checked", {}).pop(self.name, None) is value:
+            return value
+        return models.Field.clean(self, value, model_instance)  # type: ignore[arg-type]
+
+
+class Members(CheckedByForms):
     """A part of fields whose values have members: elements, or fields of their own.
 
     In a database it is JSON text. What a member cannot read of JSON stays as it is in its place,
     and is written back as it was.
     """
 
-    name: str
     #: The JSON type that it has.
     json_type: str
     #: What makes the value that stands for nothing; None: there is none.
@@ -152,19 +170,6 @@ class Members:
         found = [located(self.name, error) for error in self.problems(value)]
         if found:
             raise ValidationError(found)
-
-    def checked(self, model_instance: Any, value: Any) -> None:
-        """Have a value that a form has checked not be checked once more: what somebody else has
-        written, and nobody has touched, need not be right."""
-        if value and isinstance(model_instance, models.Model):
-            vars(model_instance._state).setdefault("checked", {})[self.name] = value
-
-    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
-        state = None if model_instance is None else model_instance._state
-        # Once: it may be changed in place after this.
-        if value and getattr(state, "checked", {}).pop(self.name, None) is value:
-            return value
-        return models.Field.clean(self, value, model_instance)  # type: ignore[arg-type]
 
     def formfield(self, **kwargs: Any) -> Any:
         # With a widget of somebody's own, it is a text.
