@@ -298,6 +298,36 @@ def test_huge_integers(db):
     assert sorted(one.big for one in objects.all()) == sorted(numbers)
 
 
+# -------------------------------------------------------------- the mark of deletion
+
+
+def test_only_true_is_deleted(db):
+    """Whatever else a phone wrote there, the document is listed."""
+    odd = [False, None, "yes", "true", "", 1, 0, 1.0, [], [True], {}, {"a": True}]
+    alive = [f"n{place:02}" for place in range(len(odd))]
+    for uid, value in zip(alive, odd, strict=True):
+        save({"st_deleted": value}, uid)
+    save({}, "missing")
+    save({"st_deleted": True}, "deleted")
+    alive = ["missing", *alive]
+    everything = Valued.all_objects.order_by("uid")
+
+    def uids(found):
+        return list(found.values_list("uid", flat=True))
+
+    assert uids(Valued.objects.order_by("uid")) == alive
+    assert uids(everything) == ["deleted", *alive]
+    for is_deleted, expected in ((True, ["deleted"]), (False, alive)):
+        assert uids(everything.filter(st_deleted=is_deleted)) == expected
+        assert uids(everything.exclude(st_deleted=not is_deleted)) == expected
+        assert uids(everything.filter(st_deleted__in=[is_deleted])) == expected
+    assert not everything.filter(st_deleted__isnull=True).exists()
+    ordered = Valued.all_objects.order_by("-st_deleted", "uid").values_list("uid", "st_deleted")
+    assert list(ordered) == [("deleted", True), *((uid, False) for uid in alive)]
+    counted = Valued.all_objects.values_list("st_deleted").annotate(n=Count("uid"))
+    assert sorted(counted) == [(False, len(alive)), (True, 1)]
+
+
 # ------------------------------------------------------------------------ the log
 
 

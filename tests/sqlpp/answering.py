@@ -28,8 +28,8 @@ Test = Callable[[str, Any, Any], bool]
 _CONDITIONS: dict[str, Test] = {
     r"TOSTRING\(META\(A\)\.id\) IN \$(\d+)": lambda key, body, asked: key in asked,
     r"TOSTRING\(META\(A\)\.id\) = \$(\d+)": lambda key, body, asked: key == asked,
-    r"IFMISSINGORNULL\(A\.`st_deleted`, FALSE\) = (true|false)": lambda key, body, asked: (
-        (body.get("st_deleted") or False) is asked
+    r"IFMISSINGORNULL\(A\.`st_deleted` = TRUE, FALSE\) = (true|false)": lambda key, body, asked: (
+        (body.get("st_deleted") is True) is asked
     ),
     r"CASE WHEN ISSTRING\(A\.`title`\) THEN A\.`title` END = \$(\d+)": lambda key, body, asked: (
         body.get("title") == asked

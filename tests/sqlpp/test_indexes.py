@@ -121,7 +121,8 @@ KEYS = {
 }
 _CREATE = re.compile(
     r"create (cbtools_ix_(\w+?)(?:_\w{6}_idx)?_\w{10})(?: of testapp.Machine)?: CREATE INDEX `\1` "
-    r"IF NOT EXISTS ON `test_documents`\(`doc_type`, (.*), IFMISSINGORNULL\(`st_deleted`, FALSE\)\)"
+    r"IF NOT EXISTS ON `test_documents`\(`doc_type`, (.*), IFMISSINGORNULL\(`st_deleted` = TRUE, "
+    r"FALSE\)\)"
     r'(?: WHERE (.*))? WITH \{"defer_build": true\}'
 )
 
@@ -321,6 +322,6 @@ def test_explain(server):
     assert "in the query's order" in plan[0]
     assert plan[0].endswith(
         'where `doc_type` = "machine" and case when is_string(`country`) then `country` end = $1 '
-        "and ifmissingornull(`st_deleted`, false) = false"
+        "and ifmissingornull((`st_deleted` = true), false) = false"
     )
     assert '"#operator": "IndexScan3"' in MACHINES.explain(format="json")

@@ -137,7 +137,8 @@ def column(alias: str | None, field: Any) -> str:
         return root or "SELF"
     value = path(root, [values.json_key(field)])
     if field.name == "st_deleted":
-        return f"IFMISSINGORNULL({value}, FALSE)"
+        # Deleted is what has true there, and nothing else that a phone may have written.
+        return f"IFMISSINGORNULL({value} = TRUE, FALSE)"
     found = read(values.kind(field).shape, value)
     other = values.other_key(field) if isinstance(field, models.ForeignKey) else None
     if other is not None:
