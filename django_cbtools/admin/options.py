@@ -112,11 +112,13 @@ class CouchbaseModelAdmin(
             site = self.admin_site.name
             url = reverse(name, args=[quote(document.pk)], current_app=site)
             context.update(show_delete=False, is_deleted=True, undelete_url=url)
+        response = super().render_change_form(request, context, *args, **kwargs)
         if document is not None:
-            # What is not edited is shown of the form's instance, which nobody saves any more.
+            # What is not edited is shown of the form's instance, which nobody saves any more. It
+            # may be a copy, made now: the document has its revision, and no copy asks for it.
             form = context["adminform"].form
             form.instance = shown(without_attachments(form.instance))
-        return super().render_change_form(request, context, *args, **kwargs)
+        return response
 
     def history_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:
         response = super().history_view(request, object_id, extra_context)

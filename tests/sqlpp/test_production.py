@@ -25,6 +25,7 @@ from django_cbtools.exceptions import SyncGatewayBulkError, SyncGatewayConflict
 from django_cbtools.models import merge_fields
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.transport.transport import Transport
+from tests.admin.browser import fields
 from tests.testapp.models import CBArticle
 
 from .bucket import OTHERS, Bucket
@@ -303,10 +304,7 @@ def test_the_admin(bucket: Any, gateway: Gateway, settings: Any, admin_client: A
     gateway.asked.clear()
     page = admin_client.get(url)
     assert gateway.asked == {"_bulk_get": 1}
-    inlines = page.context["inline_admin_formsets"]
-    forms = [page.context["adminform"].form, *(each.formset.management_form for each in inlines)]
-    shown = {field.html_name: field.value() for form in forms for field in form}
-    sent = {name: value for name, value in shown.items() if value is not None}
+    sent = fields(page, "cbarticle_form")
     gateway.asked.clear()
     answer = admin_client.post(url, {**sent, "title": "changed"})
     assert answer.status_code == 302, answer.context["errors"]
