@@ -40,7 +40,7 @@ class _DocumentMixin:
             document = self.model(uid)
         except ObjectDoesNotExist as error:
             raise Http404(str(error)) from error
-        if document.st_deleted and not self._has_been_shown(document):
+        if document.st_deleted is True and not self._has_been_shown(document):
             raise Http404(f"Document {uid} is deleted.")
         return document
 
@@ -74,7 +74,7 @@ class _ConflictMixin(_DocumentMixin):
 
     def get_form(self, form_class: Any = None) -> Any:
         form = super().get_form(self._guarded(form_class or self.get_form_class()))  # type: ignore[misc]
-        if form.is_bound and getattr(getattr(self, "object", None), "st_deleted", False):
+        if form.is_bound and getattr(getattr(self, "object", None), "st_deleted", False) is True:
             form.add_error(None, _DELETED)
         return form
 
@@ -160,7 +160,7 @@ class CBDeleteView(_ConflictMixin, generic.DeleteView):  # type: ignore[type-arg
     again."""
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        if self.object.st_deleted:
+        if self.object.st_deleted is True:
             return HttpResponseRedirect(self.get_success_url())  # it was sent twice
         return super().form_invalid(form)
 

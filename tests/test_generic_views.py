@@ -12,6 +12,7 @@ from django.views import generic
 
 from django_cbtools.admin import DocumentForm
 from django_cbtools.exceptions import StaleFormWarning
+from django_cbtools.sync_gateway import SyncGateway
 from tests.testapp.models import CBArticle
 
 
@@ -26,6 +27,15 @@ def test_list(client, article):
     assert "First," in client.get("/articles/").content.decode()
     article.delete()
     assert "First," not in client.get("/articles/").content.decode()
+
+
+def test_only_true_is_deleted(client, article):
+    SyncGateway.save_json(
+        article.uid, {**article.to_dict(), "_rev": article.rev, "st_deleted": "yes"}
+    )
+    assert "First," in client.get("/articles/").content.decode()
+    assert client.get(f"/articles/{article.uid}/").status_code == 200
+    assert client.get(f"/articles/{article.uid}/edit/").status_code == 200
 
 
 def test_plain_form_warns_only_where_it_writes_over_a_document(article, recwarn):

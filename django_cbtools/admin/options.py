@@ -107,7 +107,7 @@ class CouchbaseModelAdmin(
 
     def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
         document = kwargs.get("obj")
-        if document is not None and document.st_deleted:
+        if document is not None and document.st_deleted is True:
             name = f"admin:{self.opts.app_label}_{self.opts.model_name}_undelete"
             site = self.admin_site.name
             url = reverse(name, args=[quote(document.pk)], current_app=site)
@@ -217,7 +217,7 @@ class CouchbaseModelAdmin(
 
     def undelete_model(self, request: Any, document: Any) -> None:
         """Undo the soft deletion of a document."""
-        if document.st_deleted:
+        if document.st_deleted is True:
             document.undelete()
 
     def undelete_queryset(self, request: Any, queryset: Any) -> None:

@@ -123,8 +123,10 @@ class MergingForm(SidedForm):
         sides = self.sides
         is_known = sides.seen is not None
         clashing = sides.mine if sides.seen is None else self._clashing(sides.seen)
-        was_deleted = sides.seen is None or sides.seen.values.get("st_deleted", False)
-        is_deleted = self.instance.st_deleted and not was_deleted and bool(self.changed_data)
+        was_deleted = sides.seen is None or sides.seen.values.get("st_deleted") is True
+        is_deleted = (
+            self.instance.st_deleted is True and not was_deleted and bool(self.changed_data)
+        )
         if is_known and not clashing and not is_deleted:
             return
         self.conflict = Conflict(

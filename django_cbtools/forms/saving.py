@@ -129,6 +129,6 @@ class SavingForm(MergingForm):
 
 def _merged(base: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     """As merge_fields; what has been deleted meanwhile is not changed."""
-    if theirs.get("st_deleted") and not base.get("st_deleted"):
+    if theirs.get("st_deleted") is True and base.get("st_deleted") is not True:
         raise MergeConflict(("st_deleted",))
     return merge_fields(base, ours, theirs)

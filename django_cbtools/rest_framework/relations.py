@@ -26,7 +26,7 @@ class RelatedField(serializers.PrimaryKeyRelatedField):
             document = model(data)
         except ObjectDoesNotExist:
             self.fail("does_not_exist", pk_value=data)
-        if document.st_deleted:
+        if document.st_deleted is True:
             self.fail("does_not_exist", pk_value=data)
         return document
 

@@ -93,7 +93,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
             load(*args)
         except ObjectDoesNotExist as error:
             raise Http404(str(error)) from error
-        if document.st_deleted:
+        if document.st_deleted is True:
             raise Http404("The document has been deleted.")
 
     def get_etag(self, document: Any) -> str | None:

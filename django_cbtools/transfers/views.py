@@ -47,7 +47,7 @@ def attachment(request: Any) -> Any:
     is_allowed = import_string(conf.require("ATTACHMENT_PERMISSION", "it says who may see files"))
     if not is_allowed(request, document, name):
         raise PermissionDenied
-    if document.st_deleted:
+    if document.st_deleted is True:
         raise Http404("The document has been deleted.")
     return serve_attachment(request, document, name)
 

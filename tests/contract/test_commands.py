@@ -104,3 +104,16 @@ def test_clear_st_deleted_spares_what_was_brought_back(deployed, monkeypatch):
     monkeypatch.setattr(clear_st_deleted, "query_view", found_and_then_restored)
     clear_st_deleted.Command().handle()
     assert exist(uid) == [True]
+
+
+def test_clear_st_deleted_spares_what_has_another_value(deployed, monkeypatch, capsys):
+    """``objects`` has a document in which a phone wrote "yes"."""
+    gone, odd = delete_softly(40), alive()
+    document = SyncGateway.all_docs([odd])["rows"][0]["doc"]
+    SyncGateway.save_json(odd, {**document, "st_deleted": "yes", "updated": "2020-01-01"})
+    indexed(gone)
+    call_command("clear_st_deleted", dry_run=True)
+    assert capsys.readouterr().out.strip() == gone
+    monkeypatch.setattr(clear_st_deleted, "query_view", lambda *args: [gone, odd])
+    clear_st_deleted.Command().handle()
+    assert exist(gone, odd) == [False, True]

@@ -85,5 +85,5 @@ def _old(keyspace: str | None, before: str) -> list[str]:
 
 
 def _is_old(document: dict[str, Any] | None, before: str) -> bool:
-    is_deleted = bool(document and document.get("st_deleted"))
+    is_deleted = document is not None and document.get("st_deleted") is True
     return is_deleted and str((document or {}).get("updated") or "")[:10] < before

@@ -60,4 +60,4 @@ def _rows(model: Any, uids: Iterable[str]) -> Iterator[Mapping[str, Any]]:
 
 
 def not_deleted(found: Found) -> Found:
-    return Found(document for document in found if not document.st_deleted)
+    return Found(document for document in found if document.st_deleted is not True)
