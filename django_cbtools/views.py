@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from django.views import generic
+from django.views.generic.detail import SingleObjectMixin
 
 from django_cbtools.conflicts import retry_on_conflict
 from django_cbtools.exceptions import SyncGatewayConflict
@@ -23,7 +24,11 @@ _BUSY = _("Others are saving this at the same time. Nothing has been saved. Save
 
 
 class _DocumentMixin:
-    """Loads the view's document by key, once a request."""
+    """Loads the view's document by key, once a request.
+
+    A view with a ``queryset``, or a ``get_queryset()`` of its own, has no other documents than
+    those; asking it takes a query.
+    """
 
     kwargs: dict[str, Any]
     model: Any
@@ -42,7 +47,17 @@ class _DocumentMixin:
             raise Http404(str(error)) from error
         if document.st_deleted is True and not self._has_been_shown(document):
             raise Http404(f"Document {uid} is deleted.")
+        if self._is_restricted() and not self.get_queryset().filter(pk=document.pk).exists():  # type: ignore[attr-defined]
+            raise Http404(f"Document {uid} is none of this view's.")
         return document
+
+    def _is_restricted(self) -> bool:
+        """Whether the view says itself which documents it has."""
+        own = getattr(type(self), "get_queryset", None)
+        return getattr(self, "queryset", None) is not None or own not in (
+            None,
+            SingleObjectMixin.get_queryset,
+        )
 
     def _has_been_shown(self, document: Any) -> bool:
         """Whether a document that is deleted by now is what the request goes on from."""

@@ -7,12 +7,14 @@ import re
 
 import pytest
 from django import forms
+from django.http import Http404
 from django.test import RequestFactory
 from django.views import generic
 
 from django_cbtools.admin import DocumentForm
 from django_cbtools.exceptions import StaleFormWarning
 from django_cbtools.sync_gateway import SyncGateway
+from django_cbtools.views import CBDeleteView, CBDetailView, CBUpdateView
 from tests.testapp.models import CBArticle
 
 
@@ -27,6 +29,24 @@ def test_list(client, article):
     assert "First," in client.get("/articles/").content.decode()
     article.delete()
     assert "First," not in client.get("/articles/").content.decode()
+
+
+@pytest.mark.parametrize("base", [CBDetailView, CBUpdateView, CBDeleteView])
+@pytest.mark.parametrize("how", ["queryset", "get_queryset"])
+def test_only_documents_of_the_views_own_queryset(rf, article, base, how):
+    mine = CBArticle.objects.filter(title="First")
+    given = mine if how == "queryset" else lambda view: mine
+    names = {"model": CBArticle, "template_name": "testapp/page.html", how: given}
+    if base is CBUpdateView:
+        names["fields"] = ["title"]
+    view = type("View", (base,), names).as_view()
+    assert view(rf.get("/"), pk=article.uid).status_code == 200
+    article.title = "Other"
+    article.save()
+    for method in ("get",) if base is CBDetailView else ("get", "post"):
+        with pytest.raises(Http404):
+            view(getattr(rf, method)("/"), pk=article.uid)
+    assert not CBArticle(article.uid).st_deleted
 
 
 def test_only_true_is_deleted(client, article):

@@ -9,8 +9,10 @@ from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from django_cbtools.models.base import CouchbaseModel
+from django_cbtools.models.blobs import BlobField
 from django_cbtools.models.fields import values
 from django_cbtools.models.fields.extra import ExtraField
+from django_cbtools.models.files import AttachmentStorage
 from django_cbtools.models.meta import DocumentBase
 from django_cbtools.models.registry import documents
 from django_cbtools.sync_gateway.keyspaces import of_class
@@ -24,11 +26,28 @@ def check_documents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     messages: list[CheckMessage] = []
     for model in documents(app_configs, nested=True):
         messages += _many_to_many(model) + _extra(model)
-        messages += _computed(model)
+        messages += _computed(model) + _attached(model)
         messages += _keys(model)
         if model._meta.auto_created:
             messages += model.check(**kwargs)
     return messages
+
+
+def _attached(model: Document) -> list[CheckMessage]:
+    """Fields of a part of documents whose contents would be attachments."""
+    fields: list[Any] = [*model._meta.local_concrete_fields] if model.is_nested else []
+    return [
+        Error(
+            f"{type(field).__name__} keeps its contents in an attachment, and a part of a document "
+            "has none.",
+            hint="Put it into the document itself, or use a FileField of another storage.",
+            obj=field,
+            id="cbtools.E030",
+        )
+        for field in fields
+        if isinstance(field, BlobField)
+        or isinstance(getattr(field, "storage", None), AttachmentStorage)
+    ]
 
 
 def _many_to_many(model: Document) -> list[CheckMessage]:

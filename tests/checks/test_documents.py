@@ -8,7 +8,13 @@ from django.core import checks
 from django.db import models
 
 from django_cbtools.checks import check_documents
-from django_cbtools.models import CouchbaseModel, CouchbaseNestedModel, ForeignKey
+from django_cbtools.models import (
+    AttachmentField,
+    BlobField,
+    CouchbaseModel,
+    CouchbaseNestedModel,
+    ForeignKey,
+)
 from tests.checks.found import OTHERS, ids, ours
 from tests.testapp.models import CBArticle, CBAuthor, CBPayment
 
@@ -61,6 +67,21 @@ def test_what_a_table_would_compute_is_refused(declared):
     messages = check_documents(None)
     computed = [each.obj.name for each in messages if each.id == "cbtools.E010"]
     assert computed == ["double", "made"]
+
+
+def test_attachments_of_parts_are_refused(declared):
+    class CBPart(CouchbaseNestedModel):
+        class Meta:
+            abstract = True
+            app_label = "testapp"
+
+        photo = BlobField()
+        scan = AttachmentField()
+        plain = models.FileField()
+
+    messages = check_documents(None)
+    refused = [each.obj.name for each in messages if each.id == "cbtools.E030"]
+    assert refused == ["photo", "scan"]
 
 
 @pytest.mark.parametrize("key", ['a"b', "a\\b", "a\nb", "a\x00b"])

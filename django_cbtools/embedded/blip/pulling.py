@@ -96,6 +96,8 @@ def unsub_changes(place: Place, request: Message) -> Steps[Message]:
     yield from ()
     if place.pull is not None:
         place.pull.stop()
+        # The next one may be asked for at once, while this one still ends.
+        place.pull, place.has_pull = None, False
     return Message()
 
 
