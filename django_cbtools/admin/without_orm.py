@@ -30,7 +30,8 @@ class WithoutORM(_Base):
     """The part of CouchbaseModelAdmin that is about sites without an ORM for documents.
 
     Their lists show what was changed last first, by a view. They can be told by what is deleted,
-    and not be searched, sorted, filtered or edited; there are no inlines of documents.
+    and not be searched, sorted, filtered, counted by filters or edited; there are no inlines of
+    documents.
     """
 
     def get_queryset(self, request: Any) -> Any:
@@ -62,6 +63,8 @@ class WithoutORM(_Base):
         changelist = super().get_changelist_instance(request)
         if not can_be_asked():
             changelist.date_hierarchy, changelist.list_editable = None, ()
+            # Counts of filters' choices are aggregates.
+            changelist.add_facets = changelist.is_facets_optional = False
         return changelist
 
     def changeform_view(

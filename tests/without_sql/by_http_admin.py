@@ -34,6 +34,8 @@ def walk(client: Any) -> None:
     assert _titles(client.get(NOTES)) == ["Changed"]
     assert set(_titles(client.get(f"{NOTES}?st_deleted=only"))) == {"Second", "Third"}
     assert len(_titles(client.get(f"{NOTES}?st_deleted=all"))) == 3
+    assert b"_facets" not in client.get(NOTES).content
+    assert len(_titles(client.get(f"{NOTES}?_facets=True&st_deleted=all"))) == 3
     undelete = {"action": "undelete_selected", "_selected_action": second}
     assert client.post(f"{NOTES}?st_deleted=only", undelete).status_code == 302
     assert _titles(client.get(NOTES)) == ["Second", "Changed"]
