@@ -103,9 +103,13 @@ class _ConflictMixin(_DocumentMixin):
         return type(form_class.__name__, (GuardedForm, form_class), {"document": document})
 
     def _has_been_shown(self, document: Any) -> bool:
+        return seen.read(document, self._sent_revision()) is not None
+
+    def _sent_revision(self) -> str | None:
+        """What the form says of the revision that it was made from; None where it says nothing."""
         prefix = self.get_prefix()  # type: ignore[attr-defined]
-        name = f"{prefix}-revision" if prefix else "revision"
-        return seen.read(document, self.request.POST.get(name)) is not None
+        found: str | None = self.request.POST.get(f"{prefix}-revision" if prefix else "revision")
+        return found
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -172,7 +176,11 @@ class CBUpdateView(_SaveFormMixin, generic.UpdateView):  # type: ignore[type-arg
 
 class CBDeleteView(_ConflictMixin, generic.DeleteView):  # type: ignore[type-arg]
     """Asks, and deletes a document softly. Where somebody else has saved it meanwhile, it asks
-    again."""
+    again; a page that does not send back which revision it has shown, as those of 1.x, deletes."""
+
+    def _guarded(self, form_class: Any) -> Any:
+        is_guarded = self.request.method != "POST" or self._sent_revision() is not None
+        return super()._guarded(form_class) if is_guarded else form_class
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if self.object.st_deleted is True:

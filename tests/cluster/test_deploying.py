@@ -53,7 +53,7 @@ def test_what_is_there_is_not_deployed_again(mock, monkeypatch):
 def test_command(mock, capsys):
     for _ in range(2):
         call_command("create_cb_views")
-        assert capsys.readouterr().out == "4 views in 2 design documents are deployed.\n"
+        assert capsys.readouterr().out == "5 views in 2 design documents are deployed.\n"
     write({"a": {"doc_type": "article", "channels": ["x"]}})
     assert query_view("by_type", "article") == ["a"]
 

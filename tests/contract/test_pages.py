@@ -6,6 +6,7 @@ import pytest
 
 from django_cbtools.models import load_objects
 from django_cbtools.signals import cb_post_save
+from tests.forms.sending import sent
 from tests.testapp.models import CBArticle, CBAuthor
 
 
@@ -72,25 +73,33 @@ def test_nothing_is_made_of_a_form_with_errors(client, created, url):
 
 def test_update(client, article):
     url = f"/articles/{article.uid}/edit/"
-    assert client.get(url).status_code == 200
-    sent = {"title": "Second", "year_published": "1", "_rev": article.rev}
-    assert client.post(url, sent).status_code == 302
+    form = sent(client.get(url).context["form"])
+    assert client.post(url, {**form, "title": "Second"}).status_code == 302
     changed = CBArticle(article.uid)
     assert (changed.title, changed.extra, changed.channels) == ("Second", {"kept": 1}, ["c"])
 
 
+def test_an_update_says_what_it_was_made_from(client, article):
+    sent = {"title": "Second", "year_published": "1"}
+    answer = client.post(f"/articles/{article.uid}/edit/", sent)
+    assert "does not say which revision" in answer.content.decode()
+    assert CBArticle(article.uid).title == "First"
+
+
 def test_conflict_is_a_form_error(client, article, monkeypatch):
-    real_save = CBArticle.save
+    url = f"/articles/{article.uid}/edit/"
+    form = sent(client.get(url).context["form"])
+    real_save, rivals = CBArticle.save, iter(["Somebody else's"])
 
     def save_after_somebody_else(self, *args, **kwargs):
-        other = CBArticle(self.uid)
-        other.title = "Somebody else's"
-        real_save(other)
-        real_save(self)
+        for title in rivals:
+            other = CBArticle(self.uid)
+            other.title = title
+            real_save(other)
+        real_save(self, *args, **kwargs)
 
     monkeypatch.setattr(CBArticle, "save", save_after_somebody_else)
-    sent = {"title": "Mine", "year_published": "1", "_rev": article.rev}
-    answer = client.post(f"/articles/{article.uid}/edit/", sent)
+    answer = client.post(url, {**form, "title": "Mine"})
     assert answer.status_code == 200
     assert "Somebody else has changed this" in answer.content.decode()
     assert CBArticle(article.uid).title == "Somebody else's"
@@ -99,11 +108,10 @@ def test_conflict_is_a_form_error(client, article, monkeypatch):
 @pytest.mark.parametrize("page", ["edit", "delete"])
 def test_page_that_was_open_while_somebody_else_saved(client, article, page):
     url = f"/articles/{article.uid}/{page}/"
-    form = client.get(url).context["form"]
-    sent = {"title": "Mine", "year_published": "1", "_rev": form["_rev"].value()}
+    form = sent(client.get(url).context["form"])
     article.title = "Somebody else's"
     article.save()
-    answer = client.post(url, sent)
+    answer = client.post(url, {**form, "title": "Mine"})
     assert "Somebody else has changed this" in answer.content.decode()
     loaded = CBArticle(article.uid)
     assert (loaded.title, loaded.st_deleted) == ("Somebody else's", False)
