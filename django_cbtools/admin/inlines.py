@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from django_cbtools.forms.formsets import DocumentInlineFormSet
+
 from .layout import DocumentLayout
 
 
 class CouchbaseStackedInline(DocumentLayout, admin.StackedInline):  # type: ignore[type-arg]
     """Documents with a ForeignKey to what the page is about, one below the other."""
 
+    formset = DocumentInlineFormSet
+
 
 class CouchbaseTabularInline(DocumentLayout, admin.TabularInline):  # type: ignore[type-arg]
     """Documents with a ForeignKey to what the page is about, in a table."""
+
+    formset = DocumentInlineFormSet

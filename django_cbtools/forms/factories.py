@@ -7,6 +7,7 @@ from typing import Any
 from django.forms.models import inlineformset_factory, modelform_factory, modelformset_factory
 
 from .documents import DocumentForm
+from .formsets import DocumentFormSet, DocumentInlineFormSet
 
 
 def documentform_factory(model: Any, form: Any = DocumentForm, **kwargs: Any) -> Any:
@@ -14,18 +15,24 @@ def documentform_factory(model: Any, form: Any = DocumentForm, **kwargs: Any) ->
     return modelform_factory(model, form=form, **kwargs)
 
 
-def documentformset_factory(model: Any, form: Any = DocumentForm, **kwargs: Any) -> Any:
+def documentformset_factory(
+    model: Any, form: Any = DocumentForm, formset: Any = DocumentFormSet, **kwargs: Any
+) -> Any:
     """A class of sets of DocumentForms, as Django's ``modelformset_factory`` makes one. Show the
     hidden fields of each form: its revision is one."""
-    return modelformset_factory(model, form=form, **kwargs)
+    return modelformset_factory(model, form=form, formset=formset, **kwargs)
 
 
 def inlinedocumentformset_factory(
-    parent_model: Any, model: Any, form: Any = DocumentForm, **kwargs: Any
+    parent_model: Any,
+    model: Any,
+    form: Any = DocumentForm,
+    formset: Any = DocumentInlineFormSet,
+    **kwargs: Any,
 ) -> Any:
     """A class of sets of DocumentForms, of documents with a ForeignKey to a document or a row, as
     Django's ``inlineformset_factory`` makes one."""
-    return inlineformset_factory(parent_model, model, form=form, **kwargs)
+    return inlineformset_factory(parent_model, model, form=form, formset=formset, **kwargs)
 
 
 def knowing_revisions(form: Any, base: Any = DocumentForm) -> Any:

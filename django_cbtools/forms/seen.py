@@ -31,9 +31,10 @@ def sign(document: Any, values: dict[str, Any], older: dict[str, Any] | None = N
     return signing.dumps([document.rev, values, older or {}], salt=_salt(document), compress=True)
 
 
-def read(document: Any, text: Any) -> Seen | None:
-    """What a form of the document has shown; None where the text is no such text."""
-    found = _read(text, _salt(document))
+def read(document: Any, text: Any, uid: str | None = None) -> Seen | None:
+    """What a form of the document, or of another one of its class, has shown; None where the text
+    is no such text."""
+    found = _read(text, _salt(document, uid))
     return None if found is None else Seen(*found)
 
 
@@ -50,9 +51,9 @@ def read_uid(document: Any, text: Any) -> str | None:
     return uid
 
 
-def _salt(document: Any) -> str:
+def _salt(document: Any, uid: str | None = None) -> str:
     # A document that is not stored yet has no uid.
-    return f"{_SALT} {document._meta.label} {document.uid or ''}"
+    return f"{_SALT} {document._meta.label} {uid or document.uid or ''}"
 
 
 def _read(text: Any, salt: str) -> Any:

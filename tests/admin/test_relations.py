@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from django_cbtools.sync_gateway import SyncGateway
 from tests.admin.browser import fields
 from tests.admin.pages import stored, url
 from tests.testapp.models import Bookmark, CBArticle, CBAuthor, CBReview
@@ -66,3 +67,15 @@ def test_inlines_of_documents(boss, articles):
     sent = fields(boss.get(page.wsgi_request.path), "cbauthor_form")
     boss.post(page.wsgi_request.path, {**sent, "articles-0-DELETE": "on"})
     assert [stored("1")["st_deleted"], CBArticle.objects.filter(author="ann").count()] == [True, 1]
+
+
+def test_an_inline_tells_of_a_document_that_is_elsewhere_by_now(boss, articles):
+    path = "/admin/testapp/cbauthor/ann/change/"
+    sent = fields(boss.get(path), "cbauthor_form")
+    SyncGateway.save_json("1", {**stored("1"), "author_uid": "bob"})
+    before = stored("1")
+    page = boss.post(path, {**sent, "articles-0-title": "Mine"})
+    assert "moved or deleted" in page.content.decode()
+    assert fields(page, "cbauthor_form")["articles-0-title"] == "Mine"
+    assert boss.post(path, {**sent, "name": "Anna"}).status_code == 302  # nothing entered in it
+    assert (stored("ann")["name"], stored("1")) == ("Anna", before)

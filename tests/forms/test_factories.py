@@ -12,7 +12,7 @@ from django_cbtools.forms import (
     documentformset_factory,
     inlinedocumentformset_factory,
 )
-from tests.forms.sending import sent
+from tests.forms.sending import phone_saves, sent, stored
 from tests.testapp.models import CBArticle, CBAuthor
 
 pytestmark = pytest.mark.django_db
@@ -71,3 +71,36 @@ def test_documents_of_an_author(articles):
     formset.save()
     assert CBArticle("a").title == "new"
     assert CBArticle("b").st_deleted
+
+
+@pytest.mark.parametrize("theirs", [{"author_uid": "bob"}, {"st_deleted": True}])
+def test_what_is_entered_of_a_document_that_is_elsewhere_by_now_is_not_lost(articles, theirs):
+    formset_class = inlinedocumentformset_factory(CBAuthor, CBArticle, fields=["title"], extra=0)
+    data = sent(formset_class(instance=CBAuthor("ann")))
+    phone_saves(**theirs)
+    before = stored()
+
+    def posted(**entered):
+        return formset_class({**data, **entered}, instance=CBAuthor("ann"))
+
+    for entered in ({"articles-0-title": "mine"}, {"articles-0-DELETE": "on"}):
+        formset = posted(**entered)
+        assert not formset.is_valid()
+        errors, others = formset.errors
+        assert "moved or deleted" in errors["__all__"][0]
+        assert not others
+    assert 'value="mine"' in str(posted(**{"articles-0-title": "mine"})[0]["title"])
+    left = posted(**{"articles-1-title": "new"})
+    assert left.is_valid(), left.errors
+    assert [article.uid for article in left.save()] == ["b"]
+    assert stored() == before
+
+
+def test_a_set_of_forms_tells_of_what_is_elsewhere(articles):
+    formset_class = documentformset_factory(CBArticle, fields=["title"], extra=0)
+    queryset = CBArticle.objects.order_by("uid")
+    data = {**sent(formset_class(queryset=queryset)), "form-0-title": "mine"}
+    for without in ({}, {"form-0-revision": ""}):  # as somebody's own page might send it
+        formset = formset_class({**data, **without}, queryset=queryset.exclude(pk="a"))
+        assert not formset.is_valid()
+        assert "moved or deleted" in formset.errors[0]["__all__"][0]
