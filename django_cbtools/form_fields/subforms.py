@@ -183,6 +183,10 @@ class NestedForm(Row, forms.ModelForm):  # type: ignore[type-arg]
         """Nothing: it is a part of a document."""
 
     def value(self) -> Any:
+        token = surroundings(self).token
+        if token and not self.is_there:
+            # A form that is sent twice makes one object.
+            self.instance._choose_uid(f"{token} {self.prefix}")
         return self.instance
 
 

@@ -15,11 +15,13 @@ DEEPEST = 2
 @dataclass(frozen=True)
 class Surroundings:
     """How many inputs a form may have, lists in it included; how many blank forms it is in; and
-    the choices of its relations, which are asked for once."""
+    the choices of its relations, which are asked for once; and what its page says of what it was
+    made from, which is another text for each page."""
 
     budget: float
     blank: int = 0
     choices: dict[Any, Any] = field(default_factory=dict)
+    token: str | None = None
 
     @property
     def is_too_deep(self) -> bool:
@@ -31,6 +33,8 @@ def surroundings(form: Any) -> Surroundings:
     found: Surroundings | None = getattr(form, "surroundings", None)
     if found is None:
         limit = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-        found = Surroundings(math.inf if limit is None else limit / 2)
+        found = Surroundings(
+            math.inf if limit is None else limit / 2, token=getattr(form, "token", None)
+        )
         form.surroundings = found
     return found

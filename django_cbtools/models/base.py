@@ -373,6 +373,12 @@ class CouchbaseNestedModel(CouchbaseModel, base=True):
         super().from_dict(dict_payload)
         self.uid = self.extra.pop("uid", self.uid)
 
+    def _choose_uid(self, source: str) -> None:
+        """Take a uid made of a text, unless the class makes uids of its own: what is made twice of
+        the same text is one object."""
+        if not self.uid and type(self).get_uid is CouchbaseModel.get_uid:
+            self.uid = new_uid(self.uid_prefix, source)
+
     def clean_fields(self, exclude: Any = None) -> None:
         super().clean_fields({*(exclude or ()), "channels"})
 

@@ -9,9 +9,11 @@ _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _LENGTH = 22
 
 
-def new_uid(prefix: str) -> str:
-    """``<prefix>_<shortuuid>``: a random UUID in 22 letters and digits."""
-    number = uuid.uuid4().int
+def new_uid(prefix: str, source: str = "") -> str:
+    """``<prefix>_<shortuuid>``: a random UUID in 22 letters and digits; the same one for the same
+    ``source``, where that is given."""
+    found = uuid.uuid5(uuid.NAMESPACE_OID, source) if source else uuid.uuid4()
+    number = found.int
     letters = []
     for _ in range(_LENGTH):
         number, digit = divmod(number, len(_ALPHABET))

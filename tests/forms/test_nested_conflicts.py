@@ -85,3 +85,30 @@ def test_theirs_are_taken(data):
     again["take"] = "payments"
     assert not save(again).errors
     assert stored()["payments"] == theirs
+
+
+def test_a_row_that_is_sent_twice_is_added_once(data):
+    from_a_phone(payments=PAYMENTS[:2])
+    data = sent(CustomerForm(instance=Customer("a"))).dict() | {"payments-2-amount": "7"}
+    assert not save(data).errors
+    before = stored()
+    assert before["payments"][2]["amount"] == "7"
+    assert not save(data).errors
+    assert stored() == before
+    # Another one in its place is somebody's change on top of what is stored now.
+    assert save({**data, "payments-2-amount": "8"}).conflict is not None
+
+
+def test_a_new_document_with_nested_objects_that_is_sent_twice_is_one():
+    class NewForm(DocumentForm):
+        class Meta:
+            model = Customer
+            fields = ["name", "address", "payments", "channels"]
+
+    entered = {"channels": "c", "address-city": "Oslo", "payments-0-amount": "1"}
+    data = sent(NewForm()).dict() | entered
+    one, same = NewForm(data).save(), NewForm(data).save()
+    assert one.uid == same.uid
+    assert one.payments[0].uid == same.payments[0].uid != one.address.uid
+    other = NewForm(sent(NewForm()).dict() | entered).save()
+    assert other.payments[0].uid != one.payments[0].uid
