@@ -36,14 +36,14 @@ class Shop(CouchbaseModel):
     name = models.CharField(max_length=10)
 
 
-class Order(CouchbaseModel):
+class Delivery(CouchbaseModel):
     """Goes where its shop is."""
 
     class Meta:
         abstract = True
         app_label = "testapp"
 
-    doc_type = "channel_order"
+    doc_type = "channel_delivery"
     shop = ForeignKey(Shop, models.DO_NOTHING, null=True, blank=True)
     note = models.CharField(max_length=10, blank=True)
 
@@ -77,7 +77,7 @@ class Secret(CouchbaseModel):
 
 
 class OrderInline(CouchbaseTabularInline):
-    model = Order
+    model = Delivery
     fields = ["note", "channels"]
     extra = 1
 
@@ -94,7 +94,7 @@ class ShopAdmin(CouchbaseModelAdmin):
 
 site = admin.AdminSite(name="admin")
 site.register(Shop, ShopAdmin)
-site.register(Order, CouchbaseModelAdmin)
+site.register(Delivery, CouchbaseModelAdmin)
 site.register(Item, CouchbaseModelAdmin)
 site.register(Secret, CouchbaseModelAdmin)
 
@@ -231,13 +231,13 @@ def test_each_has_a_list_of_its_own():
 
 
 def test_a_function_of_the_document():
-    order = Order(shop_uid="s")
-    order.save()
-    assert Order(order.uid).channels == ["shop-s"]
-    Order.objects.bulk_create([Order(uid="o", shop_uid="t")])
-    assert Order("o").channels == ["shop-t"]
+    delivery = Delivery(shop_uid="s")
+    delivery.save()
+    assert Delivery(delivery.uid).channels == ["shop-s"]
+    Delivery.objects.bulk_create([Delivery(uid="o", shop_uid="t")])
+    assert Delivery("o").channels == ["shop-t"]
     with pytest.raises(CouchbaseModelError, match="Empty channels list can not be saved"):
-        Order().save()
+        Delivery().save()
 
 
 def test_a_text_is_no_list():
@@ -330,7 +330,7 @@ def test_the_add_form_shows_them(boss):
     ] == ["", "items"]
     assert boss.post("/admin/testapp/shop/add/", sent(page, name="a")).status_code == 302
     assert stored() == BOTH
-    assert not Order.objects.exists()
+    assert not Delivery.objects.exists()
     assert not Item.objects.exists()
 
 
@@ -347,18 +347,18 @@ def test_other_channels_can_be_chosen(boss):
 def test_inlines(boss):
     Shop(uid="s", name="a").save()
     page = boss.get("/admin/testapp/shop/s/change/")
-    data = sent(page, **{"order_set-0-note": "n", "item_set-0-name": "i"})
+    data = sent(page, **{"delivery_set-0-note": "n", "item_set-0-name": "i"})
     assert boss.post("/admin/testapp/shop/s/change/", data).status_code == 302
-    assert (stored(Order), stored(Item)) == (["shop-s"], ["items"])
+    assert (stored(Delivery), stored(Item)) == (["shop-s"], ["items"])
 
 
 def test_a_function_is_asked_when_the_document_is_saved(boss):
-    page = boss.get("/admin/testapp/order/add/")
+    page = boss.get("/admin/testapp/delivery/add/")
     assert "chosen when the document is saved" in page.rendered_content
     Shop(uid="s", name="a").save()
-    assert boss.post("/admin/testapp/order/add/", sent(page, shop="s")).status_code == 302
-    assert stored(Order) == ["shop-s"]
-    response = boss.post("/admin/testapp/order/add/", sent(page))
+    assert boss.post("/admin/testapp/delivery/add/", sent(page, shop="s")).status_code == 302
+    assert stored(Delivery) == ["shop-s"]
+    response = boss.post("/admin/testapp/delivery/add/", sent(page))
     assert "Empty channels list can not be saved" in response.content.decode()
 
 

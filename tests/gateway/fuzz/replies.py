@@ -24,7 +24,7 @@ ALLOWED = {
     r"couldn't redact global sync data: |"
     r"_repair endpoint disabled|_(sum|stats) wants numbers|the reduce function of |"
     r"the map function of )|Exception in JS sync function$|JS sync function timed out$|"
-    r"Error in JS sync function$|bucket does not support views$",
+    r"Error in JS sync function$|bucket does not support views$|I only speak BLIP_3\+CBMobile",
     501: r"The embedded gateway does not do |The request's head cannot be read: ",
     503: r"DB is (currently under maintenance|Offline|Starting|Stopping|Resyncing)|"
     r"Database must be _offline before calling _resync|Database _resync |Process (already|current)",
@@ -74,7 +74,8 @@ def _check_failure(request: Request, reply: Reply) -> None:
         raise Wrong(f"status {reply.status}")
     if request.sent_method == "HEAD" or reply.status == 505:
         return
-    reason = str(json.loads(reply.body)["reason"])
+    is_text = reply.header("Content-Type").startswith("text/plain")  # what phones are told
+    reason = reply.body.decode() if is_text else str(json.loads(reply.body)["reason"])
     if not re.match(ALLOWED[reply.status], reason):
         raise Wrong(f"status {reply.status}")
 
