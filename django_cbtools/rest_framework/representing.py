@@ -16,6 +16,7 @@ from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.models import CouchbaseModel
 
 from .odd import is_shown, shown
+from .showing import AS_TEXT
 
 _UNASKED = (DatabaseError, SyncGatewayException)
 #: The types of what any answer can have, and fields show of what they can.
@@ -28,6 +29,10 @@ class MomentField(serializers.DateTimeField):
     """A date and time, in a zone that need not be looked up for each one of a list."""
 
     zone: Any = None
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.style = {**AS_TEXT, **self.style}
 
     def default_timezone(self) -> Any:
         return super().default_timezone() if self.zone is None else self.zone

@@ -8,6 +8,10 @@ from rest_framework import serializers
 
 from django_cbtools.models import CouchbaseModel
 
+#: How forms have moments of documents. Browsers' inputs for moments, for which REST framework
+#: parses them, have neither what a phone wrote instead of one, nor its zone and microseconds.
+AS_TEXT = {"input_type": "text"}
+
 
 class _Unread(NamedTuple):
     """JSON that the document's field could not read."""
@@ -21,6 +25,16 @@ class _AsItIs:
 
     source_attrs: list[str]
     parent: Any
+    style: dict[str, Any]
+
+    def bind(self, field_name: str, parent: Any) -> None:
+        super().bind(field_name, parent)  # type: ignore[misc]
+        if isinstance(self, serializers.DateTimeField) and self._is_of_document():
+            self.style = {**AS_TEXT, **self.style}
+
+    def _is_of_document(self) -> bool:
+        model = getattr(getattr(self.parent, "Meta", None), "model", None)
+        return model is not None and issubclass(model, CouchbaseModel)
 
     def get_attribute(self, instance: Any) -> Any:
         if isinstance(instance, CouchbaseModel):
@@ -35,8 +49,7 @@ class _AsItIs:
         try:
             return super().to_representation(value)  # type: ignore[misc]
         except (ArithmeticError, ValueError):  # more digits than the field allows, and the like
-            model = getattr(getattr(self.parent, "Meta", None), "model", None)
-            if model is None or not issubclass(model, CouchbaseModel):
+            if not self._is_of_document():
                 raise
             return str(value)
 

@@ -31,6 +31,8 @@ ODD = {
     "missing": {},
     "deleted": {"st_deleted": "yes", "channels": "c"},
     "dates": {"at": "0001-01-01T00:00:00+14:00", "days": ["2020-13-45", "2020-05-17"]},
+    "moment": {"at": "soon"},
+    "minutes": {"at": ["10:00"]},
     "a/b %2F?#é\n.json": {"title": "slash", "tags": "x", "notes": [], "anything": {}},
     "gone": {"author_uid": "nobody", "color": "z", "plan": 5, "photo": [1]},
     "objects": {"depot": 5, "rows": [1, None, {"qty": "x", "k": 1}, [{}]], "codes": [[1], 2]},
