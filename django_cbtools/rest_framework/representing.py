@@ -29,6 +29,7 @@ class MomentField(serializers.DateTimeField):
     """A date and time, in a zone that need not be looked up for each one of a list."""
 
     zone: Any = None
+    style: dict[str, Any]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
