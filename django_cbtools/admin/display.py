@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import copy
-import json
 from functools import cache
 from typing import Any
 
 from django.db import models
 
+from django_cbtools.form_fields.unread import as_text, unread_of
 from django_cbtools.models.fields.displayed import Displayed, displayed
 
-_NUMBERS = (models.DecimalField, models.FloatField, models.IntegerField)
+_AS_TEXTS = (models.DateTimeField, models.DecimalField, models.FloatField, models.IntegerField)
 
 
 def shown(document: Any, names: Any = None) -> Any:
-    """The document, or a copy whose booleans, numbers, lists and objects can be shown. Django has
-    no icon for other values than booleans but the one for unknown, formats whatever is in a field
-    of numbers, and shows lists as JSON. ``names`` are what is shown; None: all."""
+    """The document, or a copy whose booleans, numbers, moments, lists and objects can be shown.
+    Django has no icon for other values than booleans but the one for unknown, formats whatever is
+    in a field of numbers or moments, and shows lists as JSON. ``names`` are what is shown; None:
+    all."""
     booleans, texts = [], {}
-    for name, raw in document.unread().items():
+    for name, raw in unread_of(document).items():
         field = document._meta.get_field(name)
         if isinstance(field, models.BooleanField):
             booleans.append(name)
-        elif isinstance(field, _NUMBERS):
-            texts[name] = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+        elif isinstance(field, _AS_TEXTS):
+            texts[name] = as_text(raw)
     called = [
         field
         for field in _displayed(document.__class__)

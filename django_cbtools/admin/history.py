@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django_cbtools.form_fields.unread import is_in_zone
 from django_cbtools.models.document import GATEWAY_KEYS
 from django_cbtools.models.fields.conversions import moment
 from django_cbtools.models.writing.merge import is_same
@@ -21,7 +22,8 @@ def history(model: Any, uid: str, limit: int) -> list[dict[str, Any]]:
 
     ``is_kept``: the gateway has its body. ``is_whole``: it lacks the body of the one before, so
     that all keys are listed. ``changes``: rows of ``key``, ``before`` and ``after``. ``time``: when
-    it was written, as far as it says so itself by ``updated``; gateways note no times.
+    it was written, as far as it says so itself by ``updated``; gateways note no times. It is a text
+    where the current time zone has no such time.
 
     Raises SyncGatewayException.
     """
@@ -45,9 +47,10 @@ def _time(before: dict[str, Any] | None, after: dict[str, Any] | None) -> Any:
     if not isinstance(text, str) or (before or {}).get(_UPDATED) == text:
         return None
     try:
-        return moment(text)
+        found = moment(text)
     except ValueError:
         return None
+    return found if found is None or is_in_zone(found) else text
 
 
 def _changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ class MembersFormField(KeptWhereUntouched):
                 lines = "\n".join(map(self._line, in_order(value)))
                 if self.to_python(lines) == value:
                     return lines
-        except (ValidationError, TypeError, ValueError):
+        except (OverflowError, ValidationError, TypeError, ValueError):
             pass  # lines cannot tell it
         return json.dumps(self.field.shown(value), ensure_ascii=False, indent=2)
 

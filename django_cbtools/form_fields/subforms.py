@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from .surroundings import Surroundings, surroundings
-from .unread import UNREADABLE, UnreadField, as_text
+from .unread import UNREADABLE, UnreadField, as_text, unread_of
 
 #: Says which element a form is of; it is there whenever the form is.
 ELEMENT = "ELEMENT"
@@ -123,7 +123,7 @@ class NestedForm(Row, forms.ModelForm):  # type: ignore[type-arg]
         self._share_choices()
 
     def _show_unread(self) -> None:
-        for name, raw in getattr(self.instance, "unread", dict)().items():
+        for name, raw in unread_of(self.instance).items():
             field = self.fields.get(name)
             if field is not None and not isinstance(field, forms.FileField):
                 self.fields[name] = UnreadField(field, raw)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 UNREADABLE = _("Nobody can read this value. It stays as it is unless you change it.")
@@ -14,6 +16,28 @@ UNREADABLE = _("Nobody can read this value. It stays as it is unless you change 
 def as_text(raw: Any) -> str:
     """A value of JSON, to be looked at."""
     return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+
+
+def unread_of(document: Any) -> dict[str, Any]:
+    """What forms and pages cannot show as a value of its field, by the fields' names: the JSON that
+    the fields could not read, and moments that the current time zone has not, as texts."""
+    found: dict[str, Any] = getattr(document, "unread", dict)()
+    values = vars(document)
+    for field in document._meta.concrete_fields:
+        value = values.get(field.attname)
+        if isinstance(value, datetime.datetime) and not is_in_zone(value):
+            found[field.name] = value.isoformat()
+    return found
+
+
+def is_in_zone(moment: datetime.datetime) -> bool:
+    """Whether the current time zone has a moment: there are no years before 1 and after 9999."""
+    try:
+        if timezone.is_aware(moment):
+            timezone.localtime(moment)
+    except OverflowError:
+        return False
+    return True
 
 
 def lines(text: Any) -> str:

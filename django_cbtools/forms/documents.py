@@ -6,7 +6,6 @@ overwritten then: what both have changed comes back with both versions, all else
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django import forms
@@ -14,6 +13,7 @@ from django.forms.models import ModelFormMetaclass, model_to_dict
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from django_cbtools.form_fields.unread import as_text, unread_of
 from django_cbtools.models.fields import values
 
 from . import seen
@@ -25,6 +25,9 @@ _ALWAYS_SEEN = frozenset(("st_deleted",))
 
 _CHOSEN = _("Where there are none, they are chosen when the document is saved.")
 _GONE = _("{} It refers to {}, which is not there. It stays so unless another one is chosen.")
+_UNTOLD = _("{} What is stored cannot be shown here: {}. It stays so unless you enter another one.")
+#: Form fields that show no other texts than their own.
+_TIMES = (forms.DateField, forms.DateTimeField, forms.SplitDateTimeField, forms.TimeField)
 
 
 class _DocumentFormType(ModelFormMetaclass):
@@ -76,7 +79,7 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
         self.outdated = set()
         shown = self.values_of(self.instance)
         if not self.is_bound:
-            unread = self.instance.unread()
+            unread = unread_of(self.instance)
             shown = {
                 name: value
                 for name, value in shown.items()
@@ -101,10 +104,9 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
         that can be shown."""
         found = model_to_dict(document, self._meta.fields, self._meta.exclude)
         found["channels"] = document.channels
-        for name, raw in document.unread().items():
+        for name, raw in unread_of(document).items():
             if name in found:
-                text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
-                found[name] = text if _takes_texts(self.fields.get(name)) else None
+                found[name] = as_text(raw) if _takes_texts(self.fields.get(name)) else None
         return {name: value for name, value in found.items() if name in self.fields}
 
     def _show_default_channels(self) -> None:
@@ -119,9 +121,12 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
             field.help_text = format_html("{} {}", field.help_text, _CHOSEN)
 
     def _make_room_for_unread(self) -> None:
-        """Browsers show no other texts than numbers in an input for numbers."""
-        for name in self.instance.unread():
+        """Browsers show no other texts than numbers in an input for numbers, and inputs for times
+        have none at all: these are told beside them."""
+        for name, raw in unread_of(self.instance).items():
             field: Any = self.fields.get(name)
+            if isinstance(field, _TIMES) and not self.is_bound:
+                field.help_text = format_html(str(_UNTOLD), field.help_text, as_text(raw))
             if _takes_texts(field) and isinstance(field.widget, forms.NumberInput):
                 field.widget = forms.TextInput(field.widget.attrs)
 

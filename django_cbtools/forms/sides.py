@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django import forms
 
+from django_cbtools.form_fields.unread import unread_of
 from django_cbtools.models.fields import values
 from django_cbtools.models.writing.merge import is_same
 
@@ -93,7 +94,7 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
                 gone.add(name)  # it was shown as empty, and stays so
             else:
                 mine.append(name)
-        unread = document.unread().keys() & self.keys.keys()
+        unread = unread_of(document).keys() & self.keys.keys()
         settled = (self.taken | gone | unread | self.outdated | theirs).difference(mine)
         return Sides(shown_then, older, then, mine, frozenset(theirs), settled)
 

@@ -120,6 +120,26 @@ def test_numbers_are_shown_as_they_are(boss, monkeypatch):
     assert stored("a")["price"] == "<abc>"
 
 
+@pytest.mark.parametrize("value", ["9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00"])
+def test_moments_that_the_time_zone_has_not(boss, monkeypatch, settings, value):
+    settings.TIME_ZONE = "Europe/Berlin"
+    articles = site.get_model_admin(CBArticle)
+    monkeypatch.setattr(articles, "list_display", ["title", "published", "updated"])
+    monkeypatch.setattr(articles, "list_editable", [])
+    monkeypatch.setattr(articles, "date_hierarchy", None)
+    monkeypatch.setattr(articles, "readonly_fields", ["created"])
+    save("published", value)
+    SyncGateway.save_json("a", {**stored("a"), "created": value, "updated": value})
+    was = stored("a")
+    page = boss.get(LIST).rendered_content
+    assert f'<td class="field-published">{value}</td>' in page
+    page = boss.get(f"{LIST}a/change/")
+    assert f'<div class="readonly">{value}</div>' in page.rendered_content
+    assert boss.post(f"{LIST}a/change/", fields(page, "cbarticle_form")).status_code == 302
+    assert stored("a") == was
+    assert f"<h3><span>{value}</span>" in boss.get(f"{LIST}a/history/").rendered_content
+
+
 AUTHORS = "/admin/testapp/cbauthor/"
 
 
