@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.forms.models import ModelFormMetaclass, model_to_dict
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -149,7 +150,7 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
             if everything is None or not uid:
                 continue
             field.queryset = queryset | everything.filter(pk=uid)
-            if not self.prefix and not self.is_bound and self.is_gone(name, uid):
+            if not self.prefix and not self.is_bound and _is_gone(field, uid):
                 field.help_text = format_html(str(_GONE), field.help_text, uid)
 
     def _offer_choices(self) -> None:
@@ -162,6 +163,15 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
             if is_choice and value not in field.empty_values and not field.valid_value(value):
                 field.choices = [*field.choices, (value, value)]
                 self.outdated.add(name)
+
+
+def _is_gone(field: Any, uid: Any) -> bool:
+    """Whether what is chosen is not there."""
+    try:
+        field.to_python(uid)
+    except ValidationError:
+        return True
+    return False
 
 
 def _takes_texts(field: Any) -> bool:

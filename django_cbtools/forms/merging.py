@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ class MergingForm(SidedForm):
     conflict: Conflict | None = None
     #: The fields that both sides have changed and that were merged.
     _merged: frozenset[str] = frozenset()
+    #: The relations that stay as they are, to what is not there any more.
+    _gone: Set[str] = frozenset()
     if TYPE_CHECKING:
         _errors: Any
 
@@ -74,12 +76,20 @@ class MergingForm(SidedForm):
                 self._bound_fields_cache[name] = self.sides.then[name]
         with self._as_stored(settled):
             super()._clean_fields()  # type: ignore[misc]
-        for name in settled & self._errors.keys():
+        self._gone = {name for name in self._errors if self._is_left_at_what_is_gone(name)}
+        for name in (settled | self._gone) & self._errors.keys():
             del self._errors[name]  # nobody here has entered it
             is_relation = isinstance(self.fields[name], forms.ModelChoiceField)
             self.cleaned_data[name] = None if is_relation else self.initial.get(name)
         for name in self.taken:
             show_stored(self.fields[name])
+
+    def _is_left_at_what_is_gone(self, name: str) -> bool:
+        """Whether what is wrong with a field is a relation that nobody here has changed."""
+        is_relation = isinstance(self.fields.get(name), forms.ModelChoiceField)
+        codes = {error.code for error in self._errors[name].as_data()}
+        is_changed = name not in self.keys or name in self.sides.mine
+        return is_relation and codes == {"invalid_choice"} and not is_changed
 
     @contextmanager
     def _as_stored(self, names: Iterable[str]) -> Any:
@@ -112,7 +122,7 @@ class MergingForm(SidedForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         found: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        return found if self.is_new else found | self.sides.settled
+        return found if self.is_new else found | self.sides.settled | self._gone
 
     def forget_sides(self) -> None:
         super().forget_sides()

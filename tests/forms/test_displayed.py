@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django import forms
 from django.contrib.auth import get_user_model
 from django.template import Context, Template
 
+from django_cbtools.forms import documentform_factory
 from django_cbtools.sync_gateway import SyncGateway
 from tests.forms.rooms import CHANGE, site
+from tests.forms.sending import sent
 from tests.orm.array_models import Address, Customer
+from tests.testapp.models import CBArticle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.forms.rooms")]
 
@@ -64,3 +68,22 @@ def test_the_admin(customer, client, monkeypatch):
     page = client.get(CHANGE).rendered_content
     assert '<div class="readonly">a, &lt;b&gt;</div>' in page
     assert '<div class="readonly">x, y</div>' in page
+
+
+def test_a_relation_to_what_is_gone_stays_where_its_uid_is_entered():
+    form_class = documentform_factory(
+        CBArticle, fields=["title", "author"], widgets={"author": forms.TextInput}
+    )
+    SyncGateway.save_json("a", {"doc_type": "article", "channels": ["c"], "author_uid": "gone"})
+    shown = form_class(instance=CBArticle("a"))
+    assert "It refers to gone, which is not there" in str(shown)
+    data = {**sent(shown), "title": "new"}
+    form = form_class(data, instance=CBArticle("a"))
+    assert form.is_valid(), form.errors
+    form.save()
+    assert (CBArticle("a").title, CBArticle("a").author_uid) == ("new", "gone")
+    data = {**sent(form_class(instance=CBArticle("a"))), "author": "nobody"}
+    assert "author" in form_class(data, instance=CBArticle("a")).errors
+    data["author"] = ""
+    form_class(data, instance=CBArticle("a")).save()
+    assert CBArticle("a").author_uid is None

@@ -7,6 +7,7 @@ from html import unescape
 from typing import Any
 
 from django_cbtools.contrib.auth.models import Group, User
+from django_cbtools.sync_gateway import SyncGateway
 from tests.without_sql.models import Note
 
 NOTES = "/admin/without_sql/note/"
@@ -27,6 +28,13 @@ def walk(client: Any) -> None:
     assert _titles(client.get(f"{NOTES}?q=unheard&o=1"))[0] == "Changed"
     refused = client.post(f"{NOTES}{first}/change/", {**_form(client, first), "parent": "nobody"})
     assert refused.context_data["errors"]
+    (row,) = SyncGateway.all_docs([first])["rows"]
+    SyncGateway.save_json(first, {**row["doc"], "parent_uid": "gone"})
+    assert b"refers to gone, which is not there" in client.get(f"{NOTES}{first}/change/").content
+    _post(client, f"{NOTES}{first}/change/", title="Changed again", channels="notes", parent="gone")
+    assert (Note(first).title, Note(first).parent_uid) == ("Changed again", "gone")
+    _post(client, f"{NOTES}{first}/change/", title="Changed", channels="notes", parent="")
+    assert Note(first).parent_uid is None
 
     action = {"action": "delete_selected", "_selected_action": [second, third]}
     assert b"Second" in client.post(NOTES, action).content
