@@ -171,7 +171,7 @@ class DocumentSerializer(Representing):
             # A form shows it as a text, or not at all.
             self._left |= {name for name in names if data.get(name) in ("", str(shown[name]))}
         try:
-            return super().to_internal_value(data)
+            found = super().to_internal_value(data)
         except serializers.ValidationError as error:
             # What cannot be sent, though it is stored: a choice that is no more, a relation to what
             # is gone, the link to a file.
@@ -179,9 +179,24 @@ class DocumentSerializer(Representing):
             if not left:
                 raise
             self._left |= left
-            return super().to_internal_value(data)
+            found = super().to_internal_value(data)
         finally:
             self._left = frozenset()
+        self._keep(_same(self.fields, data, shown), found)
+        return found
+
+    def _keep(self, names: Iterable[str], values: dict[str, Any]) -> None:
+        """Have what is sent as it is shown be the stored values, whose JSON stays as it is: answers
+        may have the same moment in another zone, and more digits of a number."""
+        attributes = {stored.attname for stored in type(self.stored)._stored_fields()}
+        for name in names:
+            field = self.fields[name]
+            if field.source not in attributes & values.keys() or isinstance(
+                field, (serializers.BaseSerializer, serializers.FileField)
+            ):
+                continue
+            if not hasattr(self, f"validate_{name}"):  # what the site makes of it is up to the site
+                values[field.source] = getattr(self.stored, field.source)
 
     # --------------------------------------------------------------------- writing
 

@@ -160,6 +160,31 @@ def test_what_changes_nothing_is_not_written(api):
         assert answer.json()["rev"] == made["rev"]
 
 
+def test_what_comes_back_as_it_is_shown_is_not_written(api):
+    phones = {
+        "doc_type": "rest_order", "channels": ["c"], "title": " a ", "amount": "1.5",
+        "at": "2020-01-01T10:00:00Z", "tags": [" a "], "codes": [3, 1],
+        "rows": [{"uid": "r", "qty": 1, "note": " n "}, {"uid": "s", "qty": 2, "note": " n "}],
+        "depot": {"city": " Oslo "},
+    }  # fmt: skip
+    SyncGateway.save_json("o", phones)
+    was, shown = json_of("o"), api.get("/orders/o/").json()
+    assert shown["amount"] == "1.50"
+    for send_ in (api.put, api.patch):
+        assert send_("/orders/o/", shown, format="json").status_code == 200
+        assert json_of("o") == was
+    first, second = shown["rows"]
+    changed = {**shown, "color": "r", "rows": [{**first, "qty": 5}, second]}
+    assert api.put("/orders/o/", changed, format="json").status_code == 200
+    now = json_of("o")
+    assert now["rows"] == [{**phones["rows"][0], "qty": 5}, phones["rows"][1]]
+    assert {key: now[key] for key in phones.keys() - {"rows"}} == {
+        key: phones[key] for key in phones.keys() - {"rows"}
+    }
+    assert api.patch("/orders/o/", {"amount": "1.5"}, format="json").status_code == 200
+    assert api.patch("/orders/o/", {"amount": "2.5"}, format="json").json()["amount"] == "2.50"
+
+
 def test_missing_ones(api):
     made = save(api, {"title": "a"})
     assert api.delete(address(made)).status_code == 204
