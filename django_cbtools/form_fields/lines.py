@@ -9,6 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.widgets import Input
 
+from .untouched import is_changed
+
 _ONE_LINE = frozenset(("text", "number", "email", "url"))
 
 
@@ -23,7 +25,7 @@ class KeptWhereUntouched(forms.Field):
 
     def _clean_bound_field(self, bound: Any) -> Any:
         instance = getattr(bound.form, "instance", None)
-        if instance is None or instance._state.adding or bound._has_changed():
+        if instance is None or instance._state.adding or is_changed(bound):
             return super()._clean_bound_field(bound)  # type: ignore[misc]
         return self._checked(bound, bound.initial)
 

@@ -50,7 +50,9 @@ class PairForm(Row, forms.Form):
 
     def clean(self) -> Any:
         text = self.cleaned_data.get("text", "")
-        if self.cleaned_data.get("kind") == _JSON:
+        if self._is_value_kept():
+            self.cleaned_data["value"] = self.element.value
+        elif self.cleaned_data.get("kind") == _JSON:
             try:
                 self.cleaned_data["value"] = json.loads(text)
             except ValueError:
@@ -59,11 +61,14 @@ class PairForm(Row, forms.Form):
             self.cleaned_data["value"] = text.replace("\r\n", "\n")
         return self.cleaned_data
 
+    def _is_value_kept(self) -> bool:
+        return self.is_there and not {"text", "kind"} & set(self.changed_data)
+
     def value(self) -> Pair:
-        value = self.cleaned_data.get("value")
-        if self.element is not None and not {"text", "kind"} & set(self.changed_data):
-            value = self.element.value
-        return Pair(self.cleaned_data.get("key", self.initial.get("key", "")), value)
+        value = self.element.value if self._is_value_kept() else self.cleaned_data.get("value")
+        is_key_kept = self.is_there and "key" not in self.changed_data
+        key = self.element.uid if is_key_kept else self.cleaned_data.get("key", "")
+        return Pair(key, value)
 
 
 class ObjectFormField(NestedListFormField):

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .surroundings import Surroundings, surroundings
 from .unread import UNREADABLE, UnreadField, as_text, unread_of
+from .untouched import is_changed
 
 #: Says which element a form is of; it is there whenever the form is.
 ELEMENT = "ELEMENT"
@@ -77,8 +78,19 @@ class Row(_Form):
         return [
             name
             for name, bound in self._bound_items()  # type: ignore[attr-defined]
-            if name not in _MARKS and bound._has_changed() and not _is_same_text(bound)
+            if name not in _MARKS and is_changed(bound)
         ]
+
+    def _untouched(self) -> list[str]:
+        """The fields that stay as they are, and are not validated."""
+        if not self.is_there:
+            return []
+        return [name for name in self.fields if name not in self.changed_data]
+
+    def _clean_fields(self) -> None:
+        super()._clean_fields()  # type: ignore[misc]
+        for name in self._untouched():
+            self.errors.pop(name, None)
 
     @property
     def is_blank(self) -> bool:
@@ -154,16 +166,6 @@ class NestedForm(Row, forms.ModelForm):  # type: ignore[type-arg]
             self.instance = copy.deepcopy(self.element)
         super().full_clean()
 
-    def _untouched(self) -> list[str]:
-        if not self.is_there:
-            return []
-        return [name for name in self.fields if name not in self.changed_data]
-
-    def _clean_fields(self) -> None:
-        super()._clean_fields()  # type: ignore[misc]
-        for name in self._untouched():
-            self.errors.pop(name, None)
-
     def _get_validation_exclusions(self) -> set[str]:
         found: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return found | set(self._untouched())
@@ -232,15 +234,6 @@ def from_json(field: Any, text: str) -> Any:
     if found:
         raise ValidationError(found)
     return value
-
-
-def _is_same_text(bound: Any) -> bool:
-    """Whether a text is as it was, but for what browsers make of line breaks, and forms of spaces
-    around it."""
-    data, was = bound.data, bound.initial
-    if not isinstance(data, str) or not isinstance(was, str):
-        return False
-    return data.replace("\r\n", "\n") == was.replace("\r\n", "\n")
 
 
 def _is_choice_of_one(widget: Any) -> bool:

@@ -63,9 +63,6 @@ class UnreadField(forms.Field):
     def prepare_value(self, value: Any) -> Any:
         return as_text(value)
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return not self.disabled and lines(data) != lines(as_text(self.raw))
-
     def clean(self, value: Any) -> Any:
         if isinstance(self.field, forms.MultiValueField):
             value = (value or "").replace("T", " ").split(None, len(self.field.fields) - 1)

@@ -29,6 +29,8 @@ class ChannelsField(forms.Field):
         return "\n".join(map(str, names))
 
     def to_python(self, value: Any) -> list[str]:
+        if isinstance(value, (list, tuple)):
+            return list(value)  # as they are stored
         names = dict.fromkeys(name.strip() for name in re.split(r"[,\r\n]", value or ""))
         names.pop("", None)
         for name in names:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -35,8 +36,6 @@ class MergingForm(SidedForm):
     conflict: Conflict | None = None
     #: The fields that both sides have changed and that were merged.
     _merged: frozenset[str] = frozenset()
-    #: The relations that stay as they are, to what is not there any more.
-    _gone: Set[str] = frozenset()
     if TYPE_CHECKING:
         _errors: Any
 
@@ -74,33 +73,46 @@ class MergingForm(SidedForm):
         for name in self._nested():
             if name not in settled:
                 self._bound_fields_cache[name] = self.sides.then[name]
-        with self._as_stored(settled):
+        with self._as_stored(settled | self._unchanged()):
             super()._clean_fields()  # type: ignore[misc]
-        self._gone = {name for name in self._errors if self._is_left_at_what_is_gone(name)}
-        for name in (settled | self._gone) & self._errors.keys():
+        for name in settled & self._errors.keys():
             del self._errors[name]  # nobody here has entered it
-            is_relation = isinstance(self.fields[name], forms.ModelChoiceField)
-            self.cleaned_data[name] = None if is_relation else self.initial.get(name)
+            self.cleaned_data[name] = self._stored_value(name)
         for name in self.taken:
             show_stored(self.fields[name])
 
-    def _is_left_at_what_is_gone(self, name: str) -> bool:
-        """Whether what is wrong with a field is a relation that nobody here has changed."""
-        is_relation = isinstance(self.fields.get(name), forms.ModelChoiceField)
-        codes = {error.code for error in self._errors[name].as_data()}
-        is_changed = name not in self.keys or name in self.sides.mine
-        return is_relation and codes == {"invalid_choice"} and not is_changed
-
     @contextmanager
     def _as_stored(self, names: Iterable[str]) -> Any:
-        """Have fields cleaned by what is stored, whatever was sent."""
-        for name in names:
-            self.fields[name].disabled = True
+        """Have fields say what is stored, whatever was sent, and whether or not it is valid."""
+        fields: dict[str, Any] = {name: self.fields[name] for name in names}
+        for name, field in fields.items():
+            field.disabled = True
+            field._clean_bound_field = partial(self._clean_stored, name)
         try:
             yield
         finally:
-            for name in names:
-                self.fields[name].disabled = False
+            for field in fields.values():
+                field.disabled = False
+                del field._clean_bound_field
+
+    def _clean_stored(self, name: str, bound: Any) -> Any:
+        field: Any = self.fields[name]
+        try:
+            return type(field)._clean_bound_field(field, bound)
+        except ValidationError:
+            return self._stored_value(name)
+
+    def _stored_value(self, name: str) -> Any:
+        is_relation = isinstance(self.fields[name], forms.ModelChoiceField)
+        return None if is_relation else self.initial.get(name)
+
+    def _unchanged(self) -> set[str]:
+        """The fields that nobody here has changed. Those of files leave them where they are."""
+        return {
+            name
+            for name in self.keys.keys() - set(self.sides.mine)
+            if not isinstance(self.fields[name], forms.FileField)
+        }
 
     def _post_clean(self) -> None:
         document: Any = self.instance
@@ -117,12 +129,16 @@ class MergingForm(SidedForm):
         channels = self.cleaned_data.get("channels")
         if isinstance(self.fields.get("channels"), ChannelsField) and channels:
             document.channels = channels
-        super()._post_clean()  # type: ignore[misc]
+        document._state.unchecked = frozenset(kept)
+        try:
+            super()._post_clean()  # type: ignore[misc]
+        finally:
+            document._state.unchecked = frozenset()
         self.cleaned_data |= {name: kept[name] for name in kept.keys() - self.errors.keys()}
 
     def _get_validation_exclusions(self) -> set[str]:
         found: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        return found if self.is_new else found | self.sides.settled | self._gone
+        return found if self.is_new else found | self.sides.settled
 
     def forget_sides(self) -> None:
         super().forget_sides()

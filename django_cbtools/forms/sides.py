@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django import forms
 
 from django_cbtools.form_fields.unread import unread_of
+from django_cbtools.form_fields.untouched import is_changed
 from django_cbtools.models.fields import values
 from django_cbtools.models.writing.merge import is_same
 
@@ -88,7 +89,7 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
         then = {name: self[name] for name in self.keys} | self._bound_to(older)
         mine, gone = [], set()
         for name, bound in then.items():
-            if name in self.taken or not bound._has_changed():
+            if name in self.taken or not is_changed(bound):
                 continue
             if bound.data in bound.field.empty_values and self.is_gone(name, bound.initial):
                 gone.add(name)  # it was shown as empty, and stays so

@@ -70,10 +70,13 @@ class ValidatedUniqueness:
         super().full_clean(exclude, validate_unique, validate_constraints)  # type: ignore[misc]
 
     def clean_fields(self, exclude: Any = None) -> None:
+        # What nobody has changed in a form is not checked by itself; it may have to be unique
+        # together with what is changed, so it cannot be left out of everything.
+        unchecked = getattr(self._state, "unchecked", ())  # type: ignore[attr-defined]
         # A new document that is in no channel gets the class's default ones.
         errors: dict[str, Any] = {}
         try:
-            super().clean_fields(exclude)  # type: ignore[misc]
+            super().clean_fields({*(exclude or ()), *unchecked})  # type: ignore[misc]
         except ValidationError as error:
             errors = error.update_error_dict(errors)
         if "channels" not in (exclude or ()):

@@ -138,13 +138,16 @@ def test_channels_are_changed(boss, articles):
     assert LogEntry.objects.get().get_change_message() == "Changed Channels."
 
 
-def test_a_value_of_another_type_is_shown_and_has_to_be_put_right(boss):
-    SyncGateway.save_json("1", {"doc_type": "article", "channels": "c", "year_published": "MMXX"})
+def test_a_value_of_another_type_is_shown_and_stays(boss):
+    keys = {"doc_type": "article", "channels": ["c"], "year_published": "MMXX"}
+    SyncGateway.save_json("1", keys)
     page = boss.get(url("change", CBArticle("1")))
     sent = fields(page, "cbarticle_form")
     assert sent["year_published"] == "MMXX"
-    response = boss.post(page.wsgi_request.path, sent)
+    response = boss.post(page.wsgi_request.path, {**sent, "year_published": "MM"})
     assert "year_published" in response.context["adminform"].form.errors
+    boss.post(page.wsgi_request.path, {**sent, "title": "Title"})
+    assert stored("1")["title"] == "Title"
     assert stored("1")["year_published"] == "MMXX"
 
 
