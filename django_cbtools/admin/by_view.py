@@ -30,7 +30,7 @@ class Listed:
     NotSupportedError for anything else. SyncGatewayNotFound where the view is not deployed.
     """
 
-    ordered = True
+    ordered = totally_ordered = True
     query = SimpleNamespace(select_related=True, order_by=())  # documents are loaded whole
     _result_cache: list[Any] | None = None
 
