@@ -102,7 +102,7 @@ class ObjectFormField(NestedListFormField):
     def check_forms(self, forms: list[Any]) -> None:
         """Tell the forms that have the key of another."""
         seen = set()
-        for form in forms:
+        for form in sorted(forms, key=lambda form: form.is_bound):
             key = form.value().uid if form.is_valid() else None
             if key in seen:
                 form.add_error("key", ValidationError(_("This key is there already."), "unique"))

@@ -22,6 +22,25 @@ from .unread import lines
 REST = "REST"
 
 
+class Unsent:
+    """In place of the form of an element that nothing was sent of, not even that it is removed."""
+
+    is_bound = is_removed = False
+    is_there = True
+
+    def __init__(self, source: int, element: Any) -> None:
+        self.source, self.element, self.order = source, element, source + 1
+
+    def is_valid(self) -> bool:
+        return True
+
+    def has_changed(self) -> bool:
+        return False
+
+    def value(self) -> Any:
+        return self.element
+
+
 class Rows(BaseFormSet):  # type: ignore[type-arg]
     """A formset of a list's elements, and of blank ones.
 
@@ -169,13 +188,19 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
         return bool(form.is_removed)
 
     def _kept(self) -> list[Any]:
-        """The forms of what is in the list now, in its order."""
+        """The forms of what is in the list now, in its order; what was not sent stays."""
+        sent = {form.source for form in self.forms}
+        unsent = [
+            Unsent(i, element)
+            for i, element in enumerate(self.elements[: self.shown])
+            if i not in sent
+        ]
         kept = [
             form
             for form in self.forms
             if not form.is_removed and (form.is_there or form.has_changed())
         ]
-        return sorted(kept, key=_place)
+        return sorted([*kept, *unsent], key=_place)
 
     def has_changed(self) -> bool:
         kept = self._kept()

@@ -59,13 +59,15 @@ class Row(_Form):
 
     @property
     def order(self) -> int | None:
+        """The number that it was given; that of its place where none was sent, or no number."""
+        found = self._marked(ORDERING_FIELD_NAME)
         try:
-            found: int | None = forms.IntegerField(required=False).clean(
-                self._marked(ORDERING_FIELD_NAME)
-            )
+            number: int | None = forms.IntegerField(required=False).clean(found)
         except ValidationError:
-            return None
-        return found
+            found = None
+        if found is None:
+            return None if self.source is None else self.source + 1
+        return number
 
     def _marked(self, name: str) -> Any:
         field = self.fields.get(name)

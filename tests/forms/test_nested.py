@@ -214,12 +214,17 @@ def test_rows_find_their_elements_in_a_list_that_has_changed():
     document.payments.insert(0, Payment(amount=0))
     document.save()
     data["payments-0-amount"] = "4"
-    assert save(data)["payments"] == [{**PAYMENTS[0], "amount": "4"}, PAYMENTS[1]]
-    data = page(Customer("a"))
+    mine, theirs, other = save(data)["payments"]
+    assert (mine, other) == ({**PAYMENTS[0], "amount": "4"}, PAYMENTS[1])
+    assert theirs["amount"] == "0"  # the page knew nothing of it
+    document = Customer("a")
+    document.payments.pop(1)
+    document.save()
+    data = page(document)
     for number, token in enumerate(("", "9.jx", "1.u", "²." + "x" * 30)):
         data[f"payments-{number}-ELEMENT"] = token
     data["payments-0-amount"] = data["payments-1-amount"] = "9"
-    assert [each["amount"] for each in save(data)["payments"]] == ["9", "9"]
+    assert [each["amount"] for each in save(data)["payments"]] == ["4", "9", 2, "9"]
 
 
 def test_what_was_not_sent_is_kept():
