@@ -141,7 +141,12 @@ class ArticlesTest(TestCase):
         page = self.get("delete", self.article.uid)
         self.assertContains(page, "Delete “Notes”?")
         sent = {"revision": page.context["form"]["revision"].value()}
-        self.assertContains(self.post("delete", self.article.uid), "Nothing has been saved")
+        phone = CBArticle(self.article.uid)
+        phone.title = "Changed"
+        phone.save()
+        asked = self.post("delete", self.article.uid, **sent)
+        self.assertContains(asked, "Nothing has been saved")
+        sent = {"revision": asked.context["form"]["revision"].value()}
         self.assertContains(
             self.post("delete", self.article.uid, **sent), "The article is deleted."
         )

@@ -47,13 +47,15 @@ class Fields(models.Model):
 
 
 class Part(CouchbaseNestedModel, Fields):
-    class Meta(Fields.Meta):
-        pass
+    class Meta:
+        abstract = True
+        app_label = "orm"
 
 
 class Leaflet(CouchbaseModel, Fields):
-    class Meta(Fields.Meta):
-        pass
+    class Meta:
+        abstract = True
+        app_label = "orm"
 
     doc_type = "forms_leaflet"
     part = EmbeddedField(Part, null=True, blank=True)

@@ -66,7 +66,7 @@ class Order(CouchbaseModel):
     amount = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
     at = models.DateTimeField(null=True, blank=True)
     color = models.CharField(max_length=1, blank=True, choices=[("r", "Red"), ("g", "Green")])
-    author = ForeignKey(CBAuthor, models.DO_NOTHING, null=True, blank=True)
+    author = ForeignKey(CBAuthor, models.DO_NOTHING, null=True, blank=True, related_name="+")
     depot = EmbeddedField(Depot, null=True, blank=True)
     rows = EmbeddedListField(Row, blank=True)
     tags = ListField(models.CharField(max_length=5), blank=True)
