@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
@@ -16,6 +16,8 @@ from django_cbtools.inert import is_inert
 from django_cbtools.models.document import ATTACHMENTS
 from django_cbtools.sync_gateway.calls.quoting import quote_place
 from django_cbtools.transfers.views import serve_attachment
+
+from .addresses import address, page_name
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -30,10 +32,8 @@ class ShownAttachments(_Base):
 
     def get_urls(self) -> Any:
         view = self.admin_site.admin_view(require_safe(self.attachment_view))
-        return [path("attachment/", view, name=self._attachment_url_name()), *super().get_urls()]
-
-    def _attachment_url_name(self) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}_attachment"
+        name = page_name(self.model, "attachment")
+        return [path("attachment/", view, name=name), *super().get_urls()]
 
     def attachment_view(self, request: Any) -> Any:
         """The attachment ``name`` of the document ``uid``, for those who may view the document."""
@@ -46,8 +46,7 @@ class ShownAttachments(_Base):
 
     def attachments_of(self, document: Any) -> list[dict[str, Any]]:
         """What the page of a document shows of its attachments."""
-        view = f"admin:{self._attachment_url_name()}"
-        base = reverse(view, current_app=self.admin_site.name)
+        base = address(self.admin_site, self.model, "attachment")
         return [_shown(base, each) for each in document.attachments.values()]
 
     def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:

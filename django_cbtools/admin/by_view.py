@@ -11,12 +11,12 @@ from django.db.models import Q
 
 from django_cbtools.exceptions import (
     CouchbaseModelError,
-    SyncGatewayBadRequest,
     SyncGatewayBulkError,
     SyncGatewayException,
     shown,
 )
 from django_cbtools.query import STALE_UPDATE_BEFORE, Query, load_objects, view_rows
+from django_cbtools.sync_gateway.documents.documents import bad_document
 
 #: It has the documents of a type, by whether they are deleted, and when they were changed.
 VIEW = "newest_by_type"
@@ -62,7 +62,7 @@ class Listed:
         if found._uids is None or len(found._uids) != 1:
             raise _not_supported(self.model, "anything but its uid")
         document = self.model(found._uids[0])
-        if found._deleted not in (None, document.st_deleted is True):
+        if not found._has(document):
             raise self.model.DoesNotExist(f"Document {shown(document.uid)} is deleted.")
         return document
 
@@ -114,8 +114,7 @@ class Listed:
             except SyncGatewayException as error:
                 refused[document.uid] = error
             except CouchbaseModelError as error:
-                refused[document.uid] = SyncGatewayBadRequest(str(error), uid=document.uid)
-                refused[document.uid].__cause__ = error
+                refused[document.uid] = bad_document(document.uid, error)
         if refused:
             raise SyncGatewayBulkError(refused, len(self) - len(refused))
 
@@ -125,8 +124,11 @@ class Listed:
         return self._result_cache
 
     def _by_key(self) -> list[Any]:
-        found = load_objects(self._uids, self.model)
-        return [each for each in found if self._deleted in (None, each.st_deleted is True)]
+        return list(filter(self._has, load_objects(self._uids, self.model)))
+
+    def _has(self, document: Any) -> bool:
+        """Whether a document is one of these, by whether it is deleted softly."""
+        return self._deleted in (None, document.st_deleted is True)
 
     def _asked(self, **options: Any) -> Query:
         """The rows of these documents; a list that has just been changed shows it."""

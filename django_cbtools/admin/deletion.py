@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.utils import NestedObjects, quote
-from django.urls import reverse
+from django.contrib.admin.utils import NestedObjects
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
 from django_cbtools.models.writing.deletion import DocumentCollector, is_document
+
+from .addresses import address
 
 
 class SoftlyDeleted(NestedObjects, DocumentCollector):
@@ -37,8 +38,7 @@ def softly_deleted(documents: list[Any], request: Any, site: Any) -> Any:
             return f"{name}: {document}"
         if not site.get_model_admin(type(document)).has_delete_permission(request, document):
             lacking.add(opts.verbose_name)
-        page = f"{site.name}:{opts.app_label}_{opts.model_name}_change"
-        url = reverse(page, args=[quote(document.pk)])
+        url = address(site, type(document), "change", document.pk)
         return format_html('{}: <a href="{}">{}</a>', name, url, document)
 
     found: dict[Any, Any] = collector.model_objs

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import quote
-from django.contrib.auth import get_permission_codename, get_user_model
+from django.contrib.auth import get_user_model
 from django.db import DatabaseError
 from django.db.models import Count
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils.translation import gettext as _
 
 from django_cbtools.exceptions import SyncGatewayException
@@ -21,6 +20,9 @@ from django_cbtools.models.registry import document_class, documents
 from django_cbtools.models.sql import CannotBeQueried
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.keyspaces import of_class, of_settings
+from django_cbtools.transfers.views import view_permission
+
+from .addresses import address
 
 #: How many channels, users and changes are shown at most.
 _MOST_CHANNELS = 30
@@ -35,21 +37,25 @@ def gateway_page(site: admin.AdminSite | None = None) -> Callable[..., Any]:
         path("admin/", admin.site.urls),
 
     It shows the documents of the types that the user may view, and their last changes; users of the
-    gateway to who may view the project's users. It takes a query for each type, and four requests
+    gateway to who may view the project's users. It takes a query for each type, and three requests
     to the gateway.
     """
     of_site = admin.site if site is None else site
 
     def page(request: Any) -> TemplateResponse:
         seen = [model for model in documents() if _may_view(of_site, request, model)]
+        database = _asked(SyncGateway.get_database)
+        last = database.get("found", {}).get("update_seq")
         context = {
             **of_site.each_context(request),
             "title": _("Gateway"),
-            "database": _asked(SyncGateway.get_database),
+            "database": database,
             "stored": _asked(lambda: _stored(of_site, seen)),
-            "changes": _asked(lambda: list(_changes(of_site, request, seen))),
+            "changes": database
+            if "failure" in database
+            else _asked(lambda: list(_changes(of_site, request, seen, last))),
         }
-        if request.user.has_perm(_permission("view", get_user_model())):
+        if request.user.has_perm(view_permission(get_user_model())):
             context["users"] = _asked(_users)
         request.current_app = of_site.name
         return TemplateResponse(request, "admin/django_cbtools/gateway.html", context)
@@ -57,14 +63,10 @@ def gateway_page(site: admin.AdminSite | None = None) -> Callable[..., Any]:
     return of_site.admin_view(page)
 
 
-def _permission(action: str, model: Any) -> str:
-    return f"{model._meta.app_label}.{get_permission_codename(action, model._meta)}"
-
-
 def _may_view(site: admin.AdminSite, request: Any, model: Any) -> bool:
     if site.is_registered(model):
         return site.get_model_admin(model).has_view_permission(request)
-    return bool(request.user.has_perm(_permission("view", model)))
+    return bool(request.user.has_perm(view_permission(model)))
 
 
 def _asked(ask: Callable[[], Any]) -> dict[str, Any]:
@@ -108,9 +110,11 @@ def _users() -> dict[str, Any]:
     return {"names": names[:_MOST_USERS], "more": max(0, len(names) - _MOST_USERS)}
 
 
-def _changes(site: admin.AdminSite, request: Any, seen: list[Any]) -> Iterator[dict[str, Any]]:
-    """The last changes of documents that the user may see, the newest first."""
-    last = SyncGateway.get_database().get("update_seq")
+def _changes(
+    site: admin.AdminSite, request: Any, seen: list[Any], last: Any
+) -> Iterator[dict[str, Any]]:
+    """The last changes of documents that the user may see, the newest first; ``last`` is the
+    position of the last one."""
     since = max(0, last - _MOST_CHANGES) if isinstance(last, int) else 0
     for keyspace in of_settings():
         gateway = SyncGateway.in_keyspace(keyspace)
@@ -135,8 +139,7 @@ def _url(site: admin.AdminSite, model: Any, page: str, uid: str | None = None) -
     """A page of a class, or of one of its documents, in the admin; None where it has none."""
     if model is None or not site.is_registered(model):
         return None
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
     try:
-        return reverse(name, args=() if uid is None else [quote(uid)], current_app=site.name)
+        return address(site, model, page, uid)
     except NoReverseMatch:
         return None

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import model_ngettext, quote, unquote
+from django.contrib.admin.utils import model_ngettext, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import router, transaction
 from django.http import HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,6 +24,7 @@ from django_cbtools.exceptions import (
     SyncGatewayException,
 )
 
+from .addresses import address, page_name
 from .attachments import ShownAttachments, without_attachments
 from .deletion import softly_deleted
 from .display import shown
@@ -108,9 +109,7 @@ class CouchbaseModelAdmin(
     def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
         document = kwargs.get("obj")
         if document is not None and document.st_deleted is True:
-            name = f"admin:{self.opts.app_label}_{self.opts.model_name}_undelete"
-            site = self.admin_site.name
-            url = reverse(name, args=[quote(document.pk)], current_app=site)
+            url = address(self.admin_site, self.model, "undelete", document.pk)
             context.update(show_delete=False, is_deleted=True, undelete_url=url)
         response = super().render_change_form(request, context, *args, **kwargs)
         if document is not None:
@@ -188,7 +187,7 @@ class CouchbaseModelAdmin(
     # ------------------------------------------------------------------ deleting
 
     def get_urls(self) -> Any:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_undelete"
+        name = page_name(self.model, "undelete")
         view = self.admin_site.admin_view(self.undelete_view)
         return [path("<path:object_id>/undelete/", view, name=name), *super().get_urls()]
 
@@ -211,9 +210,7 @@ class CouchbaseModelAdmin(
             text = _("The %(name)s “%(obj)s” was undeleted successfully.")
             shown_as = {"name": self.opts.verbose_name, "obj": document}
             self.message_user(request, text % shown_as, messages.SUCCESS)
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-        url = reverse(name, args=[quote(document.pk)], current_app=self.admin_site.name)
-        return HttpResponseRedirect(url)
+        return HttpResponseRedirect(address(self.admin_site, self.model, "change", document.pk))
 
     def undelete_model(self, request: Any, document: Any) -> None:
         """Undo the soft deletion of a document."""

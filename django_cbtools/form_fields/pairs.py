@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from .nested import NestedListFormField
 from .subforms import Row
 from .surroundings import Surroundings
+from .unread import as_text
 
 #: How many keys have rows; an object of more is JSON.
 MOST = 50
@@ -43,10 +44,8 @@ class PairForm(Row, forms.Form):
         self.is_there, self.element = element is not None, element
         self.surroundings, self.cleaned_data = surroundings, {}
         if element is not None:
-            is_text = isinstance(element.value, str)
-            text = element.value if is_text else json.dumps(element.value, ensure_ascii=False)
-            kind = _TEXT if is_text else _JSON
-            self.initial = {"key": element.uid, "text": text, "kind": kind}
+            kind = _TEXT if isinstance(element.value, str) else _JSON
+            self.initial = {"key": element.uid, "text": as_text(element.value), "kind": kind}
 
     def clean(self) -> Any:
         text = self.cleaned_data.get("text", "")

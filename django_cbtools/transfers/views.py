@@ -18,13 +18,16 @@ from django_cbtools.sync_gateway.keyspaces import of_class
 from .api import serve_file
 
 
+def view_permission(model: Any) -> str:
+    """Django's permission to view instances of a class, ``"app.codename"``."""
+    return f"{model._meta.app_label}.{get_permission_codename('view', model._meta)}"
+
+
 def may_view(request: Any, document: Any, name: str) -> bool:
     """Whether a user has Django's permission to view documents of the class; ATTACHMENT_PERMISSION
     names another function."""
-    opts = document._meta
-    codename = f"{opts.app_label}.{get_permission_codename('view', opts)}"
     user = getattr(request, "user", None)
-    return user is not None and bool(user.has_perm(codename))
+    return user is not None and bool(user.has_perm(view_permission(document)))
 
 
 @require_safe

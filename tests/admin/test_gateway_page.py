@@ -74,7 +74,7 @@ def test_a_gateway_that_does_not_answer(boss, articles, monkeypatch):
 def test_its_queries(boss, articles, django_assert_num_queries):
     boss.get(PAGE)
     seen = len(types(boss.get(PAGE).context))
-    with django_assert_num_queries(seen + 13) as asked:
+    with django_assert_num_queries(seen + 11) as asked:
         boss.get(PAGE)
     of_types = [query for query in asked.captured_queries if "COUNT(" in query["sql"]]
     assert len(of_types) == seen
