@@ -19,14 +19,16 @@ from django_cbtools import conf
 from django_cbtools.embedded.server.server import Server
 from django_cbtools.sync_gateway import SyncGateway
 from tests.certificates import ca, stranger  # noqa: F401
-from tests.counts import EXAMPLES
+from tests.counts import EXAMPLES, TORTURE
 from tests.gateway.pouchdb.packages import node, packages  # noqa: F401
 
-# How long anything takes says more of the machine than of the library.
+# How long anything takes says more of the machine than of the library. `make test` tries the same
+# examples each time, so that it fails for what has changed; `make torture` tries others.
 settings.register_profile(
     "untimed",
     deadline=None,
     max_examples=EXAMPLES,
+    derandomize=not TORTURE,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("untimed")
