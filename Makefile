@@ -9,7 +9,7 @@ installed := $(VENV)/.installed
 # Tests start many processes: each would compile the library anew, and pytest its own plugins.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: venv lint test test-all test-live test-sqlpp replay-sqlpp record-sqlpp bench bench-live torture run clean
+.PHONY: venv lint test test-all test-live test-sqlpp replay-sqlpp record-sqlpp bench bench-live torture docs docs-links run clean
 
 venv: $(installed)
 
@@ -79,6 +79,15 @@ record-sqlpp: venv
 
 torture: venv
 	TORTURE=1 $(python) -m pytest -m "torture or hypothesis" $(ARGS)
+
+# The documentation, into build/docs. A warning, or a reference to what is not there, is an error.
+docs: venv
+	$(python) -m sphinx -W -n --keep-going -q -d build/doctrees docs build/docs
+	@echo "Open build/docs/index.html"
+
+# Whether the pages elsewhere that the documentation links to are still there.
+docs-links: venv
+	$(python) -m sphinx -b linkcheck -q -d build/doctrees docs build/docs-links
 
 # The example, its data kept from one run to the next. Ctrl-C stops it.
 run: venv
