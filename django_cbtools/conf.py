@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "COUCHBASE_INDEXES": {},
     "COUCHBASE_VIEWS": None,
     "GATEWAY_USERS_RULE": None,
+    "OFFLINE_MANIFEST": {},
     "ATTACHMENT_PERMISSION": "django_cbtools.transfers.views.may_view",
     "PREPARE_UPLOAD_BACKEND": "django_cbtools.transfers.backends.default.prepare_upload",
     "PRIVATE_PREPARE_UPLOAD_BACKEND": None,

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "django_cbtools",
+    "django_cbtools.contrib.offline",
     "tests.testapp",
     "tests.orm",
 ]

@@ -1,0 +1,65 @@
+"""The cookie by which a page that was kept knows whose documents it may show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.utils.crypto import salted_hmac
+from django.utils.decorators import sync_and_async_middleware
+
+#: The cookie's name. Scripts can read it: ``offlineUser()`` in offline.js does.
+COOKIE = "offline_user"
+#: As long as browsers keep any. Who is not logged in any more loses it with the next answer.
+MAX_AGE = 400 * 24 * 60 * 60
+
+
+def name_of(key: Any) -> str:
+    """What the cookie says of the user with this primary key: the same at each log-in, and nothing
+    that anybody can read."""
+    return salted_hmac("django_cbtools.offline", str(key), algorithm="sha256").hexdigest()[:32]
+
+
+@sync_and_async_middleware
+def offline_user(get_response: Any) -> Any:
+    """Middleware that keeps the cookie ``offline_user`` of each browser right: it says who is
+    logged in, and is gone when nobody is.
+
+    It stands below SessionMiddleware, asks no database, and leaves answers alone for which nobody
+    has looked at the session.
+    """
+    if iscoroutinefunction(get_response):
+
+        async def amiddleware(request: Any) -> Any:
+            return _told(request, await get_response(request))
+
+        return amiddleware
+
+    def middleware(request: Any) -> Any:
+        return _told(request, get_response(request))
+
+    return middleware
+
+
+def _told(request: Any, response: Any) -> Any:
+    session = getattr(request, "session", None)
+    if session is None or not session.accessed:
+        return response
+    key = session.get(SESSION_KEY)
+    name = None if key is None else name_of(key)
+    if name == request.COOKIES.get(COOKIE):
+        return response
+    place = {
+        "path": settings.SESSION_COOKIE_PATH,
+        "domain": settings.SESSION_COOKIE_DOMAIN,
+        "samesite": settings.SESSION_COOKIE_SAMESITE,
+    }
+    if name is None:
+        response.delete_cookie(COOKIE, **place)
+    else:
+        age = None if session.get_expire_at_browser_close() else MAX_AGE
+        secure = settings.SESSION_COOKIE_SECURE
+        response.set_cookie(COOKIE, name, max_age=age, secure=secure, **place)
+    return response

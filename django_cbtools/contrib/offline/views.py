@@ -1,0 +1,55 @@
+"""What browsers ask for to keep pages: the service worker and its manifest."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+
+from . import manifests, webapp
+
+
+@method_decorator([login_not_required, never_cache], name="dispatch")
+class ManifestView(View):
+    """Something that is made of a manifest. Nobody keeps it, or a change would never be seen; and
+    it is for those who are not logged in as well."""
+
+    def get(self, request: HttpRequest, name: str) -> HttpResponse:
+        try:
+            manifest = manifests.get(name)
+        except KeyError as error:
+            raise Http404(f"There is no manifest {name!r} in {manifests.SETTING}.") from error
+        return self.answer(manifest)
+
+    def answer(self, manifest: manifests.Manifest) -> HttpResponse:
+        raise NotImplementedError
+
+
+class WorkerView(ManifestView):
+    """The service worker. It is another one whenever a file is, so browsers install it anew."""
+
+    def answer(self, manifest: manifests.Manifest) -> HttpResponse:
+        told = manifest.as_json()
+        # What JSON is, a script may say as well.
+        script = f"const offline = {json.dumps(told, indent=1)};\n\n{manifests.worker_source()}"
+        response = HttpResponse(script, content_type="text/javascript; charset=utf-8")
+        response["Service-Worker-Allowed"] = told["scope"]
+        return response
+
+
+class FilesView(ManifestView):
+    """The manifest as JSON: what is kept, and its version."""
+
+    def answer(self, manifest: manifests.Manifest) -> HttpResponse:
+        return JsonResponse(manifest.as_json(), json_dumps_params={"indent": 1})
+
+
+class WebAppView(ManifestView):
+    """What a phone needs to know to install the app."""
+
+    def answer(self, manifest: manifests.Manifest) -> HttpResponse:
+        return JsonResponse(webapp.as_json(manifest), content_type="application/manifest+json")
