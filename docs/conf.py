@@ -53,9 +53,10 @@ highlight_language = "none"
 nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(?!django_cbtools\b).*")]
 
-autoclass_content = "class"
 autodoc_class_signature = "mixed"
 autodoc_member_order = "bysource"
+autodoc_default_options = {"inherited-members": True}
+autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
 autodoc_preserve_defaults = True
 add_module_names = False

@@ -1,6 +1,6 @@
 """Django's system checks for documents and for the library's settings.
 
-Each message has an id; README.rst, "System checks", says what each means and what to do about it.
+Each message has an id; docs/checks.rst says what each means and what to do about it.
 The checks read settings and classes: none asks a database, a gateway or a cluster, and none fails,
 whatever the settings hold.
 """

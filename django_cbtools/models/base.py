@@ -251,6 +251,7 @@ class CouchbaseModel(
         return self.uid
 
     def get_doc_type(self) -> str:
+        """The ``doc_type`` of the class, by default its name in lower case."""
         return self.type_name()
 
     # ------------------------------------------------------------- validation

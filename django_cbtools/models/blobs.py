@@ -62,14 +62,17 @@ class Blob:
 
     @property
     def content_type(self) -> str:
+        """What type of file it is, such as ``image/png``."""
         return str(self._meta.get("content_type") or DEFAULT_TYPE)
 
     @property
     def digest(self) -> str:
+        """The SHA-1 of its contents, as a gateway writes it."""
         return str(self._meta.get("digest") or "")
 
     @property
     def length(self) -> int | None:
+        """How many bytes it has."""
         length = self._meta.get("length")
         return length if isinstance(length, int) else None
 

@@ -261,9 +261,11 @@ class DocumentJSON:
         self._read[attname] = (value, raw)
 
     def to_json(self) -> str:
+        """``to_dict()`` as a text of JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
     def from_json(self, json_payload: str) -> None:
+        """Take over a text of JSON, as ``from_dict()`` does a dictionary."""
         self.from_dict(json.loads(json_payload))
 
     def to_dict_nested(self, key: str, parent_dict: dict[str, Any]) -> dict[str, Any]:
@@ -285,9 +287,11 @@ class DocumentJSON:
     # ------------------------------------------------------- channels, references
 
     def append_channel(self, channel: str) -> None:
+        """Put the document into one more channel, when it is saved."""
         self.append_to_references_list("channels", channel)
 
     def clear_channels(self) -> None:
+        """Take the document out of all channels. It needs one to be saved."""
         self.channels = []
 
     def get_references_list(self, key: str) -> list[Any]:
@@ -301,6 +305,7 @@ class DocumentJSON:
         setattr(self, key, found if value in found else [*found, value])
 
     def delete_from_references_list(self, key: str, value: Any) -> None:
+        """Remove a value from the list in attribute ``key``."""
         setattr(self, key, [item for item in self.get_references_list(key) if item != value])
 
 

@@ -8,10 +8,13 @@ and ``:manage:`` lead there. Defaults, and the options of commands, are the libr
 from __future__ import annotations
 
 import inspect
+import re
 from argparse import Action, _HelpAction
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from asgiref.sync import SyncToAsync
+from django.core.checks import registry
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
 from docutils import nodes
@@ -20,9 +23,6 @@ from sphinx.application import Sphinx
 from sphinx.domains.std import GenericObject
 
 from django_cbtools import conf, exceptions
-
-#: The apps with commands.
-APPS = ["django_cbtools", "django_cbtools.contrib.gateway_users"]
 
 
 def _paragraph(label: str, *rest: nodes.Node) -> nodes.paragraph:
@@ -55,6 +55,20 @@ def command(name: str) -> tuple[BaseCommand, list[Action]]:
         if action.dest not in shared and not isinstance(action, _HelpAction)
     ]
     return loaded, own
+
+
+class Check(GenericObject):
+    """A system check; it says whether it needs ``--deploy``."""
+
+    def transform_content(self, content_node: Any) -> None:
+        if self.arguments[0] in check_ids(registry.registry.deployment_checks):
+            content_node.insert(0, nodes.paragraph("", "", nodes.emphasis("", "With --deploy.")))
+
+
+def check_ids(functions: Iterable[Any]) -> set[str]:
+    """The ids of what functions of checks say, among those of the library."""
+    sources = (inspect.getsource(f) for f in functions if "cbtools" in f.tags)
+    return set(re.findall(r'id="(cbtools\.[EW]\d{3})"', "".join(sources)))
 
 
 def _names(action: Action) -> str:
@@ -119,10 +133,38 @@ def _below(cls: type) -> Iterator[type]:
             yield other
 
 
+#: Members that the library alone calls.
+_INNER = {
+    "after_delete", "after_save", "before_delete", "before_save", "check", "clean_fields",
+    "declared_keys", "document_columns", "fields_as_json", "from_cleaned_data", "from_db",
+    "from_row", "get_deferred_fields", "prepare_database_save", "prepare_field", "save_base",
+    "saved_as", "tables", "type_name", "unread_as",
+}  # fmt: skip
+
+
+def leave_out(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Members that the reference leaves out: what a class has from Django, twins for async code,
+    and what only the library calls."""
+    if what not in ("class", "exception") or skip:
+        return None
+    if (
+        name in _INNER
+        or isinstance(obj, SyncToAsync)
+        or inspect.iscoroutinefunction(obj)
+        or inspect.isclass(obj)
+    ):
+        return True
+    function = obj.fget if isinstance(obj, property) else getattr(obj, "__func__", obj)
+    module = getattr(inspect.unwrap(function), "__module__", None) if callable(function) else None
+    if module is None:
+        return True if inspect.isroutine(obj) else None
+    return not module.startswith("django_cbtools.") or None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    for kind, directive in [("setting", Setting), ("manage", Manage), ("check", GenericObject)]:
+    for kind, directive in [("setting", Setting), ("manage", Manage), ("check", Check)]:
         app.add_object_type(kind, kind, indextemplate=f"pair: %s; {kind}")
-        if directive is not GenericObject:
-            app.add_directive_to_domain("std", kind, directive, override=True)
+        app.add_directive_to_domain("std", kind, directive, override=True)
+    app.connect("autodoc-skip-member", leave_out)
     app.add_directive("exceptions", Exceptions)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-
 import pytest
-from django.core import checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from django_cbtools.models import query_view
-from tests.checks.found import ROOT, run
+from tests.checks.found import run
 from tests.testapp.models import CBArticle
 
 # Django's checks of JSON fields ask the databases, all of them, what they can do.
@@ -36,29 +32,6 @@ def test_the_example_passes(options):
     done = run("manage.py", "check", "--tag", "cbtools", *options, **environment)
     assert done.returncode == 0
     assert "no issues" in done.stdout, done.stdout
-
-
-def _source_ids(source):
-    return set(re.findall(r'id="(cbtools\.[EW]\d{3})"', source))
-
-
-def test_each_id_is_in_the_readme():
-    text = (ROOT / "README.rst").read_text("utf-8")
-    section = re.search(r"^System checks\n=+\n(.*?)^=+$", text, re.MULTILINE | re.DOTALL)
-    entries = re.findall(
-        r"^``(cbtools\.[EW]\d{3})``( \*\(deploy\)\*)?\n    \S", section[1], re.MULTILINE
-    )
-    assert [key for key, _ in entries] == sorted({key for key, _ in entries})
-    sources = (ROOT / "django_cbtools").rglob("*.py")
-    assert {key for key, _ in entries} == _source_ids(
-        "".join(p.read_text("utf-8") for p in sources)
-    )
-    deploy = "".join(
-        inspect.getsource(check)
-        for check in checks.registry.registry.deployment_checks
-        if "cbtools" in check.tags
-    )
-    assert {key for key, mark in entries if mark} == _source_ids(deploy)
 
 
 # ------------------------------------------------------------------- test kit

@@ -254,8 +254,8 @@ def _is_there(path: str) -> bool:
     """Whether a dotted path leads to a module, or to what is in one."""
     module, _, name = path.rpartition(".")
     try:
-        if find_spec(path):
+        if hasattr(import_module(module), name):
             return True
-        return hasattr(import_module(module), name)
+        return find_spec(path) is not None
     except ImportError:
         return False

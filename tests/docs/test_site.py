@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
+import pkgutil
+import re
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
+from django.db.models.signals import ModelSignal
 
-from tests.docs.blocks import DOCS, ROOT
+import django_cbtools
+from django_cbtools import conf, exceptions, signals
+from tests.docs.blocks import DOCS, PAGES, ROOT, read
+
+#: Packages whose names are for the library itself, though they have an ``__all__``.
+INTERNAL = (
+    "django_cbtools.checks", "django_cbtools.cluster", "django_cbtools.contrib.auth.forms",
+    "django_cbtools.embedded", "django_cbtools.form_fields", "django_cbtools.management",
+    "django_cbtools.models.fields", "django_cbtools.query_service", "django_cbtools.view_shapes",
+    "django_cbtools.backends", "django_cbtools.sync_gateway.calls",
+)  # fmt: skip
+#: What 1.x had, which all remains.
+OLD = {
+    "django_cbtools.models": """CHANNEL_PUBLIC CouchbaseModel CouchbaseModelError
+        CouchbaseNestedModel dt2ts get_stale load_objects load_objects_dict load_related_objects
+        parse_view_name query_objects query_view st2dt try_else_return_none_obj""",
+    "django_cbtools.models.CouchbaseModel": """append_channel append_to_references_list
+        clear_channels delete delete_from_references_list from_dict from_dict_nested from_json
+        from_sync_gateway_row get_doc_type get_references_list get_uid is_new load save to_dict
+        to_dict_nested to_json""",
+    "django_cbtools.sync_gateway.SyncGateway": """all_docs append_channels change_username
+        create_session delete_document delete_user get_auth get_user get_users put_admin_user
+        put_guest_user put_user remove_channels save_document save_json""",
+    "django_cbtools.sync_gateway": "SyncGateway SyncGatewayException SyncGatewayConflict",
+    "django_cbtools.tests": "clean_buckets",
+    "django_cbtools.views": """CBCreateView CBDeleteView CBDetailView CBFormView CBListView
+        CBUpdateView""",
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,5 +62,122 @@ def site(tmp_path_factory):
     return pickle.loads((folder / "doctrees" / "environment.pickle").read_bytes())
 
 
-def test_no_warning(site):
-    assert "exceptions" in site.found_docs
+def _described(site, kind):
+    return {name for of, name in site.domaindata["std"]["objects"] if of == kind}
+
+
+def test_settings(site):
+    assert _described(site, "setting") == set(conf.DEFAULTS)
+    examples = "".join(block.text for block in read(DOCS / "settings.rst"))
+    assert set(re.findall(r"^(\w+) = ", examples, re.MULTILINE)) >= set(conf.DEFAULTS)
+
+
+def test_checks(site):
+    sources = (path.read_text("utf-8") for path in (ROOT / "django_cbtools").rglob("*.py"))
+    ids = re.findall(r'id="(cbtools\.[EW]\d{3})"', "".join(sources))
+    assert _described(site, "check") == set(ids)
+
+
+def test_commands(site):
+    commands = {
+        path.stem
+        for path in (ROOT / "django_cbtools").rglob("management/commands/*.py")
+        if not path.stem.startswith("_")
+    }
+    assert _described(site, "manage") == commands
+
+
+@pytest.fixture
+def documented(site):
+    """The names, with their modules, that the reference describes."""
+    return set(site.domaindata["py"]["objects"])
+
+
+def test_exceptions(documented):
+    own = {
+        f"{exceptions.__name__}.{name}"
+        for name, value in vars(exceptions).items()
+        if inspect.isclass(value)
+        and value.__module__ == exceptions.__name__
+        and not name.startswith("_")
+    }
+    assert own <= documented
+
+
+def test_signals(documented):
+    own = {
+        f"{signals.__name__}.{name}"
+        for name, value in vars(signals).items()
+        if isinstance(value, ModelSignal)
+    }
+    assert own
+    assert own <= documented
+
+
+def _public_modules():
+    for module in pkgutil.walk_packages(django_cbtools.__path__, "django_cbtools."):
+        if not module.name.startswith(INTERNAL) and ".migrations" not in module.name:
+            path = ROOT / f"{module.name.replace('.', '/')}.py"
+            path = path if path.exists() else path.with_suffix("") / "__init__.py"
+            if re.search(r"^__all__ = ", path.read_text("utf-8"), re.MULTILINE):
+                yield module.name
+
+
+def test_public_names(documented):
+    modules = set(_public_modules())
+    assert {"django_cbtools.models", "django_cbtools.forms"} <= modules
+    missing = []
+    for module in modules:
+        public = import_module(module)
+        for name in public.__all__:
+            value = getattr(public, name)
+            home = f"{getattr(value, '__module__', '')}.{name}"
+            # An a in front is for async code.
+            plain = f"{module}.{name[1:]}" if hasattr(public, name[1:]) else ""
+            if not {f"{module}.{name}", home, plain} & documented:
+                missing.append(f"{module}.{name}")
+    assert not missing
+
+
+def test_names_of_the_first_version(documented):
+    known = {
+        *documented, *(f"django_cbtools.{module}.{name.rpartition('.')[2]}" for name in documented
+        if name.startswith("django_cbtools.exceptions.") for module in ("models", "sync_gateway"))
+    }  # fmt: skip
+    assert not {
+        name
+        for owner, names in OLD.items()
+        for name in (f"{owner}.{name}" for name in names.split())
+        if name not in known
+    }
+
+
+# ------------------------------------------------------------ what pages name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_named_is_there(page):
+    text = page.read_text("utf-8")
+    for name in re.findall(r"(?:``|~|`)(django_cbtools(?:\.\w+)+)(?:\(\))?`", text):
+        assert _resolves(name), f"{page.name}: there is no {name}"
+    folders = "benchmarks|django_cbtools|docs|example_project|tests"
+    for file in re.findall(rf"``((?:{folders})/[\w./-]+)``", text):
+        places = [ROOT / file, ROOT / "django_cbtools" / "templates" / file]
+        assert any(place.exists() for place in places), f"{page.name}: there is no {file}"
+    for link in re.findall(r"`[^`]*<([^`>:]+)>`_", text):
+        assert (page.parent / link.partition("#")[0]).exists(), f"{page.name}: no {link}"
+
+
+def _resolves(name):
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found = import_module(".".join(parts[:end]))
+        except ImportError:
+            continue
+        for attribute in parts[end:]:
+            if not hasattr(found, attribute):
+                return False
+            found = getattr(found, attribute)
+        return True
+    return False
