@@ -1,52 +1,16 @@
-"""The wheel that is built, and the tutorial on nothing but it, outside of the checkout."""
+"""What is built for an index, and the tutorial on nothing but it, outside of the checkout."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import venv
 import zipfile
 from pathlib import Path
 
-import pytest
+from .building import ROOT, run
 
-ROOT = Path(__file__).parents[1]
-TUTORIAL = Path(__file__).parent / "typing"
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    """A command's output; where it fails, the test does, with the command's own words.
-
-    Nothing of the checkout, nor of the environment that the tests run in, is visible to it.
-    """
-    hidden = ("PYTHON", "DJANGO_", "VIRTUAL_ENV")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        pytest.fail(f"{' '.join(map(str, command))}\n{done.stdout}", pytrace=False)
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # Of a copy: setuptools leaves a folder in the checkout, and takes up what stands in an old one.
-    checkout = tmp_path_factory.mktemp("wheel") / "checkout"
-    made = shutil.ignore_patterns(
-        ".*", "__pycache__", "build", "dist", "*.egg-info", "*.sqlite3*", "node_modules"
-    )
-    shutil.copytree(ROOT, checkout, symlinks=True, ignore=made)
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", cwd=checkout)
-    (built,) = (checkout / "dist").iterdir()
-    return built
+TUTORIAL = ROOT / "tests" / "typing"
 
 
 def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
@@ -72,6 +36,15 @@ def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
         "django_cbtools/couchbase_views/newest_by_type.js",
         "django_cbtools/couchbase_views/newest_by_type_reduce.js",
     }
+
+
+def test_an_index_takes_what_is_built(wheel: Path) -> None:
+    built = sorted(wheel.parent.iterdir())
+    assert [path.suffix for path in built] == [".whl", ".gz"]
+    told = run(
+        sys.executable, "-m", "twine", "--no-color", "check", "--strict", *built, cwd=wheel.parent
+    )
+    assert told.count("PASSED") == 2, told
 
 
 def test_the_tutorial_runs_on_it_alone(wheel: Path, tmp_path: Path) -> None:
