@@ -8,7 +8,7 @@ import re
 import sys
 import unittest
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, DocTestParser, DocTestRunner
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
@@ -17,10 +17,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import yaml
 from django.apps import AppConfig, apps
 from django.conf import global_settings
+from django.db import connections
 from django.template import engines
 from django.test import override_settings
 
@@ -152,10 +154,14 @@ class Page:
             if isinstance(value, type) and issubclass(value, unittest.TestCase):
                 suite = unittest.defaultTestLoader.loadTestsFromTestCase(value)
                 result = unittest.TestResult()
-                suite.run(result)
-                assert result.testsRun, f"{name} has no tests"
+                with ExitStack() as kept:
+                    # At its end a TestCase closes connections, and the page is in a transaction.
+                    for connection in connections.all():
+                        kept.enter_context(mock.patch.object(connection, "close"))
+                    suite.run(result)
                 for _, trace in [*result.failures, *result.errors]:
                     raise AssertionError(trace)
+                assert result.testsRun, f"{name} has no tests"
             elif name.startswith("test_") and callable(value):
                 code = value.__code__
                 value(*map(self.fixture, code.co_varnames[: code.co_argcount]))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+#: The pages that a newcomer follows to the letter.
+WALKED = ["ten-minutes", "tutorial"]
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _BLOCK = re.compile(
     r"^\.\. code-block:: (?P<language>\S+)\n(?P<options>(?:    :.*\n)*)\n(?P<body>(?:    .*\n|\n)+)"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .building import run
-from .pages import steps
+from .pages import WALKED, steps
 from .walking import Newcomer
 
 
@@ -41,7 +41,7 @@ def newcomer(python: Path, tmp_path: Path) -> Iterator[Newcomer]:
     newcomer.end()
 
 
-@pytest.mark.parametrize("page", ["ten-minutes", "tutorial"])
+@pytest.mark.parametrize("page", WALKED)
 def test_a_page_keeps_its_word(newcomer: Newcomer, page: str) -> None:
     for step in steps(page):
         try:
