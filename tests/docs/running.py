@@ -237,7 +237,7 @@ def _alike(shown: Any, found: Any) -> bool:
             isinstance(found, str) and re.fullmatch(pattern, found, re.DOTALL) is not None
         )
     if isinstance(shown, dict) and isinstance(found, dict):
-        return list(shown) == list(found) and all(_alike(shown[key], found[key]) for key in shown)
+        return shown.keys() == found.keys() and all(_alike(shown[key], found[key]) for key in shown)
     if isinstance(shown, list) and isinstance(found, list):
         return len(shown) == len(found) and all(map(_alike, shown, found))
     return bool(shown == found)

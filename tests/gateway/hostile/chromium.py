@@ -104,9 +104,9 @@ class Chromium:
             width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
         )  # fmt: skip
 
-    def save_picture(self, file: str) -> None:
-        """Keep what is shown, as a PNG."""
-        found = self._ask("Page.captureScreenshot", captureBeyondViewport=True)
+    def save_picture(self, file: str, *, whole: bool = True) -> None:
+        """Keep the page, or what its window shows of it, as a PNG."""
+        found = self._ask("Page.captureScreenshot", captureBeyondViewport=whole)
         Path(file).write_bytes(base64.b64decode(found["data"]))
 
     def close(self) -> None:
