@@ -55,6 +55,7 @@ DEFAULTS: dict[str, Any] = {
         "django_cbtools.transfers.backends.default.public_download_url"
     ),
     "PUBLIC_DOWNLOADS_URL_BASE": None,
+    "QUEUED_EMAIL": {},
     "REST_REQUIRES_PRECONDITION": False,
 }
 

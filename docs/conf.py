@@ -25,6 +25,7 @@ settings.configure(
         "django_cbtools",
         "django_cbtools.contrib.auth",
         "django_cbtools.contrib.gateway_users",
+        "django_cbtools.contrib.tasks",
     ],
 )
 django.setup()

@@ -1,4 +1,4 @@
-"""Checks of caches, sessions and users in documents."""
+"""Checks of caches, tasks, sessions and users in documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OF_USERS = ("duser", "django_user")
 
 @register("cbtools")
 def check_stores(**kwargs: Any) -> list[CheckMessage]:
-    """Whether there is a place for the documents of caches and sessions."""
+    """Whether there is a place for the documents of caches, tasks and sessions."""
     stores = list(_stores())
     try:
         conf.uses_embedded_gateway()
@@ -68,14 +68,15 @@ def check_sync_function(**kwargs: Any) -> list[CheckMessage]:
 
 def _stores() -> Iterator[str]:
     """The settings that name what keeps documents."""
-    caches = settings.CACHES if isinstance(settings.CACHES, Mapping) else {}
-    for alias, config in caches.items():
-        try:
-            found = import_string(config["BACKEND"])
-        except Exception:  # noqa: S112 (Django says what is wrong with it when it is used)
-            continue
-        if getattr(found, "keeps_documents", False):
-            yield f"CACHES[{alias!r}]"
+    for setting in ("CACHES", "TASKS"):
+        configs = getattr(settings, setting, {})
+        for alias, config in configs.items() if isinstance(configs, Mapping) else ():
+            try:
+                found = import_string(config["BACKEND"])
+            except Exception:  # noqa: S112 (Django says what is wrong with it when it is used)
+                continue
+            if getattr(found, "keeps_documents", False):
+                yield f"{setting}[{alias!r}]"
     try:
         engine = import_module(settings.SESSION_ENGINE)
     except Exception:

@@ -9,8 +9,6 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 
-from django.db import connections
-
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable
 from django_cbtools.models import CouchbaseModel
 from django_cbtools.sync_gateway.feed.change import Change
@@ -18,14 +16,14 @@ from django_cbtools.sync_gateway.feed.changes import Changes
 
 from .delivery import made_by_us
 from .health import Health
+from .patience import Patience, close_old_connections
 from .sources import Source, sources
 from .stopping import Stop, Stopped
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that a long poll waits, between two checkpoints, and while the gateway is down (these
-#: double, up to the last).
-POLL, SAVE, DOWN, LONGEST_DOWN = 10.0, 2.0, 1.0, 30.0
+#: Seconds that a long poll waits, and between two checkpoints.
+POLL, SAVE = 10.0, 2.0
 #: Seconds that each of several feeds is waited for: one after another, so that changes are handed
 #: on one after another, too.
 SHORT_POLL = 1.0
@@ -53,6 +51,7 @@ class Follower:
         self.health = Health(name)
         self._sources = sources(name, models)
         self._stop, self._tell, self._pauses = stop, tell, pauses
+        self._patience = Patience(stop, self._say_down)
         self._saved_at = 0.0
         self._has_followed = False
 
@@ -82,25 +81,19 @@ class Follower:
 
     def _persist(self, work: Callable[[], None], source: Source, once: bool) -> None:
         """Do it, again and again where the gateway is down."""
-        pause = DOWN
-        while True:
-            before = source.since
-            try:
-                work()
-            except SyncGatewayException as error:
-                # A gateway that starts again may say anything.
-                is_down = self._has_followed or isinstance(error, SyncGatewayUnavailable)
-                if once or not is_down:
-                    raise
-                pause = DOWN if source.since != before else pause
-                self.health.error = str(error)
-                self._say("waiting for the gateway")
-                logger.warning("%s Following goes on in %.0f seconds.", error, pause)
-                self._stop.sleep(pause)
-                pause = min(pause * 2, LONGEST_DOWN)
-            else:
-                self.health.error = ""
-                return
+
+        def is_down(error: SyncGatewayException) -> bool:
+            # A gateway that starts again may say anything.
+            is_away = self._has_followed or isinstance(error, SyncGatewayUnavailable)
+            return is_away and not once
+
+        self._patience.persist(work, is_down, lambda: source.since)
+        self.health.error = ""
+
+    def _say_down(self, error: SyncGatewayException, pause: float) -> None:
+        self.health.error = str(error)
+        self._say("waiting for the gateway")
+        logger.warning("%s Following goes on in %.0f seconds.", error, pause)
 
     def _begin(self, source: Source, since: str | None) -> None:
         with self._stop.waiting():
@@ -119,7 +112,7 @@ class Follower:
         count = 0
         with closing(feed):
             while batch := self._next(feed):
-                _close_old_connections()
+                close_old_connections()
                 count += len(batch)
                 ours = made_by_us(batch, source.keyspace)
                 for change in batch:
@@ -133,7 +126,7 @@ class Follower:
             source.since = feed.since
         self._has_followed = True
         self._save(source, is_end=once or count < _ANSWER)
-        _close_old_connections()
+        close_old_connections()
 
     def _next(self, feed: Changes) -> list[Change]:
         with self._stop.waiting():
@@ -175,10 +168,3 @@ class Follower:
         health.failed = sum(source.failed for source in self._sources)
         health.lag = None if None in lags else max(lag or 0 for lag in lags)
         self._tell(health)
-
-
-def _close_old_connections() -> None:
-    """As Django does around requests; not within a transaction, which is the caller's."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()

@@ -1,4 +1,4 @@
-"""How a follower is: for whoever watches it, by a file."""
+"""How a follower, or a worker, is: for whoever watches it, by a file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from django.utils import timezone
 
 
 @dataclass
-class Health:
-    """What is told of a follower; ``lag`` is how many sequences the database is ahead, None where
-    that is not known yet."""
+class Report:
+    """What is told of a process that handles one thing after another."""
 
     name: str
     state: str = "starting"
-    since: str = ""
     handled: int = 0
     failed: int = 0
-    lag: int | None = None
     error: str = ""
     pid: int = field(default_factory=os.getpid)
 
@@ -37,3 +34,12 @@ class Health:
         except BaseException:
             os.unlink(name)
             raise
+
+
+@dataclass
+class Health(Report):
+    """What is told of a follower; ``lag`` is how many sequences the database is ahead, None where
+    that is not known yet."""
+
+    since: str = ""
+    lag: int | None = None

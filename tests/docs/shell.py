@@ -23,7 +23,11 @@ OTHERS = {
     "cat", "cd", "cp", "curl", "docker", "export", "git", "mkdir", "node", "npm", "npx", "source",
 }  # fmt: skip
 #: The commands of apps that a page adds to INSTALLED_APPS.
-MORE = {"sync_gateway_users": "django_cbtools.contrib.gateway_users"}
+MORE = {
+    "failed_cb_tasks": "django_cbtools.contrib.tasks",
+    "run_cb_tasks": "django_cbtools.contrib.tasks",
+    "sync_gateway_users": "django_cbtools.contrib.gateway_users",
+}
 
 
 def commands(block: Block) -> Iterator[tuple[list[str], str]]:

@@ -24,6 +24,7 @@ INTERNAL = (
     "django_cbtools.embedded", "django_cbtools.form_fields", "django_cbtools.management",
     "django_cbtools.models.fields", "django_cbtools.query_service", "django_cbtools.view_shapes",
     "django_cbtools.backends", "django_cbtools.sync_gateway.calls",
+    "django_cbtools.contrib.tasks.api",
 )  # fmt: skip
 #: What 1.x had, which all remains.
 OLD = {

@@ -4,75 +4,51 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
-from django_cbtools.exceptions import SyncGatewayException, shown
+from django_cbtools.exceptions import shown
 from django_cbtools.following.delivery import Delivery
-from django_cbtools.following.parked import Parked, ParkingLot, TooManyFailures
+from django_cbtools.following.parked import Parked, ParkingLot
 from django_cbtools.following.sources import followed
+from django_cbtools.management.failures import FailuresCommand
 
 
-class Command(BaseCommand):
+class Command(FailuresCommand):
     help = (
         "Lists the documents whose changes follow_sg_changes could not hand on: a receiver of "
         "cb_changed or cb_removed has raised again and again."
     )
+    replay_help = "Call the receivers that have failed, with the documents as they are now."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("uids", nargs="*", metavar="UID", help="Only these (default: all).")
+        super().add_arguments(parser)
         parser.add_argument(
             "--name", default="default", help="The follower's (default: %(default)s)."
         )
-        action = parser.add_mutually_exclusive_group()
-        action.add_argument(
-            "--replay", action="store_true",
-            help="Call the receivers that have failed, with the documents as they are now.",
-        )  # fmt: skip
-        action.add_argument("--forget", action="store_true", help="Take them off the list.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            failed = self._work(**options)
-        except (SyncGatewayException, ImproperlyConfigured, TooManyFailures) as error:
-            raise CommandError(str(error)) from error
-        if failed:
-            raise CommandError(f"{failed} of them have failed again.")
-
-    def _work(
-        self,
-        name: str,
-        uids: list[str],
-        replay: bool,
-        forget: bool,
-        **options: Any,
-    ) -> int:
-        """List the changes, replay, or forget them; how many have failed again."""
-        keyspaces = followed()
-        deliveries = {each: Delivery(keyspace=each) for each in keyspaces} if replay else {}
-        chosen = [
-            (lot, each)
-            for lot in [ParkingLot(name, keyspace) for keyspace in keyspaces]
-            for each in lot.all()
-            if not uids or each.change.uid in uids
+    def chosen(
+        self, uids: list[str], name: str = "default", **options: Any
+    ) -> list[tuple[ParkingLot, Parked]]:
+        return [
+            (lot, parked)
+            for lot in [ParkingLot(name, keyspace) for keyspace in followed()]
+            for parked in lot.all()
+            if not uids or parked.change.uid in uids
         ]
-        failed = 0
-        for lot, parked in chosen:
-            if replay:
-                failures = lot.replay(parked, deliveries[lot.keyspace])
-                failed += bool(failures)
-                outcome = "; ".join(f"{type(e).__name__}: {e}" for _, e in failures) or "handled"
-                self.stdout.write(f"{shown(parked.change.uid)}: {outcome}")
-            elif forget:
-                lot.forget(parked)
-            else:
-                self._list(parked)
-        if options["verbosity"] and not replay:
-            told = "were forgotten" if forget else "have failed"
-            self.stdout.write(f"{len(chosen)} documents {told}.")
-        return failed
 
-    def _list(self, parked: Parked) -> None:
+    def replay(self, each: tuple[ParkingLot, Parked]) -> bool:
+        lot, parked = each
+        failures = lot.replay(parked, Delivery(keyspace=lot.keyspace))
+        outcome = "; ".join(f"{type(e).__name__}: {e}" for _, e in failures) or "handled"
+        self.stdout.write(f"{shown(parked.change.uid)}: {outcome}")
+        return bool(failures)
+
+    def forget(self, each: tuple[ParkingLot, Parked]) -> None:
+        lot, parked = each
+        lot.forget(parked)
+
+    def show(self, each: tuple[ParkingLot, Parked]) -> None:
+        _, parked = each
         change = parked.change
         what = "deleted" if change.deleted else "out of sight" if change.is_lost else change.rev
         self.stdout.write(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +14,7 @@ from django_cbtools.following.follower import Follower
 from django_cbtools.following.health import Health
 from django_cbtools.following.parked import TooManyFailures
 from django_cbtools.following.stopping import Stop
+from django_cbtools.management.health import add_health_argument, write_health
 from django_cbtools.management.labels import add_model_argument, document_class
 
 
@@ -37,10 +37,7 @@ class Command(BaseCommand):
             "--since", metavar="SEQ",
             help="Begin behind this sequence instead of at the checkpoint; 'now': at the end.",
         )  # fmt: skip
-        parser.add_argument(
-            "--health-file", type=Path, metavar="PATH",
-            help="A file of JSON that tells how it is, written every few seconds.",
-        )  # fmt: skip
+        add_health_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = Stop()
@@ -56,8 +53,7 @@ class Command(BaseCommand):
                 bar.set_postfix(lag=health.lag, failed=health.failed, refresh=False)
                 bar.set_description_str(f"{health.name}, {health.state}", refresh=False)
                 bar.update(health.handled - bar.n)
-                if options["health_file"]:
-                    _write(health, options["health_file"])
+                write_health(health, options["health_file"])
 
             try:
                 follower = Follower(options["name"], models, stop, tell)
@@ -75,10 +71,3 @@ class Command(BaseCommand):
                 f"{health.handled} changes are handled, up to {health.since}; {health.failed} "
                 "documents have failed."
             )
-
-
-def _write(health: Health, path: Path) -> None:
-    try:
-        health.write(path)
-    except OSError as error:
-        raise CommandError(f"--health-file {path} cannot be written: {error}") from error

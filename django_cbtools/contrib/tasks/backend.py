@@ -1,0 +1,95 @@
+"""The back end of Django's tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from django.apps import apps
+from django.core.checks import CheckMessage, Error
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+
+from .api import BaseTaskBackend, Task, TaskResult, TaskResultDoesNotExist, task_enqueued
+from .options import Options
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+if TYPE_CHECKING:
+    from .models import QueuedTask
+
+
+class DocumentsBackend(BaseTaskBackend):
+    """Tasks are queued as documents at the gateway, in no channel: no phone gets them.
+    ``manage.py run_cb_tasks`` runs them, each at least once.
+
+    ``OPTIONS`` are ``attempts``, ``backoff``, ``longest_pause``, ``lease`` and ``keep``. Raises
+    ImproperlyConfigured where they are wrong, SyncGatewayException where the gateway fails.
+    """
+
+    supports_defer = True
+    supports_async_task = True
+    supports_get_result = True
+    supports_priority = True
+    #: For system checks: it needs a place for documents.
+    keeps_documents = True
+
+    def __init__(self, alias: str, params: Any) -> None:
+        super().__init__(alias, params)
+        self.wishes = Options.of(f"TASKS[{alias!r}]['OPTIONS']", self.options)
+
+    def enqueue(self, task: Task[_P, _R], args: Any, kwargs: Any) -> TaskResult[_P, _R]:
+        """Queue a call, in one request. TypeError where JSON does not hold the arguments."""
+        from .models import QueuedTask
+
+        self.validate_task(task)
+        document = QueuedTask.of(task, self.alias, args, kwargs)
+        document.save()
+        result: Any = document.result()
+        task_enqueued.send(type(self), task_result=result)
+        return cast("TaskResult[_P, _R]", result)
+
+    def get_result(self, result_id: str) -> TaskResult[..., Any]:
+        """The state of a task, by the id of its result, in one request; TaskResultDoesNotExist
+        where there is none of this back end: after ``keep`` seconds it is forgotten."""
+        found = self.find(result_id)
+        if found is None:
+            raise TaskResultDoesNotExist(result_id)
+        return found.result()
+
+    def find(self, result_id: str) -> QueuedTask | None:
+        """The document of a task; None where there is none that this site has written."""
+        from .models import QueuedTask
+
+        if not str(result_id).startswith(f"{QueuedTask.uid_prefix}_"):
+            return None
+        try:
+            found = QueuedTask(result_id)
+        except ObjectDoesNotExist:
+            return None
+        is_ours = found.is_signed() and not found.st_deleted and found.backend == self.alias
+        return found if is_ours else None
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        """Whether the app is there that has its commands, its index and its view."""
+        if apps.is_installed("django_cbtools.contrib.tasks"):
+            return []
+        return [
+            Error(
+                f"TASKS[{self.alias!r}] keeps tasks in documents, and nothing runs them: "
+                "'django_cbtools.contrib.tasks' is not in INSTALLED_APPS.",
+                id="cbtools.E032",
+            )
+        ]
+
+
+def configured(alias: str) -> DocumentsBackend:
+    """The back end with an alias in TASKS; ImproperlyConfigured where it is another one."""
+    from .api import task_backends
+
+    found = task_backends[alias]
+    if not isinstance(found, DocumentsBackend):
+        raise ImproperlyConfigured(
+            f"TASKS[{alias!r}] is no {DocumentsBackend.__name__}: its BACKEND is "
+            f"{type(found).__module__}.{type(found).__qualname__}. Name another one by --backend."
+        )
+    return found

@@ -1,0 +1,64 @@
+"""OPTIONS of a DocumentsBackend, checked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from django_cbtools.sync_gateway.options import check, is_seconds
+
+
+@dataclass(frozen=True)
+class Options:
+    """How tasks are done; times are in seconds.
+
+    ``attempts``: how often a task is begun before it counts as failed. ``backoff``: the pause
+    before the second attempt; each further one is twice as long, up to ``longest_pause``.
+    ``lease``: how long a worker that is not heard of keeps a task. ``keep``: how long the result of
+    a task that was successful is kept; None is for ever.
+    """
+
+    attempts: int = 5
+    backoff: float = 10.0
+    longest_pause: float = 3600.0
+    lease: float = 60.0
+    keep: float | None = 24 * 3600.0
+
+    @classmethod
+    def of(cls, where: str, values: Any) -> Options:
+        """The options in a setting; ImproperlyConfigured for what is none."""
+        if not isinstance(values, Mapping):
+            raise ImproperlyConfigured(f"{where} is a dictionary, not {type(values).__name__}.")
+        check(where, values, cls.__dataclass_fields__, _CHECKS, _MEANINGS)
+        return cls(**values)
+
+    def pause(self, attempts: int) -> float:
+        """The seconds before a task is tried again that has been tried so often: some more or less,
+        so that tasks that have failed together do not come back together."""
+        steady = min(self.backoff * 2.0 ** min(attempts - 1, 64), self.longest_pause)
+        return steady * random.uniform(0.9, 1.1)  # noqa: S311
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+_CHECKS = {
+    "attempts": _is_count,
+    "backoff": is_seconds,
+    "longest_pause": is_seconds,
+    "lease": is_seconds,
+    "keep": lambda value: value is None or is_seconds(value),
+}
+_SECONDS = "a number of seconds"
+_MEANINGS = {
+    "attempts": "a whole number, 1 or more",
+    "backoff": _SECONDS,
+    "longest_pause": _SECONDS,
+    "lease": _SECONDS,
+    "keep": f"{_SECONDS}, or None for ever",
+}

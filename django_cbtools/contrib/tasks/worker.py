@@ -1,0 +1,208 @@
+"""A worker: takes tasks, one after another, and runs them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from django.utils.crypto import get_random_string
+
+from django_cbtools.exceptions import (
+    SyncGatewayBadRequest,
+    SyncGatewayConflict,
+    SyncGatewayException,
+    SyncGatewayUnavailable,
+    shown,
+)
+from django_cbtools.following.health import Report
+from django_cbtools.following.patience import Patience, close_old_connections
+from django_cbtools.following.stopping import Stop, Stopped
+
+from . import finding
+from .api import (
+    InvalidTask,
+    TaskContext,
+    TaskResult,
+    normalize_json,
+    task_finished,
+    task_started,
+)
+from .backend import DocumentsBackend
+from .exceptions import GiveUp
+from .leases import kept
+from .models import FAILED, OPEN, QueuedTask
+
+logger = logging.getLogger(__name__)
+
+#: How many tasks a worker looks at, to take one of them.
+_LOOK = 4
+
+
+class Worker:
+    """Runs the tasks of some queues of a back end; any number of workers may run at once.
+
+    ``tell`` is called with its health whenever that changes, and while it waits. ``interval`` is
+    how many seconds it waits where there is nothing to do.
+    """
+
+    def __init__(
+        self,
+        backend: DocumentsBackend,
+        queues: Collection[str],
+        stop: Stop,
+        tell: Callable[[Report], None],
+        interval: float = 1.0,
+    ) -> None:
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{get_random_string(8)}"
+        self.health = Report(self.id)
+        self._backend, self._queues, self._options = backend, queues, backend.wishes
+        self._stop, self._tell, self._interval = stop, tell, interval
+        self._patience = Patience(stop, self._say_down)
+        self._has_worked = False
+
+    def run(self, *, once: bool = False) -> None:
+        """Work until somebody asks to stop; with ``once``, until nothing is due any more.
+
+        Raises SyncGatewayException where the gateway refuses at the beginning (with ``once``:
+        ever).
+        """
+        self._say("starting")
+        try:
+            while not self._stop.requested:
+                close_old_connections()
+                if self._patience.persist(self._work, partial(self._is_down, once)):
+                    self._say("working")
+                elif once:
+                    break
+                else:
+                    self._say("waiting")
+                    self._stop.sleep(self._interval)
+        except Stopped:
+            pass
+        except Exception as error:
+            self.health.error = str(error)
+            raise
+        finally:
+            self._say("stopped")
+
+    def _work(self) -> bool:
+        """Take a task and run it; whether there was one."""
+        document = self._take()
+        if document is not None:
+            self._run(document)
+        return document is not None
+
+    def _take(self) -> QueuedTask | None:
+        """The most urgent task that no other worker has been faster to take."""
+        while True:
+            found = finding.due(self._backend.alias, self._queues, _LOOK)
+            is_final = True
+            while found:
+                document = found.pop(0)
+                if document.is_signed():
+                    if self._claim(document):
+                        return document
+                    # Others look at the same ones, in the same order.
+                    random.shuffle(found)
+                else:
+                    self._put_aside(document)
+                is_final = False
+            if is_final:
+                return None
+
+    def _claim(self, document: QueuedTask) -> bool:
+        try:
+            document.claim(self.id, self._options.lease)
+        except SyncGatewayConflict:
+            return False
+        return True
+
+    def _put_aside(self, document: QueuedTask) -> None:
+        logger.error(
+            "%s is put aside, and not run: it has no valid signature. See manage.py "
+            "failed_cb_tasks.",
+            shown(str(document)),
+        )
+        try:
+            document.delete()
+        except SyncGatewayConflict:
+            return  # another worker has done it
+
+    def _run(self, document: QueuedTask) -> None:
+        self._has_worked = True
+        if len(document.worker_ids) > self._options.attempts:
+            # No worker has come back from it: it may be what has killed them.
+            document.give_up()
+        elif (result := self._begun(document)) is not None:
+            task_started.send(sender=type(self._backend), task_result=result)
+            try:
+                with kept(document, self._options.lease):
+                    value = _call(result)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                document.fail(error, self._options, is_final=isinstance(error, GiveUp))
+            else:
+                document.succeed(value, self._options)
+        try:
+            self._end(document)
+        except SyncGatewayConflict:
+            logger.error("%s has been run, and another worker has taken it meanwhile.", document)
+
+    def _begun(self, document: QueuedTask) -> TaskResult[..., Any] | None:
+        """What Django calls its result; None where there is no such task, so that it has failed."""
+        try:
+            return document.result()
+        except Exception as error:
+            document.fail(error, self._options, is_final=True)
+            return None
+
+    def _end(self, document: QueuedTask) -> None:
+        """Store what has become of a task, however long the gateway is down."""
+        try:
+            self._patience.persist(document.store, partial(self._is_down, False))
+        except SyncGatewayBadRequest as error:  # such as for what it returns, which is too large
+            document.fail(error, self._options, is_final=True)
+            self._patience.persist(document.store, partial(self._is_down, False))
+        self.health.handled += 1
+        if document.stage == OPEN:
+            attempts = len(document.worker_ids)
+            logger.warning("%s has failed (attempt %d), and is tried again.", document, attempts)
+            return
+        self.health.failed += document.stage == FAILED
+        with suppress(InvalidTask):
+            task_finished.send(sender=type(self._backend), task_result=document.result())
+
+    def _is_down(self, once: bool, error: SyncGatewayException) -> bool:
+        """Whether an error means that the gateway is down, and is waited for."""
+        if once or isinstance(error, (SyncGatewayBadRequest, SyncGatewayConflict)):
+            return False
+        # A gateway that starts again may say anything else.
+        return self._has_worked or isinstance(error, SyncGatewayUnavailable)
+
+    def _say_down(self, error: SyncGatewayException, pause: float) -> None:
+        self.health.error = str(error)
+        self._say("waiting for the gateway")
+        logger.warning("%s Work goes on in %.0f seconds.", error, pause)
+
+    def _say(self, state: str) -> None:
+        self.health.state = state
+        if state in ("working", "waiting"):
+            self.health.error = ""
+        self._tell(self.health)
+
+
+def _call(result: TaskResult[..., Any]) -> Any:
+    """What a task returns, as JSON; GiveUp where that is none."""
+    args: list[Any] = [TaskContext(task_result=result)] if result.task.takes_context else []
+    value = result.task.call(*args, *result.args, **result.kwargs)
+    try:
+        return normalize_json(value)
+    except (TypeError, ValueError) as error:
+        raise GiveUp(f"It is done, but JSON does not hold what it returns: {error}") from error

@@ -1,0 +1,66 @@
+"""Commands about what has failed: list it, do it again, forget it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.following.parked import TooManyFailures
+
+
+class FailuresCommand(BaseCommand):
+    """A list of what has failed: of all of it, or of what is named."""
+
+    #: What is named, in the usage and in what is said at the end.
+    named, things = "UID", "documents"
+    replay_help = ""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        named = self.named
+        parser.add_argument("uids", nargs="*", metavar=named, help="Only these (default: all).")
+        action = parser.add_mutually_exclusive_group()
+        action.add_argument("--replay", action="store_true", help=self.replay_help)
+        action.add_argument("--forget", action="store_true", help="Take them off the list.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            failed = self._work(**options)
+        except (SyncGatewayException, ImproperlyConfigured, TooManyFailures) as error:
+            raise CommandError(str(error)) from error
+        if failed:
+            raise CommandError(f"{failed} of them have failed again.")
+
+    def _work(
+        self, uids: list[str], replay: bool, forget: bool, verbosity: int, **options: Any
+    ) -> int:
+        """List them, replay, or forget them; how many have failed again."""
+        chosen = self.chosen(uids, **options)
+        failed = 0
+        for each in chosen:
+            if replay:
+                failed += self.replay(each)
+            elif forget:
+                self.forget(each)
+            else:
+                self.show(each)
+        if verbosity and not replay:
+            told = "were forgotten" if forget else "have failed"
+            self.stdout.write(f"{len(chosen)} {self.things} {told}.")
+        return failed
+
+    def chosen(self, uids: list[str], **options: Any) -> list[Any]:
+        """What has failed, of what is named; all where nothing is."""
+        raise NotImplementedError
+
+    def show(self, each: Any) -> None:
+        raise NotImplementedError
+
+    def replay(self, each: Any) -> bool:
+        """Do it again; whether it has failed again."""
+        raise NotImplementedError
+
+    def forget(self, each: Any) -> None:
+        raise NotImplementedError

@@ -1,0 +1,26 @@
+"""Files that tell how a process is, as an option of commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.core.management.base import CommandError, CommandParser
+
+from django_cbtools.following.health import Report
+
+
+def add_health_argument(parser: CommandParser) -> None:
+    """Let a command be told where to write how it is."""
+    parser.add_argument(
+        "--health-file", type=Path, metavar="PATH",
+        help="A file of JSON that tells how it is, written every few seconds.",
+    )  # fmt: skip
+
+
+def write_health(health: Report, path: Path | None) -> None:
+    """Write it, where a path is given; CommandError where that fails."""
+    try:
+        if path is not None:
+            health.write(path)
+    except OSError as error:
+        raise CommandError(f"--health-file {path} cannot be written: {error}") from error
