@@ -11,10 +11,10 @@ from tests.docs.running import Page
 from tests.wheel.pages import WALKED
 
 #: How many blocks of a page cannot be run: each says why, by a comment in front of it.
-NOT_RUN = Counter({"docs/models.rst": 1})
+NOT_RUN = Counter({"docs/access.rst": 1, "docs/models.rst": 1})
 #: Pages that are still to be written for it.
 NOT_YET = {
-    "access", "admin-and-apps", "couchbase-server",
+    "admin-and-apps", "couchbase-server",
     "embedded-gateway", "phones", "rest", "without-sql",
 }  # fmt: skip
 LEFT_OUT = NOT_YET | set(WALKED)  # tests/wheel/test_walk.py runs the blocks of the latter
