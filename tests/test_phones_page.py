@@ -88,7 +88,7 @@ def site(tmp_path):
     site.manage(
         "createsuperuser", "--username", "manager", "--email", "manager@example.com", "--noinput"
     )
-    [user] = re.findall(r'shell -c "\n((?:    .*\n)+?)    python', PAGE)
+    [user] = re.findall(r'shell -c "\n((?:    .*\n)+?)    \$ python', PAGE)
     site.manage("shell", "-v", "0", "-c", textwrap.dedent(user).strip().removesuffix('"'))
     script = site.manage("findstatic", "--first", "-v", "0", "django_cbtools/sync_gateway_fetch.js")
     (tmp_path / "sync_gateway_fetch.js").write_bytes(Path(script.strip()).read_bytes())

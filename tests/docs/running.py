@@ -32,8 +32,7 @@ from tests.docs.blocks import Block, app_of
 
 #: Settings of others, and names that projects' settings have.
 OTHER_SETTINGS = {
-    "BASE_DIR", "ENVIRONMENT", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS", "MAILERS", "TASKS",
-    "CELERY_BROKER_URL",
+    "BASE_DIR", "EMAIL_FILE_PATH", "MAILERS", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS", "TASKS",
 }  # fmt: skip
 #: What is shown and not run.
 SHOWN = {"text", "http", "none", "rst"}

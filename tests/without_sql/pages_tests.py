@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from html import unescape
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from django.db import connections
 from django.test import Client
 
 from django_cbtools.contrib.auth.models import Group, User
+from tests.docs.blocks import DOCS, read
 from tests.without_sql import urls
 from tests.without_sql.models import Note
 
@@ -161,12 +161,12 @@ def test_staff_with_some_rights(alice):
 
 def test_the_docs():
     """What the docs have of Python runs, settings included."""
-    text = (Path(__file__).parents[2] / "docs/without-sql.rst").read_text("utf-8")
+    page = read(DOCS / "without-sql.rst")
     Group(name="inspectors").save()
     names = {"BASE_DIR": Path()}
-    blocks = re.findall(r"block:: python\n\n((?: {4}.*\n|\n)+)", text)
-    for block in blocks:
-        exec(textwrap.dedent(block).replace("        ...\n", "").replace("    ...\n", ""), names)
+    for block in page:
+        if block.language == "python" and "run" not in block.comments:
+            exec(block.text, names)
     assert names["alice"].has_perm("news.add_article")
     assert cache.get("visits") == 2
     assert names["AUTH_USER_MODEL"] == settings.AUTH_USER_MODEL
