@@ -71,19 +71,3 @@ linkcheck_ignore = [
     r"https?://(127\.0\.0\.1|localhost)\b.*",
     r"https?://[^/]*\bexample\.(com|org)\b.*",
 ]
-
-
-def setup(app):
-    """The contents list pages by name; those that nobody has written yet are left out."""
-
-    def leave_out(app, docname, source):
-        if docname == "index":
-            source[0] = "\n".join(
-                line
-                for line in source[0].split("\n")
-                if not line.startswith("   ")
-                or " " in line.strip()
-                or (HERE / f"{line.strip()}.rst").exists()
-            )
-
-    app.connect("source-read", leave_out)

@@ -45,13 +45,11 @@ OLD = {
 }
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """What ``make docs`` says, and what Sphinx knows of the pages then.
+def _build(folder):
+    """Build the pages as ``make docs`` does: what Sphinx says, and what it knows of them then.
 
     In a process of its own: Sphinx sets Django up.
     """
-    folder = tmp_path_factory.mktemp("docs")
     environment = {**os.environ, "PYTHONWARNINGS": ""}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     options = ["-W", "-n", "--keep-going", "-q", "-d", folder / "doctrees"]
@@ -59,68 +57,55 @@ def built(tmp_path_factory):
         [sys.executable, "-m", "sphinx", *options, DOCS, folder / "html"],
         cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    return done, pickle.loads((folder / "doctrees" / "environment.pickle").read_bytes())
+    environment = pickle.loads((folder / "doctrees" / "environment.pickle").read_bytes())
+    return done, environment.domaindata
 
 
-@pytest.fixture(scope="module")
-def site(built):
-    return built[1]
+def test_site(tmp_path):
+    """One test, so that the pages are built once, however tests are shared out to processes."""
+    done, known = _build(tmp_path)
+    assert done.returncode == 0, done.stdout
+    described = {}
+    for kind, name in known["std"]["objects"]:
+        described.setdefault(kind, set()).add(name)
+    assert described["setting"] == set(conf.DEFAULTS)
+    assert described["check"] == _ids_of_checks()
+    assert described["manage"] == _commands()
+    names = set(known["py"]["objects"])
+    assert _signals_and_exceptions() <= names
+    assert not [name for name, others in _public_names() if not {name, *others} & names]
+    assert not set(_old_names()) - names - _imported_exceptions(names)
 
 
-def test_nothing_to_warn_of(built):
-    assert built[0].returncode == 0, built[0].stdout
-
-
-def _described(site, kind):
-    return {name for of, name in site.domaindata["std"]["objects"] if of == kind}
-
-
-def test_settings(site):
-    assert _described(site, "setting") == set(conf.DEFAULTS)
+def test_each_setting_has_an_example():
     examples = "".join(block.text for block in read(DOCS / "settings.rst"))
     assert set(re.findall(r"^(\w+) = ", examples, re.MULTILINE)) >= set(conf.DEFAULTS)
 
 
-def test_checks(site):
+def _ids_of_checks():
     sources = (path.read_text("utf-8") for path in (ROOT / "django_cbtools").rglob("*.py"))
-    ids = re.findall(r'id="(cbtools\.[EW]\d{3})"', "".join(sources))
-    assert _described(site, "check") == set(ids)
+    return set(re.findall(r'id="(cbtools\.[EW]\d{3})"', "".join(sources)))
 
 
-def test_commands(site):
-    commands = {
+def _commands():
+    return {
         path.stem
         for path in (ROOT / "django_cbtools").rglob("management/commands/*.py")
         if not path.stem.startswith("_")
     }
-    assert _described(site, "manage") == commands
 
 
-@pytest.fixture
-def documented(site):
-    """The names, with their modules, that the reference describes."""
-    return set(site.domaindata["py"]["objects"])
-
-
-def test_exceptions(documented):
-    own = {
-        f"{exceptions.__name__}.{name}"
-        for name, value in vars(exceptions).items()
-        if inspect.isclass(value)
-        and value.__module__ == exceptions.__name__
-        and not name.startswith("_")
+def _signals_and_exceptions():
+    return {
+        f"{module.__name__}.{name}"
+        for module in (exceptions, signals)
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and (
+            isinstance(value, ModelSignal)
+            or (inspect.isclass(value) and value.__module__ == exceptions.__name__)
+        )
     }
-    assert own <= documented
-
-
-def test_signals(documented):
-    own = {
-        f"{signals.__name__}.{name}"
-        for name, value in vars(signals).items()
-        if isinstance(value, ModelSignal)
-    }
-    assert own
-    assert own <= documented
 
 
 def _public_modules():
@@ -132,32 +117,30 @@ def _public_modules():
                 yield module.name
 
 
-def test_public_names(documented):
-    modules = set(_public_modules())
-    assert {"django_cbtools.models", "django_cbtools.forms"} <= modules
-    missing = []
-    for module in modules:
+def _public_names():
+    """Each name in an ``__all__``, and under which others the reference may have it."""
+    for module in _public_modules():
         public = import_module(module)
         for name in public.__all__:
-            value = getattr(public, name)
-            home = f"{getattr(value, '__module__', '')}.{name}"
-            # An a in front is for async code.
-            plain = f"{module}.{name[1:]}" if hasattr(public, name[1:]) else ""
-            if not {f"{module}.{name}", home, plain} & documented:
-                missing.append(f"{module}.{name}")
-    assert not missing
+            others = [f"{getattr(getattr(public, name), '__module__', '')}.{name}"]
+            if hasattr(public, name[1:]):  # with an a in front, it is for async code
+                others.append(f"{module}.{name[1:]}")
+            yield f"{module}.{name}", others
 
 
-def test_names_of_the_first_version(documented):
-    known = {
-        *documented, *(f"django_cbtools.{module}.{name.rpartition('.')[2]}" for name in documented
-        if name.startswith("django_cbtools.exceptions.") for module in ("models", "sync_gateway"))
-    }  # fmt: skip
-    assert not {
-        name
-        for owner, names in OLD.items()
-        for name in (f"{owner}.{name}" for name in names.split())
-        if name not in known
+def _old_names():
+    for owner, names in OLD.items():
+        for name in names.split():
+            yield f"{owner}.{name}"
+
+
+def _imported_exceptions(names):
+    """The exceptions, as they can be imported from where they are used."""
+    return {
+        f"django_cbtools.{module}.{name.rpartition('.')[2]}"
+        for name in names
+        if name.startswith("django_cbtools.exceptions.")
+        for module in ("models", "sync_gateway")
     }
 
 
