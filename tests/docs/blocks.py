@@ -56,7 +56,8 @@ class Block:
 
     @property
     def caption(self) -> str:
-        return self.options.get("caption", "")
+        # README.rst is read by indexes, too, which know no captions.
+        return self.options.get("caption") or self.options.get("name", "")
 
 
 def read(page: Path) -> list[Block]:
