@@ -91,13 +91,19 @@ def test_attachments_both_ways(phone, version):
     assert got.body == DATA
 
 
-def test_an_open_pull_is_told_of_changes_and_of_channels_that_come_and_go(phone):
-    mine, theirs = _uid(), _uid()
+@pytest.mark.parametrize("active_only", ["true", "false"])
+def test_an_open_pull_is_told_of_changes_and_of_channels_that_come_and_go(phone, active_only):
+    """With activeOnly, the feed has no tombstones at first: the phone has no documents yet."""
+    mine, theirs, before, gone = (_uid() for _ in range(4))
     _save(theirs, channels=["b"])
+    _save(before, _rev=_save(before), _deleted=True, channels=[])
     client = phone()
-    docs = client.pull(continuous="true", revocations="true")
-    rev = _save(mine)
-    client.until(lambda: mine in docs)
+    docs = client.pull(continuous="true", revocations="true", activeOnly=active_only)
+    assert (before in docs) == (active_only == "false")
+    rev, last = _save(mine), _save(gone)
+    client.until(lambda: mine in docs and gone in docs)
+    _save(gone, _rev=last, _deleted=True, channels=[])
+    client.until(lambda: docs[gone] is None)
     phone.allow("a", "b")
     client.until(lambda: theirs in docs)
     phone.allow("a")

@@ -185,6 +185,9 @@ def _offers(place: Place, pull: Pull) -> Steps[None]:
             yield Tell([(_changes(place, pull, "null", no_reply=True), None)])
         if not pull.is_continuous:
             return
+        if not pull.is_gateway:
+            # A phone that has nothing yet asks for no tombstones. Now it has documents.
+            follower.feed.show_gone()
         while not pull.is_over:
             pull.pause = follower.pause(math.inf)
             yield pull.pause

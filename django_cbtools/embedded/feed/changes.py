@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -107,6 +107,10 @@ class Feed:
     def is_full(self) -> bool:
         """Whether the client has received as many entries as its limit allows."""
         return self.wish.limit > 0 and not self.remaining
+
+    def show_gone(self) -> None:
+        """From here on, show tombstones and documents that left a channel (no ``active_only``)."""
+        self.wish = replace(self.wish, active_only=False)
 
     def read(self, reader: Reader, upto: int) -> Iterator[Entry]:
         """Yield the new entries for the reader, up to the sequence ``upto``.
