@@ -16,7 +16,7 @@ from .outbox import Outbox
 #: Each time so many bytes of a message have arrived, they are acknowledged.
 ACK_INTERVAL = 50_000
 #: The largest message (bytes). The body of a larger one is dropped.
-MAX_MESSAGE = 32 * 1024 * 1024
+MAX_MESSAGE = frames.MAX_PAYLOAD
 #: How many messages may be incomplete, and how many bytes they may have in all.
 MAX_OPEN, MAX_OPEN_BYTES = 1000, 64 * 1024 * 1024
 

@@ -15,8 +15,11 @@ ACKS = frozenset((REQUEST_ACK, REPLY_ACK))
 #: The bits of the flags.
 KIND, COMPRESSED, URGENT, NO_REPLY, MORE = 0x07, 0x08, 0x10, 0x20, 0x40
 
-#: The largest frame, as it is sent and after decompression, in bytes. Others send 16 KiB.
+#: The largest frame as it is sent, in bytes. Others send 16 KiB.
 MAX_FRAME = 1024 * 1024
+#: The largest frame after decompression, in bytes. Couchbase Lite puts as much into a frame as fits
+#: when it is compressed: repeated text can become a thousand times as long.
+MAX_PAYLOAD = 32 * 1024 * 1024
 #: The end of a flushed block, which is not sent.
 _FLUSHED = b"\x00\x00\xff\xff"
 _CHECKSUM = 4
@@ -91,10 +94,10 @@ class Decoder:
     def _inflated(self, payload: bytes) -> bytes:
         inflator = self._inflator
         try:
-            inflated = inflator.decompress(payload + _FLUSHED, MAX_FRAME + 1)
+            inflated = inflator.decompress(payload + _FLUSHED, MAX_PAYLOAD + 1)
         except zlib.error:
             raise ProtocolError("A compressed frame is malformed") from None
-        if len(inflated) > MAX_FRAME or inflator.unconsumed_tail:
+        if len(inflated) > MAX_PAYLOAD or inflator.unconsumed_tail:
             raise ProtocolError("A compressed frame is too large")
         if inflator.eof:
             raise ProtocolError("The compressed data ends within the connection")
