@@ -19,6 +19,8 @@ ACK_INTERVAL = 50_000
 MAX_MESSAGE = frames.MAX_PAYLOAD
 #: How many messages may be incomplete, and how many bytes they may have in all.
 MAX_OPEN, MAX_OPEN_BYTES = 1000, 64 * 1024 * 1024
+#: With more bytes than these in messages that are incomplete, only the oldest of them goes on.
+MOST_OPEN_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(eq=False)
@@ -41,6 +43,9 @@ class Connection:
         #: Incomplete messages, by whether they are replies and by number.
         self._open: dict[tuple[bool, int], _Incoming] = {}
         self._open_bytes = 0
+        #: The incomplete messages that wait for us to acknowledge what has arrived of them.
+        self._held_up: dict[tuple[bool, int], None] = {}
+        self._takes_requests = True
 
     @property
     def waiting(self) -> int:
@@ -70,6 +75,14 @@ class Connection:
             reply.kind = frames.REPLY
         self._outbox.add(reply)
 
+    def take_requests(self, takes: bool) -> None:
+        """Let the other side go on with its long requests, or wait.
+
+        It stops when we do not acknowledge what it has sent of them. Replies go on.
+        """
+        self._takes_requests = takes
+        self._go_on()
+
     def next_frame(self) -> bytes | None:
         """Return the next frame to send, None if nothing can be sent now."""
         return self._outbox.next_frame()
@@ -95,10 +108,13 @@ class Connection:
         if incoming is None:
             return None
         self._take(incoming, frame)
-        if frame.flags & frames.MORE:
-            self._acknowledge(incoming, frame)
-            return None
-        return self._complete(key, incoming)
+        if not frame.flags & frames.MORE:
+            return self._complete(key, incoming)
+        before = incoming.received - frame.size
+        if before and before // ACK_INTERVAL < incoming.received // ACK_INTERVAL:
+            self._held_up[key] = None
+            self._go_on()
+        return None
 
     def _begin(self, key: tuple[bool, int], frame: Frame) -> _Incoming | None:
         """Return the state of a new message, None for a reply that nobody waits for."""
@@ -133,16 +149,24 @@ class Connection:
         self._open_bytes -= sum(map(len, incoming.parts[1:]))
         del incoming.parts[1:]
 
-    def _acknowledge(self, incoming: _Incoming, frame: Frame) -> None:
-        before = incoming.received - frame.size
-        if before and before // ACK_INTERVAL < incoming.received // ACK_INTERVAL:
-            is_reply = frame.kind != frames.REQUEST
+    def _go_on(self) -> None:
+        """Acknowledge what has arrived of the messages that are held up and may go on."""
+        if not self._held_up:
+            return
+        may_go_on = [key for key in self._open if self._takes_requests or key[0]]
+        if self._open_bytes > MOST_OPEN_BYTES:
+            del may_go_on[1:]
+        for key in self._held_up.keys() & set(may_go_on):
+            del self._held_up[key]
+            is_reply, number = key
             kind = frames.REPLY_ACK if is_reply else frames.REQUEST_ACK
-            self._outbox.acknowledge(kind, frame.number, incoming.received)
+            self._outbox.acknowledge(kind, number, self._open[key].received)
 
     def _complete(self, key: tuple[bool, int], incoming: _Incoming) -> Message:
         del self._open[key]
+        self._held_up.pop(key, None)
         self._open_bytes -= sum(map(len, incoming.parts))
+        self._go_on()
         message = Message.decode(b"".join(incoming.parts), key[1], incoming.flags)
         if incoming.length > MAX_MESSAGE:
             message.body, message.is_cut = b"", True

@@ -118,10 +118,16 @@ class Replication:
 
         What waits for a reply must get it, though, and what is sent must be acknowledged.
         """
-        full = max(self._requests / MOST_REQUESTS, self._held / MOST_HELD)
+        full = self._regulate()
         if full > MOST_FULL:
             raise ProtocolError("Too many requests at once")
         return full >= 1 and not self._replies and not self._connection.is_paused
+
+    def _regulate(self) -> float:
+        """Let long requests wait while enough is in work; return how much that is (1: enough)."""
+        full = max(self._requests / MOST_REQUESTS, self._held / MOST_HELD)
+        self._connection.take_requests(full < 1)
+        return full
 
     def _take(self, message: Message) -> None:
         if message.kind == REQUEST:
@@ -148,6 +154,7 @@ class Replication:
         finally:
             self._requests -= 1
             self._held -= len(request.body)
+            self._regulate()
             self._has_moved.set()
         self._has_frames.set()
 

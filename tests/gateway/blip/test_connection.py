@@ -110,6 +110,35 @@ def test_a_side_stops_until_what_it_has_sent_is_acknowledged():
     assert [len(message.body) for message in arrived] == [1_000_000]
 
 
+def test_of_many_long_messages_the_oldest_goes_on(monkeypatch):
+    """A phone sends ten revisions or attachments at a time, however long they are."""
+    monkeypatch.setattr(rules, "MOST_OPEN_BYTES", 200_000)
+    monkeypatch.setattr(rules, "MAX_OPEN_BYTES", 2_500_000)
+    one, other = Connection(), Connection()
+    for _ in range(10):
+        one.send(Message(body=bytes(600_000)))
+    _, arrived = _talk(one, other)
+    assert [(message.number, len(message.body)) for message in arrived] == [
+        (number, 600_000) for number in range(1, 11)
+    ]
+
+
+def test_long_requests_wait_for_the_side_that_has_enough_to_do():
+    one, other = Connection(), Connection()
+    question = other.send(Message())
+    _, (asked,) = _talk(other, one)
+    one.send(Message(body=bytes(600_000)))
+    one.send(Message(body=b"short"))
+    one.reply(asked, Message(body=bytes(700_000)))
+    other.take_requests(False)
+    _, arrived = _talk(one, other)
+    assert sorted(len(message.body) for message in arrived) == [5, 700_000]
+    assert {message.number for message in arrived} == {question, 2}
+    other.take_requests(True)
+    _, arrived = _talk(one, other)
+    assert [len(message.body) for message in arrived] == [600_000]
+
+
 def test_a_compressor_that_was_dropped_starts_again():
     one, other = Connection(), Connection()
     for _ in range(3):
