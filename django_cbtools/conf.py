@@ -34,6 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "SYNC_GATEWAY_OPTIONS": {},
     "SYNC_GATEWAY_CHANGES": {},
     "SYNC_GATEWAY_DATABASE": {},
+    "SYNC_GATEWAY_REMOTE": {},
     "COUCHBASE_HOSTS": None,
     "COUCHBASE_BUCKET": None,
     "COUCHBASE_USER": None,

@@ -17,13 +17,13 @@ from .messages import Message
 from .session import Place, json_of
 from .steps import Steps
 
-_PREFIX = "checkpoint/"
+PREFIX = "checkpoint/"
 _ASKED = Struct("", {"collections": "[]string", "checkpoint_ids": "[]string"}, "struct")
 
 
 def get_checkpoint(place: Place, request: Message) -> Steps[Message]:
     yield from ()
-    body = local.read(place.database, _PREFIX + request.properties.get("client", ""))
+    body = local.read(place.database, PREFIX + request.properties.get("client", ""))
     del body["_id"]
     return _json({"rev": body.pop("_rev")}, canonical.dumps(body))
 
@@ -31,7 +31,7 @@ def get_checkpoint(place: Place, request: Message) -> Steps[Message]:
 def set_checkpoint(place: Place, request: Message) -> Steps[Message]:
     yield from ()
     body, rev = json_of(request), request.properties.get("rev", "")
-    name = _PREFIX + request.properties.get("client", "")
+    name = PREFIX + request.properties.get("client", "")
     if body is None:
         local.delete(place.database, name, rev)
         return Message()
@@ -63,7 +63,7 @@ def get_collections(place: Place, request: Message) -> Steps[Message]:
             continue
         database = replace(place.database, collection=collection)
         try:
-            body = local.read(database, _PREFIX + client)
+            body = local.read(database, PREFIX + client)
             del body["_id"]
         except GatewayError as error:
             if error.status != 404:

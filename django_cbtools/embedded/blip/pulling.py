@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 from django_cbtools import canonical
@@ -47,8 +48,22 @@ class Pull:
     is_gateway: bool = False
     is_over: bool = False
     pause: Pause | None = None
+    #: Whether the feed is ours, and the other side replies to each revision that it is sent.
+    is_own: bool = False
     #: The offers that are not settled yet.
     offers: deque[Any] = field(default_factory=deque)
+
+    def offered(self, entries: Sequence[Entry]) -> None:
+        """Note the changes in an offer. Called before it is sent."""
+
+    def unwanted(self, entry: Entry) -> None:
+        """Note a change in an offer whose revision is not wanted."""
+
+    def answered(self, entry: Entry, reply: Message | None) -> None:
+        """Note the reply to a revision, None if it was not there to be sent."""
+
+    def refused(self, reply: Message) -> None:
+        """Note that an offer has been refused."""
 
     def stop(self) -> None:
         """End the feed, also while it waits."""
@@ -153,7 +168,7 @@ def _batch(request: Message) -> int:
 def _follow(place: Place, pull: Pull) -> Steps[None]:
     """Offer all changes so far and, in a continuous feed, each that comes."""
     try:
-        yield from _offers(place, pull)
+        yield from offers(place, pull)
     except GatewayError as error:
         # The client gets the reason when it connects again.
         raise Goodbye(error.reason) from error
@@ -162,7 +177,8 @@ def _follow(place: Place, pull: Pull) -> Steps[None]:
             place.pull, place.has_pull = None, False
 
 
-def _offers(place: Place, pull: Pull) -> Steps[None]:
+def offers(place: Place, pull: Pull) -> Steps[None]:
+    """Make the offers of a feed until it ends. The last ones may be unsettled then."""
     # The reader must be loaded after the sequence, see Feed.read().
     upto = place.database.sequence
     call = place.session.call
@@ -206,6 +222,7 @@ def _offer(place: Place, pull: Pull, reader: Reader, entries: list[Entry]) -> St
         yield Join(pull.offers.popleft())
     text = ",".join(row for _, row in told)
     offered = [entry for entry, _ in told]
+    pull.offered(offered)
     request = _changes(place, pull, f"[{text}]")
     pull.offers.append((yield Then(request, partial(_settle, place, pull, offered))))
 
@@ -215,14 +232,17 @@ def _settle(place: Place, pull: Pull, offered: list[Entry], reply: Message) -> S
     try:
         answer = gojson.unmarshal(text_of(reply)) if reply.body else []
     except GatewayError:
-        return
+        answer = None
     if reply.is_error or not isinstance(answer, list):
+        pull.refused(reply)
         return
-    wanted = [
-        revisions.Wanted(entry, frozenset(rev for rev in known if isinstance(rev, str)))
-        for entry, known in zip(offered, answer, strict=False)
-        if isinstance(known, list)
-    ]
+    wanted = []
+    for entry, known in zip_longest(offered, answer[: len(offered)]):
+        if isinstance(known, list):
+            revs = frozenset(rev for rev in known if isinstance(rev, str))
+            wanted.append(revisions.Wanted(entry, revs))
+        else:
+            pull.unwanted(entry)
     limit = reply.properties.get("maxHistory", "")
     most = int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 18 else 0
     if wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django_cbtools import canonical
@@ -28,7 +29,7 @@ _UNREADABLE = "Internal error: Unable to unmarshal document body into raw body :
 def propose_changes(place: Place, request: Message) -> Steps[Message]:
     """Answer with a status for each change: 0 to send it, or why it is not wanted."""
     yield from ()
-    changes = _changes(request, texts=slice(0, 3))
+    changes = changes_in(request, texts=slice(0, 3))
     if not changes:
         return Message()
     found = listing.named(place.database, [change[0] for change in changes], bodies=False)
@@ -45,7 +46,7 @@ def propose_changes(place: Place, request: Message) -> Steps[Message]:
             statuses.append(status)
     while statuses and statuses[-1] == 0:
         statuses.pop()
-    return _listed(statuses)
+    return listed(statuses)
 
 
 def changes(place: Place, request: Message) -> Steps[Message]:
@@ -53,18 +54,24 @@ def changes(place: Place, request: Message) -> Steps[Message]:
     yield from ()
     if request.properties.get("ignoreNoConflicts") != "true":
         raise conflict("Use 'proposeChanges' instead")
-    given = [change[1:] for change in _changes(request, texts=slice(1, 3))]
-    if not given:
-        return Message()
-    found = listing.named(place.database, [change[0] for change in given], bodies=False)
-    wanted: list[Any] = []
-    for (uid, rev, *_), (_, document) in zip(given, found, strict=True):
+    given = [change[1:] for change in changes_in(request, texts=slice(1, 3))]
+    return listed(wanted(place, given)) if given else Message()
+
+
+def wanted(place: Place, offered: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the revisions that we know for each offer that we want, and 0 for others.
+
+    An offer begins with a document's id and a revision of it.
+    """
+    found = listing.named(place.database, [offer[0] for offer in offered], bodies=False)
+    answers: list[Any] = []
+    for (uid, rev, *_), (_, document) in zip(offered, found, strict=True):
         difference = {} if uid.startswith("_design/") else listing.difference(document, [rev])
-        wanted.append(difference.get("possible_ancestors", []) if difference else 0)
-    return _listed(wanted)
+        answers.append(difference.get("possible_ancestors", []) if difference else 0)
+    return answers
 
 
-def _changes(request: Message, texts: slice) -> list[list[Any]]:
+def changes_in(request: Message, texts: slice) -> list[list[Any]]:
     """Return the changes in a message. ``texts`` is where each has its id and its revisions."""
     given = json_of(request)
     if given is None:
@@ -80,7 +87,8 @@ def _changes(request: Message, texts: slice) -> list[list[Any]]:
     return list(given)
 
 
-def _listed(items: list[Any]) -> Message:
+def listed(items: list[Any]) -> Message:
+    """Return a reply that is a list."""
     return Message({}, canonical.dumps(items).encode(), compressed=True)
 
 
@@ -92,6 +100,19 @@ def no_rev(place: Place, request: Message) -> Steps[Message]:
 
 def rev(place: Place, request: Message) -> Steps[Message]:
     """Write a revision."""
+    edit = yield from received(place, request)
+    saved = yield Save(place, edit)
+    if isinstance(saved, GatewayError):
+        raise saved
+    return Message()
+
+
+def received(place: Place, request: Message, *, is_pulled: bool = False) -> Steps[Edit]:
+    """Return the write of a revision that the other side sends, with its attachments.
+
+    ``is_pulled`` says that we have asked for the revision, so that it may conflict with ours.
+    Raises a GatewayError if it is malformed, or if an attachment is not to be had.
+    """
     properties = request.properties
     uid, rev = properties.get("id"), properties.get("rev")
     if uid is None or rev is None:
@@ -109,17 +130,14 @@ def rev(place: Place, request: Message) -> Steps[Message]:
     history = (rev, *filter(None, properties.get("history", "").split(",")))
     uploads = {}
     if body.get("_attachments") is not None:
-        asked = _asked(place, uid, body["_attachments"], rev, history)
+        asked = _asked(place, uid, body["_attachments"], history, is_pulled=is_pulled)
         for name, meta in asked.items():
             uploads[name] = yield from contents.fetched(place, uid, name, meta)
     documents.check_id(uid)
     if not all(map(documents.REV.fullmatch, history)):
         raise bad_request("Invalid revision ID")
     documents.check_metadata(history)
-    saved = yield Save(place, Edit(uid, body, history=history, uploads=uploads))
-    if isinstance(saved, GatewayError):
-        raise saved
-    return Message()
+    return Edit(uid, body, history=history, uploads=uploads)
 
 
 def _check_writable(place: Place, uid: str, rev: str) -> None:
@@ -154,7 +172,10 @@ def _body(request: Message) -> dict[str, Any]:
 
 
 def _asked(
-    place: Place, uid: str, given: Any, rev: str, history: tuple[str, ...]
+    place: Place, uid: str, given: Any, history: tuple[str, ...], *, is_pulled: bool
 ) -> dict[str, Any]:
     old: Document | None = documents.find(place.database, [uid]).get(uid)
-    return dict(contents.missing_contents(given, old, rev, history))
+    if is_pulled and (old is None or old.rev not in history):
+        # Nothing is known of the branch that the revision is on.
+        old, history = None, history[:1]
+    return dict(contents.missing_contents(given, old, history[0], history))

@@ -40,16 +40,20 @@ def requests(
             document = _shown(place, pull, reader, item.entry, current)
         except GatewayError as error:
             yield _no_rev(place, item.entry, error), None
+            pull.answered(item.entry, None)
             continue
         request = _rev(place, item, document, limit)
-        if not document.attachments:
+        if pull.is_own:
+            request.properties["noconflicts"] = "true"
+        elif not document.attachments:
             request.no_reply = True
             yield request, None
             continue
         contents.open_to_client(place.session, document)
 
-        def close(reply: Message, document: Document = document) -> None:
+        def close(reply: Message, item: Wanted = item, document: Document = document) -> None:
             contents.close_to_client(place.session, document)
+            pull.answered(item.entry, reply)
 
         yield request, close
 

@@ -45,6 +45,12 @@ def check_pushed(old: Document | None, history: Sequence[str], *, deleted: bool)
         _check(old, parent, deleted=deleted, may_branch=not parent)
 
 
+def check_ended(old: Document | None, ends: str) -> None:
+    """Raise a 409 GatewayError unless a revision whose branch a write ends is the current one."""
+    if old is None or old.rev != ends:
+        raise conflict()
+
+
 def _check(old: Document, parent: str, *, deleted: bool, may_branch: bool) -> None:
     """Raise a 409 GatewayError unless a revision follows the current one or ends another branch.
 

@@ -23,12 +23,17 @@ from .documents import Document
 from .revtree import RevisionTree
 from .syncfunction import Verdict
 
+#: What the digest of a tombstone without any properties is taken over.
+_TOMBSTONE = '{"_deleted":true}'
+
 
 class Edit(NamedTuple):
     """A requested write: a body, and the revision or version that it is based on ('': none).
 
     A replicator's write contains its own revision id. Then ``history`` is that id and the ids of
-    its ancestors, newest first. ``uploads`` are attachments sent beside the body, by name.
+    its ancestors, newest first. If it conflicts with the current revision, ``ends`` is the id of
+    that revision: the write also ends its branch, with a tombstone. ``uploads`` are attachments
+    sent beside the body, by name.
     """
 
     uid: str
@@ -36,6 +41,7 @@ class Edit(NamedTuple):
     rev: str = ""
     cv: str = ""
     history: tuple[str, ...] = ()
+    ends: str = ""
     uploads: Mapping[str, attachments.Upload] = {}
 
 
@@ -77,6 +83,8 @@ class Plan(NamedTuple):
     new_verdict: Verdict
     verdict: Verdict
     uploads: Sequence[attachments.Upload]
+    #: The tombstone with which the write ends another branch ('': none).
+    tombstone: str = ""
 
     @property
     def is_current(self) -> bool:
@@ -149,13 +157,20 @@ def make(database: Database, edit: Edit, old: Document | None, author: Reader) -
         chain = edit.history
         if old is not None and chain[0] in old.tree:
             return Saved(edit.uid, chain[0], "", chain[0])
-        conflicts.check_pushed(old, chain, deleted=deleted)
+        if edit.ends:
+            conflicts.check_ended(old, edit.ends)
+        else:
+            conflicts.check_pushed(old, chain, deleted=deleted)
     else:
         start = _start(database, edit, old, digested, author)
         chain = (canonical.revision_id(start, digested), *([start] if start else []))
         if old is not None and chain[0] in old.tree:
             raise GatewayError(500, "Internal error: Failure adding Rev to RevTree")
     tree = RevisionTree(dict(old.tree.nodes)) if old else RevisionTree()
+    tombstone = ""
+    if edit.ends and not tree.is_deleted(edit.ends):
+        tombstone = canonical.revision_id(edit.ends, _TOMBSTONE)
+        tree.add((tombstone, edit.ends), deleted=True)
     tree.add(chain, deleted=deleted)
     rev = chain[0]
     base = ancestor(database, old, tree, rev)
@@ -163,7 +178,9 @@ def make(database: Database, edit: Edit, old: Document | None, author: Reader) -
     bodies.check(edit.body)
     verdict = syncfunction.decide(database, edit.uid, rev, edit.body, base, author)
     new = Revision(rev, deleted, bodies.stored(edit.body, digested), held.text, expires)
-    plan = Plan(edit.uid, old, new, new, tree, frozenset(), verdict, verdict, held.uploads)
+    plan = Plan(
+        edit.uid, old, new, new, tree, frozenset(), verdict, verdict, held.uploads, tombstone
+    )  # fmt: skip
     leaves = tree.leaves()
     if old is not None and leaves[0] != rev:
         plan = _beside(database, plan, old, leaves[0], author)

@@ -220,6 +220,11 @@ def _kept(database: Database, plan: Plan, ticket: Ticket) -> list[tuple[Any, ...
              json.dumps(plan.new_verdict.channels, ensure_ascii=False), NEVER, ticket.sequence,
              new.attachments)
         )  # fmt: skip
+    if plan.tombstone:
+        kept.append(
+            (database.keyspace, plan.uid, plan.tombstone, True, "{}", "[]", NEVER, ticket.sequence,
+             "{}")
+        )  # fmt: skip
     old = plan.old
     if old is not None:
         now = int(time.time())

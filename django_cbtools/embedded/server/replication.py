@@ -13,10 +13,9 @@ from ..blip import profiles
 from ..blip.connection import Connection
 from ..blip.frames import REQUEST, ProtocolError
 from ..blip.messages import Message
-from ..blip.session import Place
+from ..blip.session import Place, Session
 from ..blip.steps import Ask, Goodbye, Join, Save, Start, Steps, Tell, Then
 from ..documents.attachments import MAX_BYTES
-from ..http.messages import Call
 from .pieces import Ending, wait
 from .pools import Pools
 from .work import Work, settle
@@ -30,23 +29,23 @@ MOST_WAITING, MOST_HELD = 1024 * 1024, 16 * 1024 * 1024
 MOST_REQUESTS, MOST_FULL = 1000, 4
 #: After so many seconds without anything to send, memory is freed.
 REST = 10.0
-#: The codes with which a WebSocket is closed. With AGAIN, Couchbase Lite connects again; the others
-#: are for faults of the client, and for one of ours.
-AGAIN, BROKEN, TEXT, FAILED = 4001, 1002, 1003, 1011
+#: The codes with which a WebSocket is closed. With AGAIN, Couchbase Lite connects again; the last
+#: ones are for faults of the other side, and for one of ours.
+DONE, AGAIN, BROKEN, TEXT, FAILED = 1000, 4001, 1002, 1003, 1011
 
 T = TypeVar("T")
 
 
 class Replication:
-    """A replicator's connection. ``send`` sends an ASGI event to the client."""
+    """A replicator's connection. ``send`` sends an ASGI event to the other side."""
 
     def __init__(
-        self, call: Call, protocol: str, pools: Pools, send: Callable[[Any], Awaitable[None]]
+        self, session: Session, pools: Pools, send: Callable[[Any], Awaitable[None]]
     ) -> None:
-        self._call = call
+        call = self._call = session.call
         self._pools = pools
         self._send_event = send
-        self._session = profiles.opened(call, protocol)
+        self._session = session
         self._connection = Connection()
         self._work = Work(pools, call)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -59,20 +58,29 @@ class Replication:
         self._has_moved = asyncio.Event()
         self._over: asyncio.Future[tuple[int, str] | None] = asyncio.Future()
 
-    async def run(self, receive: Callable[[], Awaitable[Any]]) -> tuple[int, str] | None:
-        """Replicate until either side ends it.
+    async def run(
+        self, receive: Callable[[], Awaitable[Any]], lead: Steps[None] | None = None
+    ) -> tuple[int, str] | None:
+        """Replicate until either side ends it, or until the steps in the lead are at their end.
 
         Return the code and the reason with which to close the WebSocket, None if it is closed.
         """
         self._spawn(self._receive(receive))
         self._spawn(self._send())
         self._spawn(self._work.run())
+        if lead is not None:
+            self._spawn(self._follow(lead))
         try:
             return await self._over
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _follow(self, lead: Steps[None]) -> None:
+        await self._run(lead)
+        await self._may_go_on(lambda: self._connection.waiting > 0)
+        self._end(DONE)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
@@ -167,11 +175,12 @@ class Replication:
             frame = self._connection.next_frame()
             if frame is None:
                 self._has_frames.clear()
+                # Before Python 3.12, asyncio.wait_for() can lose the cancellation of its task.
+                resting = asyncio.get_running_loop().call_later(REST, self._connection.rest)
                 try:
-                    await asyncio.wait_for(self._has_frames.wait(), REST)
-                except asyncio.TimeoutError:
-                    self._connection.rest()
                     await self._has_frames.wait()
+                finally:
+                    resting.cancel()
                 continue
             try:
                 await self._send_event({"type": "websocket.send", "bytes": frame})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..blip import profiles
 from ..errors import bad_request
 from ..http.answers import Answer
 from ..http.messages import Call
@@ -35,7 +36,7 @@ async def settle(
     ]
     protocol = answer.headers[_PROTOCOL]
     await send({"type": "websocket.accept", "subprotocol": protocol, "headers": headers})
-    closing = await Replication(call, protocol, pools, send).run(receive)
+    closing = await Replication(profiles.opened(call, protocol), pools, send).run(receive)
     if closing is not None:
         code, reason = closing
         cut = reason.encode()[:_MAX_REASON].decode("utf-8", "ignore")

@@ -10,6 +10,7 @@ import random
 import pytest
 
 from django_cbtools.embedded.api.gateway import respond
+from django_cbtools.embedded.blip import profiles
 from django_cbtools.embedded.blip.connection import Connection
 from django_cbtools.embedded.blip.messages import Message
 from django_cbtools.embedded.blip.session import Content
@@ -44,7 +45,7 @@ def _waiting(requests, contents=None):
         async def send(event):
             await stuck.wait()
 
-        served = Replication(opened, VERSION_3, pools, send)
+        served = Replication(profiles.opened(opened, VERSION_3), pools, send)
         served._session.contents.update(contents or {})
         task = asyncio.get_running_loop().create_task(served.run(events.get))
         before, steady = None, 0

@@ -1,0 +1,106 @@
+"""The session of the active side: its collections, its progress, and what has gone wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from ...database import Database
+from ...errors import GatewayError, bad_request
+from ...http.messages import Call
+from ..messages import Message
+from ..session import Place, Profile, Session
+from .progress import Counts, Progress, Refusal, Signal
+from .task import Part, Task
+
+#: Statuses that say nothing against a revision: it is sent again later.
+TRANSIENT = frozenset((429, 502, 503, 504))
+
+
+class ActivePlace(Place):
+    """A collection that is replicated."""
+
+    session: ActiveSession
+
+    def __init__(self, session: ActiveSession, database: Database, part: Part, index: int | None):
+        super().__init__(session, database, index)
+        self.part = part
+        self.progress = Progress()
+        #: The revisions that we have asked for, by sequence: the id and the revision.
+        self.asked: dict[str, tuple[str, str]] = {}
+        #: Whether all changes so far have been offered.
+        self.is_caught_up = False
+
+    @property
+    def is_done(self) -> bool:
+        return self.is_caught_up and self.progress.is_settled
+
+    def settle(self, sequence: str) -> None:
+        """Note that a change needs nothing more."""
+        self.asked.pop(sequence, None)
+        self.progress.settle(sequence)
+        self.session.moved()
+
+    def refuse(self, uid: str, rev: str, error: GatewayError) -> None:
+        """Note that a revision could not be replicated.
+
+        If that says nothing against the revision, the connection ends, so that it is tried again.
+        """
+        if error.status in TRANSIENT:
+            self.session.fail(error)
+            return
+        counts = self.session.counts
+        counts.refused += 1
+        counts.conflicts += error.status == 409
+        counts.rejected += error.status == 403
+        self.session.report(Refusal(uid, rev, error.status, error.reason))
+
+
+class ActiveSession(Session):
+    """A connection that we have opened. ``report`` is called with revisions that are refused."""
+
+    def __init__(
+        self,
+        call: Call,
+        version: int,
+        profiles: Mapping[str, Profile],
+        task: Task,
+        counts: Counts,
+        report: Callable[[Refusal], None],
+    ) -> None:
+        super().__init__(call, version, profiles)
+        self.task = task
+        self.counts = counts
+        self.report = report
+        self.places: list[ActivePlace] = []
+        self.signal = Signal()
+        self.is_stopping = False
+        #: Why the connection ends before its time.
+        self.failure: GatewayError | None = None
+        #: When something last happened (of time.monotonic()).
+        self.last_moved = time.monotonic()
+
+    def place(self, request: Message) -> Place:
+        given = request.properties.get("collection")
+        for place in self.places:
+            if given == (None if place.index is None else str(place.index)):
+                return place
+        raise bad_request("The collection is not one of this replication")
+
+    def moved(self) -> None:
+        self.last_moved = time.monotonic()
+        self.signal.set()
+
+    def fail(self, error: GatewayError) -> None:
+        """End the connection because of an error. The first one counts."""
+        self.failure = self.failure or error
+        self.signal.set()
+
+    def stop(self) -> None:
+        """End the connection soon. May be called on any thread."""
+        self.is_stopping = True
+        self.signal.set()
+
+    @property
+    def must_end(self) -> bool:
+        return self.is_stopping or self.failure is not None
