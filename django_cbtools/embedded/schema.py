@@ -25,6 +25,8 @@ TABLES = (
     "cbtools_users",
     "cbtools_roles",
     "cbtools_revisions",
+    "cbtools_replications",
+    "cbtools_nodes",
     "cbtools_documents",
     "cbtools_databases",
 )
@@ -40,6 +42,8 @@ TABLES = (
 # maintain it; nothing else writes it.
 # revisions: bodies of leaves that do not win, and of recently superseded revisions.
 # grants: the channels and roles that each document grants, and to whom.
+# replications: `target` is the state that a replication shall have, `status` what it has done.
+# nodes: the processes that run replications, each with the time when it last showed itself.
 # attachments: which document has which attachment.
 # attachment_chunks: the contents of attachments, once for each digest.
 # views: a running query refers to its index by `id`, which is never reused.
@@ -135,6 +139,19 @@ CREATE TABLE IF NOT EXISTS cbtools_local (
     PRIMARY KEY (keyspace, name)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS cbtools_local_saved ON cbtools_local (keyspace, saved);
+
+CREATE TABLE IF NOT EXISTS cbtools_replications (
+    database TEXT NOT NULL,
+    id TEXT NOT NULL,
+    config TEXT NOT NULL,
+    target TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (database, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cbtools_nodes (
+    id TEXT PRIMARY KEY,
+    beat REAL NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS cbtools_attachments (
     keyspace TEXT NOT NULL,

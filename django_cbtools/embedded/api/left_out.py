@@ -11,7 +11,6 @@ from ..http.messages import ADMIN_PORT, PUBLIC_PORT, Call
 _BOTH = (PUBLIC_PORT, ADMIN_PORT)
 _ADMIN = (ADMIN_PORT,)
 
-_REPLICATIONS = "replications between gateways"
 _OIDC = "OpenID Connect"
 _CLUSTER = "clusters of gateways"
 _LOGGING = "logging by its API: Django's setting LOGGING does"
@@ -25,10 +24,6 @@ LEFT_OUT: list[tuple[str, tuple[str, ...], str, str]] = [
     ("/{db}/_oidc_challenge", _BOTH, "GET", _OIDC),
     ("/{db}/_oidc_testing/{page}", _BOTH, "GET POST", _OIDC),
     ("/{db}/_oidc_testing/.well-known/openid-configuration", _BOTH, "GET", _OIDC),
-    ("/{db}/_replication/", _ADMIN, "GET HEAD POST", _REPLICATIONS),
-    ("/{db}/_replication/{id}", _ADMIN, "GET HEAD PUT DELETE", _REPLICATIONS),
-    ("/{db}/_replicationStatus/", _ADMIN, "GET HEAD", _REPLICATIONS),
-    ("/{db}/_replicationStatus/{id}", _ADMIN, "GET HEAD PUT", _REPLICATIONS),
     ("/{db}/_config/audit", _ADMIN, "GET POST PUT", "auditing"),
     ("/{db}/_index_init", _ADMIN, "GET POST", "indexes of Couchbase Server"),
     ("/{db}/_attachment_migration", _ADMIN, "GET POST", "migrations of attachments"),

@@ -20,6 +20,7 @@ from . import (
     inspect,
     jobs,
     local,
+    replications,
     revisions,
     server,
     users,
@@ -60,6 +61,20 @@ ROUTES: list[tuple[str, tuple[str, ...], dict[str, Handler]]] = [
     ("/{db}/_resync", _ADMIN, {"GET": jobs.get_resync, "POST": jobs.post_resync}),
     ("/{db}/_compact", _ADMIN, {"GET": jobs.get_compact, "POST": jobs.post_compact}),
     ("/{db}/_flush", _ADMIN, {"POST": jobs.flush}),
+    ("/{db}/_replication/", _ADMIN, {
+        "GET": replications.get_all, "HEAD": replications.get_all, "POST": replications.post,
+    }),
+    ("/{db}/_replication/{id}", _ADMIN, {
+        "GET": replications.get, "HEAD": replications.get, "PUT": replications.put,
+        "DELETE": replications.delete,
+    }),
+    ("/{db}/_replicationStatus/", _ADMIN, {
+        "GET": replications.get_statuses, "HEAD": replications.get_statuses,
+    }),
+    ("/{db}/_replicationStatus/{id}", _ADMIN, {
+        "GET": replications.get_status, "HEAD": replications.get_status,
+        "PUT": replications.put_status,
+    }),
     ("/{db}/_ensure_full_commit", _BOTH, {"POST": databases.ensure_full_commit}),
     ("/{keyspace}/_all_docs", _BOTH, {
         "GET": bulk.all_docs, "HEAD": bulk.all_docs, "POST": bulk.all_docs,

@@ -27,7 +27,7 @@ _BUCKET = "coalesce(nullif(bucket, ''), name)"
 #: The tables with a column for the keyspace.
 _BY_KEYSPACE = ("attachment_chunks", "attachments", "local", "revisions", "documents")
 #: The tables with a column for the database's name.
-_BY_NAME = ("users", "roles", "sessions", "grants")
+_BY_NAME = ("users", "roles", "sessions", "grants", "replications")
 
 
 def create(alias: str, name: str, config: Mapping[str, Any]) -> None:

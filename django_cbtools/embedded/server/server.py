@@ -15,6 +15,7 @@ from ..blip.frames import MAX_FRAME
 from ..http.messages import ADMIN_PORT, PUBLIC_PORT
 from .application import Application
 from .pools import Pools
+from .replicators.manager import Manager
 
 #: The largest head of a request, in bytes, as on a real gateway.
 MAX_HEAD_BYTES = 1024 * 1024
@@ -53,6 +54,7 @@ class Server:
         self._servers: list[Any] = []
         self._thread: threading.Thread | None = None
         self._pools = Pools()
+        self._manager: Manager | None = None
 
     @property
     def urls(self) -> tuple[str, str]:
@@ -79,9 +81,13 @@ class Server:
             target=lambda: asyncio.run(self._serve()), name="gateway-server", daemon=True
         )
         self._thread.start()
+        self._manager = Manager(self._alias, self._pools)
+        self._manager.start()
 
     def stop(self) -> None:
         """Stop listening, and wait for requests in progress. Feeds that wait end at once."""
+        if self._manager is not None:
+            self._manager.stop()
         for server in self._servers:
             server.should_exit = True
         if self._thread is not None:

@@ -31,22 +31,15 @@ def opened(
     counts: Counts,
     report: Callable[[Refusal], None],
 ) -> ActiveSession:
-    """Return the session of a connection to the other gateway.
-
-    Raises a 404 GatewayError if there is no such user as the task names.
-    """
+    """Return the session of a connection to the other gateway. Raises what :func:`check` does."""
     port = PUBLIC_PORT if task.run_as else ADMIN_PORT
     path = f"/{database.name}/_replication/{task.id}"
     call = Call(port, database.alias, "GET", path, trusted=task.run_as or None)
     call.database = database
-    if task.run_as and users.find(database, task.run_as) is None:
-        raise GatewayError(404, f"run_as user {task.run_as} not found")
+    check(database, task)
     profiles = pulling.PROFILES if task.direction == PULL else pushing.PROFILES
     session = ActiveSession(call, PROTOCOLS[protocol], profiles, task, counts, report)
-    known = database.collections()
     for index, part in enumerate(task.parts):
-        if part.local not in known:
-            raise GatewayError(404, f"There is no collection {'.'.join(part.local)}")
         session.places.append(
             ActivePlace(
                 session, replace(database, collection=part.local), part,
@@ -54,6 +47,16 @@ def opened(
             )
         )  # fmt: skip
     return session
+
+
+def check(database: Database, task: Task) -> None:
+    """Raise a 404 GatewayError if there is no such user or collection as a task names."""
+    if task.run_as and users.find(database, task.run_as) is None:
+        raise GatewayError(404, f"run_as user {task.run_as} not found")
+    known = database.collections()
+    for part in task.parts:
+        if part.local not in known:
+            raise GatewayError(404, f"There is no collection {'.'.join(part.local)}")
 
 
 def lead(session: ActiveSession) -> Steps[None]:

@@ -91,7 +91,8 @@ async def opened(remote: Remote) -> AsyncIterator[Socket]:
 
     try:
         connection = await Connect(
-            remote.socket, subprotocols=[Subprotocol(name) for name in PROTOCOLS], additional_headers=remote.headers(),
+            remote.socket, subprotocols=[Subprotocol(name) for name in PROTOCOLS],
+            additional_headers=remote.headers(),
             user_agent_header=f"django_cbtools/{__version__}", compression=None, ssl=remote.tls(),
             max_size=MAX_FRAME, open_timeout=OPENING, close_timeout=CLOSING, ping_interval=PING,
             ping_timeout=PING,
@@ -101,9 +102,11 @@ async def opened(remote: Remote) -> AsyncIterator[Socket]:
         reason = f"unexpected status code {status} from target database"
         raise NotConnected(reason, status) from None
     except ssl.SSLCertVerificationError as error:
-        raise NotConnected(f"its certificate is not trusted: {error.verify_message}") from None
+        reason = f"the certificate is not trusted: {error.verify_message}"
+        raise NotConnected(f'Get "{remote.address}": {reason}') from None
     except (OSError, asyncio.TimeoutError, WebSocketException) as error:
-        raise NotConnected(str(error) or type(error).__name__) from None
+        reason = str(error) or type(error).__name__
+        raise NotConnected(f'Get "{remote.address}": {reason}') from None
     try:
         socket = Socket(connection)
         if socket.protocol not in PROTOCOLS:
