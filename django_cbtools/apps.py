@@ -2,6 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
 
 
 def make_permissions(app_config: AppConfig, **kwargs: Any) -> None:
@@ -10,6 +11,11 @@ def make_permissions(app_config: AppConfig, **kwargs: Any) -> None:
     from .permissions import create_document_permissions
 
     create_document_permissions(app_config, **kwargs)
+
+
+#: The modules of apps that are loaded when Django starts: receivers of changes, indexes, and what
+#: merges revisions in conflict.
+AUTOLOADED = ("cb_changes", "cb_indexes", "cb_merges")
 
 
 class DjangoCBToolsConfig(AppConfig):
@@ -36,3 +42,4 @@ class DjangoCBToolsConfig(AppConfig):
         watch()
         serializers.register()
         post_migrate.connect(make_permissions, dispatch_uid="django_cbtools.make_permissions")
+        autodiscover_modules(*AUTOLOADED)

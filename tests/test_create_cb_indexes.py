@@ -98,6 +98,26 @@ def test_modules_of_apps_are_found(db, module):
     assert "cbtools_ix_testapp_cba_title_" in CBArticle.objects.filter(title="x").explain()
 
 
+def test_indexes_by_field_of_a_class_that_one_cannot_touch(db, settings, module):
+    """What is unindexed is what the class declares itself, wherever that is said."""
+    call_command("create_cb_indexes", verbosity=0)
+    before = present()
+    (author,) = [name for name in before if name.startswith("cbtools_ix_testapp_cba_author_")]
+    module.write_text(
+        "from tests.testapp.models import CBArticle\n"
+        "FIELD_INDEXES = {CBArticle: {'indexed': ['title'], 'unindexed': ['author']}}\n"
+    )
+    call_command("create_cb_indexes", verbosity=0)
+    assert author not in present()
+    assert "cbtools_ix_testapp_cba_title_" in CBArticle.objects.filter(title="x").explain()
+    settings.COUCHBASE_INDEXES = {TITLE: ["author"]}
+    call_command("create_cb_indexes", verbosity=0)
+    assert author in present()
+    settings.COUCHBASE_INDEXES = {TITLE: {"unindexed": "title"}}  # it is no declaration of its own
+    call_command("create_cb_indexes", verbosity=0)
+    assert "cbtools_ix_testapp_cba_title_" in CBArticle.objects.filter(title="x").explain()
+
+
 def test_broken_module_fails_loudly(db, module):
     module.write_text("1 / 0")
     with pytest.raises(CommandError, match=r"cb_indexes .* ZeroDivisionError"):
@@ -151,6 +171,8 @@ BROKEN = {
     "a relation's other end": ({"testapp.CBAuthor": ["articles"]}, "testapp.CBAuthor.*articles"),
     "no field": ({TITLE: [[]]}, "testapp.CBArticle.*field"),
     "no list": ({TITLE: 5}, "testapp.CBArticle.*not 5"),
+    "another word": ({TITLE: {"index": ["title"]}}, "has 'index': .* 'indexed' and 'unindexed'"),
+    "no such field to leave out": ({TITLE: {"unindexed": ["tilte"]}}, "CBArticle.*tilte"),
     "no names": ({TITLE: [[5]]}, r"testapp.CBArticle.*not \[5\]"),
     "an expression": ({TITLE: [models.Index(models.F("tilte"), name="x")]}, "CBArticle.*tilte"),
     "a condition": (

@@ -17,7 +17,7 @@ def check_indexes(**kwargs: Any) -> list[CheckMessage]:
     try:
         for declaration in declared_outside():
             try:
-                read_index(*declaration)
+                read_index(*declaration[:3])
             except ImproperlyConfigured as error:
                 messages.append(Error(str(error), id="cbtools.E006"))
         if not messages:

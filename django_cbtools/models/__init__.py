@@ -35,6 +35,7 @@ from .branches import DocumentRevision
 from .fields.arrays import DictField, ListField, SetField
 from .files import AttachmentField, AttachmentImageField, AttachmentStorage
 from .indexes import register_index
+from .merges import register_merge
 from .nested import EmbeddedField, EmbeddedListField
 from .queryset import AllDocuments, DocumentQuerySet, Documents
 from .related import (
@@ -99,6 +100,7 @@ __all__ = [
     "query_objects",
     "query_view",
     "register_index",
+    "register_merge",
     "retry_on_conflict",
     "st2dt",
     "try_else_return_none_obj",

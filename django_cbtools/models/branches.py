@@ -13,6 +13,7 @@ from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayConflict, 
 from django_cbtools.sync_gateway.facade import gateway_of
 
 from .document import EXPIRES, remembered
+from .merges import registered_merge
 from .telling import conflict, named, row_error, told_of
 from .writing.carrying import Carrier
 from .writing.deletion import DocumentDeletion
@@ -70,7 +71,8 @@ class Branching(DocumentDeletion):
         :meth:`conflicts` returns, and returns the instance that is to be saved: one of them, or
         another. An instance made anew keeps the attachments, the keys that no field declares, and
         the expiry of the first one, unless it has its own. Where there is no conflict, ``merge`` is
-        not called.
+        not called. Without both, the function is asked that is registered for the class, by
+        ``register_merge``.
 
         The instance is saved on top of the revision that the gateway has for the winner, unless
         that is the same already. Then the others are deleted for real: phones are told of both.
@@ -81,8 +83,13 @@ class Branching(DocumentDeletion):
         revisions any more, or is an instance and there are others than when it was read. What
         ``merge`` raises is not caught. Raises what :meth:`conflicts` and :meth:`save` do.
         """
+        if winner is None and merge is None:
+            merge = registered_merge(cls)
         if (winner is None) == (merge is None):
-            raise TypeError("resolve_conflict() takes either winner= or merge=.")
+            raise TypeError(
+                "resolve_conflict() takes either winner= or merge=; without them, a function has "
+                f"to be registered for {cls.__name__}, by register_merge()."
+            )
         for wait in waits(MERGES, MERGE_DELAY, BACKOFF):
             leaves = _leaves(cls, uid)
             tree = _Tree(uid, leaves)

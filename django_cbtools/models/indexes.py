@@ -2,12 +2,15 @@
 
 They come from a class's Meta (``indexes`` and unique constraints), from fields with ``db_index`` or
 ``unique``, from the setting COUCHBASE_INDEXES, and from modules ``cb_indexes`` of the apps, which
-call :func:`register_index`. The setting has a list for each class; an item of it is the name of a
-field, a list of names, where ``-`` means descending, or an Index.
+call :func:`register_index` or have FIELD_INDEXES. The setting, and FIELD_INDEXES, have a list for
+each class; an item of it is the name of a field, a list of names, where ``-`` means descending, or
+an Index. In the place of a list may be a dictionary: the list ``indexed``, and the list
+``unindexed`` of what the class declares itself and is not to be made.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -27,6 +30,9 @@ Document = type[CouchbaseModel]
 
 MODULE = "cb_indexes"
 SETTING = "COUCHBASE_INDEXES"
+FIELD_INDEXES = "FIELD_INDEXES"
+#: The lists that a class may have in the place of one.
+INDEXED, UNINDEXED = "indexed", "unindexed"
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,16 @@ class IndexChange(NamedTuple):
     model: str | None
     sql: str
     unfinished: str = ""
+
+
+class Declaration(NamedTuple):
+    """What somebody has said outside of a class: where, of which class (or what stands in the place
+    of one), which index, and whether that is to be made, or not."""
+
+    where: str
+    model: Any
+    item: Any
+    is_wanted: bool = True
 
 
 _registered: dict[Document, list[Any]] = {}
@@ -81,27 +97,46 @@ def declared_indexes() -> list[Declared]:
     return found
 
 
-def declared_outside() -> Iterator[tuple[str, Any, Any]]:
-    """What is declared outside of classes: where, for which class (or what stands in the place of
-    one), and what."""
-    setting = conf.get(SETTING)
-    if not isinstance(setting, Mapping):
-        raise ImproperlyConfigured(
-            f"{SETTING} is {setting!r}. It is a dictionary, of lists by 'app_label.ModelName'."
-        )
-    for label, items in setting.items():
-        # What stands alone is one index; so is what is no list, and is refused as such.
-        for item in items if isinstance(items, (list, tuple)) else [items]:
-            yield f"{SETTING}[{label!r}]", label, item
+def declared_outside() -> Iterator[Declaration]:
+    """What is declared outside of classes, one index after another. ImproperlyConfigured where it
+    has another form than it should."""
+    yield from _tables()
+    for model, items in _registered.items():
+        for item in items:
+            yield Declaration("register_index()", model, item)
+
+
+def _tables() -> Iterator[Declaration]:
+    """What the setting and the apps' modules say in dictionaries by class."""
     try:
         autodiscover_modules(MODULE)
     except Exception as error:
         raise ImproperlyConfigured(
             f"A module {MODULE} of the installed apps fails: {type(error).__name__}: {error}"
         ) from error
-    for model, items in _registered.items():
-        for item in items:
-            yield "register_index()", model, item
+    tables = {SETTING: conf.get(SETTING)}
+    for config in apps.get_app_configs():
+        module = sys.modules.get(f"{config.name}.{MODULE}")
+        if hasattr(module, FIELD_INDEXES):
+            tables[f"{config.name}.{MODULE}.{FIELD_INDEXES}"] = getattr(module, FIELD_INDEXES)
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            raise ImproperlyConfigured(
+                f"{name} is {table!r}. It is a dictionary, of lists by 'app_label.ModelName'."
+            )
+        for model, said in table.items():
+            label = model if isinstance(model, str) else getattr(model, "__name__", model)
+            where = f"{name}[{label!r}]"
+            lists = said if isinstance(said, Mapping) else {INDEXED: said}
+            if unknown := set(lists) - {INDEXED, UNINDEXED}:
+                raise ImproperlyConfigured(
+                    f"{where} has {', '.join(sorted(map(repr, unknown)))}: a dictionary there has "
+                    f"the lists {INDEXED!r} and {UNINDEXED!r}."
+                )
+            for kind, items in lists.items():
+                # What stands alone is one index; so is what is no list, and is refused as such.
+                for item in items if isinstance(items, (list, tuple)) else [items]:
+                    yield Declaration(where, model, item, kind == INDEXED)
 
 
 def read_index(where: str, model: Any, item: Any) -> models.Index:
@@ -120,11 +155,19 @@ def read_index(where: str, model: Any, item: Any) -> models.Index:
 
 
 def _declarations() -> Iterator[tuple[str, Document, Any]]:
+    outside = list(declared_outside())
+    unwanted = [
+        (_document(where, model), read_index(where, model, item))
+        for where, model, item, is_wanted in outside
+        if not is_wanted
+    ]
     for model in documents():
         for index in _of_class(model):
-            yield model._meta.label, model, index
-    for where, model, item in declared_outside():
-        yield where, _document(where, model), item
+            if not any(of is model and _same(each, index) for of, each in unwanted):
+                yield model._meta.label, model, index
+    for where, model, item, is_wanted in outside:
+        if is_wanted:
+            yield where, _document(where, model), item
 
 
 def _of_class(model: Document) -> Iterator[models.Index]:

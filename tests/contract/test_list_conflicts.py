@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_cbtools.management.commands import list_cb_conflicts
+from django_cbtools.models import merges, register_merge
 from django_cbtools.sync_gateway import SyncGateway, SyncGatewayUnavailable
 from tests.branches import push
 from tests.testapp.models import CBArticle
@@ -122,3 +123,14 @@ def test_many(gateway, monkeypatch):
     assert (status, sorted(uid for uid, *_ in rows)) == (0, sorted(uids))
     assert all(CBArticle(uid).tags == ["b", "a"] for uid in uids)
     assert run()[:2] == (0, [])
+
+
+def test_by_functions_that_are_registered(uids, monkeypatch):
+    monkeypatch.setattr(merges, "_registered", {})
+    status, _, told = run("--model", "testapp.CBArticle", "--resolve")
+    assert status == 1
+    assert "no function is registered for CBArticle" in told
+    register_merge(CBArticle)(merge)
+    status, _, told = run("--model", "testapp.CBArticle", "--resolve")
+    assert status == 0, told
+    assert sorted(merged) == sorted(uids[:2])

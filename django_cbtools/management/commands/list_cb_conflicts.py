@@ -15,6 +15,7 @@ from django_cbtools.following.sources import followed
 from django_cbtools.management.labels import add_model_argument, document_class
 from django_cbtools.models import registry
 from django_cbtools.models.document import DOC_TYPE
+from django_cbtools.models.merges import Merging, registered_merge
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents.documents import batches
 from django_cbtools.sync_gateway.feed.change import Change
@@ -22,6 +23,10 @@ from django_cbtools.sync_gateway.keyspaces import of_class
 
 #: How many documents in conflict are looked at in one request.
 _BATCH = 100
+#: What --resolve is without a path: the functions that are registered.
+REGISTERED = ""
+#: What merges documents of a class; None where nothing does.
+MergeOf = Callable[[type], Merging | None]
 #: The exit status where conflicts are left, and where the command could not do its work.
 LEFT, TROUBLE = 1, 2
 
@@ -46,8 +51,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add_model_argument(parser)
         parser.add_argument(
-            "--resolve", metavar="DOTTED.PATH",
-            help="Resolve them by this function, as Model.resolve_conflict(merge=...) does.",
+            "--resolve", nargs="?", const=REGISTERED, metavar="DOTTED.PATH",
+            help="Resolve them by this function, as Model.resolve_conflict(merge=...) does; "
+            "without one, by those that modules cb_merges register.",
         )  # fmt: skip
         parser.add_argument(
             "--dry-run", action="store_true",
@@ -55,7 +61,7 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
-        merge = _function(options.get("resolve"))
+        merge_of = _function(options.get("resolve"))
         dry_run, verbosity = options.get("dry_run", False), options.get("verbosity", 1)
         try:
             models = [document_class(label) for label in options.get("model") or ()]
@@ -68,7 +74,9 @@ class Command(BaseCommand):
                     total += 1
                     with bar.external_write_mode():
                         self._list(conflict)
-                        is_resolved = merge is not None and self._resolve(conflict, merge, dry_run)
+                        is_resolved = merge_of is not None and self._resolve(
+                            conflict, merge_of, dry_run
+                        )
                     left += not is_resolved or dry_run
         except SyncGatewayException as error:
             raise CommandError(str(error), returncode=TROUBLE) from error
@@ -84,12 +92,15 @@ class Command(BaseCommand):
         doc_type = "-" if conflict.doc_type is None else shown(str(conflict.doc_type))
         self.stdout.write("\t".join((shown(conflict.uid), doc_type, " ".join(conflict.revs))))
 
-    def _resolve(self, conflict: Conflict, merge: Callable[[Any], Any], dry_run: bool) -> bool:
+    def _resolve(self, conflict: Conflict, merge_of: MergeOf, dry_run: bool) -> bool:
         """Whether a conflict is resolved, or would be; one that is not stops no others."""
         model = registry.document_class(conflict.doc_type, conflict.keyspace)
         try:
             if model is None:
                 raise LookupError("no class has documents of this doc_type")
+            merge = merge_of(model)
+            if merge is None:
+                raise LookupError(f"no function is registered for {model.__name__}")
             if dry_run:
                 leaves = model.conflicts(conflict.uid)
                 if leaves:
@@ -104,17 +115,20 @@ class Command(BaseCommand):
         return True
 
 
-def _function(path: str | None) -> Callable[[Any], Any] | None:
+def _function(path: str | None) -> MergeOf | None:
+    """What merges documents of a class, as ``--resolve`` says."""
     if path is None:
         return None
+    if path == REGISTERED:
+        return registered_merge
     try:
         found = import_string(path)
     except ImportError as error:
         raise CommandError(f"--resolve {path}: {error}", returncode=TROUBLE) from error
     if not callable(found):
         raise CommandError(f"--resolve {path}: it is no function.", returncode=TROUBLE)
-    merge: Callable[[Any], Any] = found
-    return merge
+    merge: Merging = found
+    return lambda model: merge
 
 
 def _conflicts(bar: Any, keyspace: str | None) -> Iterator[Conflict]:

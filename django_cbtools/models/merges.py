@@ -1,0 +1,52 @@
+"""The functions that merge revisions in conflict, by the class of the documents.
+
+Modules ``cb_merges`` of apps register them; these are loaded when Django starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+#: What merges: given the revisions in conflict, as instances, it returns the one to be saved.
+Merging = Callable[[list[Any]], Any]
+F = TypeVar("F", bound=Merging)
+
+_registered: dict[type, Merging] = {}
+
+
+def register_merge(*models: type) -> Callable[[F], F]:
+    """Have conflicts of documents of some classes, and of their subclasses, be resolved by a
+    function, unless another one is named. A decorator, for a module ``cb_merges`` of an app.
+
+    ImproperlyConfigured where a class has another function already, or is no document class.
+    """
+
+    def register(function: F) -> F:
+        for model in models:
+            if not hasattr(model, "resolve_conflict"):
+                raise ImproperlyConfigured(
+                    f"register_merge(): {getattr(model, '__name__', model)} is no document class."
+                )
+            former = _registered.setdefault(model, function)
+            if _name(former) != _name(function):
+                raise ImproperlyConfigured(
+                    f"Conflicts of {model.__name__} are merged by {_name(former)}, and "
+                    f"{_name(function)} is registered for them as well. Only one can be."
+                )
+            _registered[model] = function
+        return function
+
+    return register
+
+
+def registered_merge(model: type) -> Merging | None:
+    """The function that is registered for a class, or for the nearest one that it inherits."""
+    return next((_registered[base] for base in model.__mro__ if base in _registered), None)
+
+
+def _name(function: Any) -> str:
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return f"{getattr(function, '__module__', '')}.{name}"
