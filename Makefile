@@ -96,6 +96,7 @@ run: venv
 	$(manage) create_cb_indexes
 	$(manage) create_sg_users
 	$(manage) load_airports
+	$(manage) create_sg_database
 	$(manage) runserver 127.0.0.1:$(PORT)
 
 # Everything that was made from the checkout; the example's data stays.

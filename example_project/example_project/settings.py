@@ -20,14 +20,18 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "django_cbtools",
+    "django_cbtools.contrib.gateway_users",
+    "django_cbtools.contrib.offline",
     "articles",
     "airports",
+    "fieldnotes",
     "shop",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django_cbtools.contrib.offline.middleware.offline_user",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -55,6 +59,40 @@ TEMPLATES = [
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+
+LOGIN_REDIRECT_URL = "fieldnotes:notes"
+LOGOUT_REDIRECT_URL = "fieldnotes:notes"
+
+# What browsers keep of the field notes, which work without a network.
+OFFLINE_MANIFEST = {
+    "fieldnotes": {
+        "scope": "fieldnotes:notes",
+        "pages": ["fieldnotes:notes"],
+        "cache": [
+            r"site\.css",
+            r"icon\.svg",
+            r"fieldnotes/.*",
+            r"vendor/pouchdb/.*\.js",
+            r"django_cbtools/sync_gateway_fetch\.js",
+        ],
+        "exclude": [r"fieldnotes/start\.png"],
+        "fallback": {"fieldnotes:notes": "fieldnotes:notes"},
+        "app": {
+            "name": "Field notes",
+            "theme_color": "#0b6e6e",
+            "background_color": "#f6f7f8",
+            "icons": [
+                "fieldnotes/icon-192.png",
+                "fieldnotes/icon-512.png",
+                {"src": "fieldnotes/icon-maskable.png", "purpose": "maskable"},
+            ],
+            "start_picture": "fieldnotes/start.png",
+        },
+    },
+}
+
+# Who may see the photos at files/.
+ATTACHMENT_PERMISSION = "fieldnotes.views.may_view"
 
 REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",

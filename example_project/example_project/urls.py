@@ -2,6 +2,7 @@
 
 from airports.api import AirportViewSet
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
@@ -18,6 +19,11 @@ urlpatterns = [
     path("", include("articles.urls")),
     path("airports/", include("airports.urls")),
     path("", include("shop.urls")),
+    path("notes/", include("fieldnotes.urls")),
+    path("offline/", include("django_cbtools.contrib.offline.urls")),
+    path("files/", include("django_cbtools.transfers.urls")),
+    path("accounts/login/", LoginView.as_view(), name="login"),
+    path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("api/", include(api.urls)),
     path("api/auth/", include("rest_framework.urls")),
     path("admin/gateway/", gateway_page(), name="gateway"),
