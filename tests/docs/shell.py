@@ -82,7 +82,7 @@ def _run(words: list[str], printed: str) -> None:
             _make(rest)
         case ["django-admin", *rest]:
             _manage(rest, "")
-        case ["python", "-m", "venv" | "django" | "uvicorn" | "pytest" | "tests.docs.pictures", *_]:
+        case ["python", "-m", "venv" | "django" | "uvicorn" | "pytest", *_]:
             pass
         case [program, *_]:
             assert program in OTHERS, "tests/docs/shell.py does not know the program"

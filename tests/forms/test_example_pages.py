@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import npm
+from tests import npm, pictures
+from tests.forms.serving import Example
 from tests.gateway.hostile import chromium
 
-ROOT = Path(__file__).parents[2]
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     file = tmp_path_factory.mktemp("example") / "documents.sqlite3"
-    command = [sys.executable, "-W", "error", "-m", "tests.forms.example", str(file)]
-    with (
-        file.with_suffix(".log").open("w") as log,
-        subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        ) as server,
-    ):  # fmt: skip
-        yield server.stdout.readline().strip() or pytest.fail(file.with_suffix(".log").read_text())
-        server.terminate()
+    example = Example(file, airports=99999 if pictures.ARE_TAKEN else 20)
+    yield example.url
+    example.stop()
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +81,8 @@ def test_two_windows(site, browser, axe, size):
     browser.leave(SAVE)
     assert fits(browser)
     assert browser.evaluate("document.activeElement.className") == "conflict"
+    if size == "wide":
+        pictures.take(browser, "article-conflict")
     told = browser.evaluate("document.querySelector('.conflict table').innerText")
     assert mine in told
     assert "<i>Theirs</i>" in told
@@ -106,18 +98,26 @@ def test_two_windows(site, browser, axe, size):
     assert title == ("<i>Theirs</i>" if size == "narrow" else mine)
     assert "1843" in text
     assert "New" in text
+    if size == "wide":
+        pictures.take(browser, "article-merged")
 
 
-@pytest.mark.parametrize(
-    "page",
-    ["articles/new/", "articles/atl_wide/edit/", "articles/atl_wide/delete/",
-     "airports/search/?name=a", "airports/search/?elevation_min=x"],
-)  # fmt: skip
-def test_pages_are_for_everybody(site, browser, axe, page):
-    for width, height in SIZES.values():
-        browser.resize(width, height)
-        assert browser.open(f"{site}/{page}")
+PAGES = {
+    "articles": "articles/", "article-new": "articles/new/",
+    "article-edit": "articles/atl_wide/edit/", "article-delete": "articles/atl_wide/delete/",
+    "airports-chart": "airports/", "airports": "airports/in/US/",
+    "airports-search": "airports/search/?name=a", "": "airports/search/?elevation_min=x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_for_everybody(site, browser, axe, name):
+    for size in SIZES:
+        browser.resize(*SIZES[size])
+        assert browser.open(f"{site}/{PAGES[name]}")
         assert fits(browser)
+        if name and size == "wide":
+            pictures.take(browser, name, whole=False)
     assert problems(browser, axe) == []
 
 
@@ -141,3 +141,11 @@ def test_an_author_is_added_beside_the_choice(site, browser):
         "})"
     )
     assert browser.evaluate("document.getElementById('id_title').value") == "Typed"
+    browser.evaluate("id_author.selectedIndex = id_author.options.length - 1")
+    browser.leave(SAVE)
+    assert "“Typed” is saved." in browser.evaluate("document.querySelector('main').innerText")
+    pictures.take(browser, "article-created")
+    browser.leave("document.querySelector('.actions .danger').click()")
+    browser.leave("document.querySelector('main form .danger').click()")
+    assert "The article is deleted." in browser.evaluate("document.querySelector('main').innerText")
+    pictures.take(browser, "article-deleted")

@@ -66,10 +66,12 @@ class Chromium:
         self._session = window
         self._ask("Page.bringToFront")
 
-    def new_window(self) -> str:
-        """Another window, which :attr:`window` can be set to."""
+    def new_window(self, *, profile: bool = False) -> str:
+        """Another window, which :attr:`window` can be set to; as of another person, who has cookies
+        and documents of his own, with a ``profile``."""
         now, self._session = self._session, ""
-        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
+        owner = self._ask("Target.createBrowserContext") if profile else {}
+        target = self._ask("Target.createTarget", url="about:blank", **owner)["targetId"]
         attached = self._ask("Target.attachToTarget", targetId=target, flatten=True)
         self._session = window = attached["sessionId"]
         self._ask("Page.enable")
@@ -96,6 +98,23 @@ class Chromium:
             "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
         )
         return answer["result"].get("value")
+
+    def wait(self, script: str) -> None:
+        """Wait until what a script says of the page is true."""
+        found = self.evaluate(
+            "new Promise((done) => { const look = () => {"
+            f"  if ({script}) done(true); else setTimeout(look, 50); }};"
+            f"  look(); setTimeout(() => done(document.body.innerText), {PATIENCE * 500}); }})"
+        )
+        assert found is True, f"{script} has not become true. The page says: {found}"
+
+    def choose(self, selector: str, *files: Path) -> None:
+        """Put files into a field of a form."""
+        field = self._ask("Runtime.evaluate", expression=f"document.querySelector('{selector}')")
+        self._ask(
+            "DOM.setFileInputFiles",
+            files=list(map(str, files)), objectId=field["result"]["objectId"],
+        )  # fmt: skip
 
     def resize(self, width: int, height: int) -> None:
         """Be as wide as a desktop's window, or a phone."""
