@@ -84,6 +84,8 @@ class Replication:
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
+        # A task that is cancelled before it begins leaves its work untouched.
+        task.add_done_callback(lambda _: work.close())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

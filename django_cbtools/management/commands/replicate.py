@@ -89,7 +89,7 @@ class Command(BaseCommand):
                 process.reset(alias, name, tasks)
             self._replicate(alias, name, tasks, remote, hidden=not options["verbosity"])
         except (Failed, ImproperlyConfigured, OSError, ValueError) as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(f"Not replicated: {error}") from error
         except GatewayError as error:
             raise CommandError(error.reason) from error
 
@@ -97,6 +97,9 @@ class Command(BaseCommand):
         self, alias: str, name: str, tasks: Sequence[Task], remote: Remote, *, hidden: bool
     ) -> None:
         refused = 0
+        if not hidden:
+            self.stdout.write(f"Replicating with {remote.name}. Ctrl-C stops it.")
+            self.stdout.flush()
         with tqdm(desc=remote.name, unit=" docs", disable=hidden or None) as bar:
 
             def tell(replicators: Sequence[Replicator]) -> None:

@@ -58,7 +58,7 @@ class Checkpoint:
             theirs = yield from self._theirs()
         ours = self._ours()
         self._revs = {"here": str(ours.get("_rev", "")), "there": str(theirs.get("_rev", ""))}
-        if {ours.get(_DIGEST), theirs.get(_DIGEST)} == {self._digest}:
+        if ours.get(_DIGEST) == theirs.get(_DIGEST) == self._digest:
             self.since = _lower(ours.get(_SEQUENCE), theirs.get(_SEQUENCE))
 
     def reset(self) -> None:
