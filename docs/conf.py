@@ -56,7 +56,6 @@ nitpick_ignore_regex = [(r"py:.*", r"(?!django_cbtools\b).*")]
 
 autodoc_class_signature = "mixed"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"inherited-members": True}
 autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
 autodoc_preserve_defaults = True

@@ -137,8 +137,8 @@ def _below(cls: type) -> Iterator[type]:
 _INNER = {
     "after_delete", "after_save", "before_delete", "before_save", "check", "clean_fields",
     "declared_keys", "document_columns", "fields_as_json", "from_cleaned_data", "from_db",
-    "from_row", "get_deferred_fields", "is_nested", "prepare_database_save", "prepare_field",
-    "save_base", "saved_as", "tables", "type_name", "unread_as",
+    "from_row", "get_deferred_fields", "is_gone", "is_nested", "prepare_database_save",
+    "prepare_field", "save_base", "saved_as", "tables", "type_name", "unread_as",
 }  # fmt: skip
 
 
