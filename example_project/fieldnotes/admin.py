@@ -10,5 +10,5 @@ class NoteAdmin(CouchbaseModelAdmin):
     list_display = ["__str__", "airport", "written", "channels"]
     list_select_related = ["airport"]
     search_fields = ["text", "=airport__icao"]
-    date_hierarchy = "written"
+    list_per_page = 50
     autocomplete_fields = ["airport"]

@@ -76,6 +76,14 @@ class PagesTest(TestCase):
         assert self.client.get(photo).status_code == 403
         self.assertRedirects(self.get("arrived"), "/accounts/login/?next=/notes/arrived/")
 
+    def test_a_channel_that_begins_as_ones_own(self):
+        photo = {"data": "YQ==", "content_type": "image/jpeg"}
+        document = {"doc_type": "note", "channels": f"{name_of(self.bob)}0"}
+        SyncGateway.save_json("note_odd", {**document, "_attachments": {"a.jpg": photo}})
+        self.client.force_login(self.bob)
+        assert self.client.get("/files/?uid=note_odd&name=a.jpg").status_code == 403
+        self.assertContains(self.get("arrived"), "No note has arrived yet")
+
     def test_everybodys_are_for_the_staff(self):
         self.bob.is_staff = True
         self.bob.save()

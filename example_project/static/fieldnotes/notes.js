@@ -83,7 +83,8 @@ async function showAll() {
     }
   });
   $("none").hidden = notes.length > 0;
-  $("state").textContent = STATES[store.state];
+  const isTwo = notes.some(({ versions }) => versions.length);
+  $("state").textContent = isTwo ? "A note has two texts" : STATES[store.state];
   document.documentElement.dataset.state = store.state;
 }
 
