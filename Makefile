@@ -89,7 +89,8 @@ docs: venv
 docs-links: venv
 	$(python) -m sphinx -b linkcheck -q -d build/doctrees docs build/docs-links
 
-# The example, its data kept from one run to the next. Ctrl-C stops it.
+# The example, its data kept from one run to the next, and what tells its dashboard of changes.
+# Ctrl-C stops both.
 run: venv
 	$(manage) migrate --verbosity 0
 	$(manage) create_cb_views
@@ -97,7 +98,8 @@ run: venv
 	$(manage) create_sg_users
 	$(manage) load_airports
 	$(manage) create_sg_database
-	$(manage) runserver 127.0.0.1:$(PORT)
+	($(manage) follow_sg_changes --since now --verbosity 0) & trap "kill $$!" EXIT; \
+		($(manage) runserver 127.0.0.1:$(PORT))
 
 # Everything that was made from the checkout; the example's data stays.
 clean:

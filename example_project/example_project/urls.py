@@ -24,6 +24,7 @@ urlpatterns = [
     path("files/", include("django_cbtools.transfers.urls")),
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("live/", include("dashboard.urls")),
     path("api/", include(api.urls)),
     path("api/auth/", include("rest_framework.urls")),
     path("admin/gateway/", gateway_page(), name="gateway"),

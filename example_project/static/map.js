@@ -2,6 +2,7 @@
 
 const MIN_SPAN = 8; // degrees: one point alone is shown with what is around it
 const TURNS = [-360, 0, 360]; // the world is drawn three times, for maps across the date line
+const MOST = 500; // points that a page adds: the oldest go
 const REACH = 14; // pixels around a point in which it is meant
 
 const json = async (url) => (await fetch(url)).json();
@@ -13,6 +14,7 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 // The smallest box around [longitude, latitude] pairs: it leaves out the widest empty gap between
 // two longitudes, wherever on the globe that is.
 function boxAround(places) {
+  if (!places.length) return { lon: 0, lat: 20, width: 360, height: 150 };
   const lons = places.map(([lon]) => lon).sort((a, b) => a - b);
   const lats = places.map(([, lat]) => lat).sort((a, b) => a - b);
   let gap = 0, west = lons[0];
@@ -127,6 +129,13 @@ async function show(figure) {
   canvas.addEventListener("click", (event) => {
     const point = dragged < 5 && pointAt(event);
     if (point && new URL(point.url, location).pathname !== location.pathname) location = point.url;
+  });
+
+  // A page that goes on may add points.
+  figure.addEventListener("point", ({ detail }) => {
+    points.push(detail);
+    if (points.length > MOST) points.shift();
+    draw();
   });
 
   reset();

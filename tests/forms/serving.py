@@ -36,6 +36,19 @@ class Example:
         assert self._server.stdout is not None
         self.url = self._server.stdout.readline().strip() or pytest.fail(log.read_text())
 
+    def follow(self) -> None:
+        """Tell the site what has been written."""
+        program = (
+            "import sys; sys.path.insert(0, 'example_project'); import django;"
+            "from django.conf import settings; from django.core.management import call_command;"
+            "settings.DATABASES['default']['NAME'] = sys.argv[1]; django.setup();"
+            "call_command('follow_sg_changes', once=True, verbosity=0)"
+        )
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", program, str(self._file)], cwd=ROOT, check=True,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "example_project.settings"},
+        )  # fmt: skip
+
     def stop(self) -> None:
         """As where a machine loses its power."""
         self._server.kill()

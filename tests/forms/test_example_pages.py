@@ -15,11 +15,16 @@ SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def example(tmp_path_factory):
     file = tmp_path_factory.mktemp("example") / "documents.sqlite3"
     example = Example(file, airports=99999 if pictures.ARE_TAKEN else 20)
-    yield example.url
+    yield example
     example.stop()
+
+
+@pytest.fixture(scope="module")
+def site(example):
+    return example.url
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +154,31 @@ def test_an_author_is_added_beside_the_choice(site, browser):
     browser.leave("document.querySelector('main form .danger').click()")
     assert "The article is deleted." in browser.evaluate("document.querySelector('main').innerText")
     pictures.take(browser, "article-deleted")
+
+
+def test_what_happens_is_shown_live(example, browser, axe):
+    """The staff see it on an open page, which stays one for everybody."""
+    browser.open(f"{example.url}/accounts/login/?next=/live/")
+    browser.evaluate("id_username.value = 'ada'; id_password.value = 'secret'")
+    browser.leave(SAVE)
+    browser.wait("document.getElementById('status').textContent === 'Live.'")
+    live, second = browser.window, browser.new_window()
+    browser.window = second
+    browser.open(f"{example.url}/articles/new/")
+    enter(browser, title="As it <happens>")
+    browser.leave(SAVE)
+    example.follow()
+    browser.window = live
+    browser.wait("document.getElementById('events').innerText.includes('As it <happens>')")
+    row = browser.evaluate(
+        "[...document.getElementById('events').rows]"
+        ".find((row) => row.innerText.includes('As it <happens>')).innerText"
+    )
+    assert row.split("\t")[2:] == ["created", "ada"]
+    assert browser.evaluate("+document.querySelector('#minutes .number').textContent") > 0
+    for size in SIZES:
+        browser.resize(*SIZES[size])
+        assert fits(browser)
+        if size == "wide":
+            pictures.take(browser, "live")
+    assert problems(browser, axe) == []

@@ -1,0 +1,79 @@
+"""Server-sent events: what comes into a table is told to browsers, which reconnect by themselves.
+
+It works in threads (runserver, gunicorn with threads) and under ASGI, where a connection takes no
+thread while it waits.
+"""
+
+import asyncio
+import json
+import threading
+import time
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections
+from django.http import HttpResponse, StreamingHttpResponse
+
+#: Seconds between two looks at the table; after which a proxy is told that the connection is still
+#: alive; after which a connection ends, so that servers can be stopped; and before a browser comes
+#: back.
+PAUSE, HEARTBEAT, LIFETIME, RETRY = 1.0, 15.0, 600.0, 2.0
+#: How many connections a process serves at once: with threads, each of them takes one.
+CONNECTIONS = 20
+_free = threading.BoundedSemaphore(CONNECTIONS)
+_END = object()
+
+
+class EventStream(StreamingHttpResponse):
+    """A connection; whoever closes it makes room for another one."""
+
+    _is_open = True
+
+    def close(self):
+        super().close()
+        if self._is_open:
+            self._is_open = False
+            _free.release()
+
+
+def stream(request, since, read):
+    """Answer with what ``read(since)`` finds, again and again: pairs of a number and what JSON
+    holds. 503 where there are too many connections."""
+    if not _free.acquire(blocking=False):
+        return HttpResponse(status=503, headers={"Retry-After": "30"})
+    told = _told(since, read)
+    body = _in_a_loop(told) if isinstance(request, ASGIRequest) else _in_a_thread(told)
+    headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+    return EventStream(body, content_type="text/event-stream", headers=headers)
+
+
+def _told(since, read):
+    """What is to be sent; None where it is time to wait."""
+    yield f"retry: {int(RETRY * 1000)}\n\n"
+    begun = quiet = time.monotonic()
+    while time.monotonic() - begun < LIFETIME:
+        close_old_connections()
+        for since, data in read(since):  # noqa: B020 (it goes on from there)
+            quiet = time.monotonic()
+            yield f"id: {since}\ndata: {json.dumps(data)}\n\n"
+        if time.monotonic() - quiet > HEARTBEAT:
+            quiet = time.monotonic()
+            yield ": still here\n\n"
+        yield None
+
+
+def _in_a_thread(told):
+    for piece in told:
+        if piece is None:
+            time.sleep(PAUSE)
+        else:
+            yield piece
+
+
+async def _in_a_loop(told):
+    step = sync_to_async(lambda: next(told, _END))
+    while (piece := await step()) is not _END:
+        if piece is None:
+            await asyncio.sleep(PAUSE)
+        else:
+            yield piece

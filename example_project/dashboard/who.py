@@ -1,0 +1,42 @@
+"""Who has written a document. The gateway does not keep that, so the site notes it in the document.
+
+A phone that changes the document keeps the note, which is then of a former revision: so the note
+says of which generation it is.
+"""
+
+from contextvars import ContextVar
+
+from django_cbtools.canonical import generation
+
+KEY = "changed_by"
+_request = ContextVar("request", default=None)
+
+
+def middleware(get_response):
+    """Know whose request it is while documents are saved."""
+
+    def call(request):
+        token = _request.set(request)
+        try:
+            return get_response(request)
+        finally:
+            _request.reset(token)
+
+    return call
+
+
+def note(instance, **kwargs):
+    """Note who saves a document, for cb_pre_save."""
+    request = _request.get()
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        number = generation(instance.rev) + 1 if instance.rev else 1
+        instance.extra[KEY] = {"user": user.get_username(), "generation": number}
+
+
+def noted(instance):
+    """The name of who has saved this revision; '' where nobody has noted it."""
+    found = instance.extra.get(KEY)
+    if not isinstance(found, dict) or found.get("generation") != generation(instance.rev):
+        return ""
+    return str(found.get("user", ""))[:150]
