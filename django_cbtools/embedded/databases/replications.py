@@ -138,11 +138,16 @@ def node(database: Database) -> str:
 
     It may be this one, before it has claimed them.
     """
+    return claimed_by(database) or nodes.get(database.alias, "")
+
+
+def claimed_by(database: Database) -> str:
+    """Return the id of the process that has claimed the replications, '' if there is none."""
     found = database.value(
         "SELECT id FROM cbtools_nodes WHERE abs(beat - %s) < %s ORDER BY beat DESC LIMIT 1",
         [time.time(), SILENCE],
     )
-    return found or nodes.get(database.alias, "")
+    return found or ""
 
 
 def is_local(database: Database) -> bool:

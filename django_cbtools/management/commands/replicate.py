@@ -96,7 +96,7 @@ class Command(BaseCommand):
     def _replicate(
         self, alias: str, name: str, tasks: Sequence[Task], remote: Remote, *, hidden: bool
     ) -> None:
-        refused = 0
+        refused, errors = 0, dict.fromkeys((PULL, PUSH), "")
         if not hidden:
             self.stdout.write(f"Replicating with {remote.name}. Ctrl-C stops it.")
             self.stdout.flush()
@@ -108,6 +108,11 @@ class Command(BaseCommand):
                 states["attachments"] = str(sum(count.attachments for count in counts))
                 bar.set_postfix(states, refresh=False)
                 bar.update(sum(count.documents for count in counts) - bar.n)
+                for one in replicators:
+                    if one.error and one.error != errors[one.task.direction]:
+                        bar.clear()
+                        self.stderr.write(f"{one.task.direction}: {one.error}")
+                    errors[one.task.direction] = one.error
 
             def report(refusal: Refusal) -> None:
                 nonlocal refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import inspect
 import json
 import random
 
@@ -94,3 +95,30 @@ def test_a_client_that_asks_for_much_before_it_acknowledges_what_it_gets(phone, 
     client = phone()
     for number in [client.send("getRev", id="x") for _ in range(15)]:
         assert json.loads(client.reply(number).body)["text"] == text
+
+
+def test_a_connection_that_ends_while_it_begins_something_leaves_nothing():
+    """Tasks that are cancelled end, whenever that is, and their work does."""
+    opened = call("GET", "/_blipsync")
+    respond(opened)
+    pools = Pools()
+
+    async def work():
+        raise AssertionError
+
+    async def end():
+        served = Replication(profiles.opened(opened, VERSION_3), pools, None)
+        begun = work()
+        sending, beginning = served._spawn(served._send()), served._spawn(begun)
+        beginning.cancel()
+        await asyncio.sleep(0)
+        served._has_frames.set()
+        await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait((sending, beginning), timeout=5)
+        return sending.done(), inspect.getcoroutinestate(begun)
+
+    try:
+        assert asyncio.run(end()) == (True, inspect.CORO_CLOSED)
+    finally:
+        pools.close()

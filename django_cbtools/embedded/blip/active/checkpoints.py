@@ -6,6 +6,7 @@ written for another task.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django_cbtools import canonical
@@ -20,6 +21,7 @@ from ..messages import Message
 from ..session import text_of
 from ..steps import Ask, Steps
 from .session import ActivePlace, ActiveSession
+from .task import Task
 
 _SEQUENCE, _DIGEST = "last_sequence", "config_hash"
 #: How often a checkpoint is written that somebody else has changed.
@@ -61,12 +63,6 @@ class Checkpoint:
         if ours.get(_DIGEST) == theirs.get(_DIGEST) == self._digest:
             self.since = _lower(ours.get(_SEQUENCE), theirs.get(_SEQUENCE))
 
-    def reset(self) -> None:
-        """Remove our checkpoint, so that the feed begins anew."""
-        ours = self._ours()
-        if ours:
-            local.delete(self._place.database, PREFIX + self._client, ours["_rev"])
-
     def keep(self) -> Steps[None]:
         """Write the checkpoint on both sides, if it has changed."""
         if not self.is_old:
@@ -98,12 +94,7 @@ class Checkpoint:
         raise failure
 
     def _ours(self) -> dict[str, Any]:
-        try:
-            return local.read(self._place.database, PREFIX + self._client)
-        except GatewayError as error:
-            if error.status != 404:
-                raise
-            return {}
+        return _read(self._place.database, self._client)
 
     def _theirs(self) -> Steps[dict[str, Any]]:
         reply = yield Ask(self._request("getCheckpoint"))
@@ -117,6 +108,26 @@ class Checkpoint:
         if body is not None:
             request.body = canonical.dumps(body).encode()
         return request
+
+
+def _read(database: Database, client: str) -> dict[str, Any]:
+    """Return our checkpoint, an empty one if there is none."""
+    try:
+        return local.read(database, PREFIX + client)
+    except GatewayError as error:
+        if error.status != 404:
+            raise
+        return {}
+
+
+def forget(database: Database, task: Task) -> None:
+    """Remove our checkpoints of a task, so that it begins anew."""
+    client = task.client(source(database))
+    for part in task.parts:
+        place = replace(database, collection=part.local)
+        ours = _read(place, client)
+        if ours:
+            local.delete(place, PREFIX + client, ours["_rev"])
 
 
 def opened(session: ActiveSession) -> Steps[list[dict[str, Any]]]:

@@ -112,10 +112,3 @@ def _check_patience(session: ActiveSession) -> None:
     """Raise a 504 GatewayError if the other side does not do what it has to."""
     if _is_owed(session) and time.monotonic() - session.last_moved > PATIENCE:
         raise GatewayError(504, f"The other gateway was silent for {PATIENCE:.0f} seconds")
-
-
-def reset(database: Database, task: Task) -> None:
-    """Forget how far a replication has come, so that it begins anew."""
-    session = opened(database, task, "BLIP_3+CBMobile_3", Counts(), lambda refusal: None)
-    for place in session.places:
-        Checkpoint(place).reset()

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from ...blip.active import leading
+from ...blip.active import checkpoints
 from ...blip.active.progress import Refusal
 from ...blip.active.task import Task
 from ..pools import Pools
@@ -26,7 +26,7 @@ Tell = Callable[[Sequence[Replicator]], None]
 def reset(alias: str, name: str, tasks: Sequence[Task]) -> None:
     """Forget how far some replications have come, so that they begin anew."""
     for task in tasks:
-        leading.reset(database(alias, name), task)
+        checkpoints.forget(database(alias, name), task)
 
 
 def replicate(
@@ -42,7 +42,8 @@ def replicate(
     pools = Pools()
 
     def gives_up(error: Failed, failures: int) -> bool:
-        return error.is_final or (not is_continuous and failures >= TRIES)
+        is_over = error.is_first or failures >= TRIES
+        return error.is_final or (is_over and not is_continuous)
 
     is_continuous = any(task.is_continuous for task in tasks)
     try:

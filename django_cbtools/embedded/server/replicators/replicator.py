@@ -32,7 +32,12 @@ GRACE = 10.0
 
 
 class Failed(Exception):
-    """A replication cannot go on. ``is_final`` says that trying again would not help."""
+    """A replication cannot go on. ``is_final`` says that trying again would not help.
+
+    ``is_first`` says that there has been no connection yet.
+    """
+
+    is_first = False
 
     def __init__(self, reason: str, *, is_final: bool = False) -> None:
         super().__init__(reason)
@@ -65,6 +70,7 @@ class Replicator:
         self._report = report
         self._longest_pause = longest_pause
         self._session: ActiveSession | None = None
+        self._has_connected = False
         self._is_stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -83,7 +89,7 @@ class Replicator:
                 break
             except Failed as error:
                 failures = 1 if self.counts != before else failures + 1
-                self.error = str(error)
+                self.error, error.is_first = str(error), not self._has_connected
                 if self._gives_up(error, failures):
                     self.state = FAILED
                     raise
@@ -129,7 +135,7 @@ class Replicator:
 
     async def _replicate(self, socket: Socket) -> None:
         session = await self._on_thread(partial(self._open, socket.protocol))
-        self._session = session
+        self._session, self._has_connected = session, True
         if self._is_stopping.is_set():
             session.stop()
         self.state, self.error = RUNNING, ""

@@ -73,8 +73,8 @@ class Socket:
 async def opened(remote: Remote) -> AsyncIterator[Socket]:
     """Return an asynchronous context manager that opens a WebSocket.
 
-    Raises NotConnected if that fails, and ImproperlyConfigured if the package websockets is not
-    installed.
+    Raises NotConnected if that fails, ImproperlyConfigured if the package websockets is not
+    installed, and OSError if a file with certificates cannot be read.
     """
     try:
         from websockets.asyncio.client import connect
@@ -89,11 +89,12 @@ async def opened(remote: Remote) -> AsyncIterator[Socket]:
         def process_redirect(self, exc: Exception) -> Exception | str:
             return exc  # the credentials are for this address alone
 
+    tls = remote.tls()
     try:
         connection = await Connect(
             remote.socket, subprotocols=[Subprotocol(name) for name in PROTOCOLS],
             additional_headers=remote.headers(),
-            user_agent_header=f"django_cbtools/{__version__}", compression=None, ssl=remote.tls(),
+            user_agent_header=f"django_cbtools/{__version__}", compression=None, ssl=tls,
             max_size=MAX_FRAME, open_timeout=OPENING, close_timeout=CLOSING, ping_interval=PING,
             ping_timeout=PING,
         )  # fmt: skip
