@@ -90,7 +90,9 @@ class Manage(GenericObject):
         entries = nodes.definition_list()
         for action in options:
             said = (action.help or "") % {**vars(action), "prog": "manage.py"}
-            said = said[:1].upper() + said[1:].rstrip(".") + "."
+            # A sentence, unless it begins with an address.
+            said = re.sub("^[a-z](?=[a-z]*(?: |: ))", lambda first: first[0].upper(), said)
+            said = said.rstrip(".") + "."
             entries += nodes.definition_list_item(
                 "",
                 nodes.term("", "", nodes.literal("", _names(action))),
