@@ -178,6 +178,7 @@ def test_notes_are_written_without_a_server(site, browser, axe, tmp_path):  # no
     browser.window = first
     browser.go_offline(False)
     browser.wait("document.querySelector('.versions')?.offsetHeight > 0")
+    browser.wait("document.documentElement.dataset.state === 'refused'")
     told = browser.evaluate("document.querySelector('.versions').innerText")
     assert "Fog is gone" in told
     assert "Fog is thick" in told

@@ -9,6 +9,7 @@ const STATES = {
   waiting: "No network: notes are kept here",
   syncing: "Syncing…",
   synced: "All notes are synced",
+  refused: "A note has been changed elsewhere",
 };
 const PICTURES = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 const LONGEST = 1600; // pixels of a photo
@@ -83,8 +84,7 @@ async function showAll() {
     }
   });
   $("none").hidden = notes.length > 0;
-  const isTwo = notes.some(({ versions }) => versions.length);
-  $("state").textContent = isTwo ? "A note has two texts" : STATES[store.state];
+  $("state").textContent = STATES[store.state];
   document.documentElement.dataset.state = store.state;
 }
 
@@ -188,7 +188,7 @@ async function smaller(file) {
 }
 
 function logOut(event) {
-  const question = "Some notes are only on this device. They are kept until you log in again. Log out?";
+  const question = "Some notes are only on this device, which keeps them. Log out?";
   if (store.unsent.size && !confirm(question)) {
     event.preventDefault();
     return;

@@ -1,8 +1,8 @@
 // The notes of one user on this device, and their way to the gateway and back.
 //
-// Notes are in a PouchDB of this user alone, so all works without a network. Where there is one, they
-// are synced. It tells of changes by the event "change", and by "logout" that this user may not see
-// them any more.
+// Notes are in a PouchDB of this user alone, so all works without a network. Where there is one,
+// they are synced. It tells of changes by the event "change", and by "logout" that this user may
+// not see them any more.
 
 "use strict";
 
@@ -12,7 +12,7 @@ const cookie = (name) => document.cookie.match(`(?:^|; )${name}=([^;]*)`)?.[1] ?
 const PAUSE = 5000;
 
 class NoteStore extends EventTarget {
-  /** "waiting" for the network, "syncing", or "synced" */
+  /** "waiting" for the network, "syncing", "synced", or "refused" where somebody else was first */
   state = "syncing";
   #session = null;
   #sync = null;
@@ -67,13 +67,18 @@ class NoteStore extends EventTarget {
     };
     const sync = (this.#sync = this.local.sync(this.remote, options));
     let isReached = false;
+    let isRefused = false;
+    const tell = () => this.#is(!isReached ? "waiting" : isRefused ? "refused" : "synced");
     sync.pull.on("paused", (error) => {
       isReached = !error;
-      this.#is(error ? "waiting" : "synced");
+      tell();
     });
-    sync.push.on("active", () => isReached && this.#is("syncing"));
+    sync.push.on("active", () => isReached && !isRefused && this.#is("syncing"));
     sync.push.on("change", ({ docs }) => docs.forEach((doc) => this.#remember(doc._id, false)));
-    sync.push.on("paused", (error) => isReached && this.#is(error ? "waiting" : "synced"));
+    sync.push.on("paused", (error) => {
+      isRefused = error?.status === 409; // somebody else was first
+      tell();
+    });
     // It ends where the gateway refuses this user, whose session of the site may be over.
     sync.on("error", () => {
       this.#is("waiting");
@@ -150,8 +155,8 @@ class NoteStore extends EventTarget {
 
   /** All notes, the newest first. One that was changed twice has its other `versions`. */
   async all() {
-    const options = { startkey: "note_", endkey: "note_\uffff", include_docs: true, conflicts: true };
-    const { rows } = await this.local.allDocs(options);
+    const ids = { startkey: "note_", endkey: "note_\uffff" };
+    const { rows } = await this.local.allDocs({ ...ids, include_docs: true, conflicts: true });
     const notes = rows.map(({ doc }) => doc).filter(({ doc_type }) => doc_type === "note");
     for (const note of notes) {
       const revs = note._conflicts ?? [];
@@ -207,5 +212,6 @@ class NoteStore extends EventTarget {
     const chosen = { text: text ?? theirs.text, st_deleted: text === null, updated };
     await this.local.put({ ...theirs, ...chosen, _attachments: photos });
     for (const rev of revs) if (rev !== _rev) await this.local.remove(id, rev);
+    this.start(); // it can be sent now
   }
 }
