@@ -43,6 +43,8 @@ class Other:
                     self.connection.reply(message, found[0] if isinstance(found, tuple) else found)
                 elif message is not None:
                     self.replies.append(message)
+                    for request in self.on.get("reply", lambda _: ())(message):
+                        self.connection.send(request)
                 while (frame := self.connection.next_frame()) is not None:
                     socket.send(frame)
         except ConnectionClosed:
@@ -66,12 +68,13 @@ def _rev(uid="d", rev="1-a", sequence="1", body=b"{}", **properties):
 
 
 @contextmanager
-def _served(other):
-    with serve(other, "127.0.0.1", 0, subprotocols=[VERSION_3], compression=None) as server:
+def _served(other, tls=None):
+    options = {"subprotocols": [VERSION_3], "compression": None, "ssl": tls}
+    with serve(other, "127.0.0.1", 0, **options) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/db"
+            yield f"{'wss' if tls else 'ws'}://127.0.0.1:{server.socket.getsockname()[1]}/db"
         finally:
             server.shutdown()
             thread.join()
@@ -82,13 +85,13 @@ def pull(http_gateway, monkeypatch):
     """A function that pulls from such a gateway, in one connection."""
     monkeypatch.setattr(process, "TRIES", 1)
 
-    def run(other, **options):
-        with _served(other) as url:
+    def run(other, tls=None, authority=None):
+        with _served(other, tls) as url:
             refused = []
-            task = Task("hostile", PULL, url, **options)
+            remote = Remote.parse(url, authority=authority)
             process.replicate(
-                "default", "test_documents", [task], Remote.parse(url), lambda _: None,
-                refused.append,
+                "default", "test_documents", [Task("hostile", PULL, url)], remote,
+                lambda _: None, refused.append,
             )  # fmt: skip
         return refused
 
@@ -151,6 +154,16 @@ def test_offers_are_checked(pull, rows, reason):
         pull(Other(_offering(*rows)))
 
 
+def test_an_offer_that_is_overtaken_by_the_end_of_the_feed(pull):
+    uids = [f"{'d' * 200}{number}" for number in range(500)]
+    rows = [[number, uid, "1-a"] for number, uid in enumerate(uids, 1)]
+    revs = [_rev(uid, sequence=str(number)) for number, uid, _ in rows]
+    # They are sent when the offer is answered, which is the first request.
+    on = {"reply": lambda reply: revs if reply.number == 1 else ()}
+    assert pull(Other({**_offering(*rows), **on})) == []
+    assert set(OURS.documents()) == set(uids)
+
+
 def test_checkpoints_that_are_nonsense(pull):
     for body in (b"no JSON", b"[]", b'{"last_sequence":{},"config_hash":[]}'):
         asked = []
@@ -192,6 +205,16 @@ def test_it_connects_again_and_goes_on(pull, monkeypatch):
     assert pull(other) == []
     assert len(times) == 2
     assert set(OURS.documents()) == {"d"}
+
+
+def test_certificates_are_checked(pull, ca, stranger):
+    on = _offering([1, "d", "1-a"], then=[_rev()])
+    assert pull(Other(on), ca.server(), ca.file) == []
+    for tls, authority in (
+        (ca.server(), None), (ca.server(), stranger.file), (ca.server("other.example"), ca.file)
+    ):  # fmt: skip
+        with pytest.raises(Failed, match="the certificate is not trusted"):
+            pull(Other(on), tls, authority)
 
 
 def test_addresses():

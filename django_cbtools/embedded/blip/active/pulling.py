@@ -63,7 +63,7 @@ def _wanted(place: ActivePlace, request: Message) -> Steps[Message]:
     session = place.session
     rows = pushing.changes_in(request, texts=slice(1, 3))
     if not rows:
-        place.is_caught_up = True
+        place.caught_up_at = request.number
         session.moved()
         return Message()
     if len(rows) > _MOST_OFFERED:

@@ -70,7 +70,7 @@ def _follow(place: ActivePlace, push: Push) -> Steps[None]:
     except GatewayError as error:
         place.session.fail(error)
     else:
-        place.is_caught_up = True
+        place.caught_up_at = 0
         place.session.moved()
 
 

@@ -10,6 +10,7 @@ from ...errors import GatewayError, bad_request
 from ...http.messages import Call
 from ..messages import Message
 from ..session import Place, Profile, Session
+from ..steps import Steps
 from .progress import Counts, Progress, Refusal, Signal
 from .task import Part, Task
 
@@ -28,8 +29,14 @@ class ActivePlace(Place):
         self.progress = Progress()
         #: The revisions that we have asked for, by sequence: the id and the revision.
         self.asked: dict[str, tuple[str, str]] = {}
-        #: Whether all changes so far have been offered.
-        self.is_caught_up = False
+        #: The number of the request that says that all changes so far have been offered; 0 if we
+        #: offer them, None before that.
+        self.caught_up_at: int | None = None
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether all changes so far have been offered."""
+        return self.caught_up_at is not None and self.session.arrived >= self.caught_up_at
 
     @property
     def is_done(self) -> bool:
@@ -74,11 +81,24 @@ class ActiveSession(Session):
         self.report = report
         self.places: list[ActivePlace] = []
         self.signal = Signal()
+        #: All of the other side's requests up to this number have arrived.
+        self.arrived = 0
+        self._early: set[int] = set()
         self.is_stopping = False
         #: Why the connection ends before its time.
         self.failure: GatewayError | None = None
         #: When something last happened (of time.monotonic()).
         self.last_moved = time.monotonic()
+
+    def answer(self, request: Message) -> Steps[Message]:
+        # A short request can overtake a long one, which is sent in several frames.
+        self._early.add(request.number)
+        while self.arrived + 1 in self._early:
+            self.arrived += 1
+            self._early.discard(self.arrived)
+        reply = yield from super().answer(request)
+        self.signal.set()
+        return reply
 
     def place(self, request: Message) -> Place:
         given = request.properties.get("collection")
