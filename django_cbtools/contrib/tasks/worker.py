@@ -136,32 +136,37 @@ class Worker:
 
     def _run(self, document: QueuedTask) -> None:
         self._has_worked = True
-        if len(document.worker_ids) > self._options.attempts:
-            # No worker has come back from it: it may be what has killed them.
-            document.give_up()
-        elif (result := self._begun(document)) is not None:
-            task_started.send(sender=type(self._backend), task_result=result)
-            try:
-                with kept(document, self._options.lease):
-                    value = _call(result)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                document.fail(error, self._options, is_final=isinstance(error, GiveUp))
-            else:
-                document.succeed(value, self._options)
         try:
-            self._end(document)
+            self._do(document)
         except SyncGatewayConflict:
             logger.error("%s has been run, and another worker has taken it meanwhile.", document)
 
-    def _begun(self, document: QueuedTask) -> TaskResult[..., Any] | None:
-        """What Django calls its result; None where there is no such task, so that it has failed."""
+    def _do(self, document: QueuedTask) -> None:
+        """Run a task, and store what has become of it. An error is told of where it is handled, so
+        that the log of Django's tasks has it."""
+        if len(document.worker_ids) > self._options.attempts:
+            # No worker has come back from it: it may be what has killed them.
+            document.give_up()
+            self._end(document)
+            return
         try:
-            return document.result()
-        except Exception as error:
+            result = document.result()
+        except Exception as error:  # there is no such task any more
             document.fail(error, self._options, is_final=True)
-            return None
+            self._end(document)
+            return
+        task_started.send(sender=type(self._backend), task_result=result)
+        try:
+            with kept(document, self._options.lease):
+                value = _call(result)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            document.fail(error, self._options, is_final=isinstance(error, GiveUp))
+            self._end(document)
+        else:
+            document.succeed(value, self._options)
+            self._end(document)
 
     def _end(self, document: QueuedTask) -> None:
         """Store what has become of a task, however long the gateway is down."""

@@ -111,9 +111,10 @@ def test_what_fails_is_tried_again_after_pauses(work, worker, later, caplog):
     ("name", "said"),
     [("give_up", "GiveUp: never"), ("return_set", "JSON does not hold what it returns")],
 )
-def test_what_is_not_tried_again(work, worker, name, said):
+def test_what_is_not_tried_again(work, worker, name, said, caplog):
     result = getattr(work, name).enqueue()
     worker().run(once=True)
+    assert said in caplog.text
     result.refresh()
     assert result.status == TaskResultStatus.FAILED
     assert said in result.errors[0].traceback
