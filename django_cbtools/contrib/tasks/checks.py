@@ -11,7 +11,10 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from .api import task_backends
+from .api import InvalidTask, task_backends
+
+#: The back end that queues e-mails.
+_QUEUE = "django_cbtools.contrib.tasks.mail.EmailBackend"
 
 
 @register("cbtools")
@@ -24,26 +27,31 @@ def check_tasks(**kwargs: Any) -> list[CheckMessage]:
             task_backends[alias]
         except ImproperlyConfigured as error:
             messages.append(Error(str(error), id="cbtools.E034"))
+        except Exception:  # noqa: S112 (an entry of another form: Django says so when it is used)
+            continue
     return messages
 
 
 @register("cbtools")
 def check_email(**kwargs: Any) -> list[CheckMessage]:
     """Whether e-mails that are queued can be delivered."""
-    from .mail import EmailBackend
-
-    mailers = getattr(settings, "MAILERS", {})
+    found = getattr(settings, "MAILERS", None)
+    mailers = found if isinstance(found, Mapping) else {}
     kinds = {
-        **{alias: (config or {}).get("BACKEND") for alias, config in mailers.items()},
-        None: None if mailers else settings.EMAIL_BACKEND,
+        **{
+            alias: config.get("BACKEND")
+            for alias, config in mailers.items()
+            if isinstance(config, Mapping)
+        },
+        None: getattr(settings, "EMAIL_BACKEND", None),  # none where there are MAILERS
     }
     messages: list[CheckMessage] = []
     for alias, path in kinds.items():
-        try:
-            if isinstance(path, str) and import_string(path) is EmailBackend:
-                EmailBackend() if alias is None else mail.mailers[alias]
-        except ImproperlyConfigured as error:
-            messages.append(Error(str(error), id="cbtools.E033"))
-        except ImportError:  # Django says so
+        if path != _QUEUE:
             continue
+        try:
+            # Its module has a task, which wrong TASKS refuse.
+            import_string(path)() if alias is None else mail.mailers[alias]
+        except (ImproperlyConfigured, InvalidTask) as error:
+            messages.append(Error(str(error), id="cbtools.E033"))
     return messages

@@ -20,7 +20,7 @@ from django_cbtools.contrib.tasks.api import (
     task_backends,
     task_enqueued,
 )
-from django_cbtools.contrib.tasks.checks import check_tasks
+from django_cbtools.contrib.tasks.checks import check_email, check_tasks
 from django_cbtools.contrib.tasks.models import QueuedTask
 from django_cbtools.sync_gateway import SyncGateway
 from tests.contrib.tasks.conftest import BACKEND
@@ -163,3 +163,10 @@ def test_checks(settings):
     found = [each for each in check_stores() if "TASKS" in each.msg]
     assert [each.msg.split(" keeps")[0] for each in found] == ["TASKS['default']", "TASKS['other']"]
     assert isinstance(found[0], checks.Error)
+
+
+@pytest.mark.parametrize("odd", [None, 5, [], {"default": None}, {"default": {"BACKEND": 5}}])
+def test_checks_never_raise(settings, odd):
+    settings.TASKS = settings.MAILERS = odd
+    assert check_tasks() == []
+    assert check_email() == []
