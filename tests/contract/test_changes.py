@@ -144,6 +144,29 @@ def test_continuous_feed_goes_on(since):
 
 
 @pytest.mark.parametrize("feed", ["longpoll", "continuous"])
+def test_who_waits_is_told_of_tombstones_even_with_active_only(since, feed):
+    saved, is_told = [save() for _ in range(30)], threading.Event()
+
+    def work():
+        try:
+            for uid, rev in saved:
+                if not is_told.wait(0.2):
+                    SyncGateway.delete_document(uid, rev)
+        finally:
+            connections.close_all()
+
+    changes = SyncGateway.changes(read(since)[1], feed=feed, active_only=True, timeout=30)
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert next(changes).deleted
+    finally:
+        is_told.set()
+        thread.join()
+        changes.close()
+
+
+@pytest.mark.parametrize("feed", ["longpoll", "continuous"])
 def test_timeout_without_a_change(since, feed):
     changes = SyncGateway.changes(since, feed=feed, timeout=0.2)
     assert list(changes) == []

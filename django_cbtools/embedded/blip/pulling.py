@@ -182,7 +182,9 @@ def offers(place: Place, pull: Pull) -> Steps[None]:
     # The reader must be loaded after the sequence, see Feed.read().
     upto = place.database.sequence
     call = place.session.call
-    follower = Follower(call, place.database, pull.wish, place.reader(), upto)
+    follower = Follower(
+        call, place.database, pull.wish, place.reader(), upto, is_gateway=pull.is_gateway
+    )  # fmt: skip
     has_caught_up = False
     while not pull.is_over:
         offered: list[Entry] = []
@@ -201,9 +203,6 @@ def offers(place: Place, pull: Pull) -> Steps[None]:
             yield Tell([(_changes(place, pull, "null", no_reply=True), None)])
         if not pull.is_continuous:
             return
-        if not pull.is_gateway:
-            # A phone that has nothing yet asks for no tombstones. Now it has documents.
-            follower.feed.show_gone()
         while not pull.is_over:
             pull.pause = follower.pause(math.inf)
             yield pull.pause

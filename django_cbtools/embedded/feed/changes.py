@@ -36,9 +36,10 @@ class Wish:
     ``since`` is the position after which the feed begins. ``limit`` is the largest number of
     entries; 0 means no limit. ``channels`` restricts the feed to these channels; STAR means all
     channels of the reader. ``uids`` restricts it to these documents. ``active_only`` leaves out
-    tombstones and documents that left a channel. ``all_leaves`` shows all leaf revisions of
-    documents in conflict. ``by_version`` shows versions instead of revision ids. ``include_docs``
-    adds the documents. ``revocations`` adds the documents of channels that the reader has lost.
+    tombstones and documents that left a channel, until the client waits. ``all_leaves`` shows all
+    leaf revisions of documents in conflict. ``by_version`` shows versions instead of revision ids.
+    ``include_docs`` adds the documents. ``revocations`` adds the documents of channels that the
+    reader has lost.
     """
 
     since: SequenceId = START

@@ -13,13 +13,23 @@ class Follower:
     """A feed, its reader, and the sequence ``upto`` which it can be read.
 
     ``call`` is the request for the feed, ``upto`` is the database's sequence from before the client
-    was logged in (see :meth:`Feed.read`).
+    was logged in (see :meth:`Feed.read`). Other gateways (``is_gateway``) keep to ``active_only``.
     """
 
-    def __init__(self, call: Call, database: Database, wish: Wish, reader: Reader, upto: int):
+    def __init__(
+        self,
+        call: Call,
+        database: Database,
+        wish: Wish,
+        reader: Reader,
+        upto: int,
+        *,
+        is_gateway: bool = False,
+    ) -> None:
         self.feed = Feed(database, wish)
         self.reader = reader
         self.upto = upto
+        self._is_gateway = is_gateway
         self._alias = call.alias
         user = call.identify() if call.trusted is None else None
         self._user = user.name if user is not None and user.sequence else None
@@ -36,7 +46,13 @@ class Follower:
         return (self.upto, self.reader) != before
 
     def pause(self, until: float) -> Pause:
-        """Return a pause that ends with a write that can concern the client."""
+        """Return a pause that ends with a write that can concern the client.
+
+        A client that waits has all documents. So it is told of those that go from here on, even if
+        it asked for no tombstones.
+        """
+        if not self._is_gateway:
+            self.feed.show_gone()
         return Pause(self._alias, self._interest(), self.upto, until)
 
     def _interest(self) -> Interest:
