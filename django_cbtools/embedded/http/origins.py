@@ -75,8 +75,9 @@ def check_login(call: Call) -> None:
 def check_write(call: Call, database: Database) -> None:
     """Raise a 403 GatewayError if a web page of another site makes a browser write.
 
-    This concerns requests whose credentials the browser may have added by itself. Pages that the
-    CORS rules allow are not refused.
+    This concerns requests whose credentials the browser may have added by itself, and all requests
+    for a WebSocket: browsers let any page read what comes over one, and not all of them say that
+    they are browsers. Pages that the CORS rules allow are not refused.
     """
     is_safe = call.method in _SAFE_METHODS and not call.is_socket
     if call.port == ADMIN_PORT or call.trusted is not None or is_safe:
@@ -84,7 +85,8 @@ def check_write(call: Call, database: Database) -> None:
     has_cookie = call.session_id is not None
     # Other programs may send an Origin header too, but only browsers send Sec-Fetch-Site.
     has_password = call.credentials() is not None and "sec-fetch-site" in call.headers
-    if not (has_cookie or has_password) or not _is_foreign(call):
+    is_concerned = has_cookie or has_password or call.is_socket
+    if not is_concerned or not _is_foreign(call):
         return
     allowed, origin = cors.of(database).get("origin", ()), call.headers.get("origin", "")
     # "*" does not cover requests with cookies. Browsers do not let such requests through either.

@@ -22,7 +22,11 @@ async def answer(scope: Any, receive: Any, send: Any) -> bool:
 
     Return False if the site's URLs lead the request to something else than the gateway.
     """
-    request = ASGIRequest({**scope, "type": "http", "method": "GET"}, io.BytesIO())
+    as_http = {
+        "type": "http", "method": "GET",
+        "scheme": "https" if scope.get("scheme") == "wss" else "http",
+    }  # fmt: skip
+    request = ASGIRequest({**scope, **as_http}, io.BytesIO())
     try:
         found = resolve(request.path_info)
     except Resolver404:

@@ -31,15 +31,18 @@ def pools(settings, monkeypatch):
     pools.close()
 
 
-def _talk(path, *requests, password=PASSWORD, host=b"testserver", extensions=EXTENSIONS):
+def _talk(
+    path, *requests, password=PASSWORD, host=b"testserver", extensions=EXTENSIONS, scheme="ws",
+    headers=(),
+):  # fmt: skip
     """Open a WebSocket; return what the site sends, and the replies to some requests."""
     token = base64.b64encode(f"alice:{password}".encode())
     scope = {
-        "type": "websocket", "http_version": "1.1", "scheme": "ws", "path": path,
+        "type": "websocket", "http_version": "1.1", "scheme": scheme, "path": path,
         "raw_path": path.encode(), "root_path": "", "query_string": b"", "client": ("127.0.0.1", 1),
         "server": ("testserver", 80), "subprotocols": [VERSION_3], "extensions": extensions,
         "headers": [(b"host", host), (b"authorization", b"Basic " + token),
-                    (b"sec-websocket-protocol", VERSION_3.encode())],
+                    (b"sec-websocket-protocol", VERSION_3.encode()), *headers],
     }  # fmt: skip
     phone, events, sent, replies = Connection(), asyncio.Queue(), [], []
     events.put_nowait({"type": "websocket.connect"})
@@ -77,6 +80,20 @@ def test_refusals():
         assert sent[0]["status"] == status
         # A server that can send no answer says 403.
         assert _talk(path, extensions={}, **options)[0] == [{"type": "websocket.close"}]
+
+
+def test_pages_without_tls_and_sockets_with_it():
+    """Somebody on the way can change a page that came without TLS."""
+    allow("a")
+    path = "/sync/test_documents/_blipsync"
+    for scheme, origin, is_open in (
+        ("ws", b"http://testserver", True),
+        ("wss", b"https://testserver", True),
+        ("wss", b"http://testserver", False),
+        ("ws", b"http://elsewhere", False),
+    ):
+        sent, _ = _talk(path, scheme=scheme, headers=[(b"origin", origin)])
+        assert (sent[0]["type"] == "websocket.accept") == is_open, (scheme, origin)
 
 
 def test_other_websockets_are_the_sites():

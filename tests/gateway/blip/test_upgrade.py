@@ -74,6 +74,18 @@ def test_the_login_is_that_of_other_requests(phone, http_gateway):
     assert _refusal(phone, user=None, headers=headers)[0] == 403
 
 
+def test_web_pages_of_other_sites(phone):
+    """Any page may read what comes over a WebSocket, so it may open none, as at a real gateway."""
+    allow("a")
+    ask("PUT", "/_user/GUEST", {"disabled": False, "admin_channels": ["*"]})
+    foreign = {"Origin": "https://elsewhere.example"}
+    for user in (None, "alice"):
+        assert _refusal(phone, user=user, headers=foreign)[0] == 403
+        assert phone(user=user).ask("PING").properties == {}
+    ask("PUT", "/_config", {"cors": {"origin": [foreign["Origin"]]}})
+    assert phone(user=None, headers=foreign).ask("PING").properties == {}
+
+
 def test_the_admin_port_has_it_too(http_gateway):
     from .client import Client
 
