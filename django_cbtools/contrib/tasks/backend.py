@@ -38,7 +38,8 @@ class DocumentsBackend(BaseTaskBackend):
         self.wishes = Options.of(f"TASKS[{alias!r}]['OPTIONS']", self.options)
 
     def enqueue(self, task: Task[_P, _R], args: Any, kwargs: Any) -> TaskResult[_P, _R]:
-        """Queue a call, in one request. TypeError where JSON does not hold the arguments."""
+        """Queue a call, in one request. TypeError where JSON does not hold the arguments,
+        CouchbaseModelError where they are too large."""
         from .models import QueuedTask
 
         self.validate_task(task)

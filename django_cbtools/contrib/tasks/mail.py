@@ -20,7 +20,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
 from django_cbtools import conf
-from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayException
 from django_cbtools.sync_gateway.options import check
 
 from .api import DEFAULT_TASK_BACKEND_ALIAS, DEFAULT_TASK_QUEUE_NAME, task
@@ -74,8 +74,9 @@ def _declared(name: str, default: str) -> str:
 class EmailBackend(BaseEmailBackend):
     """Queues e-mails as tasks, each of its own, with all that they have: JSON, never a pickle.
 
-    TypeError for one that JSON cannot hold. Raises what the tasks' back end raises, such as
-    SyncGatewayException; with ``fail_silently``, the e-mails that are left are not queued then.
+    TypeError for one that JSON cannot hold. Raises what the tasks' back end raises:
+    SyncGatewayException, or CouchbaseModelError for one that is too large. With ``fail_silently``,
+    the e-mails that are left are not queued then.
     """
 
     def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:
@@ -98,7 +99,7 @@ class EmailBackend(BaseEmailBackend):
             found = packed(message)
             try:
                 call.enqueue(found, wishes.deliver_by)
-            except SyncGatewayException:
+            except (SyncGatewayException, CouchbaseModelError):
                 if not self._is_silent:
                     raise
                 break

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from django_cbtools.contrib.auth.signing import Signed
+from django_cbtools.exceptions import CouchbaseModelError
 from django_cbtools.models import CouchbaseModel, ListField
 
 from .api import InvalidTask, Task, TaskError, TaskResult, TaskResultStatus, normalize_json
@@ -21,8 +22,11 @@ from .options import Options
 
 #: Where a document is: among what is to be done, what has failed for good, or what is done.
 OPEN, FAILED, DONE = "open", "failed", "done"
-#: How much is kept of the end of a traceback.
-_LONGEST = 10_000
+#: How much is kept of the end of a traceback, and of how many of them.
+_LONGEST, _KEPT_ERRORS = 10_000, 20
+#: How many bytes a call may take in its document: a gateway's documents have at most 20 MB, and
+#: there has to be room for what becomes of the task.
+_LARGEST = 19 * 1024 * 1024
 
 
 class QueuedTask(Signed, CouchbaseModel):
@@ -80,11 +84,20 @@ class QueuedTask(Signed, CouchbaseModel):
 
     @classmethod
     def of(cls, task: Task[..., Any], alias: str, args: Any, kwargs: Any) -> QueuedTask:
-        """The document of a call. TypeError where JSON does not hold the arguments."""
+        """The document of a call. TypeError where JSON does not hold the arguments,
+        CouchbaseModelError where they are too large."""
         call = {"args": normalize_json(args), "kwargs": normalize_json(kwargs)}
+        text = json.dumps(call, allow_nan=False)
+        # These are escaped, where a text stands in JSON.
+        size = len(text) + text.count('"') + text.count("\\")
+        if size > _LARGEST:
+            raise CouchbaseModelError(
+                f"The arguments of {task.module_path} take {size} bytes, and a task has room for "
+                f"{_LARGEST}. Store what is large elsewhere, and give the task its name."
+            )
         return cls(
             path=task.module_path,
-            call=json.dumps(call, allow_nan=False),
+            call=text,
             backend=alias,
             queue=task.queue_name,
             priority=task.priority,
@@ -149,8 +162,10 @@ class QueuedTask(Signed, CouchbaseModel):
         self.finished_at, self.due = timezone.now(), now()
 
     def _note(self, path: str, traceback: str) -> None:
-        found = {"exception_class_path": path, "traceback": traceback[-_LONGEST:]}
-        self.errors = [*self.errors, found]
+        # The name of a file can have half a surrogate pair in it, which has no place in a document.
+        text = traceback[-_LONGEST:].encode(errors="backslashreplace").decode()
+        found = {"exception_class_path": path, "traceback": text}
+        self.errors = [*self.errors, found][-_KEPT_ERRORS:]
 
     # ------------------------------------------------------- what Django knows
 

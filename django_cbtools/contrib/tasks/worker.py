@@ -14,6 +14,7 @@ from typing import Any
 from django.utils.crypto import get_random_string
 
 from django_cbtools.exceptions import (
+    CouchbaseModelError,
     SyncGatewayBadRequest,
     SyncGatewayConflict,
     SyncGatewayException,
@@ -129,10 +130,14 @@ class Worker:
             "failed_cb_tasks.",
             shown(str(document)),
         )
-        try:
-            document.delete()
-        except SyncGatewayConflict:
-            return  # another worker has done it
+        with suppress(SyncGatewayConflict):  # another worker has done it
+            try:
+                document.delete()
+            except (SyncGatewayBadRequest, CouchbaseModelError) as error:
+                # Such as one that has no room for the mark: a task of ours always has. It would
+                # stand before all others for ever.
+                logger.error("%s is deleted for good instead: %s", shown(str(document)), error)
+                document.hard_delete()
 
     def _run(self, document: QueuedTask) -> None:
         self._has_worked = True

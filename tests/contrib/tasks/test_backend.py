@@ -22,6 +22,7 @@ from django_cbtools.contrib.tasks.api import (
 )
 from django_cbtools.contrib.tasks.checks import check_email, check_tasks
 from django_cbtools.contrib.tasks.models import QueuedTask
+from django_cbtools.exceptions import CouchbaseModelError
 from django_cbtools.sync_gateway import SyncGateway
 from tests.contrib.tasks.conftest import BACKEND
 
@@ -56,6 +57,13 @@ def test_enqueue(work):
         assert result.return_value
     assert work.note.get_result(result.id) == result
     assert work.done == []
+
+
+def test_what_leaves_no_room_for_an_error(work):
+    work.note.enqueue("x" * (18 * 1024 * 1024))
+    for text in ("x" * (19 * 1024 * 1024), '"' * (7 * 1024 * 1024)):
+        with pytest.raises(CouchbaseModelError, match=r"note take .* bytes, and a task has room"):
+            work.note.enqueue(text)
 
 
 def test_async(work):
