@@ -8,6 +8,7 @@ import asyncio
 import json
 import threading
 import time
+import weakref
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -25,15 +26,16 @@ _END = object()
 
 
 class EventStream(StreamingHttpResponse):
-    """A connection; whoever closes it makes room for another one."""
+    """A connection, which makes room for another one when it is closed; or when it is forgotten, as
+    a server does where the browser leaves before there is an answer."""
 
-    _is_open = True
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._leave = weakref.finalize(self, _free.release)
 
     def close(self):
         super().close()
-        if self._is_open:
-            self._is_open = False
-            _free.release()
+        self._leave()
 
 
 def stream(request, since, read):

@@ -1,5 +1,6 @@
 """Tests of the dashboard: what the feed of changes tells it, and how browsers hear of it."""
 
+import gc
 import json
 from unittest import mock
 
@@ -82,7 +83,8 @@ class DashboardTest(TestCase):
         assert list(self.heard()) == [first, second, third]
         assert list(self.heard(last_event_id=str(second))) == [third]
         assert list(self.heard(last_event_id=str(third + 7))) == []
-        assert list(self.heard(last_event_id="Ж")) == []
+        for odd in ("Ж", "9" * 5000, "-1", "1.0"):
+            assert list(self.heard(last_event_id=odd)) == []
 
     def test_asgi(self):
         numbers = [event.pk for event in self.make(3)]
@@ -114,6 +116,34 @@ class DashboardTest(TestCase):
         response = self.client.get(url)
         assert response.status_code == 200
         response.close()
+
+    def test_connections_that_are_forgotten(self):
+        url = reverse("dashboard:events")
+        for _ in range(streaming.CONNECTIONS):
+            assert self.client.get(url).status_code == 200
+        gc.collect()
+        response = self.client.get(url)
+        assert response.status_code == 200
+        response.close()
+
+    def test_a_phone_that_names_somebody_else(self):
+        article = CBArticle(title="Notes", channels=[CHANNEL_PUBLIC])
+        article.extra["changed_by"] = {"user": "ann", "generation": 1}
+        article.save()
+        self.client.post(
+            reverse("articles:create"), {"title": "Own", "year_published": 2000, "is_draft": "on"}
+        )
+        own = CBArticle.objects.get(title="Own")
+        copy = CBArticle(title="Copied", channels=[CHANNEL_PUBLIC])
+        copy.extra["changed_by"] = own.extra["changed_by"]
+        copy.save()
+        with capture_changes() as captured:
+            half = {"changed_by": "\ud800:\ud800", "title": "Half", "_id": "atl_half"}
+            captured.phone_saves({**half, "doc_type": "article", "channels": ["a"]})
+        self.follow()
+        assert {event["title"]: event["who"] for event in self.heard().values()} == {
+            "Notes": "", "Own": "ann", "Copied": "", "Half": "",
+        }  # fmt: skip
 
     def test_the_page(self):
         with capture_changes() as captured:

@@ -12,6 +12,8 @@ from .models import Event
 from .streaming import stream
 
 SHOWN, MINUTES, POINTS, AT_ONCE = 20, 10, 200, 100
+#: Python makes no number of thousands of digits.
+LONGEST = 20
 
 
 @staff_member_required
@@ -51,7 +53,8 @@ def events(request):
 def _since(request):
     last = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     said = request.headers.get("Last-Event-ID") or request.GET.get("since", "")
-    return min(int(said), last) if said.isascii() and said.isdecimal() else last
+    is_number = said.isascii() and said.isdecimal() and len(said) < LONGEST
+    return min(int(said), last) if is_number else last
 
 
 def _after(number):

@@ -1,14 +1,18 @@
 """Who has written a document. The gateway does not keep that, so the site notes it in the document.
 
 A phone that changes the document keeps the note, which is then of a former revision: so the note
-says of which generation it is.
+says of which generation it is. It is signed, since a phone may write anything.
 """
 
+import json
 from contextvars import ContextVar
+
+from django.core.signing import BadSignature, Signer
 
 from django_cbtools.canonical import generation
 
 KEY = "changed_by"
+_signer = Signer(salt="dashboard.who")
 _request = ContextVar("request", default=None)
 
 
@@ -31,12 +35,14 @@ def note(instance, **kwargs):
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         number = generation(instance.rev) + 1 if instance.rev else 1
-        instance.extra[KEY] = {"user": user.get_username(), "generation": number}
+        text = json.dumps([instance.get_uid(), number, user.get_username()])
+        instance.extra[KEY] = _signer.sign(text)
 
 
 def noted(instance):
     """The name of who has saved this revision; '' where nobody has noted it."""
-    found = instance.extra.get(KEY)
-    if not isinstance(found, dict) or found.get("generation") != generation(instance.rev):
+    try:
+        uid, number, user = json.loads(_signer.unsign(str(instance.extra.get(KEY))))
+    except (BadSignature, UnicodeError):
         return ""
-    return str(found.get("user", ""))[:150]
+    return user if (uid, number) == (instance.uid, generation(instance.rev)) else ""
