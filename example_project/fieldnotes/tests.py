@@ -1,6 +1,7 @@
 """Tests of the field notes, but for what takes a browser."""
 
 import re
+from uuid import uuid4
 
 from airports.models import CBAirport
 from django.contrib.auth.models import User
@@ -100,7 +101,8 @@ class SyncFunctionTest(SyncFunctionTestCase):
         self.site = self.as_user("site", channels=["*"])
 
     def note(self, *channels, **changes):
-        return {"doc_type": "note", "channels": list(channels), **changes}
+        document = {"_id": f"note_{uuid4()}", "doc_type": "note", "channels": list(channels)}
+        return {**document, **changes}
 
     def test_notes_are_of_one_user(self):
         own, anothers = self.note("user-1"), self.note("user-2")
@@ -116,5 +118,6 @@ class SyncFunctionTest(SyncFunctionTestCase):
         article = {"doc_type": "article", "channels": ["public"]}
         assert not self.ada.can_write(article)
         assert not self.ada.can_write(self.note("public"), old=article)
+        assert not self.ada.can_write(self.note("user-1", _id="apt_EDDB"))
         assert self.site.can_write(article, old=article)
         assert self.site.can_write(self.note("user-1"), old=self.note("user-1"))
