@@ -185,6 +185,10 @@ EDITION = "only supported in enterprise edition"
         ),
         ({**STOPPED, "remote": "http://[::1/x"}, (400, "Replication remote URL is invalid")),
         (
+            {**STOPPED, "remote": "http://bob:pass/word@remote.example/db"},
+            (400, "Replication remote URL is invalid"),
+        ),
+        (
             {"direction": 1},
             (
                 400,

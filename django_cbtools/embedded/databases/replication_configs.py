@@ -96,7 +96,9 @@ def _check_remote(config: Mapping[str, Any]) -> None:
     if not config.get("remote"):
         raise bad_request("Replication remote must be specified")
     try:
-        user = urlsplit(config["remote"]).username
+        remote = urlsplit(config["remote"])
+        # It is part of a password where that has a slash in it.
+        user, _ = remote.username, remote.port
     except ValueError:
         raise bad_request("Replication remote URL is invalid") from None
     names = [name for key in ("remote_username", "username") if (name := config.get(key))]
