@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.template import engines
 from django.test import RequestFactory
-from django.urls import include, path
+from django.urls import include, path, set_script_prefix
 
 from django_cbtools.contrib.offline import checks, manifests, webapp
 from django_cbtools.contrib.offline.middleware import COOKIE, name_of, offline_user
@@ -114,6 +114,17 @@ def test_several_manifests(settings):
         ("notes", "/notes/", {"main.css", "main.js"}),
         ("maps", "/maps/", {"other/main.css"}),
     ]
+
+
+def test_several_sites_of_one_origin(settings):
+    settings.OFFLINE_MANIFEST = "webapp"
+    manifest = manifests.get("webapp")
+    assert manifest.urls()["scope"] == "/"
+    set_script_prefix("/here/")
+    try:
+        assert manifest.urls()["scope"] == "/here/"
+    finally:
+        set_script_prefix("/")
 
 
 def test_hashed_names(manifest, settings, static, tmp_path):

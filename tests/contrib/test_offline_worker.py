@@ -129,8 +129,9 @@ def installed(browser, version):
     found = browser.evaluate(
         "new Promise((done) => { const look = async () => {"
         "  const names = await caches.keys();"
-        f"  if (names.join() === 'offline app {version}' && navigator.serviceWorker.controller)"
-        "    done([]); else setTimeout(look, 50); }; look();"
+        f"  const is_kept = names.join() === 'offline /app/ app {version}';"
+        "  if (is_kept && navigator.serviceWorker.controller) done([]);"
+        "  else setTimeout(look, 50); }; look();"
         f"  setTimeout(() => caches.keys().then(done), {chromium.PATIENCE * 500}); }})"
     )
     assert found == []
@@ -187,5 +188,5 @@ def test_the_worker(browser, site, manifest, client, tmp_path):
     browser.open(f"{url}/app/")
     installed(browser, version())
     assert [fetched(browser, "/app/live/", each) for each in ("GET", "POST")] == ["failed", "POST"]
-    assert "offline app" not in fetched(browser, "/offline/app/files.json")
+    assert "offline /app/" not in fetched(browser, "/offline/app/files.json")
     assert shown(browser) == ["/app/", "Hello alice", "2"]

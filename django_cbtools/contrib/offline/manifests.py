@@ -32,8 +32,8 @@ class Manifest:
     """The options of one manifest. URLs are paths, or names of URL patterns."""
 
     name: str
-    #: The pages that the worker is there for are those below this URL.
-    scope: str = "/"
+    #: The pages that the worker is there for are those below this URL; "": all of the site's.
+    scope: str = ""
     #: Pages that are kept, as they are for somebody who is not logged in.
     pages: files.Patterns = ()
     #: Regular expressions of the names of static files that are kept.
@@ -52,7 +52,7 @@ class Manifest:
 
     def urls(self) -> dict[str, Any]:
         """The URLs in the options. Raises ImproperlyConfigured where one is not to be used."""
-        scope = self._resolved(self.scope)
+        scope = self._resolved(self.scope) if self.scope else get_script_prefix()
         pages = [self._resolved(page) for page in self.pages]
         fallback = {
             self._resolved(beginning): self._resolved(page)

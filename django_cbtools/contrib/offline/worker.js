@@ -10,7 +10,8 @@
  */
 "use strict";
 
-const PREFIX = `offline ${offline.name} `;
+/** Another site of this origin may have a manifest of that name. */
+const PREFIX = `offline ${offline.scope} ${offline.name} `;
 const CACHE = PREFIX + offline.version;
 /** How long the network may take for a page that is kept, in milliseconds. */
 const PATIENCE = 5000;
