@@ -1,4 +1,4 @@
-"""What can go wrong between the program and its documents.
+"""The exceptions of documents and of the gateway.
 
 * :exc:`SyncGatewayException`
 
@@ -33,34 +33,35 @@ def shown(text: str) -> str:
 
 
 class CouchbaseModelError(Exception):
-    """A document is used in a way that its model does not allow."""
+    """A document is used in a way that its class does not allow."""
 
 
 class StaleFormWarning(UserWarning):
-    """A form writes over a document, and does not know which revision it was made from.
+    """A form overwrites a document without knowing the revision that it was made from.
 
-    What somebody else has saved since the form was opened is lost then. CBUpdateView and
-    django_cbtools.forms.DocumentForm know, as long as the template shows the form's hidden fields.
+    Changes that somebody else has saved since the form was opened are lost then. CBUpdateView and
+    django_cbtools.forms.DocumentForm know the revision, as long as the template shows the form's
+    hidden fields.
     """
 
 
 class CouchbaseValueError(CouchbaseModelError, ValueError):
-    """A value that its field cannot store."""
+    """A value that the field cannot store."""
 
 
 class UnknownFieldWarning(UserWarning):
-    """A document was made with a keyword that is no field, relation or property of its class.
+    """A document is created with a keyword argument that is not a field, relation or property.
 
     ``warnings.simplefilter("error", UnknownFieldWarning)`` makes it an error.
     """
 
 
 class SyncGatewayException(Exception):
-    """The gateway refused a request, or could not be asked.
+    """The gateway refused a request, or could not be reached.
 
-    ``status`` is the HTTP status (None where there was no answer), ``error`` and ``reason`` are
-    the gateway's own words, ``uid`` is the document that it is about (None where it is not about
-    one).
+    ``status`` is the HTTP status (None without an answer), ``error`` and ``reason`` are the
+    gateway's own words, and ``uid`` is the uid of the document, or None if the error is not about
+    one.
     """
 
     def __init__(
@@ -80,32 +81,33 @@ class SyncGatewayException(Exception):
 
     @staticmethod
     def for_status(status: int) -> type[SyncGatewayException]:
-        """The class that stands for an HTTP status."""
+        """Return the exception class for an HTTP status."""
         if status >= 500:
             return SyncGatewayUnavailable
         return _BY_STATUS.get(status, SyncGatewayException)
 
 
 class SyncGatewayBadRequest(SyncGatewayException):
-    """The request cannot be understood: a bad body, id or parameter, or a document too large."""
+    """The request is invalid: a bad body, id or parameter, or a document that is too large."""
 
 
 class SyncGatewayForbidden(SyncGatewayException):
-    """The user is unknown, has the wrong password, or may not reach the document."""
+    """The user does not exist, the password is wrong, or the user may not access the document."""
 
 
 class SyncGatewayNotFound(SyncGatewayException):
-    """There is no such thing, or it has been deleted."""
+    """The document, user, view or database does not exist, or has been deleted."""
 
 
 class SyncGatewayConflict(SyncGatewayException):
-    """The revision is stale: load the document again, apply the change, and save."""
+    """The document has been changed since it was loaded. Load it again, apply the change, and
+    save."""
 
 
 class MergeConflict(SyncGatewayConflict):
-    """Both sides have changed the same keys of a document, to different values.
+    """Both sides have changed the same keys of a document to different values.
 
-    ``keys`` are those, with dots where one is inside of another: ``('title', 'address.city')``.
+    ``keys`` are the names of these keys. Nested keys have dots: ``('title', 'address.city')``.
     """
 
     def __init__(self, keys: tuple[str, ...], uid: str | None = None) -> None:
@@ -125,15 +127,19 @@ class MergeConflict(SyncGatewayConflict):
 
 
 class DocumentExists(SyncGatewayConflict, IntegrityError):
-    """A new document's uid is taken: Django's IntegrityError too, by which ``get_or_create`` knows
-    that somebody else was first."""
+    """A new document has the uid of an existing one.
+
+    It is also a subclass of Django's IntegrityError, which ``get_or_create()`` expects if another
+    writer was first.
+    """
 
 
 class UniqueKeyTaken(SyncGatewayException, IntegrityError):
-    """Another document has values that a UniqueKey keeps unique; Django's IntegrityError too.
+    """Another document already has the values that a UniqueKey keeps unique.
 
-    ``fields`` are the fields' names, ``owner`` is the uid of the other document (None: several
-    programs are after the values just now), ``uid`` that of the one that was not saved.
+    ``fields`` are the names of the fields, ``owner`` is the uid of the other document (None while
+    several writers compete for the values), and ``uid`` is the uid of the document that was not
+    saved. It is also a subclass of Django's IntegrityError.
     """
 
     def __init__(self, uid: str, fields: tuple[str, ...], owner: str | None) -> None:
@@ -156,15 +162,17 @@ class SyncGatewayUnavailable(SyncGatewayException):
 
 
 class SyncGatewayAnswerLost(SyncGatewayUnavailable):
-    """The answer to a write was lost, and the gateway could not be asked what became of it: it may
-    have been done or not. Load the document and look."""
+    """The answer to a write was lost, and it is unknown whether the write was done.
+
+    The gateway could not be asked about it. Load the document to find out.
+    """
 
 
 class SyncGatewayBulkError(SyncGatewayException):
     """Some documents of a bulk write were refused; the others are saved.
 
-    ``errors`` maps the uid of each refused document to its own exception. Where its model does not
-    allow the write, that is a SyncGatewayBadRequest, whose cause is the CouchbaseModelError.
+    ``errors`` maps the uid of each refused document to its exception. If the document's class does
+    not allow the write, it is a SyncGatewayBadRequest, whose cause is the CouchbaseModelError.
     """
 
     def __init__(self, errors: dict[str, SyncGatewayException], saved: int) -> None:

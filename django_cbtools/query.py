@@ -86,13 +86,15 @@ class ViewRow(NamedTuple):
 
 
 class Query:
-    """What is asked of a view.
+    """The parameters of a view query.
 
-    Keywords: ``key``, ``keys``, ``startkey``, ``endkey`` (any JSON value), ``startkey_docid``,
-    ``endkey_docid``, ``inclusive_end``, ``descending``, ``limit``, ``skip``, ``reduce``, ``group``,
-    ``group_level``, ``stale``. Also ``mapkey_single``, ``mapkey_multi`` and ``mapkey_range=[a, b]``
-    of the old SDK. TypeError for others. ``timeout`` (seconds, or a timedelta) limits the time to
-    wait for the rows.
+    Keyword arguments are ``key``, ``keys``, ``startkey``, ``endkey`` (any JSON value),
+    ``startkey_docid``, ``endkey_docid``, ``inclusive_end``, ``descending``, ``limit``, ``skip``,
+    ``reduce``, ``group``, ``group_level``, ``stale``, and those of the old SDK: ``mapkey_single``,
+    ``mapkey_multi`` and ``mapkey_range=[a, b]``. ``timeout`` (seconds or a timedelta) limits how
+    long to wait for the rows.
+
+    Raises TypeError for other keyword arguments.
     """
 
     def __init__(self, *, timeout: float | timedelta | None = None, **parameters: Any) -> None:
@@ -115,7 +117,7 @@ class Query:
 
     @classmethod
     def of(cls, query: Query | Mapping[str, Any]) -> Query:
-        """A Query as it is, or one of the same meaning as an SDK's ViewOptions."""
+        """Return ``query`` if it is a Query, or convert it from the SDK's ViewOptions."""
         if isinstance(query, Query):
             return query
         known = {
@@ -132,7 +134,7 @@ class Query:
         return asked
 
     def values(self, **defaults: Any) -> dict[str, Any]:
-        """The parameters that are set, by their names in the REST API, on top of ``defaults``."""
+        """Return the parameters that are set, named as in the REST API, on top of ``defaults``."""
         parameters = {**defaults, **self.parameters}
         if "stale" in parameters:
             parameters["stale"] = stale_text(parameters["stale"])
@@ -143,7 +145,7 @@ class Query:
         }
 
     def query_string(self, **defaults: Any) -> dict[str, str]:
-        """The same as the REST API takes them in an address."""
+        """Return the parameters as :meth:`values` does, encoded for the query string of a URL."""
         return {
             name: json.dumps(value) if name in _JSON_PARAMETERS else _plain(value)
             for name, value in self.values(**defaults).items()
@@ -164,8 +166,11 @@ def stale_text(stale: Any) -> str:
 
 
 def get_stale() -> Any:
-    """The setting COUCHBASE_STALE; by default False, rows that are up to date, with the embedded
-    gateway, and STALE_OK with a real one."""
+    """Return the staleness of view queries: the setting COUCHBASE_STALE.
+
+    Without the setting, it is False (rows are up to date) with the embedded gateway, and STALE_OK
+    with a real one.
+    """
     stale = conf.get("COUCHBASE_STALE")
     if stale is None:
         return STALE_OK if conf.uses_cluster() or not conf.uses_embedded_gateway() else False
@@ -173,15 +178,18 @@ def get_stale() -> Any:
 
 
 def parse_view_name(view_name: str) -> tuple[str, str]:
-    """``'design/view'`` in its two parts; ``'view'`` is in design document ``django_cbtools``."""
+    """Return the design document and the view that a name stands for.
+
+    The name is ``"design/view"``, or ``"view"`` in the design document ``django_cbtools``.
+    """
     design, slash, view = str(view_name).partition("/")
     return (design, view) if slash else (DEFAULT_DESIGN, design)
 
 
 def view_rows(view_name: str, query: Query | Mapping[str, Any] | None = None) -> list[ViewRow]:
-    """The rows of a view. This is how a reduce is read.
+    """Return the rows of a view, as ViewRow instances. Use it to read a reduce.
 
-    Raises SyncGatewayNotFound where the view is not deployed (``manage.py create_cb_views``).
+    Raises SyncGatewayNotFound if the view is not deployed (``manage.py create_cb_views``).
     """
     return _view_rows(view_name, Query.of(query or Query()))
 
@@ -254,7 +262,8 @@ def _seconds(duration: float | timedelta) -> float:
 def query_view(
     view_name: str, query_key: Any, query: Query | Mapping[str, Any] | None = None
 ) -> list[str]:
-    """The uids of a view's rows with a key; ``query`` takes the key's place."""
+    """Return the uids of the rows of a view that have ``query_key``, or of the rows of
+    ``query``."""
     asked = Query(key=query_key) if query is None else Query.of(query)
     return [row.id for row in _view_rows(view_name, asked, reduce=False)]
 
@@ -265,8 +274,12 @@ def query_objects(
     class_name: type[T],
     query: Query | Mapping[str, Any] | None = None,
 ) -> list[T]:
-    """The documents of a view's rows with a key, in the view's order; ImproperlyConfigured where
-    the class is in another keyspace than views are."""
+    """Return the documents of the rows of a view that have ``query_key``, or of the rows of
+    ``query``.
+
+    The documents are instances of ``class_name``, in the order of the rows. Raises
+    ImproperlyConfigured if the class is in another keyspace than the views.
+    """
     keyspace = of_class(class_name)
     if keyspace is not None:
         raise ImproperlyConfigured(
@@ -279,8 +292,10 @@ def query_objects(
 def iter_objects(
     keys: Iterable[str] | None, class_name: type[T], chunk_size: int | None = None
 ) -> Iterator[T]:
-    """Documents by uid, loaded as they are taken: ``chunk_size`` (1,000) in a request. ``keys`` may
-    be a generator, which is read as they are. Else as :func:`load_objects`."""
+    """Load documents by uid, as an iterator that loads ``chunk_size`` (1,000) in a request.
+
+    ``keys`` may be a generator, which is read chunk by chunk. Otherwise as :func:`load_objects`.
+    """
     for chunk in batches(_listed(keys), chunk_size):
         for row in gateway_of(class_name).bulk_get(chunk):
             try:
@@ -292,13 +307,15 @@ def iter_objects(
 
 
 def load_objects(keys: Iterable[str] | None, class_name: type[T]) -> list[T]:
-    """Documents by uid, in the order of the keys, 1,000 in a request; those that are not there are
-    left out, with a warning."""
+    """Load documents by uid, 1,000 in a request, and return them in the order of ``keys``.
+
+    Documents that do not exist are left out, with a warning.
+    """
     return list(iter_objects(keys, class_name))
 
 
 def load_objects_dict(keys: Iterable[str] | None, class_name: type[T]) -> dict[str, T]:
-    """As :func:`load_objects`, by uid."""
+    """Load documents as :func:`load_objects`, and return a dictionary of them by uid."""
     return {loaded.uid: loaded for loaded in load_objects(keys, class_name) if loaded.uid}
 
 

@@ -1,4 +1,4 @@
-"""Signals of documents; the sender is the document's class.
+"""The signals of documents. The sender is the document's class.
 
 ``cb_pre_save(instance)``, ``cb_post_save(instance, created)``, ``cb_pre_delete(instance)`` and
 ``cb_post_delete(instance)``. Deleting is soft, so it saves: the save signals are sent inside the

@@ -33,7 +33,7 @@ from .history import history
 from .layout import DocumentLayout
 from .without_orm import WithoutORM
 
-#: What a save can fail with that he who saves should be told.
+#: Exceptions of a save that are shown to the user.
 FAILURES = (SyncGatewayException, CouchbaseModelError)
 #: Where a request keeps it, while its form is made once more, to tell.
 _FAILURE = "_document_failure"

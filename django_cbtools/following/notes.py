@@ -1,8 +1,8 @@
-"""What a follower keeps at the gateway: local documents, which no phone gets, and none can guess.
+"""What a follower stores at the gateway: local documents, which phones do not get and cannot guess.
 
-Any user of a gateway can read and write a local document whose name he knows (16-local-docs.json).
-So their names are made with SECRET_KEY; after it was changed, they are found by
-SECRET_KEY_FALLBACKS.
+Any user of a gateway can read and write a local document if they know its name
+(16-local-docs.json). So the names of these are made with SECRET_KEY. After it was changed, they are
+found by SECRET_KEY_FALLBACKS.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Forms of documents that know which revision they were made from.
 
-Somebody else, a phone mostly, may save a document while its form is open. Nothing of his is
-overwritten then: what both have changed comes back with both versions, all else is merged.
+Somebody else, mostly a phone, may save a document while its form is open. The form does not
+overwrite their changes: it shows both versions of what both have changed, and merges the rest.
 """
 
 from __future__ import annotations

@@ -42,11 +42,11 @@ class SavingForm(MergingForm):
         )
 
     def save(self, commit: bool = True) -> Any:
-        """Save the document, where anything is changed.
+        """Save the document if anything has changed.
 
-        Somebody else may have saved it since the form was cleaned: then it is merged. Where that
-        cannot be done, SyncGatewayConflict is raised, and the form has the errors, as if he had
-        been first: show it again.
+        If somebody else has saved it since the form was cleaned, both versions are merged. If they
+        cannot be merged, SyncGatewayConflict is raised, and the form has the errors that it would
+        have had if the other version had been there before: show the form again.
         """
         if not commit or self.errors:
             return super().save(commit)

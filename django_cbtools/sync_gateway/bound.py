@@ -31,10 +31,10 @@ _OF_KEYSPACES = frozenset(("get_sync_function", "purge", "put_sync_function"))
 
 
 class Bound:
-    """What :meth:`SyncGateway.as_user` and :meth:`SyncGateway.in_keyspace` return: the calls of
-    documents, and their twins for async code.
+    """The methods of documents, bound to a user, a keyspace or both, with their async versions.
 
-    Everything that a user may not do raises SyncGatewayForbidden, as it would on a phone.
+    :meth:`SyncGateway.as_user` and :meth:`SyncGateway.in_keyspace` return it. Every call that the
+    user may not make raises SyncGatewayForbidden, as it would on a phone.
     """
 
     def __init__(
@@ -54,9 +54,10 @@ class Bound:
         return Bound(self._client, self._login, keyspaces.checked(keyspace))
 
     def get_session(self) -> dict[str, Any]:
-        """Who the gateway takes the user for, ``userCtx``, and what he may read.
+        """Return the gateway's description of the user: ``userCtx`` has the name and the channels.
 
-        SyncGatewayForbidden where there is no such user, he is disabled, or the password is wrong.
+        Raises SyncGatewayForbidden if the user does not exist or is disabled, or if the password is
+        wrong.
         """
         with transport.acting_as(self._login), keyspaces.inside(None):
             response = request(PUBLIC, "GET", "_session")

@@ -26,25 +26,26 @@ if TYPE_CHECKING:
 class SyncGateway(
     Attachments, ChangeFeeds, Documents, Leaves, Revisions, Users, Roles, Administration
 ):
-    """Documents, their attachments and changes, users, roles and the database by the gateway's REST
-    API.
+    """A client of the gateway's REST API.
 
-    All methods raise :exc:`SyncGatewayException`, or the subclass that says why.
+    It reads and writes documents and attachments, follows changes, and administers users, roles and
+    the database. All methods raise :exc:`SyncGatewayException` or one of its subclasses.
     """
 
     @staticmethod
     def get_auth() -> HTTPBasicAuth | None:
-        """The login that documents are read and written with."""
+        """Return the login that documents are read and written with."""
         from .transport import transport
 
         return transport.auth(PUBLIC)
 
     @staticmethod
     def as_user(name: str, password: str) -> Bound:
-        """The calls of documents in the name of a user of the gateway, as a phone makes them.
+        """Return the methods of documents, called as a user of the gateway, as that user's phone
+        does.
 
-        ``SyncGateway.as_user("alice", "secret").all_docs(["atl_1"])``. Keep the object where it is
-        used again: it has connections of its own. Users have no admin API: nothing of it is there.
+        For example, ``SyncGateway.as_user("alice", "secret").all_docs(["atl_1"])``. The object has
+        its own connections, so keep it if you use it again. It has no methods of the admin API.
         """
         from .bound import Bound
 
@@ -52,11 +53,13 @@ class SyncGateway(
 
     @staticmethod
     def in_keyspace(keyspace: str | None) -> Bound:
-        """The calls of documents in a collection, ``"scope.collection"``; None: the default one.
+        """Return the methods of documents for a collection, ``"scope.collection"``.
 
-        ``SyncGateway.in_keyspace("inventory.airlines").all_docs(["atl_1"])``. Without it, documents
-        are in the default collection. ValueError for what is no name of a collection; calls of one
-        that the database does not have raise SyncGatewayNotFound.
+        For example, ``SyncGateway.in_keyspace("inventory.airlines").all_docs(["atl_1"])``. None is
+        the default collection, which is also used without this method.
+
+        Raises ValueError if ``keyspace`` is not the name of a collection. The methods raise
+        SyncGatewayNotFound if the database does not have the collection.
         """
         from .bound import Bound
 

@@ -60,7 +60,7 @@ def _url(note, name):
 
 
 def may_view(request, document, name):
-    """Who may see a photo: whoever has the note in his own list."""
+    """Return whether a user may see a photo: staff, and users whose own list has the note."""
     user = request.user
     channels = document.channels  # a phone may have written anything for them
     is_own = isinstance(document, CBNote) and isinstance(channels, list)

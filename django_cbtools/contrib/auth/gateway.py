@@ -65,7 +65,7 @@ class GatewayLogin(BaseBackend):
         manager: Any = get_user_model()._default_manager
         try:
             return manager.create_user(username), True
-        except IntegrityError:  # another log-in of his was first, or his document does not count
+        except IntegrityError:  # another log-in was first, or the document is unsigned
             return _known(username), False
 
 

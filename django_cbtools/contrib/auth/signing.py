@@ -72,9 +72,12 @@ class Signed(Sealing):
         return self._is_own()
 
     def vouch(self) -> None:
-        """Have the next save sign the document, whoever has written it. Look at all of it before,
-        and set again what it was loaded without: whether a user is active, his password, rights."""
-        # Nothing of what was loaded is taken for granted: not even that the name is his.
+        """Have the next save sign the document, whoever has written it.
+
+        Look at the whole document before, and set again what it was loaded without: whether a user
+        is active, the password, and the rights.
+        """
+        # Nothing that was loaded is trusted, not even that the name belongs to this user.
         self._vouched, self._base = self.rev, {}
 
     vouch.alters_data = True  # type: ignore[attr-defined]

@@ -24,7 +24,7 @@ class Access:
 
 
 def default_rule(user: Any) -> Access | None:
-    """A channel of his own for each user who may log in: ``user-<primary key>``, also in the
+    """Return the access of a user without a rule: the channel ``user-<primary key>``, also in the
     collections that SYNC_GATEWAY_DATABASE names."""
     channels = [name_of(user)]
     named = [keyspace for keyspace in of_settings() if keyspace is not None]
@@ -32,14 +32,14 @@ def default_rule(user: Any) -> Access | None:
 
 
 def name_of(user: Any) -> str:
-    """A Django user's name at the gateway. It stays the same when he changes his name at Django."""
+    """A Django user's name at the gateway. It does not depend on the name at Django."""
     return f"user-{user.pk}"
 
 
 def access_of(user: Any) -> Access | None:
-    """What a Django user may read by the rule; None where he is no user of the gateway.
+    """Return the access that the rule gives a Django user, or None if they have none at all.
 
-    Raises ImproperlyConfigured where the rule cannot be imported or gives something else.
+    Raises ImproperlyConfigured if the rule cannot be imported or returns something else.
     """
     if not user.is_active:
         return None

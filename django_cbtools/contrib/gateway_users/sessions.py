@@ -17,10 +17,10 @@ _KEY = "_django_cbtools_gateway_sessions"
 
 
 def begin(request: Any, ttl: int | None = None) -> dict[str, Any] | None:
-    """Begin a session of the gateway for the user who is logged in, which his log-out ends.
+    """Begin a session of the gateway for the user who is logged in. Logging out ends it.
 
-    It is the gateway's answer: ``session_id``, ``cookie_name``, ``expires``. None where he is no
-    user of the gateway. ``ttl`` is in seconds. Raises SyncGatewayException.
+    Returns the gateway's answer (``session_id``, ``cookie_name``, ``expires``), or None if the user
+    is not a user of the gateway. ``ttl`` is in seconds. Raises SyncGatewayException.
     """
     if access_of(request.user) is None:
         return None

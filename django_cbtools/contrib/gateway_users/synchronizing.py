@@ -52,7 +52,7 @@ def synchronize(user: Any, *, dry_run: bool = False) -> str | None:
 
 
 def remove(name: str) -> None:
-    """Delete a user of the gateway, and his sessions, if there is one."""
+    """Delete a user of the gateway and their sessions. Do nothing if the user does not exist."""
     try:
         SyncGateway.delete_sessions(name)
         SyncGateway.delete_user(name)

@@ -24,19 +24,27 @@ class Administration:
 
     @staticmethod
     def get_database() -> dict[str, Any]:
-        """What the gateway says of the database: ``state``, ``update_seq``, ...;
-        SyncGatewayNotFound where there is none."""
+        """Return information about the database: ``state``, ``update_seq`` and more.
+
+        Raises SyncGatewayNotFound if the database does not exist.
+        """
         return _object(request(ADMIN, "GET", ""))
 
     @staticmethod
     def database_state() -> str:
-        """The database's state: ``"Online"``, ``"Offline"``, ``"Resyncing"``, ``"Starting"``, ...;
-        SyncGatewayNotFound where there is none."""
+        """Return the state of the database: ``"Online"``, ``"Offline"``, ``"Resyncing"``,
+        ``"Starting"``, ...
+
+        Raises SyncGatewayNotFound if the database does not exist.
+        """
         return str(Administration.get_database().get("state"))
 
     @staticmethod
     def create_database(config: Mapping[str, Any]) -> None:
-        """Make the database; SyncGatewayException with status 412 where there is one."""
+        """Create the database with this configuration.
+
+        Raises SyncGatewayException with status 412 if the database exists already.
+        """
 
         def is_done() -> bool:
             try:
@@ -48,27 +56,31 @@ class Administration:
 
     @staticmethod
     def get_config() -> dict[str, Any]:
-        """The database's configuration, as it was given."""
+        """Return the configuration that the database was given."""
         return _object(request(ADMIN, "GET", "_config"))
 
     @staticmethod
     def update_config(config: Mapping[str, Any]) -> None:
-        """Change what ``config`` has of the database's configuration, and keep the rest."""
+        """Change the options in ``config`` in the configuration of the database, and keep the
+        others."""
         done_once(lambda: request(ADMIN, "POST", "_config", body=dict(config)))
 
     @staticmethod
     def get_sync_function(keyspace: str | None = None) -> str:
-        """The sync function in JavaScript, empty where it is the gateway's own."""
+        """Return the JavaScript source of the sync function, or ``""`` for the gateway's
+        default."""
         keyspace = keyspace or current()
         return request(ADMIN, "GET", "_config", "sync", keyspace=keyspace, accept="*/*").text
 
     @staticmethod
     def put_sync_function(source: str, keyspace: str | None = None) -> None:
-        """Give the database a sync function, an empty one for the gateway's own.
+        """Set the sync function. An empty ``source`` restores the gateway's default.
 
-        SyncGatewayBadRequest, with the line, where it does not compile: nothing has changed then.
-        Documents that are there stay in their channels until they are written, or until
+        Documents that exist already stay in their channels until they are written again, or until
         :meth:`start_resync`.
+
+        Raises SyncGatewayBadRequest, with the line number, if the source does not compile. Nothing
+        is changed then.
         """
         keyspace = keyspace or current()
 
@@ -85,23 +97,25 @@ class Administration:
 
     @staticmethod
     def take_offline() -> None:
-        """Take the database offline: nobody reads or writes until :meth:`bring_online`."""
+        """Take the database offline. No client can read or write until :meth:`bring_online`."""
         done_once(lambda: request(ADMIN, "POST", "_offline"))
 
     @staticmethod
     def bring_online() -> None:
-        """Bring the database online again; it may take a moment until ``state`` says so."""
+        """Bring the database online again. It may take a moment until ``state`` is ``"Online"``."""
         done_once(lambda: request(ADMIN, "POST", "_online", body={}))
 
     @staticmethod
     def start_resync(
         keyspaces: Iterable[str | None] | None = None, *, regenerate_sequences: bool = False
     ) -> dict[str, Any]:
-        """Run the sync functions over all documents, or those of some keyspaces; what
-        :meth:`get_resync` says then.
+        """Run the sync functions on all documents, or on those of ``keyspaces``.
 
-        The database has to be offline: SyncGatewayUnavailable where it is not.
-        ``regenerate_sequences`` gives all documents new places in the feed.
+        The database must be offline. ``regenerate_sequences`` gives each document a new sequence,
+        so that it appears in the change feed again.
+
+        Returns the status, as :meth:`get_resync`. Raises SyncGatewayUnavailable if the database is
+        not offline.
         """
         body: dict[str, Any] = {}
         if keyspaces is not None:
@@ -115,23 +129,28 @@ class Administration:
 
     @staticmethod
     def stop_resync() -> dict[str, Any]:
-        """Stop a resync; what :meth:`get_resync` says then. Documents that it has not come to stay
-        as they are. SyncGatewayBadRequest where none is running."""
+        """Stop a resync. Documents that it has not processed yet stay as they are.
+
+        Returns the status, as :meth:`get_resync`. Raises SyncGatewayBadRequest if no resync is
+        running.
+        """
         return _object(request(ADMIN, "POST", "_resync", query={"action": "stop"}))
 
     @staticmethod
     def get_resync() -> dict[str, Any]:
-        """How far a resync has come: ``status`` ("running", "completed", "stopping", "stopped",
-        "error"), ``docs_processed``, ``docs_changed``, ``last_error``, ..."""
+        """Return the status of the resync: ``status`` (``"running"``, ``"completed"``,
+        ``"stopping"``, ``"stopped"`` or ``"error"``), ``docs_processed``, ``docs_changed``,
+        ``last_error`` and more."""
         return _object(request(ADMIN, "GET", "_resync"))
 
     @staticmethod
     def purge(uids: Iterable[str]) -> list[str]:
-        """Remove documents with their revisions and tombstones, and return the uids of those that
-        were there.
+        """Remove documents with all revisions and tombstones.
 
-        Phones are not told: they keep their copies, and push them again where they change them.
-        Use :meth:`delete_document` for what phones have to forget.
+        Phones are not notified: they keep their copies, and push them again if they change them.
+        Use :meth:`delete_document` for documents that phones must remove, too.
+
+        Returns the uids of the documents that existed.
         """
         names = texts(uids, "uids")
         if not names:

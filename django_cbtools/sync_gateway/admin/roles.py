@@ -18,9 +18,10 @@ class Roles:
         admin_channels: Iterable[str] | None = None,
         access: Mapping[str, Iterable[str]] | None = None,
     ) -> bool:
-        """Make a role, or change its channels. Without ``admin_channels`` it keeps those it has.
+        """Create a role, or change its channels.
 
-        ``access`` has channels of other keyspaces than the default one, as in
+        ``admin_channels`` are the channels that the role gives; without it, an existing role keeps
+        its channels. ``access`` has channels in other keyspaces than the default one, as in
         :meth:`SyncGateway.put_user`.
         """
         given = None if admin_channels is None else texts(admin_channels, "admin_channels")
@@ -30,18 +31,23 @@ class Roles:
 
     @staticmethod
     def get_role(name: str) -> dict[str, Any]:
-        """A role's configuration: ``name``, ``admin_channels``, ``all_channels``, ...;
-        SyncGatewayNotFound where there is none."""
+        """Return the configuration of a role: ``name``, ``admin_channels``, ``all_channels`` and
+        more.
+
+        Raises SyncGatewayNotFound if the role does not exist.
+        """
         return principals.get("role", name)
 
     @staticmethod
     def get_roles() -> list[str]:
-        """The names of all roles."""
+        """Return the names of all roles."""
         return principals.names("role")
 
     @staticmethod
     def delete_role(name: str) -> bool:
-        """Delete a role; SyncGatewayNotFound where there is none. Users who have it lose what it
-        opened, until it is made again."""
+        """Delete a role. Its users lose its channels until the role is created again.
+
+        Raises SyncGatewayNotFound if the role does not exist.
+        """
         principals.delete("role", name)
         return True

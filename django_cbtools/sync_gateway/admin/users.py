@@ -34,11 +34,12 @@ class Users:
         admin_roles: Iterable[str] | None = None,
         access: Mapping[str, Iterable[str]] | None = None,
     ) -> bool:
-        """Make a user, or change what is given; the channel ``public`` is always granted.
+        """Create a user of the gateway, or change the options that are given.
 
-        Without ``admin_channels`` or ``admin_roles`` a user who is there keeps his own. ``access``
-        has channels of other keyspaces than the default one, by ``"scope.collection"``; those that
-        it does not name stay as they are.
+        Without ``admin_channels`` or ``admin_roles``, an existing user keeps their channels or
+        roles. The channel ``public`` is always granted. ``access`` has channels in other keyspaces
+        than the default one, by ``"scope.collection"``; keyspaces that it does not name stay as
+        they are.
         """
         if admin_channels is None:
             admin_channels = Users._channels_of(username)
@@ -64,19 +65,26 @@ class Users:
 
     @staticmethod
     def get_user(username: str) -> dict[str, Any]:
-        """A user's configuration: ``name``, ``email``, ``admin_channels``, ``disabled``, ..."""
+        """Return the configuration of a user: ``name``, ``email``, ``admin_channels``, ``disabled``
+        and more.
+
+        Raises SyncGatewayNotFound if the user does not exist.
+        """
         return principals.get("user", username)
 
     @staticmethod
     def get_users() -> list[str]:
-        """The names of all users."""
+        """Return the names of all users."""
         return principals.names("user")
 
     @staticmethod
     def change_username(old_username: str, new_username: str, password: str) -> bool:
-        """Give a user another name (and e-mail address); False where it is the same.
+        """Rename a user. The new name becomes the e-mail address, too.
 
-        Gateways cannot rename, nor tell a password: he is made anew with ``password``.
+        A gateway cannot rename users or return passwords, so the user is created again with
+        ``password``, and the old one is deleted. Returns False if both names are the same.
+
+        Raises SyncGatewayNotFound if the user does not exist.
         """
         if old_username == new_username:
             return False
@@ -99,7 +107,7 @@ class Users:
 
     @staticmethod
     def delete_user(username: str) -> bool:
-        """Delete a user; SyncGatewayNotFound where there is none."""
+        """Delete a user. Raises SyncGatewayNotFound if the user does not exist."""
         principals.delete("user", username)
         return True
 
@@ -107,7 +115,7 @@ class Users:
     def append_channels(
         username: str, channels: Iterable[str], keyspace: str | None = None
     ) -> bool:
-        """Open channels (of a keyspace) to a user, beside those he has."""
+        """Give a user more channels, in the default keyspace or in ``keyspace``."""
         new = texts(channels, "channels")
         principals.change(
             "user", username, "admin_channels", lambda old: with_public(old + new), keyspace
@@ -118,7 +126,7 @@ class Users:
     def remove_channels(
         username: str, channels: Iterable[str], keyspace: str | None = None
     ) -> bool:
-        """Close channels (of a keyspace) to a user."""
+        """Remove channels from a user, in the default keyspace or in ``keyspace``."""
         gone = set(texts(channels, "channels"))
         principals.change(
             "user",
@@ -131,14 +139,14 @@ class Users:
 
     @staticmethod
     def append_roles(username: str, roles: Iterable[str]) -> bool:
-        """Give a user roles, beside those he has. A role may be made later."""
+        """Give a user more roles. The roles may be created later."""
         new = texts(roles, "roles")
         principals.change("user", username, "admin_roles", lambda old: old + new)
         return True
 
     @staticmethod
     def remove_roles(username: str, roles: Iterable[str]) -> bool:
-        """Take roles from a user."""
+        """Remove roles from a user."""
         gone = set(texts(roles, "roles"))
         principals.change(
             "user", username, "admin_roles", lambda old: [name for name in old if name not in gone]
@@ -147,14 +155,14 @@ class Users:
 
     @staticmethod
     def put_admin_user() -> None:
-        """Make the user that the library itself logs in as, with access to all channels, also in
-        the collections that SYNC_GATEWAY_DATABASE names."""
+        """Create the user that the library logs in as, with access to all channels, also in the
+        collections that SYNC_GATEWAY_DATABASE names."""
         Users._put_configured_user("SYNC_GATEWAY", "smadmin@mail.com", ["*"])
 
     @staticmethod
     def put_guest_user() -> None:
-        """Make the user that mobile clients share, with access to ``public``, also in the
-        collections that SYNC_GATEWAY_DATABASE names."""
+        """Create the user that mobile clients share, with access to the channel ``public``, also
+        in the collections that SYNC_GATEWAY_DATABASE names."""
         Users._put_configured_user("SYNC_GATEWAY_GUEST", "smguest@mail.com", [CHANNEL_PUBLIC])
 
     @staticmethod
@@ -170,8 +178,10 @@ class Users:
 
     @staticmethod
     def create_session(username: str, ttl: int | None = None) -> requests.Response:
-        """Begin a session for a user; the answer's JSON has ``cookie_name``, ``session_id`` and
-        ``expires``. ``ttl`` is in seconds."""
+        """Create a session for a user. ``ttl`` is its lifetime in seconds.
+
+        Returns the response. Its JSON has ``cookie_name``, ``session_id`` and ``expires``.
+        """
         body: dict[str, Any] = {"name": username}
         if ttl is not None:
             body["ttl"] = ttl
@@ -183,8 +193,10 @@ class Users:
 
     @staticmethod
     def get_session(session_id: str) -> dict[str, Any]:
-        """Whose a session is, ``userCtx``, and what he may read; SyncGatewayNotFound where it has
-        ended."""
+        """Return the user of a session: ``userCtx`` has the name and the channels.
+
+        Raises SyncGatewayNotFound if the session has ended or does not exist.
+        """
         response = request(ADMIN, "GET", "_session", quote_name(session_id, "session"))
         found: dict[str, Any] = loads(response)
         if not isinstance(found, dict) or "userCtx" not in found:
@@ -193,7 +205,7 @@ class Users:
 
     @staticmethod
     def delete_session(session_id: str) -> None:
-        """End a session. It is no error where there is none."""
+        """End a session. Does nothing if the session does not exist."""
         path = quote_name(session_id, "session")
         _ended(lambda: request(ADMIN, "DELETE", "_session", path))
 

@@ -32,17 +32,19 @@ class Attachments:
         end: int | None = None,
         unless: str | None = None,
     ) -> Attachment | None:
-        """An attachment of a document as a binary file, which reads from the gateway as it is read,
-        and which is to be closed. ``async for`` reads it in pieces.
+        """Return an attachment of a document as a binary file.
 
-        ``start`` and ``end`` limit it to a range of bytes (``end`` excluded), ``rev`` names an
-        older revision of the document. None where ``unless`` is the attachment's digest. Where the
-        connection breaks, reading goes on by another. The digest of what is read as a whole is
-        checked.
+        The file reads from the gateway while it is read, and must be closed. ``async for`` reads it
+        in chunks. If the connection breaks, reading continues on another one. If the whole file is
+        read, its digest is checked.
 
-        Raises SyncGatewayNotFound where there is no such document or attachment; reading raises
-        SyncGatewayUnavailable where it breaks off or arrives damaged, SyncGatewayConflict where the
-        attachment is replaced meanwhile.
+        ``start`` and ``end`` are offsets in bytes and limit the file to a range; ``end`` is
+        excluded. ``rev`` is an older revision of the document. If ``unless`` is the attachment's
+        digest, None is returned.
+
+        Raises SyncGatewayNotFound if the document or the attachment does not exist. Reading raises
+        SyncGatewayUnavailable if the contents arrive incomplete or damaged, and SyncGatewayConflict
+        if the attachment is replaced meanwhile.
         """
         from .downloads import Attachment, Download
 
@@ -62,11 +64,11 @@ class Attachments:
     ) -> str:
         """Write an attachment, and return the document's new revision.
 
-        ``file`` is bytes, or a binary file that is sent from its beginning as it is read. ``rev``
-        is the document's revision; without it, there is no such document yet, and one is made.
+        ``file`` is bytes or a binary file, which is sent from its beginning while it is read.
+        ``rev`` is the document's current revision. Without it, a new document is created.
 
-        Raises SyncGatewayConflict where ``rev`` is stale, SyncGatewayBadRequest where the
-        attachment is larger than the gateway takes (20 MB) or the file ends early.
+        Raises SyncGatewayConflict if ``rev`` is not the current revision, and SyncGatewayBadRequest
+        if the attachment is larger than the gateway allows (20 MB) or the file ends early.
         """
         path = quote_place(uid, name)
         with uploading(file, content_type) as upload:
@@ -80,8 +82,8 @@ class Attachments:
     def delete_attachment(uid: str, name: str, rev: str) -> str:
         """Delete an attachment, and return the document's new revision.
 
-        Raises SyncGatewayConflict where ``rev`` is stale, SyncGatewayNotFound where there is no
-        such attachment.
+        Raises SyncGatewayConflict if ``rev`` is not the current revision, and SyncGatewayNotFound
+        if the attachment does not exist.
         """
         path = quote_place(uid, name)
         return _changed_once(

@@ -50,7 +50,10 @@ class Documents:
 
     @staticmethod
     def save_json(uid: str, data_dict: Mapping[str, Any]) -> requests.Response:
-        """Write a document; ``_rev`` in it is the revision that it starts from."""
+        """Write a document. ``_rev`` in ``data_dict`` is the revision that it replaces.
+
+        Returns the response. Raises SyncGatewayConflict if ``_rev`` is not the current revision.
+        """
         path = quote_uid(uid)
         try:
             data = dumps(data_dict)
@@ -62,16 +65,19 @@ class Documents:
 
     @staticmethod
     def save_document(document: Document) -> None:
-        """Write a model's document, and set its ``rev``; SyncGatewayConflict where it is stale."""
+        """Write the document of a model instance, and set its ``rev``.
+
+        Raises SyncGatewayConflict if ``rev`` is not the current revision.
+        """
         body = _body(document)
         answer = loads(Documents.save_json(document.get_uid(), body))
         document.saved_as(answer["rev"], body)
 
     @staticmethod
     def save_documents(documents: Iterable[Document]) -> None:
-        """Write many documents, in few requests, and set their ``rev``.
+        """Write the documents of many model instances in a few requests, and set their ``rev``.
 
-        SyncGatewayBulkError says which ones were refused; the others are saved.
+        Raises SyncGatewayBulkError if some are refused. It names them; the others are saved.
         """
         errors: dict[str, SyncGatewayException] = {}
         saved = 0
@@ -88,7 +94,8 @@ class Documents:
 
     @staticmethod
     def bulk_docs(docs: Sequence[Mapping[str, Any]]) -> list[Row]:
-        """Write documents in one request; a row for each, with its ``rev`` or its ``error``."""
+        """Write documents in one request. Returns a row for each, with its ``rev`` or its
+        ``error``."""
         if isinstance(docs, (str, bytes)) or not isinstance(docs, Sequence):
             raise SyncGatewayBadRequest(f"{docs!r} is no list of documents.")
         for doc in docs:
@@ -102,7 +109,10 @@ class Documents:
 
     @staticmethod
     def delete_document(uid: str, rev: str) -> None:
-        """Delete a document for real; SyncGatewayConflict where ``rev`` is stale."""
+        """Delete a document for real. The gateway keeps a tombstone, so that phones delete it, too.
+
+        Raises SyncGatewayConflict if ``rev`` is not the current revision.
+        """
         path = quote_uid(uid)
         _done_once(
             lambda: request(PUBLIC, "DELETE", path, query={"rev": rev}, uid=uid),
@@ -113,8 +123,11 @@ class Documents:
 
     @staticmethod
     def all_docs(uids: Sequence[str] | None, really_all: bool = False) -> dict[str, Any]:
-        """Documents by uid, in one request: ``{"rows": [...]}``, a row with an error for those
-        that are not there. With ``really_all`` and no uids: every document."""
+        """Load documents by uid, in one request.
+
+        Returns ``{"rows": [...]}``. The row of a document that does not exist has an ``error``.
+        With ``really_all`` and without uids, all documents are returned.
+        """
         if not uids and not really_all:
             return {"rows": []}
         query = {"include_docs": "true"}
@@ -131,8 +144,11 @@ class Documents:
 
     @staticmethod
     def bulk_get(uids: Sequence[str]) -> list[Row]:
-        """Documents by uid, in one request: rows as :meth:`all_docs` has them, and in each of them
-        ``expires``: the document's ``_exp``, which it has as well, or None."""
+        """Load documents by uid, in one request, with their expiry.
+
+        Returns rows as :meth:`all_docs`. Each row also has ``expires``, which is the document's
+        ``_exp``, or None.
+        """
         return read_rows([{"id": uid} for uid in texts(uids, "uids")]) if uids else []
 
 

@@ -21,11 +21,12 @@ class Revisions:
 
     @staticmethod
     def get_revisions(uid: str, limit: int = 20) -> list[Revision]:
-        """The current revision of a document and those that it came from, newest first, in two
-        requests.
+        """Return the current revision of a document and its ancestors, newest first.
 
-        A gateway keeps all of their names, and the bodies of old ones for a few minutes
-        (``old_rev_expiry_seconds``). Raises SyncGatewayNotFound where there is no such document.
+        It takes two requests. A gateway keeps the ids of all of them, but the bodies of old ones
+        only for a few minutes (``old_rev_expiry_seconds``).
+
+        Raises SyncGatewayNotFound if the document does not exist.
         """
         path = quote_uid(uid)
         query = {"revs": "true", "revs_limit": str(limit)}
@@ -42,5 +43,5 @@ class Revisions:
 def _kept(row: Row) -> dict[str, Any] | None:
     """The body of a row that is a revision's."""
     body: dict[str, Any] | None = row.get("doc")
-    # It may have been in none of the channels of him who asks.
+    # The reader may have had no access to any of the revision's channels.
     return None if body is None or "_removed" in body else body

@@ -118,24 +118,30 @@ class ChangeFeeds:
         revocations: bool = False,
         request_plus: bool = False,
     ) -> Changes:
-        """The changes behind a position, in order; each document once, as it was written last.
+        """Return the changes after ``since``, in order, as an iterator.
 
-        They are read while they arrive. Where the connection breaks, it is made again, and the
-        rest is asked for; ``since`` of what is returned is the position that is reached.
+        Each document occurs once, with its last change.
 
-        ``feed``: "normal" ends with what there is. "longpoll" waits until there is something, gives
-        that, and ends. "continuous" goes on for ever. ``timeout``: after so many seconds without a
-        change, the latter two end.
+        The changes are read while they arrive. If the connection breaks, it is opened again, and
+        the remaining changes are requested. The attribute ``since`` of the returned iterator is the
+        position that has been reached. Only changes that SYNC_GATEWAY_USER may read are returned.
 
-        ``channels``: only documents in these, and those that leave them. ``doc_ids``: only these
-        documents (with feed="normal"). ``include_docs``: with the documents. ``active_only``: no
-        tombstones, and nothing that was removed. ``style="all_docs"``: with revisions in conflict.
-        ``limit``: so many at most; 0: all. ``revocations``: with the documents of channels that the
-        user has lost; not with a filter. ``request_plus``: a real gateway, which may lag behind a
-        little, first takes note of all that has been written.
+        * ``feed``: ``"normal"`` ends after the existing changes, ``"longpoll"`` waits for the next
+          change and then ends, ``"continuous"`` does not end.
+        * ``timeout``: seconds without a change after which the latter two end.
+        * ``channels``: only documents that are in these channels or have left them.
+        * ``doc_ids``: only these documents; needs ``feed="normal"``.
+        * ``include_docs``: whether to include the documents.
+        * ``active_only``: whether to omit tombstones and removed documents.
+        * ``style``: ``"all_docs"`` includes revisions in conflict.
+        * ``limit``: the maximum number of changes; 0 means no limit.
+        * ``revocations``: whether to include documents of channels that the user has lost. It
+          cannot be combined with a filter.
+        * ``request_plus``: whether a real gateway, which may lag behind, first processes all
+          writes.
 
-        They are what SYNC_GATEWAY_USER may read. SyncGatewayBadRequest where this cannot be asked
-        for; SyncGatewayUnavailable, while they are read, where the gateway does not answer.
+        Raises SyncGatewayBadRequest if the options are invalid or cannot be combined. Reading
+        raises SyncGatewayUnavailable if the gateway does not answer.
         """
         return Changes(
             _feed(
@@ -147,7 +153,7 @@ class ChangeFeeds:
 
     @staticmethod
     def achanges(since: str | int | None = None, **kwargs: Any) -> AsyncChanges:
-        """As :meth:`changes`, for ``async for``."""
+        """Async version of :meth:`changes`, for ``async for``."""
         changes = ChangeFeeds.changes(since, **kwargs)
         return AsyncChanges(changes._feed)
 

@@ -11,11 +11,12 @@ class Leaves:
 
     @staticmethod
     def get_leaves(uid: str) -> list[Row]:
-        """The revisions of a document that nothing follows, tombstones left out, in two requests:
-        the current one first, then those in conflict with it, the highest revision first.
+        """Return the leaf revisions of a document, except for tombstones.
 
-        They are rows as :meth:`SyncGateway.bulk_get` has them, with an error for those that the
-        user may not read. Empty where there is no such document, or it is deleted.
+        The current revision comes first, then the revisions in conflict with it, highest first. It
+        takes two requests. Returns rows as :meth:`SyncGateway.bulk_get`, with an ``error`` if the
+        user may not read the revision. The list is empty if the document does not exist or is
+        deleted.
         """
         changes = ChangeFeeds.changes(doc_ids=[uid], style="all_docs", active_only=True)
         # A feed of some documents tells of tombstones nevertheless.
