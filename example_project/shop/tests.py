@@ -49,6 +49,8 @@ class ShopTest(TestCase):
             ("customer/", "{"), ("customer/", []), ("customer/", {}), ("customer/", {"age": 5}),
             ("customer/", {"name": "x" * 251}), ("product/", {"name": "a", "price": "many"}),
             ("product/", {"name": "a", "price": "-1"}), ("order/", {}), ("order/", {"lines": []}),
+            ("product/", '{"name": "a", "price": "1", "stock": 1e400}'), ("order/", "[" * 5000),
+            ("product/", '{"name": "a", "price": NaN}'), ("customer/", {"name": "\ud800"}),
         ):  # fmt: skip
             assert "error" in self.ask("POST", path, data, 400)
         carl = self.ask("POST", "customer/", {"name": "Carl"}, 201)["uid"]

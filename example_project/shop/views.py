@@ -1,6 +1,7 @@
 """JSON in and out, for curl and for programs."""
 
 import json
+import math
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import ProtectedError
@@ -10,10 +11,19 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from django_cbtools.conflicts import retry_on_conflict
+from django_cbtools.exceptions import CouchbaseValueError
 from django_cbtools.sync_gateway import SyncGatewayConflict
 
 from .models import Customer, Line, Order, Product
 from .placing import OutOfStock, place
+
+
+def number(text):
+    """A number with a fraction. Python reads NaN and Infinity as well, and 1e400 as Infinity."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
 
 
 class Refused(Exception):
@@ -43,6 +53,8 @@ class JSONView(View):
             return JsonResponse({"error": str(error)}, status=error.status)
         except ValidationError as error:
             return JsonResponse({"error": error.message_dict}, status=400)
+        except CouchbaseValueError as error:  # such as half a surrogate pair in a text
+            return JsonResponse({"error": str(error)}, status=400)
         except ObjectDoesNotExist as error:
             return JsonResponse({"error": str(error)}, status=404)
         except (SyncGatewayConflict, OutOfStock) as error:
@@ -83,8 +95,8 @@ class JSONView(View):
 
     def sent(self, request):
         try:
-            found = json.loads(request.body)
-        except ValueError:
+            found = json.loads(request.body, parse_float=number, parse_constant=number)
+        except (ValueError, RecursionError):
             raise Refused(400, "Send JSON.") from None
         if not isinstance(found, dict):
             raise Refused(400, "Send a JSON object.")
