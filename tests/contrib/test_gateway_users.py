@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import include, path
 
+from django_cbtools.contrib.gateway_users import sessions
 from django_cbtools.contrib.gateway_users.access import Access, access_of, name_of
 from django_cbtools.contrib.gateway_users.synchronizing import collections_of, synchronize
 from django_cbtools.contrib.gateway_users.views import GatewaySessionView
@@ -192,6 +193,17 @@ def test_a_session_ends_by_delete(alice):
     assert client.delete("/gateway/session/").status_code == 204
     with pytest.raises(SyncGatewayNotFound):
         SyncGateway.get_session(session)
+
+
+def test_a_page_that_is_loaded_again_and_again(alice, monkeypatch):
+    monkeypatch.setattr(sessions, "MOST", 2)
+    client = Client()
+    client.force_login(alice)
+    first, *last = [client.post("/gateway/session/").json()["session_id"] for _ in range(3)]
+    assert client.session["_django_cbtools_gateway_sessions"] == last
+    with pytest.raises(SyncGatewayNotFound):
+        SyncGateway.get_session(first)
+    assert SyncGateway.get_session(last[0])["userCtx"]["name"] == name_of(alice)
 
 
 def test_a_session_as_a_cookie(alice):

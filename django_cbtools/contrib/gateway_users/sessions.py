@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from django_cbtools.exceptions import SyncGatewayException
@@ -14,25 +15,35 @@ from .synchronizing import synchronize
 logger = logging.getLogger(__name__)
 
 _KEY = "_django_cbtools_gateway_sessions"
+#: How many sessions of the gateway a session of Django's has: pages ask for one whenever they are
+#: loaded, and each takes its place in Django's.
+MOST = 10
 
 
 def begin(request: Any, ttl: int | None = None) -> dict[str, Any] | None:
     """Begin a session of the gateway for the user who is logged in. Logging out ends it.
 
     Returns the gateway's answer (``session_id``, ``cookie_name``, ``expires``), or None if the user
-    is not a user of the gateway. ``ttl`` is in seconds. Raises SyncGatewayException.
+    is not a user of the gateway. ``ttl`` is in seconds. If there are ten sessions already, the
+    first one is ended. Raises SyncGatewayException.
     """
     if access_of(request.user) is None:
         return None
     synchronize(request.user)
     begun: dict[str, Any] = SyncGateway.create_session(name_of(request.user), ttl).json()
-    request.session[_KEY] = [*request.session.get(_KEY, ()), begun["session_id"]]
+    ids = [*request.session.get(_KEY, ()), begun["session_id"]]
+    request.session[_KEY] = ids[-MOST:]
+    _end(ids[:-MOST])
     return begun
 
 
 def end_all(request: Any) -> None:
     """End the sessions that were begun for a session of Django's."""
-    for session_id in request.session.pop(_KEY, ()):
+    _end(request.session.pop(_KEY, ()))
+
+
+def _end(ids: Iterable[str]) -> None:
+    for session_id in ids:
         try:
             SyncGateway.delete_session(session_id)
         except SyncGatewayException:
