@@ -1,4 +1,4 @@
-"""Doing it again where somebody else was first."""
+"""Retry functions whose save met a conflict."""
 
 from __future__ import annotations
 
@@ -49,24 +49,24 @@ def retry_on_conflict(
     delay: float = DELAY,
     backoff: float = BACKOFF,
 ) -> Any:
-    """Call a function again where a save in it raises SyncGatewayConflict.
+    """Call a function again if a save in it raises SyncGatewayConflict.
 
-    It is called ``attempts`` times at most; then the last conflict is raised. Before the second
-    time it waits ``delay`` seconds, before each further one ``backoff`` times as long; chance makes
-    each wait up to half as long again, or as short, so that rivals do not meet again.
+    The function is called at most ``attempts`` times. Then the last conflict is raised. The first
+    pause is ``delay`` seconds, and each further one is ``backoff`` times as long. Pauses are varied
+    at random by up to a half, so that competing writers do not meet again.
 
-    It decorates functions and views, plain or async, with or without arguments; a class's view by
-    ``method_decorator(retry_on_conflict, name="dispatch")``. Everything is done again: so the
-    document has to be loaded inside, and what must not be done twice stays outside. A view that is
-    called again can read the request's body and files again.
+    It decorates functions and views, sync or async, with or without arguments. For a class-based
+    view, use ``method_decorator(retry_on_conflict, name="dispatch")``. Load the document inside the
+    function, and do outside what must not be done twice. A view that is called again can read the
+    request's body and files again.
 
-    Nothing else is retried, SyncGatewayBulkError neither: the documents that were not refused are
-    saved, and would be changed or made once more. Nor is there another attempt inside a transaction
-    that is to be rolled back, or where the view has used up what it was sent (a body larger than
-    DATA_UPLOAD_MAX_MEMORY_SIZE that it read as a stream, a file that it closed): the conflict is
-    raised at once.
+    Only SyncGatewayConflict is retried. SyncGatewayBulkError is not, since the documents that were
+    not refused are saved already, and would be changed or created twice. The conflict is raised at
+    once inside a transaction that will be rolled back, and if the view can no longer read its
+    request (it has read a body larger than DATA_UPLOAD_MAX_MEMORY_SIZE as a stream, or has closed a
+    file).
 
-    ValueError for numbers that make no sense.
+    Raises ValueError if ``attempts``, ``delay`` or ``backoff`` is invalid.
     """
     if attempts < 1 or delay < 0 or backoff < 0:
         raise ValueError(

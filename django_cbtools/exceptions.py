@@ -100,8 +100,7 @@ class SyncGatewayNotFound(SyncGatewayException):
 
 
 class SyncGatewayConflict(SyncGatewayException):
-    """The document has been changed since it was loaded. Load it again, apply the change, and
-    save."""
+    """The document was changed since it was loaded. Load it again, apply the change, and save."""
 
 
 class MergeConflict(SyncGatewayConflict):

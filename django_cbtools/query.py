@@ -262,8 +262,10 @@ def _seconds(duration: float | timedelta) -> float:
 def query_view(
     view_name: str, query_key: Any, query: Query | Mapping[str, Any] | None = None
 ) -> list[str]:
-    """Return the uids of the rows of a view that have ``query_key``, or of the rows of
-    ``query``."""
+    """Return the uids of the rows of a view with the key ``query_key``.
+
+    If ``query`` is given, it is used instead of ``query_key``.
+    """
     asked = Query(key=query_key) if query is None else Query.of(query)
     return [row.id for row in _view_rows(view_name, asked, reduce=False)]
 
@@ -274,11 +276,11 @@ def query_objects(
     class_name: type[T],
     query: Query | Mapping[str, Any] | None = None,
 ) -> list[T]:
-    """Return the documents of the rows of a view that have ``query_key``, or of the rows of
-    ``query``.
+    """Return the documents of the rows of a view with the key ``query_key``.
 
-    The documents are instances of ``class_name``, in the order of the rows. Raises
-    ImproperlyConfigured if the class is in another keyspace than the views.
+    If ``query`` is given, it is used instead of ``query_key``. The documents are instances of
+    ``class_name``, in the order of the rows. Raises ImproperlyConfigured if the class is in another
+    keyspace than the views.
     """
     keyspace = of_class(class_name)
     if keyspace is not None:

@@ -1,4 +1,4 @@
-"""Documents: what programs import."""
+"""The public API of documents: classes, fields, and functions to load and merge documents."""
 
 from django_cbtools.conflicts import retry_on_conflict
 from django_cbtools.exceptions import (

@@ -58,13 +58,13 @@ class CouchbaseModel(
     metaclass=DocumentBase,
     base=True,
 ):
-    """A document. Subclass it, with ``abstract = True`` in its Meta, and give it fields.
+    """The base class of documents. Subclass it with ``abstract = True`` in Meta, and add fields.
 
-    ``CBArticle(title='...', channels=['public'])`` is a new document, ``CBArticle('atl_...')``
-    loads one by its uid; keyword arguments beside it are changes of what is stored. They are what
-    Django takes: fields, relations, properties. Others are ignored, with an UnknownFieldWarning.
+    ``CBArticle(title="...", channels=["public"])`` creates a new document. ``CBArticle("atl_...")``
+    loads the document with this uid. Keyword arguments set fields, relations and properties, as in
+    Django. Others are ignored, with an UnknownFieldWarning.
 
-    ``extra`` holds the keys of the JSON that no field declares; they are written back.
+    ``extra`` is a dictionary of the JSON keys that no field declares. They are saved again.
     """
 
     uid_prefix: str = "st"
@@ -143,18 +143,17 @@ class CouchbaseModel(
 
     @classmethod
     def type_name(cls) -> str:
-        """The ``doc_type`` of this class's documents."""
+        """Return the ``doc_type`` of the documents of this class."""
         concrete: Any = cls._meta.concrete_model  # of a proxy
         name: str = concrete.doc_type or concrete.__name__.lower()
         return name
 
     @classmethod
     def select_subclasses(cls: type[Self]) -> DocumentQuerySet[Self]:
-        """A QuerySet of the documents of this class and of all that inherit it, as instances of
-        their own classes; those that are deleted softly are left out.
+        """Return a QuerySet of the documents of this class and of all classes that inherit from it.
 
-        It is asked by the fields of this class, which may be a base. It is for reading: writing is
-        each class's own.
+        The instances have their own classes. Soft-deleted documents are left out. Use it for
+        reading only.
         """
         found: Any = DocumentQuerySet(cls, SubclassesQuery(cls))
         documents: DocumentQuerySet[Self] = found.filter(st_deleted=False)
@@ -162,13 +161,13 @@ class CouchbaseModel(
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[CheckMessage]:
-        """As Django's, of the database that holds documents, without what it says of tables."""
+        """Run Django's checks of models, without those about tables."""
         kwargs["databases"] = conf.with_documents(kwargs.get("databases") or ())
         return [found for found in super().check(**kwargs) if found.id not in _OF_TABLES]
 
     @classmethod
     def document_columns(cls) -> list[values.Field]:
-        """What SQL has to select to make instances: uid, rev, and the whole document."""
+        """Return the columns that SQL selects: uid, rev, and the whole document."""
         fields: list[Any] = [cls._meta.get_field("uid"), cls._meta.get_field("rev")]
         return [*fields, cls.document_column]
 
@@ -181,8 +180,7 @@ class CouchbaseModel(
         *,
         fetch_mode: Any = None,
     ) -> Any:
-        """An instance from what :meth:`document_columns` select, and whatever comes behind it;
-        fetch modes are Django 6.1's."""
+        """Create an instance from the values of :meth:`document_columns` and any after them."""
         uid, rev, body, *_ = values
         # Some backends have JSON as text, and some as what it is.
         document = parse_stored(body) if isinstance(body, str) else body
@@ -213,7 +211,7 @@ class CouchbaseModel(
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Any:
-        """A new instance of what :meth:`from_sync_gateway_row` takes."""
+        """Create an instance from a row, as :meth:`from_sync_gateway_row` takes it."""
         if cls.from_sync_gateway_row is not CouchbaseModel.from_sync_gateway_row:
             instance = cls()
             instance.from_sync_gateway_row(row)
@@ -232,18 +230,17 @@ class CouchbaseModel(
         return cls._plan_cache
 
     def get_deferred_fields(self) -> set[str]:
-        """None: a document is loaded whole. A revision that is still to be asked for is no field
-        that has been left out."""
+        """Return the deferred fields: none, since documents are always loaded whole."""
         return super().get_deferred_fields() - {"rev"}
 
     # --------------------------------------------------------------- identity
 
     def is_new(self) -> bool:
-        """Whether the document has no uid yet."""
+        """Return True if the document has no uid yet."""
         return not self.uid
 
     def get_uid(self) -> str:
-        """The document's uid; made now where it has none."""
+        """Return the uid of the document. A document without a uid is given a new one."""
         if not self.uid:
             self.uid = new_uid(self.uid_prefix)
         if not isinstance(self.uid, str):
@@ -251,13 +248,13 @@ class CouchbaseModel(
         return self.uid
 
     def get_doc_type(self) -> str:
-        """The ``doc_type`` of the class, by default its name in lower case."""
+        """Return the ``doc_type`` of the class, by default its name in lower case."""
         return self.type_name()
 
     # ------------------------------------------------------------- validation
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
-        """As Django's, which converts values; those that are as they were read stay so."""
+        """Validate and convert the fields, as Django. Unchanged values are not converted."""
         untouched = self._untouched()
         try:
             super().clean_fields(exclude)
@@ -268,7 +265,7 @@ class CouchbaseModel(
     # ---------------------------------------------------------------- loading
 
     def from_sync_gateway_row(self, row: Mapping[str, Any]) -> None:
-        """Take over a row of ``all_docs()`` or ``bulk_get()``; raises what an error row says."""
+        """Set all fields from a row of ``all_docs()`` or ``bulk_get()``, or raise its error."""
         self._fill(*self._of_row(row))
         self._hides_expiry = "expires" not in row
 
@@ -340,7 +337,7 @@ class CouchbaseModel(
             del self._is_loading
 
     async def aload(self, uid: str) -> None:
-        """As :meth:`load`."""
+        """Async version of :meth:`load`."""
         await sync_to_async(self.load)(uid)
 
 
@@ -353,7 +350,7 @@ def _is_observed(cls: type[models.Model]) -> bool:
 
 
 class CouchbaseNestedModel(CouchbaseModel, base=True):
-    """A part of a document, in a list under one of its keys: it is saved with the document."""
+    """The base class of objects inside a document. They are saved with the document."""
 
     is_nested = True
     objects: ClassVar[Any] = NoManager()
@@ -363,7 +360,7 @@ class CouchbaseNestedModel(CouchbaseModel, base=True):
         abstract = True
 
     def to_dict(self) -> dict[str, Any]:
-        """The object as JSON has it. One that was read without a uid gets none."""
+        """Return the object as a dictionary of JSON values, with its uid, if it has one."""
         document = super().to_dict()
         del document[DOC_TYPE], document["channels"]
         if self.uid or self._state.adding:

@@ -24,10 +24,10 @@ TYPE = "@type"
 
 
 class Blob:
-    """Bytes with a type; ``digest`` is their SHA-1 as a gateway writes it.
+    """Bytes with a content type, stored as a Couchbase Lite blob.
 
-    ``Blob(data, content_type)`` is a new one, of bytes or a binary file, which is read at once.
-    That of a document reads its contents from the gateway.
+    ``Blob(data, content_type)`` creates a blob from bytes or a binary file, which is read at once.
+    The blob of a document that was loaded reads its contents from the gateway.
     """
 
     def __init__(self, data: Any, content_type: str | None = None) -> None:
@@ -62,28 +62,32 @@ class Blob:
 
     @property
     def content_type(self) -> str:
-        """What type of file it is, such as ``image/png``."""
+        """The content type, such as ``image/png``."""
         return str(self._meta.get("content_type") or DEFAULT_TYPE)
 
     @property
     def digest(self) -> str:
-        """The SHA-1 of its contents, as a gateway writes it."""
+        """The SHA-1 digest of the contents, in the gateway's format."""
         return str(self._meta.get("digest") or "")
 
     @property
     def length(self) -> int | None:
-        """How many bytes it has."""
+        """The number of bytes, or None if it is unknown."""
         length = self._meta.get("length")
         return length if isinstance(length, int) else None
 
     @property
     def name(self) -> str:
-        """The name of the attachment; '' for one that is of no document."""
+        """The name of the attachment, or ``""`` if the blob belongs to no document."""
         return self._place[1] if self._place else ""
 
     @property
     def attachment(self) -> Any:
-        """The attachment with the contents; SyncGatewayNotFound where the document has none."""
+        """The attachment with the contents.
+
+        Raises CouchbaseModelError if the document has not been saved, and SyncGatewayNotFound if it
+        has no such attachment.
+        """
         if self._place is None:
             raise CouchbaseModelError("A Blob is an attachment once its document has been saved.")
         document, name = self._place
@@ -99,18 +103,22 @@ class Blob:
 
     @property
     def url(self) -> str:
-        """The URL of the contents; raises NoURL where they have none."""
+        """The URL of the contents. Raises NoURL if they have none."""
         attachment = self.attachment
         return url_of(attachment.document, attachment.name)
 
     def open(self, *, start: int = 0, end: int | None = None) -> Any:
-        """A binary file of the contents, or of a range of their bytes; it is to be closed."""
+        """Return the contents as a binary file, which must be closed.
+
+        ``start`` and ``end`` are offsets in bytes and limit the file to a range; ``end`` is
+        excluded.
+        """
         if self._data is None:
             return self.attachment.open(start=start, end=end)
         return io.BytesIO(self._data[start:end])
 
     def read(self) -> bytes:
-        """The contents."""
+        """Return the contents as bytes."""
         with self.open() as file:
             data: bytes = file.read()
         return data
@@ -141,9 +149,9 @@ class _Descriptor:
 
 
 class BlobField(models.JSONField):
-    """Small bytes, as a Couchbase Lite blob: a :class:`Blob`, or None.
+    """A field for small binary data, stored as a Couchbase Lite blob. Its value is a Blob or None.
 
-    It may be set to bytes and to binary files too; False, as a form's clearing gives it, is None.
+    It can also be set to bytes or a binary file. False (a form's cleared file) becomes None.
     """
 
     keeps_in_document = True

@@ -24,8 +24,11 @@ Self = TypeVar("Self", bound="Branching")
 
 
 class DocumentRevision(NamedTuple, Generic[Self]):
-    """A revision of a document; ``instance`` is None where the gateway no longer keeps it, where it
-    is a tombstone, or of another ``doc_type``."""
+    """A revision of a document.
+
+    ``instance`` is None if the gateway no longer keeps the revision's body, if the revision is a
+    tombstone, or if it has another ``doc_type``.
+    """
 
     rev: str
     instance: Self | None
@@ -45,11 +48,12 @@ class Branching(DocumentDeletion):
 
     @classmethod
     def conflicts(cls: type[Self], uid: str) -> list[Self]:
-        """The revisions of a document that are in conflict, as instances with their ``rev``: the
-        one that the gateway has for the winner first. An empty list where there is no conflict.
+        """Return the revisions of a document that are in conflict, as instances with their ``rev``.
 
-        Raises DoesNotExist where there is no such document, or one of the revisions is of another
-        class; SyncGatewayForbidden where SYNC_GATEWAY_USER may not read one of them.
+        The first one is the gateway's winner. The list is empty if there is no conflict.
+
+        Raises DoesNotExist if the document does not exist or one of the revisions has another
+        class, and SyncGatewayForbidden if SYNC_GATEWAY_USER may not read one of them.
         """
         leaves = _leaves(cls, uid)
         revs = frozenset(leaf.rev for leaf in leaves)
@@ -65,23 +69,24 @@ class Branching(DocumentDeletion):
         winner: str | Self | None = None,
         merge: Callable[[list[Self]], Self] | None = None,
     ) -> Self:
-        """Make one document of the revisions that are in conflict, and return it.
+        """Resolve the conflict of a document, and return the document.
 
-        ``winner`` is one of :meth:`conflicts`, or its ``rev``. ``merge`` is called with what
-        :meth:`conflicts` returns, and returns the instance that is to be saved: one of them, or
-        another. An instance made anew keeps the attachments, the keys that no field declares, and
-        the expiry of the first one, unless it has its own. Where there is no conflict, ``merge`` is
-        not called. Without both, the function is asked that is registered for the class, by
-        ``register_merge``.
+        ``winner`` is one of :meth:`conflicts`, or its ``rev``. ``merge`` is a function that takes
+        the list of :meth:`conflicts` and returns the instance to save, which is one of them or a
+        new one. A new instance keeps the attachments, the undeclared keys and the expiry of the
+        first revision, unless it has its own. Without both arguments, the function that
+        ``register_merge`` has registered for the class is called. If there is no conflict, no
+        function is called.
 
-        The instance is saved on top of the revision that the gateway has for the winner, unless
-        that is the same already. Then the others are deleted for real: phones are told of both.
+        The instance is saved on top of the gateway's winner, unless it is the winner itself. Then
+        the other revisions are deleted for real. Phones are notified of both.
 
-        Nothing is lost where somebody writes in between. ``merge`` is then called again, with
-        what is there, ten times at most; after that, and at once with ``winner``,
-        SyncGatewayConflict is raised. It is raised as well where ``winner`` is none of the
-        revisions any more, or is an instance and there are others than when it was read. What
-        ``merge`` raises is not caught. Raises what :meth:`conflicts` and :meth:`save` do.
+        If somebody else writes in between, nothing is lost: ``merge`` is called again with the new
+        revisions, up to ten times.
+
+        Raises SyncGatewayConflict after ten times, or if ``winner`` is no longer one of the
+        revisions, or if ``winner`` is an instance and the revisions have changed since it was read.
+        Also raises what ``merge``, :meth:`conflicts` and :meth:`save` raise.
         """
         if winner is None and merge is None:
             merge = registered_merge(cls)
@@ -112,12 +117,12 @@ class Branching(DocumentDeletion):
 
     @classmethod
     def revisions(cls: type[Self], uid: str, limit: int = 20) -> list[DocumentRevision[Self]]:
-        """The current revision of a document and those that it came from, newest first, in two
-        requests.
+        """Return the current revision of a document and its ancestors, newest first.
 
-        They have instances as long as the gateway keeps their bodies, a few minutes by default. An
-        old one cannot be saved: that is a conflict. Raises DoesNotExist where there is no such
-        document of this class.
+        It takes two requests. A revision has an instance as long as the gateway keeps its body, by
+        default a few minutes. Saving the instance of an old revision raises SyncGatewayConflict.
+
+        Raises DoesNotExist if no document of this class has the uid.
         """
         try:
             with told_of(cls, uid):
@@ -132,7 +137,7 @@ class Branching(DocumentDeletion):
 
     @classmethod
     async def aconflicts(cls: type[Self], uid: str) -> list[Self]:
-        """As :meth:`conflicts`."""
+        """Async version of :meth:`conflicts`."""
         return await sync_to_async(cls.conflicts)(uid)
 
     @classmethod
@@ -143,7 +148,7 @@ class Branching(DocumentDeletion):
         winner: str | Self | None = None,
         merge: Callable[[list[Self]], Any] | None = None,
     ) -> Self:
-        """As :meth:`resolve_conflict`; ``merge`` may be async too."""
+        """Async version of :meth:`resolve_conflict`. ``merge`` may be async."""
         asked = async_to_sync(merge) if iscoroutinefunction(merge) else merge
         return await sync_to_async(cls.resolve_conflict)(uid, winner=winner, merge=asked)
 
@@ -151,7 +156,7 @@ class Branching(DocumentDeletion):
     async def arevisions(
         cls: type[Self], uid: str, limit: int = 20
     ) -> list[DocumentRevision[Self]]:
-        """As :meth:`revisions`."""
+        """Async version of :meth:`revisions`."""
         return await sync_to_async(cls.revisions)(uid, limit)
 
 

@@ -105,7 +105,7 @@ class DocumentJSON:
 
     @classmethod
     def declared_keys(cls) -> frozenset[str]:
-        """The keys of the JSON that fields are stored under, and ``doc_type``."""
+        """Return the JSON keys that the fields are stored under, and ``doc_type``."""
         return frozenset((DOC_TYPE, *(stored.key for stored in cls._stored_fields())))
 
     @property
@@ -123,11 +123,14 @@ class DocumentJSON:
     # ------------------------------------------------------------------- JSON
 
     def to_dict(self) -> dict[str, Any]:
-        """The document as JSON has it. Override it (and from_dict) to store more."""
+        """Return the document as a dictionary of JSON values.
+
+        Override it, together with :meth:`from_dict`, to store more.
+        """
         return {**self.extra, **self.fields_as_json(), DOC_TYPE: self.get_doc_type()}
 
     def fields_as_json(self) -> dict[str, Any]:
-        """What the fields are as JSON, by key."""
+        """Return the values of the fields as JSON, by key."""
         return {stored.key: self._to_json(stored) for stored in self._stored_fields()}
 
     def _to_json(self, stored: Stored) -> Any:
@@ -159,8 +162,10 @@ class DocumentJSON:
             ) from error
 
     def prepare_field(self, field: Any, add: bool) -> None:
-        """Have a field do what it does before it is written: files are stored, times are set. What
-        its ``pre_save()`` returns is what is written; the attribute may have another value."""
+        """Prepare a field for a save: its ``pre_save()`` stores files and sets times.
+
+        The value that ``pre_save()`` returns is saved. The attribute may keep another value.
+        """
         if getattr(field.pre_save, "__func__", None) is Field.pre_save:
             return  # it returns what is there
         is_file = isinstance(field, FileField)
@@ -177,10 +182,10 @@ class DocumentJSON:
                     }
 
     def from_dict(self, dict_payload: Mapping[str, Any]) -> None:
-        """Take over the keys that are given, of a document's JSON or a form's cleaned data.
+        """Set fields from a document's JSON, or from the cleaned data of a form. Other keys stay.
 
-        What a field cannot read is kept as it is, with a warning. Keys that no field declares go
-        to ``extra``.
+        Values that a field cannot read are kept unchanged, with a warning. Keys that no field
+        declares are added to ``extra``.
         """
         rest = dict(dict_payload)
         for stored in self._stored_fields():
@@ -198,7 +203,7 @@ class DocumentJSON:
                 self.extra[key] = value
 
     def from_cleaned_data(self, cleaned_data: Mapping[str, Any]) -> None:
-        """As :meth:`from_dict`, of values as a form has cleaned them, which are no JSON."""
+        """Set fields from the cleaned data of a form, whose values are not JSON."""
         self._is_given_values = True
         try:
             self.from_dict(cleaned_data)
@@ -228,12 +233,12 @@ class DocumentJSON:
         return found
 
     def unread(self) -> dict[str, Any]:
-        """What fields could not read, and keep as the JSON that it is, by their names."""
+        """The values that fields could not read, as JSON, by the names of the fields."""
         found = {stored.field.name: self._unread(stored) for stored in self._stored_fields()}
         return {name: raw for name, raw in found.items() if raw is not None}
 
     def unread_as(self, name: str) -> Any:
-        """What the field with this name could not read; None where there is nothing such."""
+        """Return the value that a field could not read, or None if it could."""
         if not self._read:
             return None
         for stored in self._stored_fields():
@@ -261,22 +266,22 @@ class DocumentJSON:
         self._read[attname] = (value, raw)
 
     def to_json(self) -> str:
-        """``to_dict()`` as a text of JSON."""
+        """Return ``to_dict()`` as a JSON string."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
     def from_json(self, json_payload: str) -> None:
-        """Take over a text of JSON, as ``from_dict()`` does a dictionary."""
+        """Set fields from a JSON string, as ``from_dict()`` does from a dictionary."""
         self.from_dict(json.loads(json_payload))
 
     def to_dict_nested(self, key: str, parent_dict: dict[str, Any]) -> dict[str, Any]:
-        """Put the nested models of the list ``self.<key>`` into a document under that key."""
+        """Put the nested models of the list ``self.<key>`` into ``parent_dict[key]``."""
         parent_dict[key] = [item.to_dict() for item in getattr(self, key)]
         return parent_dict
 
     def from_dict_nested(
         self, key: str, nested_klass: type[DocumentJSON], dict_payload: Mapping[str, Any]
     ) -> None:
-        """Set the list ``self.<key>`` to nested models, from a document's value of that key."""
+        """Set the list ``self.<key>`` to instances of ``nested_klass``, read from the JSON."""
         items = []
         for payload in dict_payload.get(key) or ():
             item = nested_klass()
@@ -287,25 +292,25 @@ class DocumentJSON:
     # ------------------------------------------------------- channels, references
 
     def append_channel(self, channel: str) -> None:
-        """Put the document into one more channel, when it is saved."""
+        """Add a channel to the document. It takes effect when the document is saved."""
         self.append_to_references_list("channels", channel)
 
     def clear_channels(self) -> None:
-        """Take the document out of all channels. It needs one to be saved."""
+        """Remove all channels from the document. It needs at least one to be saved."""
         self.channels = []
 
     def get_references_list(self, key: str) -> list[Any]:
-        """The list in attribute ``key``; an empty one where there is none."""
+        """Return the list in the attribute ``key``, or an empty list."""
         found = getattr(self, key, None)
         return found if isinstance(found, list) else []
 
     def append_to_references_list(self, key: str, value: Any) -> None:
-        """Add to the list in attribute ``key`` what is not in it yet."""
+        """Add a value to the list in the attribute ``key``, unless the list has it already."""
         found = self.get_references_list(key)
         setattr(self, key, found if value in found else [*found, value])
 
     def delete_from_references_list(self, key: str, value: Any) -> None:
-        """Remove a value from the list in attribute ``key``."""
+        """Remove a value from the list in the attribute ``key``."""
         setattr(self, key, [item for item in self.get_references_list(key) if item != value])
 
 

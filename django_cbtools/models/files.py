@@ -45,10 +45,10 @@ def url_of(document: Any, name: str) -> str:
 
 @deconstructible(path="django_cbtools.models.AttachmentStorage")
 class AttachmentStorage(Storage):
-    """Files in documents, as attachments: for a FileField or an ImageField of a document.
+    """A storage for a FileField or an ImageField of a document. It stores files as attachments.
 
-    The name of a file is that of the attachment. A file that is set goes to the gateway when its
-    document is saved, and one that is replaced goes away then.
+    The name of a file is the name of its attachment. A new file is sent to the gateway when its
+    document is saved. A replaced file is deleted then.
     """
 
     keeps_in_document = True
@@ -152,7 +152,7 @@ class AttachmentFile(FieldFile):
 
 
 class AttachmentField(models.FileField):
-    """A file that lives in its document, as an attachment: a FileField with AttachmentStorage."""
+    """A FileField that stores the file as an attachment of its document."""
 
     attr_class = AttachmentFile
 
@@ -166,7 +166,7 @@ class AttachmentImageFile(AttachmentFile, ImageFieldFile):
 
 
 class AttachmentImageField(AttachmentField, models.ImageField):
-    """An image that lives in its document: an ImageField with AttachmentStorage."""
+    """An ImageField that stores the image as an attachment of its document."""
 
     attr_class = AttachmentImageFile
 

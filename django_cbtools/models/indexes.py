@@ -69,8 +69,10 @@ _registered: dict[Document, list[Any]] = {}
 
 
 def register_index(model: Document, *indexes: Any) -> None:
-    """Declare indexes of a class, in a module ``cb_indexes`` of an app: names of fields, lists of
-    names, or instances of Index."""
+    """Declare indexes of a document class, in a module ``cb_indexes`` of an app.
+
+    Each index is the name of a field, a list of names, or an instance of Index.
+    """
     items = _registered.setdefault(model, [])
     items += [item for item in indexes if item not in items]
 

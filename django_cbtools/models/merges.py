@@ -18,10 +18,12 @@ _registered: dict[type, Merging] = {}
 
 
 def register_merge(*models: type) -> Callable[[F], F]:
-    """Have conflicts of documents of some classes, and of their subclasses, be resolved by a
-    function, unless another one is named. A decorator, for a module ``cb_merges`` of an app.
+    """Register a function that resolves conflicts of document classes and of their subclasses.
 
-    ImproperlyConfigured where a class has another function already, or is no document class.
+    It is a decorator, for a module ``cb_merges`` of an app. The function is called unless
+    :meth:`CouchbaseModel.resolve_conflict` is given another one, or a winner.
+
+    Raises ImproperlyConfigured if a class has another function already, or is not a document class.
     """
 
     def register(function: F) -> F:

@@ -30,9 +30,9 @@ _UID: Any = models.CharField(max_length=300)
 
 
 class EmbeddedField(Members, Field_[Set, Get]):
-    """An object, as an instance of a nested model; None is null.
+    """A JSON object, as an instance of a nested model. None is stored as null.
 
-    ``nested_model`` is a subclass of CouchbaseNestedModel, or its name: ``"Address"`` of the same
+    ``nested_model`` is a subclass of CouchbaseNestedModel, or its name: ``"Address"`` in the same
     app, ``"app.Address"``, or ``"self"``.
     """
 
@@ -150,7 +150,10 @@ class EmbeddedField(Members, Field_[Set, Get]):
 
 
 class EmbeddedListField(ArrayMembers, Field_[Set, Get]):
-    """An array of objects, as a list of instances of a nested model."""
+    """A JSON array of objects, as a list of instances of a nested model.
+
+    ``nested_model`` is as in :class:`EmbeddedField`.
+    """
 
     _pyi_private_set_type: list[Any]
     _pyi_private_get_type: list[Any]

@@ -28,10 +28,11 @@ Model = TypeVar("Model", bound=models.Model, covariant=True)
 
 
 class DocumentQuerySet(models.QuerySet[Model]):
-    """A QuerySet of documents. Instances are always made of the whole document.
+    """A QuerySet of documents. Documents are always loaded whole.
 
-    All writes go through the gateway, many in one request, each on the revision that was found.
-    What is refused is told by one SyncGatewayBulkError; the rest is saved.
+    All writes go through the gateway, many documents in one request. Each is written on top of the
+    revision that the query found. If some are refused, the others are saved, and
+    SyncGatewayBulkError is raised.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class DocumentQuerySet(models.QuerySet[Model]):
 
     @classmethod
     def as_manager(cls) -> Documents[Any]:
-        """A manager that leaves out what is deleted softly."""
+        """Return a manager of the documents that are not soft-deleted."""
         manager: Documents[Any] = Documents.from_queryset(cls)()
         vars(manager)["_built_with_asmanager"] = True
         return manager
@@ -49,14 +50,16 @@ class DocumentQuerySet(models.QuerySet[Model]):
     as_manager.__func__.queryset_only = True  # type: ignore[attr-defined]
 
     def defer(self, *fields: Any) -> Any:
-        """Nothing is left out: a document is loaded whole, or keys of it would be lost. A name that
-        is no field raises FieldDoesNotExist."""
+        """Check the names, and defer nothing: documents are always loaded whole.
+
+        Raises FieldDoesNotExist if a name is not a field.
+        """
         named: Any = super().defer(*fields)
         named.query.get_select_mask()
         return self.all()
 
     def only(self, *fields: Any) -> Any:
-        """As :meth:`defer`."""
+        """Check the names, and defer nothing, as :meth:`defer`."""
         named: Any = super().only(*fields)
         named.query.get_select_mask()
         return self.all()
@@ -64,8 +67,11 @@ class DocumentQuerySet(models.QuerySet[Model]):
     def raw(
         self, raw_query: Any, params: Any = (), translations: Any = None, using: str | None = None
     ) -> Any:
-        """As Django's. In the SQL, documents are in tables of the names in ``_meta.db_table``,
-        soft-deleted ones included. Instances are made of the whole document."""
+        """Return a RawQuerySet, as in Django.
+
+        In the SQL, a document class is the table ``_meta.db_table``, which includes soft-deleted
+        documents. Instances are created from the whole document.
+        """
         found: Any = RawDocuments(
             raw_query,
             model=self.model,
@@ -77,11 +83,13 @@ class DocumentQuerySet(models.QuerySet[Model]):
         return found
 
     def scan_consistency(self, value: str) -> Any:
-        """Have Couchbase Server's query service answer in another way than ``OPTIONS`` say.
+        """Set the scan consistency of Couchbase Server's query service for this QuerySet.
 
-        ``"request_plus"`` finds all that was saved before: its indexes are brought up to date
-        first. ``"not_bounded"`` does not wait, and may miss the newest. The embedded backend always
-        finds all. Raises ValueError for another value.
+        It replaces the one in ``OPTIONS``. ``"request_plus"`` finds all documents that were saved
+        before: the indexes are updated first. ``"not_bounded"`` does not wait, and may miss recent
+        writes. The embedded backend always finds all documents.
+
+        Raises ValueError for another value.
         """
         if value not in (REQUEST_PLUS, NOT_BOUNDED):
             raise ValueError(
@@ -94,10 +102,10 @@ class DocumentQuerySet(models.QuerySet[Model]):
     # --------------------------------------------------------------- changing
 
     def update(self, **kwargs: Any) -> int:
-        """Change fields of all documents that are found, and ``updated``; how many.
+        """Update fields, and ``updated``, of all documents found. Returns how many.
 
-        ``update(address__city="Oslo", details__color="red", prices__0=3)`` changes what is within a
-        field; objects are made where there are none.
+        Lookups reach inside fields: ``update(address__city="Oslo", details__color="red",
+        prices__0=3)``. Missing objects are created.
         """
         self._check_may("update")
         if self.query.is_sliced:
@@ -119,8 +127,10 @@ class DocumentQuerySet(models.QuerySet[Model]):
     def bulk_update(
         self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
     ) -> int:
-        """Write these fields of documents, and ``updated``, on the revisions they were loaded as;
-        how many."""
+        """Save the given fields, and ``updated``, of documents. Returns how many.
+
+        Each document is written on top of the revision that it was loaded with.
+        """
         _check_batch_size(batch_size)
         names = list(fields)
         if not names:
@@ -150,10 +160,10 @@ class DocumentQuerySet(models.QuerySet[Model]):
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
     ) -> list[Any]:
-        """Make new documents, signals included.
+        """Create documents, and send the signals of each.
 
-        A uid that is taken is refused; with ``ignore_conflicts``, nothing is said of it; with
-        ``update_conflicts``, the document that is there gets the ``update_fields``.
+        Documents whose uid exists already are refused. With ``ignore_conflicts``, they are skipped.
+        With ``update_conflicts``, ``update_fields`` of the existing documents are updated.
         """
         _check_batch_size(batch_size)
         documents = list(objs)
@@ -181,18 +191,19 @@ class DocumentQuerySet(models.QuerySet[Model]):
         *,
         progress: Progress | None = None,
     ) -> BulkSaved[Model]:
-        """Save documents, new ones and others, each on the revision that it has.
+        """Save new and existing documents in batches, each on top of its own revision.
 
-        ``documents`` may be a generator: they are taken, and written, ``batch_size`` (1,000) at a
-        time, and forgotten then. Channels, ``pre_save()`` of fields, UniqueKeys and the ``cb_*``
-        signals are as with ``bulk_create()``. Nobody's ``full_clean()`` is called.
+        ``documents`` is any iterable, such as a generator. ``batch_size`` (1,000) documents are
+        taken at a time, saved, and released. Channels, ``pre_save()`` of fields, UniqueKeys and the
+        ``cb_*`` signals are handled as in ``bulk_create()``. ``full_clean()`` is not called.
 
-        Returns how many were ``saved``, and which have ``failed``: Outcomes, each with its
-        ``instance``, ``saved`` and ``error``. One that fails keeps no other from being saved.
-        ``progress`` is called after each batch, with an Outcome for each document, in their order.
+        Returns a BulkSaved: ``saved`` is the number of saved documents, and ``failed`` is a list of
+        Outcomes with ``instance``, ``saved`` and ``error``. A document that fails does not keep
+        others from being saved. ``progress`` is a function that is called after each batch, with a
+        list of Outcomes of its documents, in order.
 
-        Where the gateway fails as a whole, its exception is raised, after ``progress`` was told;
-        what was saved until then is saved, and nothing further is taken from ``documents``.
+        If the gateway fails as a whole, its exception is raised, after ``progress`` was called.
+        Documents that were saved before stay saved, and no more are taken from ``documents``.
         """
         _check_batch_size(batch_size)
         self._check_may("bulk_save")
@@ -206,33 +217,37 @@ class DocumentQuerySet(models.QuerySet[Model]):
         *,
         progress: Progress | None = None,
     ) -> BulkSaved[Model]:
-        """As :meth:`bulk_save`; ``documents`` may be an async generator too."""
+        """Async version of :meth:`bulk_save`. ``documents`` may be an async generator."""
         taken = pulled(documents) if isinstance(documents, AsyncIterable) else documents
         return await sync_to_async(self.bulk_save)(taken, batch_size, progress=progress)
 
     # --------------------------------------------------------------- deleting
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the documents softly, those that are not yet; how many, and of which classes.
+        """Soft-delete the documents that are not deleted yet.
 
-        ``on_delete`` is honoured as ``document.delete()`` does it, and the same signals are sent.
+        ``on_delete`` and signals are handled as in ``document.delete()``. Returns the number of
+        deleted documents, and a dictionary of the numbers of each class.
         """
         return self._delete(hard=False)
 
     def hard_delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the documents for real, as ``document.hard_delete()`` does it."""
+        """Delete the documents for real, as ``document.hard_delete()``.
+
+        Returns the same as :meth:`delete`.
+        """
         return self._delete(hard=True)
 
     def undelete(self) -> int:
-        """Take soft deletions back; how many. ``all_objects`` finds documents to do it with."""
+        """Undo the soft deletion of documents that ``all_objects`` has found. Returns how many."""
         return self.filter(st_deleted=True).update(st_deleted=False)
 
     async def ahard_delete(self) -> tuple[int, dict[str, int]]:
-        """As :meth:`hard_delete`."""
+        """Async version of :meth:`hard_delete`."""
         return await sync_to_async(self.hard_delete)()
 
     async def aundelete(self) -> int:
-        """As :meth:`undelete`."""
+        """Async version of :meth:`undelete`."""
         return await sync_to_async(self.undelete)()
 
     alters_data(update, bulk_update, bulk_create, bulk_save, abulk_save)
@@ -287,7 +302,7 @@ class NoManager:
 
 
 class AllDocuments(Telling, models.Manager[Model]):
-    """The documents of a class, soft-deleted ones included."""
+    """A manager of all documents of a class, including soft-deleted ones."""
 
     _queryset_class = DocumentQuerySet
 
@@ -315,7 +330,7 @@ class AllDocuments(Telling, models.Manager[Model]):
 
 
 class Documents(AllDocuments[Model]):
-    """The documents of a class that are not deleted softly."""
+    """A manager of the documents of a class that are not soft-deleted."""
 
     def get_queryset(self) -> DocumentQuerySet[Model]:
         queryset = super().get_queryset()

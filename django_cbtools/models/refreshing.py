@@ -30,7 +30,7 @@ class Refreshing(DocumentJSON):
         def _fill(self, uid: str, rev: str, document: Any) -> None: ...
 
     def load(self, uid: str) -> None:
-        """Load a document; DoesNotExist where there is none of this class under that uid."""
+        """Load the document with this uid. Raises DoesNotExist if the class has no such one."""
         if not uid:
             raise missing(self, uid, "A document cannot be loaded without a uid.")
         with told_of(type(self), uid):
@@ -43,11 +43,13 @@ class Refreshing(DocumentJSON):
         fields: Iterable[str] | None = None,
         from_queryset: Any = None,
     ) -> None:
-        """Load the document again, or some of its fields, by key through the gateway; or, with
-        ``from_queryset``, by the ORM, where it finds the document.
+        """Load the document, or some of its fields, again.
 
-        Raises DoesNotExist where there is none, FieldDoesNotExist for a name that is no field,
-        ImproperlyConfigured where ``using`` is not the alias that holds documents.
+        It is loaded by its uid, through the gateway. With ``from_queryset``, it is loaded by the
+        ORM.
+
+        Raises DoesNotExist if the document does not exist, FieldDoesNotExist if a name is not a
+        field, and ImproperlyConfigured if ``using`` is not the alias of documents.
         """
         check_using(using, "loaded from")
         names = None if fields is None else self._to_refresh(fields)

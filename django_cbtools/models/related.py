@@ -28,10 +28,11 @@ def load_related_objects(
     related_class: type[CouchbaseModel],
     related_name_suffix: str = "_uid",
 ) -> None:
-    """Set ``<related_name>`` of each object to the document whose uid is in
-    ``<related_name><suffix>``, None where there is none; in one request.
+    """Load the related documents of many objects in one request.
 
-    For a ForeignKey only what it has loaded is set: the stored key stays.
+    ``<related_name>`` of each object is set to the document whose uid is in
+    ``<related_name><suffix>``, or to None if it does not exist. The stored uid of a ForeignKey is
+    not changed.
     """
     key = related_name + related_name_suffix
     # What a phone wrote in another type is no document's uid.
@@ -47,7 +48,7 @@ def load_related_objects(
 
 
 def try_else_return_none_obj(uid: str, model: type[T]) -> T | None:
-    """The document, None where it cannot be loaded."""
+    """Return the document with this uid, or None if it cannot be loaded, with a log message."""
     try:
         return model(uid)
     except SyncGatewayException as error:
@@ -61,10 +62,10 @@ atry_else_return_none_obj = sync_to_async(try_else_return_none_obj)
 
 
 def dt2ts(dt: datetime.datetime | None = None) -> int:
-    """Seconds since 1970 of a date and time (now, by default); a naive one counts as UTC."""
+    """Return a datetime (now, by default) as seconds since 1970. A naive one is taken as UTC."""
     return calendar.timegm((dt or timezone.now()).utctimetuple())
 
 
 def st2dt(stamp: float | str) -> datetime.datetime:
-    """The date and time, in UTC, of seconds since 1970."""
+    """Return seconds since 1970 as a datetime in UTC."""
     return datetime.datetime.fromtimestamp(int(stamp), tz=datetime.timezone.utc)

@@ -69,10 +69,10 @@ class _ForwardDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]
 
 
 class ForeignKey(models.ForeignKey[_Set, _Get]):
-    """A relation to a document, stored under ``<name>_uid``.
+    """A relation to a document, whose uid is stored as ``<name>_uid``.
 
-    It is followed, and validated, by key through the gateway. There is no constraint in any
-    database: phones may delete what it points to.
+    The related document is loaded and validated by its uid, through the gateway. No database
+    enforces the relation: phones may delete the related document.
     """
 
     forward_related_accessor_class = _ForwardDescriptor

@@ -22,12 +22,14 @@ from .sql import holds_documents
 
 
 class UniqueKey(UniqueConstraint):
-    """Values that no two documents have, whoever saves them at the same time.
+    """A unique constraint that also holds if two documents are saved at the same time.
 
-    ``constraints = [UniqueKey(fields=["slug"], name="unique_slug")]`` in a document's Meta: it is
-    checked when a document is validated, as any UniqueConstraint; and before one is saved,
-    :mod:`.unique_keys` makes a small document whose uid stands for the values. Values with a null
-    among them need not be unique, unless ``nulls_distinct=False``.
+    Declare it in a document's Meta: ``constraints = [UniqueKey(fields=["slug"],
+    name="unique_slug")]``. It is checked when a document is validated, as any UniqueConstraint. In
+    addition, a small document whose uid stands for the values is created before the document is
+    saved. Values that include a null need not be unique, unless ``nulls_distinct=False``.
+
+    Saving a document whose values are taken raises UniqueKeyTaken.
     """
 
     def __init__(

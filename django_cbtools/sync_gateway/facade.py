@@ -41,8 +41,7 @@ class SyncGateway(
 
     @staticmethod
     def as_user(name: str, password: str) -> Bound:
-        """Return the methods of documents, called as a user of the gateway, as that user's phone
-        does.
+        """Return the methods of documents, called as a user of the gateway, as a phone does.
 
         For example, ``SyncGateway.as_user("alice", "secret").all_docs(["atl_1"])``. The object has
         its own connections, so keep it if you use it again. It has no methods of the admin API.

@@ -24,8 +24,10 @@ class Access:
 
 
 def default_rule(user: Any) -> Access | None:
-    """Return the access of a user without a rule: the channel ``user-<primary key>``, also in the
-    collections that SYNC_GATEWAY_DATABASE names."""
+    """Return the access of a user without a rule: the channel ``user-<primary key>``.
+
+    It is also given in the collections that SYNC_GATEWAY_DATABASE names.
+    """
     channels = [name_of(user)]
     named = [keyspace for keyspace in of_settings() if keyspace is not None]
     return Access(channels=channels, collections=dict.fromkeys(named, channels))

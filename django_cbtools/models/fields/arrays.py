@@ -62,7 +62,7 @@ else:
 
 
 class DictField(CheckedByForms, _JSONField[Set, Get]):
-    """A JSON object; ``{}`` where nothing is given. In forms, it has a row for each key."""
+    """A JSON object, as a dictionary. The default is ``{}``. Forms show a row for each key."""
 
     form_class = ObjectFormField
     collection = dict
@@ -227,8 +227,10 @@ class ArrayMembers(Members):
 
 
 class ListField(_JSONField[Set, Get]):
-    """A JSON array, of values of a field or, without ``base_field``, of any JSON; ``[]`` where
-    nothing is given."""
+    """A JSON array, as a list. The default is ``[]``.
+
+    ``base_field`` is the field of the elements. Without it, elements are any JSON values.
+    """
 
     _pyi_private_set_type: list[Any]
     _pyi_private_get_type: list[Any]
@@ -266,9 +268,10 @@ TypedListField.__name__ = ListField.__name__
 
 
 class SetField(ArrayMembers, Field_[Set, Get]):
-    """A set, as a JSON array, of values of a field or, without ``base_field``, of what JSON has.
+    """A set, stored as a JSON array.
 
-    In the array, elements stay in the places that they have; new ones are put behind them, sorted.
+    ``base_field`` is the field of the elements. Without it, elements are any hashable JSON values.
+    Elements keep their places in the array. New ones are appended, sorted.
     """
 
     _pyi_private_set_type: Any

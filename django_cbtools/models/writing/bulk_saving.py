@@ -23,10 +23,11 @@ _END: Any = object()
 
 
 class Outcome(NamedTuple):
-    """What has become of a document.
+    """The result of saving one document.
 
-    ``error`` is what ``save()`` would have raised, None where nothing went wrong. A document may be
-    ``saved`` and have an error: of a receiver of ``cb_post_save``, of a large attachment.
+    ``error`` is the exception that ``save()`` would have raised, or None. A document may be
+    ``saved`` and still have an error, for example from a receiver of ``cb_post_save`` or a large
+    attachment.
     """
 
     instance: Any
@@ -39,8 +40,10 @@ Progress: TypeAlias = Callable[[list[Outcome]], Any]
 
 @dataclass
 class BulkSaved(Generic[Model]):
-    """What has become of many documents: how many were ``saved``, and which have ``failed``, or
-    were saved with an error."""
+    """The result of saving many documents.
+
+    ``saved`` is the number of saved documents. ``failed`` has the Outcomes with an error.
+    """
 
     saved: int = 0
     failed: list[Outcome] = field(default_factory=list)

@@ -40,9 +40,10 @@ class DocumentDeletion(DocumentSaving):
     def delete(self, using: str | None = None, keep_parents: bool = False) -> Any:
         """Delete the document softly: set ``st_deleted`` and save.
 
-        Returns how many documents are deleted, and how many of each class. ProtectedError or
-        RestrictedError where others point to it that do not allow it; SyncGatewayConflict where it
-        has been written since it was loaded.
+        Returns the number of deleted documents, and a dictionary of the numbers of each class.
+
+        Raises ProtectedError or RestrictedError if other objects refer to the document and do not
+        allow it, and SyncGatewayConflict if the document was changed since it was loaded.
         """
         self.get_uid()
         collector = DocumentCollector(self, hard=False)
@@ -60,9 +61,10 @@ class DocumentDeletion(DocumentSaving):
         return collector.delete({self._meta.label: 1})
 
     def hard_delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the document for real; the gateway keeps a tombstone, which tells the phones.
+        """Delete the document for real. The gateway keeps a tombstone, which notifies phones.
 
-        It returns and raises what :meth:`delete` does; ValueError where it has no revision.
+        Returns and raises the same as :meth:`delete`. Also raises ValueError if the document has no
+        revision.
         """
         if self.rev is None:
             raise ValueError(
@@ -81,30 +83,30 @@ class DocumentDeletion(DocumentSaving):
         return collector.delete({self._meta.label: 1})
 
     def undelete(self) -> None:
-        """Take a soft deletion back, and save. What was deleted with the document stays so."""
+        """Undo a soft deletion, and save. Documents that were deleted with it stay deleted."""
         self.st_deleted = False
         self.save()
 
     async def ahard_delete(self) -> tuple[int, dict[str, int]]:
-        """As :meth:`hard_delete`."""
+        """Async version of :meth:`hard_delete`."""
         return await sync_to_async(self.hard_delete)()
 
     async def aundelete(self) -> None:
-        """As :meth:`undelete`."""
+        """Async version of :meth:`undelete`."""
         await sync_to_async(self.undelete)()
 
     alters_data(delete, hard_delete, undelete, ahard_delete, aundelete)
 
     def before_delete(self) -> None:
-        """What has to be done before the document is deleted, alone or in bulk."""
+        """Do what is needed before the document is deleted, alone or in bulk."""
         cb_pre_delete.send(sender=type(self), instance=self)
 
     def after_delete(self) -> None:
-        """What has to be done once the document is deleted."""
+        """Do what is needed after the document was deleted."""
         cb_post_delete.send(sender=type(self), instance=self)
 
     def is_gone(self) -> None:
-        """Take note that the gateway has the document no more."""
+        """Record that the document no longer exists at the gateway."""
         self.rev, self._base = None, {}
         self._state.adding = True
 

@@ -42,9 +42,10 @@ class Expiring:
 
     @property  # type: ignore[no-redef]
     def expires_at(self) -> datetime.datetime | None:
-        """When the gateway deletes the document: an aware datetime in UTC; None is never.
+        """The time at which the gateway deletes the document: an aware datetime in UTC, or None.
 
-        Set it to an aware datetime or None, and save. CouchbaseValueError for anything else.
+        To change it, set it to an aware datetime, or to None for never, and save. Other values
+        raise CouchbaseValueError.
         """
         see_expiries([self])
         seconds = _seconds(self, self.extra.get(EXPIRES))

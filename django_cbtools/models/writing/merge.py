@@ -31,17 +31,20 @@ def merge_fields(
     prefer: Literal["ours", "theirs"] | None = None,
     rules: Mapping[str, Rule] | None = None,
 ) -> dict[str, Any]:
-    """Both sides' changes of a document's JSON, key by key, nested objects included.
+    """Merge the changes of both sides in a document's JSON, key by key, also in nested objects.
 
-    A key that one side has changed, added or removed is as that side has it. Lists are values,
-    except for ``channels``: what either side added or removed is added and removed. Attachments are
-    merged by name. The later ``updated`` and the earlier ``created`` win. What is the gateway's
-    (``_rev``) is as theirs.
+    A key that only one side has changed, added or removed is taken from that side. Lists are
+    compared as a whole, except for ``channels``, where additions and removals of both sides are
+    applied. Attachments are merged by name. The later ``updated`` and the earlier ``created`` are
+    taken. The gateway's own keys (``_rev``) are taken from ``theirs``.
 
-    Raises MergeConflict with the names of the keys that both sides changed to different values,
-    unless ``prefer`` says whose win. ``rules`` decide such keys of the document by themselves:
-    ``{"views": lambda base, ours, theirs: ours + theirs - (base or 0)}``. A rule that cannot raises
-    SyncGatewayConflict.
+    ``prefer`` (``"ours"`` or ``"theirs"``) says which side wins if both have changed a key to
+    different values. ``rules`` maps keys of the document to functions that merge such values:
+    ``{"views": lambda base, ours, theirs: ours + theirs - (base or 0)}``. A rule that cannot decide
+    raises SyncGatewayConflict.
+
+    Returns the merged document. Raises MergeConflict with the names of the keys that both sides
+    have changed to different values, if neither ``rules`` nor ``prefer`` decides.
     """
     if prefer not in (None, "ours", "theirs"):
         raise ValueError(f"prefer is 'ours', 'theirs' or None, not {prefer!r}.")

@@ -76,28 +76,30 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         merge: Merge | None = None,
         expires: Any = UNCHANGED,
     ) -> None:
-        """Write the document.
+        """Save the document.
 
-        CouchbaseModelError where it is in no channel, SyncGatewayConflict where somebody has
-        written it since it was loaded, or has made one of that uid.
+        With ``update_fields``, only these fields and ``updated`` are saved, on top of the document
+        as it was loaded. ``force_insert`` creates a new document, whatever ``rev`` is.
+        ``force_update`` only updates an existing document, and so does ``update_fields``. ``using``
+        must be the alias of documents.
 
-        With ``update_fields``, these alone are written, and ``updated``, on top of what was loaded.
-        ``force_insert`` makes a new document whatever ``rev`` says, or raises DocumentExists, which
-        is a conflict and Django's IntegrityError. ``force_update`` makes none:
-        where there is none, NotUpdated is raised (DatabaseError before Django 6.0), as with
-        ``update_fields``. ``using`` can only be the alias that holds documents.
+        ``expires`` is the time at which the gateway deletes the document: an aware datetime, a
+        timedelta or seconds from now, or None for never. By default, the expiry is not changed.
 
-        ``expires`` is when the gateway is to delete the document: an aware datetime, a timedelta or
-        seconds from now, None for never. Without it, this stays as it is.
+        ``merge`` is a function that is called if somebody else has written the document since it
+        was loaded. It takes ``base``, ``ours`` and ``theirs``: dictionaries of the JSON when this
+        instance was loaded or saved, of this instance, and of the gateway. Missing fields have
+        their defaults; for a new document, ``base`` has nothing else. The function returns the
+        document to save, such as ``merge_fields`` does, and the instance takes it over. The
+        function is called again if somebody else is faster again, up to ten times. It raises
+        SyncGatewayConflict if it cannot decide. It is not called if the document has been deleted
+        for real, which remains a conflict; to create the document again, set ``rev`` to None and
+        save.
 
-        With ``merge``, what he wrote is read then, and ``merge(base, ours, theirs)`` returns the
-        document that is saved on top of it: dictionaries of the JSON as it was when this instance
-        was loaded or saved, as this instance has it, and as the gateway has it. Fields that are
-        missing there have their defaults; they are all that base has of a new document. The
-        instance becomes what is returned. This happens as often as somebody else is first again,
-        ten times at most. ``merge_fields`` is such a function; one that cannot decide raises
-        SyncGatewayConflict. It is not asked about a document that has been deleted for real: that
-        remains a conflict, and setting ``rev`` to None before saving makes it again.
+        Raises CouchbaseModelError if the document is in no channel, SyncGatewayConflict if somebody
+        else has written it since it was loaded or has created a document with this uid,
+        DocumentExists (a conflict, and Django's IntegrityError) if ``force_insert`` finds the uid
+        in use, and NotUpdated (DatabaseError before Django 6.0) if there is no document to update.
         """
         self._prepare_related_fields_for_save(operation_name="save")
         names = None if update_fields is None else frozenset(update_fields)
@@ -127,8 +129,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         merge: Merge | None = None,
         is_expiring: bool = False,
     ) -> None:
-        """What :meth:`save` does once it has looked at what it was given, as Django's; ``raw`` is
-        for fixtures."""
+        """Do the work of :meth:`save`, as in Django. ``raw`` is for fixtures."""
         if raw:
             super().save_base(raw, force_insert, force_update, using, update_fields)  # type: ignore[misc]
             return
@@ -298,13 +299,13 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         check_channels(self.channels, type(self))
 
     def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
-        """Take note that the gateway has this JSON of the document now, as that revision."""
+        """Record that the gateway has this JSON of the document now, with this revision."""
         former, document = self.rev, attachments.written(self, rev, document)
         self.rev, self._base, self._prepared = rev, remembered(document), {}
         tell(self, former)
 
     def before_save(self, fields: Iterable[Any] | None = None) -> None:
-        """What has to be done before the document is written, alone or in bulk, or some fields."""
+        """Do what is needed before the document, or some fields, are written, alone or in bulk."""
         if fields is None:
             decide_channels(self)
             check_channels(self.channels, type(self))
@@ -323,7 +324,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         attachments.release(self, written)
 
     def after_save(self, created: bool) -> None:
-        """What has to be done once the document is written."""
+        """Do what is needed after the document was written."""
         self._state.adding = False
         self._state.db = conf.document_alias()
         cb_post_save.send(sender=type(self), instance=self, created=created)
@@ -338,11 +339,12 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         delay: float = DELAY,
         backoff: float = BACKOFF,
     ) -> Self:
-        """Load a document, apply ``change(document)``, save it, and return it; again from the
-        beginning where somebody else was first, as :func:`retry_on_conflict` does it.
+        """Load a document, call ``change(document)``, save the document, and return it.
 
-        Where ``change`` returns False, nothing is saved; the document is returned as it is then.
-        DoesNotExist where there is none of this class under that uid.
+        If somebody else saves it in between, all is done again, as by :func:`retry_on_conflict`. If
+        ``change`` returns False, the document is not saved, and returned as it is then.
+
+        Raises DoesNotExist if no document of this class has the uid.
         """
 
         @retry_on_conflict(attempts=attempts, delay=delay, backoff=backoff)
@@ -364,7 +366,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         delay: float = DELAY,
         backoff: float = BACKOFF,
     ) -> Self:
-        """As :meth:`update_document`; ``change`` may be async too."""
+        """Async version of :meth:`update_document`. ``change`` may be async."""
 
         @retry_on_conflict(attempts=attempts, delay=delay, backoff=backoff)
         async def update_document() -> Self:
@@ -380,7 +382,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         return await update_document()
 
     async def asave(self, **kwargs: Any) -> None:
-        """As :meth:`save`."""
+        """Async version of :meth:`save`."""
         await sync_to_async(self.save)(**kwargs)
 
     alters_data(save, asave)

@@ -32,8 +32,7 @@ class Administration:
 
     @staticmethod
     def database_state() -> str:
-        """Return the state of the database: ``"Online"``, ``"Offline"``, ``"Resyncing"``,
-        ``"Starting"``, ...
+        """Return the state of the database, such as ``"Online"``, ``"Offline"`` or ``"Resyncing"``.
 
         Raises SyncGatewayNotFound if the database does not exist.
         """
@@ -61,14 +60,12 @@ class Administration:
 
     @staticmethod
     def update_config(config: Mapping[str, Any]) -> None:
-        """Change the options in ``config`` in the configuration of the database, and keep the
-        others."""
+        """Change the options in ``config``. The database keeps its other options."""
         done_once(lambda: request(ADMIN, "POST", "_config", body=dict(config)))
 
     @staticmethod
     def get_sync_function(keyspace: str | None = None) -> str:
-        """Return the JavaScript source of the sync function, or ``""`` for the gateway's
-        default."""
+        """Return the source of the sync function, or an empty string for the gateway's default."""
         keyspace = keyspace or current()
         return request(ADMIN, "GET", "_config", "sync", keyspace=keyspace, accept="*/*").text
 
@@ -138,9 +135,11 @@ class Administration:
 
     @staticmethod
     def get_resync() -> dict[str, Any]:
-        """Return the status of the resync: ``status`` (``"running"``, ``"completed"``,
-        ``"stopping"``, ``"stopped"`` or ``"error"``), ``docs_processed``, ``docs_changed``,
-        ``last_error`` and more."""
+        """Return the status of the resync, as a dictionary.
+
+        ``status`` is ``"running"``, ``"completed"``, ``"stopping"``, ``"stopped"`` or ``"error"``.
+        There are also ``docs_processed``, ``docs_changed``, ``last_error`` and more.
+        """
         return _object(request(ADMIN, "GET", "_resync"))
 
     @staticmethod

@@ -31,8 +31,7 @@ class Roles:
 
     @staticmethod
     def get_role(name: str) -> dict[str, Any]:
-        """Return the configuration of a role: ``name``, ``admin_channels``, ``all_channels`` and
-        more.
+        """Return the configuration of a role: ``name``, ``admin_channels``, ``all_channels``, ...
 
         Raises SyncGatewayNotFound if the role does not exist.
         """

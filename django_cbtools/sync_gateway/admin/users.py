@@ -65,8 +65,7 @@ class Users:
 
     @staticmethod
     def get_user(username: str) -> dict[str, Any]:
-        """Return the configuration of a user: ``name``, ``email``, ``admin_channels``, ``disabled``
-        and more.
+        """Return the configuration of a user: ``name``, ``email``, ``admin_channels``, ...
 
         Raises SyncGatewayNotFound if the user does not exist.
         """
@@ -155,14 +154,19 @@ class Users:
 
     @staticmethod
     def put_admin_user() -> None:
-        """Create the user that the library logs in as, with access to all channels, also in the
-        collections that SYNC_GATEWAY_DATABASE names."""
+        """Create the user that the library logs in as, with access to all channels.
+
+        The user also has access to the collections that SYNC_GATEWAY_DATABASE names.
+        """
         Users._put_configured_user("SYNC_GATEWAY", "smadmin@mail.com", ["*"])
 
     @staticmethod
     def put_guest_user() -> None:
-        """Create the user that mobile clients share, with access to the channel ``public``, also
-        in the collections that SYNC_GATEWAY_DATABASE names."""
+        """Create the user that mobile clients share, with access to the channel ``public``.
+
+        The user also has access to this channel of the collections that SYNC_GATEWAY_DATABASE
+        names.
+        """
         Users._put_configured_user("SYNC_GATEWAY_GUEST", "smguest@mail.com", [CHANNEL_PUBLIC])
 
     @staticmethod

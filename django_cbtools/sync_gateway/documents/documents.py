@@ -94,8 +94,7 @@ class Documents:
 
     @staticmethod
     def bulk_docs(docs: Sequence[Mapping[str, Any]]) -> list[Row]:
-        """Write documents in one request. Returns a row for each, with its ``rev`` or its
-        ``error``."""
+        """Write documents in one request. Returns a row for each, with ``rev`` or ``error``."""
         if isinstance(docs, (str, bytes)) or not isinstance(docs, Sequence):
             raise SyncGatewayBadRequest(f"{docs!r} is no list of documents.")
         for doc in docs:
