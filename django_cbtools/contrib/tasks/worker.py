@@ -156,11 +156,12 @@ class Worker:
             return
         try:
             result = document.result()
-        except Exception as error:  # there is no such task any more
-            document.fail(error, self._options, is_final=True)
+        except Exception as error:
+            # There is no such task any more; or its module cannot be loaded, which somebody mends.
+            document.fail(error, self._options, is_final=isinstance(error, InvalidTask))
             self._end(document)
             return
-        task_started.send(sender=type(self._backend), task_result=result)
+        task_started.send_robust(sender=type(self._backend), task_result=result)
         try:
             with kept(document, self._options.lease):
                 value = _call(result)
@@ -186,8 +187,9 @@ class Worker:
             logger.warning("%s has failed (attempt %d), and is tried again.", document, attempts)
             return
         self.health.failed += document.stage == FAILED
-        with suppress(InvalidTask):
-            task_finished.send(sender=type(self._backend), task_result=document.result())
+        with suppress(Exception):  # there is no such task
+            result = document.result()
+            task_finished.send_robust(sender=type(self._backend), task_result=result)
 
     def _is_down(self, once: bool, error: SyncGatewayException) -> bool:
         """Whether an error means that the gateway is down, and is waited for."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import time
 from io import StringIO
 from pathlib import Path
@@ -236,27 +235,6 @@ def test_what_a_phone_has_written_is_not_run(work, worker, caplog, by):
     assert work.done == [["ours"]]
     assert caplog.text.count("is put aside, and not run") == 12
     assert len(list(finding.put_aside("default"))) == 12
-
-
-def test_what_a_phone_has_written_that_has_no_room_for_a_mark(work, worker, caplog):
-    document = {"doc_type": "django_task", "stage": "open", "backend": "default", "due": 1}
-    document |= {"queue": "default", "priority": 9}
-    room = 20 * 1024 * 1024 - len(json.dumps(document, separators=(",", ":")))
-    SyncGateway.save_json("dtask_large", {**document, "x": "x" * (room - 12)})
-    work.note.enqueue("ours")
-    worker().run(once=True)
-    assert work.done == [["ours"]]
-    assert "dtask_large) is deleted for good instead" in caplog.text
-    assert not list(finding.put_aside("default"))
-
-
-def test_errors_that_are_no_text(work, worker):
-    """Names of files can be so: Python has surrogates for their bytes."""
-    result = work.fail.enqueue("no file a\udcff")
-    worker().run(once=True)
-    result.refresh()
-    assert result.status == TaskResultStatus.READY
-    assert r"no file a\udcff" in result.errors[0].traceback
 
 
 def test_results_are_forgotten(work, worker, settings):

@@ -1,0 +1,3 @@
+"""A module that cannot be loaded, until somebody mends it."""
+
+raise RuntimeError("It is broken")
