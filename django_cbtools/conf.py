@@ -60,6 +60,14 @@ DEFAULTS: dict[str, Any] = {
     "REST_REQUIRES_PRECONDITION": False,
 }
 
+#: How the names of settings begin that nobody else has.
+PREFIXES = ("SYNC_GATEWAY_", "COUCHBASE_")
+
+
+def unknown() -> list[str]:
+    """The settings whose names begin as the library's, and that it does not have."""
+    return [name for name in dir(settings) if name.startswith(PREFIXES) and name not in DEFAULTS]
+
 
 def get(name: str) -> Any:
     """A setting of the library, or its default."""

@@ -19,8 +19,10 @@ from .documents import (
 from .embedded import check_admin_urls, check_debug, check_javascript, check_sqlite
 from .indexes import check_indexes
 from .keyspaces import check_keyspaces, check_scopes
+from .names import check_attributes, check_names
+from .passwords import check_passwords
 from .queries import check_orm, check_query_service
-from .security import check_addresses, check_admin_address, check_passwords, check_verification
+from .security import check_addresses, check_admin_address, check_verification
 from .views import check_answers, check_views
 from .without_sql import check_stores, check_sync_function
 
@@ -29,6 +31,7 @@ __all__ = [
     "check_admin_address",
     "check_admin_urls",
     "check_answers",
+    "check_attributes",
     "check_bases",
     "check_changes",
     "check_debug",
@@ -39,6 +42,7 @@ __all__ = [
     "check_javascript",
     "check_keyspaces",
     "check_migrated",
+    "check_names",
     "check_orm",
     "check_passwords",
     "check_place",

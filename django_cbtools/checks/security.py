@@ -1,4 +1,4 @@
-"""Checks of how the gateway and the cluster are reached, and with which passwords."""
+"""Checks of how the gateway and the cluster are reached."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 
 from django_cbtools import conf
@@ -19,15 +18,6 @@ _HOST = "HOST in DATABASES"
 _OPTIONS, _DATABASES = "SYNC_GATEWAY_OPTIONS['verify']", "OPTIONS['verify'] in DATABASES"
 _VERIFY = {_PUBLIC: _OPTIONS, _ADMIN: _OPTIONS, _HOST: _DATABASES}
 _PORTS = {"http": 80, "https": 443}
-#: What precedes _USER and _PASSWORD in the settings with logins.
-_LOGINS = ("SYNC_GATEWAY", "SYNC_GATEWAY_GUEST", "SYNC_GATEWAY_ADMIN", "COUCHBASE")
-#: In lower case: of our tutorial and example, and of Couchbase's manuals.
-_KNOWN_PASSWORDS = frozenset(
-    (
-        "django_cbtools_admin_password", "django_cbtools_guest_password",
-        "administrator", "couchbase", "pass", "password", "sync_gateway",
-    )
-)  # fmt: skip
 
 
 class _Address(NamedTuple):
@@ -50,7 +40,7 @@ def _addresses(name: str) -> list[_Address]:
     return found
 
 
-def _entry() -> Mapping[str, Any]:
+def database_entry() -> Mapping[str, Any]:
     """The entry of DATABASES with documents, where it names a query service."""
     alias = place(conf.document_alias)
     return conf.entry(alias) if alias is not None and conf.is_couchbase_alias(alias) else {}
@@ -59,7 +49,7 @@ def _entry() -> Mapping[str, Any]:
 def _texts(name: str) -> list[str]:
     """What is a text in a setting, or in the HOST of DATABASES, that takes one, or a list or tuple
     of them."""
-    value = _entry().get("HOST") if name == _HOST else conf.get(name)
+    value = database_entry().get("HOST") if name == _HOST else conf.get(name)
     if name == _HOST and isinstance(value, str):
         value = [text.strip() for text in value.split(",")]
     values = value if isinstance(value, (list, tuple)) else [value]
@@ -99,12 +89,12 @@ def check_verification(**kwargs: Any) -> list[CheckMessage]:
     """Whether certificates are checked."""
     trusted = "COUCHBASE_OPTIONS['trust_store_path']"
     found = []
-    if conf.get(_PUBLIC) and _option("SYNC_GATEWAY_OPTIONS", "verify") is False:
+    if conf.get(_PUBLIC) and option("SYNC_GATEWAY_OPTIONS", "verify") is False:
         found.append((_OPTIONS, _OPTIONS))
-    options = _entry().get("OPTIONS")
+    options = database_entry().get("OPTIONS")
     if isinstance(options, Mapping) and options.get("verify") is False:
         found.append((_DATABASES, _DATABASES))
-    verification = _option("COUCHBASE_OPTIONS", "tls_verify")
+    verification = option("COUCHBASE_OPTIONS", "tls_verify")
     if conf.get("COUCHBASE_HOSTS") and _is_off(getattr(verification, "value", verification)):
         found.append(("COUCHBASE_OPTIONS['tls_verify']", trusted))
     if any(map(_has_verification_off, _texts("COUCHBASE_HOSTS"))):
@@ -130,7 +120,7 @@ def _has_verification_off(connection_string: str) -> bool:
     return any(map(_is_off, parameters.get("tls_verify", []) + parameters.get("ssl", [])))
 
 
-def _option(name: str, key: str) -> Any:
+def option(name: str, key: str) -> Any:
     options = conf.get(name)
     return options.get(key) if isinstance(options, Mapping) else None
 
@@ -149,33 +139,3 @@ def check_admin_address(**kwargs: Any) -> list[CheckMessage]:
             id="cbtools.W006",
         )
     ]
-
-
-@register("cbtools", Tags.security, deploy=True)
-def check_passwords(**kwargs: Any) -> list[CheckMessage]:
-    """Whether everybody knows the passwords. With no server, in development, they may."""
-    if settings.DEBUG and not conf.get(_PUBLIC) and not conf.get("COUCHBASE_HOSTS"):
-        return []
-    messages: list[CheckMessage] = []
-    logins = [
-        (f"{prefix}_PASSWORD", conf.get(f"{prefix}_PASSWORD"), conf.get(f"{prefix}_USER"))
-        for prefix in _LOGINS
-    ]
-    entry = _entry()
-    logins.append(("PASSWORD in DATABASES", entry.get("PASSWORD"), entry.get("USER")))
-    for name, password, user in logins:
-        if isinstance(password, str) and password.lower() in {*_KNOWN_PASSWORDS, _lower(user)}:
-            messages.append(
-                Warning(
-                    f"{name} is the user's name, or a password from a manual.",
-                    hint="Set another one, on the server too, from the environment or from a store "
-                    "of secrets. (`manage.py create_sg_users` changes the gateway's own users.)",
-                    id="cbtools.W005",
-                )
-            )
-    return messages
-
-
-def _lower(user: Any) -> str | None:
-    """The name of a user, who may be without."""
-    return user.lower() if isinstance(user, str) and user else None

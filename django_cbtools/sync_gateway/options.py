@@ -37,14 +37,18 @@ class Options:
     max_bytes: int = 512 * 1024 * 1024
 
     @classmethod
+    def known(cls) -> set[str]:
+        """The names of the options, those of the embedded gateway included."""
+        return {*cls.__dataclass_fields__, *_OTHERS}
+
+    @classmethod
     def of(cls, setting: Any) -> Options:
         """The options in a setting; raises ImproperlyConfigured for what is none."""
         if not isinstance(setting, Mapping):
             raise ImproperlyConfigured(
                 f"SYNC_GATEWAY_OPTIONS is a dictionary, not {type(setting).__name__}."
             )
-        known = {*cls.__dataclass_fields__, *_OTHERS}
-        check("SYNC_GATEWAY_OPTIONS", setting, known, CHECKS, MEANINGS)
+        check("SYNC_GATEWAY_OPTIONS", setting, cls.known(), CHECKS, MEANINGS)
         values = {name: value for name, value in setting.items() if name not in _OTHERS}
         if "timeout" in values and not isinstance(values["timeout"], (tuple, list)):
             values["timeout"] = (values["timeout"], values["timeout"])

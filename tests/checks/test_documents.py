@@ -172,3 +172,19 @@ def test_two_classes_with_one_doc_type(declared, base, body):
 def test_doc_types_that_differ_or_are_shared_on_purpose(declared, base, body):
     _declare(base, **body)
     assert [message for message in ours() if message.id == "cbtools.W007"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "near"),
+    [
+        ({"default_chanels": ["news"]}, ["'default_channels'"]),
+        ({"default_chanels": classmethod(lambda cls, document: ["news"])}, ["'default_channels'"]),
+        ({"doctype": "tool"}, ["'doc_type'"]),
+        ({"doctype": models.TextField()}, []),
+        ({"channel_names": ["news"], "keyspaces": lambda self: []}, []),
+    ],
+)
+def test_attributes_that_are_nearly_ours(declared, body, near):
+    _declare(CouchbaseModel, **body)
+    hints = [str(message.hint) for message in ours() if message.id == "cbtools.W022"]
+    assert [hint.removeprefix("Did you mean ").rstrip("?") for hint in hints] == near

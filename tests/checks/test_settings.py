@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
+from django_cbtools.conf import COUCHBASE_ENGINE
 from tests.checks.found import EMBEDDED, GATEWAY, PLAIN, ROUTER, ours
 
 # Django's checks of JSON fields ask the databases, all of them, what they can do.
@@ -70,6 +71,17 @@ BAD = {
         },
         {"SYNC_GATEWAY_ADMIN_URL": ["https://a.example.com", "https://sync.example.com:4984"]},
     ],
+    "W020": [
+        {"SYNC_GATEWAY_USER": "app", "SYNC_GATEWAY_PASSWORD": None},
+        {"SYNC_GATEWAY_PASSWORD": ""},
+        {"SYNC_GATEWAY_ADMIN_USER": "sync", "SYNC_GATEWAY_ADMIN_PASSWORD": None},
+        {"COUCHBASE_HOSTS": "couchbases://db", "COUCHBASE_USER": "app"},
+    ],
+    "W021": [
+        {"SYNC_GATEWAY_USERNAME": "app"},
+        {"COUCHBASE_STALES": "ok"},
+        {"SYNC_GATEWAY_OPTIONS": {"verfy": False}},
+    ],
 }
 GOOD = {
     "E003": [{"COUCHBASE_DATABASE": "plain"}],
@@ -99,13 +111,19 @@ GOOD = {
     "W005": [
         {"SYNC_GATEWAY_PASSWORD": "password1"},
         {"SYNC_GATEWAY_USER": "ann", "SYNC_GATEWAY_PASSWORD": "ann's"},
-        {"SYNC_GATEWAY_USER": "", "SYNC_GATEWAY_PASSWORD": ""},
+        {
+            "SYNC_GATEWAY_USER": "",
+            "SYNC_GATEWAY_PASSWORD": "",
+            "SYNC_GATEWAY_OPTIONS": {"cert": "/etc/ssl/our.pem"},
+        },
     ],
     "W006": [
         {"SYNC_GATEWAY_ADMIN_URL": "https://sync.example.com:4985"},
         {"SYNC_GATEWAY_ADMIN_URL": "https://admin.example.com:4984"},
         {"SYNC_GATEWAY_ADMIN_URL": None},
     ],
+    "W020": [{"COUCHBASE_USER": "app"}],  # there is no cluster
+    "W021": [{"SYNC_GATEWAY_OPTIONS": {"cors": {}}}],
 }
 
 
@@ -165,6 +183,25 @@ def test_what_a_gateway_would_use_says_nothing_without_one(found):
         "COUCHBASE_OPTIONS": {"tls_verify": "none"},
     }
     assert found(**unused) == []
+
+
+def test_a_query_service_without_a_password(found):
+    entry = {"ENGINE": COUCHBASE_ENGINE, "HOST": "https://db.example.com", "NAME": "news"}
+    change = {**GATEWAY, "COUCHBASE_DATABASE": None}
+    databases = {"default": PLAIN, "couchbase": {**entry, "USER": "app", "PASSWORD": None}}
+    assert found(databases=databases, **change) == ["W020"]
+
+
+@pytest.mark.parametrize(
+    ("change", "near"),
+    [
+        ({"SYNC_GATEWAY_ADMIN_URLS": []}, "'SYNC_GATEWAY_ADMIN_URL'"),
+        ({"SYNC_GATEWAY_OPTIONS": {"verfy": False}}, "'verify'"),
+    ],
+)
+def test_the_nearest_name_is_told(found, change, near):
+    found(**GATEWAY | change)
+    assert [near in str(message.hint) for message in ours()] == [True]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Checks of names that look like the library's and are not: of settings, of their options, and of
+attributes of document classes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Tags, Warning, register
+
+from django_cbtools import conf
+from django_cbtools.models.base import CouchbaseModel
+from django_cbtools.models.registry import documents
+from django_cbtools.sync_gateway.options import Options
+
+_OPTIONS = "SYNC_GATEWAY_OPTIONS"
+#: What a document class says about its documents, beside its fields.
+_ATTRIBUTES = ("default_channels", "doc_type", "keyspace", "relation_views", "uid_prefix")
+#: How near another attribute is to one of them that it is taken for a mistake.
+_NEAR = 0.85
+
+
+@register("cbtools")
+def check_names(**kwargs: Any) -> list[CheckMessage]:
+    """Whether the library has the settings, and the options, that look as if they were its own."""
+    options = conf.get(_OPTIONS)
+    names = options.keys() - Options.known() if isinstance(options, Mapping) else ()
+    return [
+        *(_unknown(f"There is no setting {name}", name, conf.DEFAULTS) for name in conf.unknown()),
+        *(
+            _unknown(f"{_OPTIONS} has no option {name!r}", name, Options.known())
+            for name in sorted(map(str, names))
+        ),
+    ]
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> CheckMessage:
+    near = get_close_matches(name, known, 1)
+    return Warning(
+        f"{what}: nothing reads it.",
+        hint=f"Did you mean {near[0]!r}?" if near else "docs/settings.rst lists what there is.",
+        id="cbtools.W021",
+    )
+
+
+@register("cbtools", Tags.models)
+def check_attributes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether attributes of document classes are nearly those that the library reads."""
+    return [
+        Warning(
+            f"{model._meta.label} has the attribute {name!r}: the library does not read it.",
+            hint=f"Did you mean {near!r}?",
+            obj=model,
+            id="cbtools.W022",
+        )
+        for model in documents(app_configs)
+        for name, value in _own_attributes(model).items()
+        for near in get_close_matches(name, _ATTRIBUTES, 1, _NEAR)
+        # Only the channels may be a function: others are methods of the program's.
+        if near == "default_channels" or not callable(value)
+    ]
+
+
+def _own_attributes(model: type[CouchbaseModel]) -> dict[str, Any]:
+    """What the class and its bases have, and the library has not; fields left out."""
+    fields = {field.name for field in model._meta.get_fields()}
+    return {
+        name: value
+        for cls in model.__mro__
+        if cls is model or getattr(cls, "is_base", True)
+        for name, value in vars(cls).items()
+        if not (hasattr(CouchbaseModel, name) or name in fields or isinstance(value, property))
+    }
