@@ -12,9 +12,9 @@ from django_cbtools import conf
 
 
 class DocumentRouter:
-    """Sends queries of documents to the alias that holds them, and all others elsewhere.
+    """A database router that sends queries of documents to the alias that holds them.
 
-    DATABASE_ROUTERS = ['django_cbtools.routers.DocumentRouter']
+    ``DATABASE_ROUTERS = ["django_cbtools.routers.DocumentRouter"]``
     """
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:

@@ -22,7 +22,7 @@ _numbers = itertools.count()
 
 
 class Verdict:
-    """Whether something is allowed, true or false, and the ``reason`` why it is not."""
+    """The result of a check. It is true if the action is allowed; ``reason`` says why not."""
 
     def __init__(self, is_allowed: bool, what: str, reason: str = "") -> None:
         self._is_allowed = is_allowed
@@ -37,12 +37,12 @@ class Verdict:
 
 
 class SyncFunction:
-    """A sync function at the embedded gateway, to be asked. Nothing that is asked stays written.
+    """A sync function at the embedded gateway, for tests. Nothing stays written.
 
-    Documents are dictionaries; ``_id`` in them is their uid. ``old`` is the document before.
-    ``keyspace`` is the ``"scope.collection"`` whose function it is; None: the default one.
+    Documents are dictionaries, in which ``_id`` is the uid. ``old`` is the previous document.
+    ``keyspace`` is the ``"scope.collection"`` of the function; None is the default one.
 
-    Raises SyncGatewayNotFound where the database has no such collection.
+    Raises SyncGatewayNotFound if the database does not have the collection.
     """
 
     def __init__(self, source: str, keyspace: str | None = None) -> None:
@@ -52,8 +52,10 @@ class SyncFunction:
     def as_user(
         self, name: str, channels: Sequence[str] = (), roles: Mapping[str, Sequence[str]] | Any = ()
     ) -> SyncUser:
-        """A user with channels and roles, in this keyspace. ``roles`` are names, or names with
-        their channels."""
+        """Return a user with these channels and roles, in this keyspace.
+
+        ``roles`` are names, or a dictionary of names and their channels.
+        """
         for role in roles:
             of_role = roles[role] if isinstance(roles, Mapping) else ()
             SyncGateway.put_role(role, **self._granted(of_role))
@@ -71,7 +73,7 @@ class SyncFunction:
     def routes(
         self, document: Mapping[str, Any], old: Mapping[str, Any] | None = None
     ) -> list[str]:
-        """The channels that a document goes to, sorted."""
+        """Return the channels that the function assigns a document to, sorted."""
         channels = self._decided(document, old).get("channels") or {}
         # One that the document has left is there with the revision that left it.
         return sorted(name for name, left in channels.items() if left is None)
@@ -79,7 +81,10 @@ class SyncFunction:
     def grants(
         self, document: Mapping[str, Any], old: Mapping[str, Any] | None = None
     ) -> dict[str, list[str]]:
-        """The channels that a document opens, by the user's name (``role:`` before a role's)."""
+        """Return the channels that a document grants, by the user's name.
+
+        The name of a role is preceded by ``role:``.
+        """
         opened = self._decided(document, old).get("access") or {}
         return {name: sorted(channels) for name, channels in opened.items()}
 
@@ -95,7 +100,7 @@ class SyncFunction:
 
 
 class SyncUser:
-    """A user of the gateway, and what the sync function lets him do."""
+    """A user of the gateway, to check what the sync function allows them."""
 
     def __init__(self, name: str, password: str, keyspace: str | None) -> None:
         self._name, self._keyspace = name, keyspace
@@ -107,10 +112,10 @@ class SyncUser:
     def can_write(
         self, document: Mapping[str, Any], old: Mapping[str, Any] | None = None
     ) -> Verdict:
-        """Whether he may write a document; ``reason`` is the sync function's own message.
+        """Return whether the user may write a document, as a :class:`Verdict`.
 
-        Raises SyncGatewayException where the function fails (by an exception other than
-        ``throw({forbidden: ...})``, or because it does not end).
+        ``reason`` is the sync function's own message. Raises SyncGatewayException if the function
+        fails (by an exception other than ``throw({forbidden: ...})``, or because it does not end).
         """
         what = f"{self._name} can write"
         with _tried(document, old, self._keyspace) as (uid, body):
@@ -121,7 +126,7 @@ class SyncUser:
         return Verdict(True, what)
 
     def can_read(self, document: Mapping[str, Any]) -> Verdict:
-        """Whether he may read a document that an administrator has written."""
+        """Return whether the user may read a document that an administrator has written."""
         what = f"{self._name} can read"
         with _tried(document, None, self._keyspace) as (uid, body):
             _put(uid, body)

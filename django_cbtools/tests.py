@@ -23,11 +23,12 @@ _BATCH = 500
 
 
 def clean_buckets() -> None:
-    """Delete all documents, of whatever type, from a database that is there for tests; also from
-    the collections that SYNC_GATEWAY_DATABASE names.
+    """Delete all documents of all types from a test database.
 
-    Raises ImproperlyConfigured unless the bucket's name has ``test`` in it, or the documents are
-    in what was made for tests: Django's test database, or the gateway in place of a real one.
+    Documents in the collections that SYNC_GATEWAY_DATABASE names are deleted, too.
+
+    Raises ImproperlyConfigured unless the bucket has ``test`` in its name, or the documents are in
+    Django's test database or at the embedded gateway that replaces a real one in tests.
     """
     bucket = conf.get("SYNC_GATEWAY_BUCKET")
     if "test" not in bucket and not _is_test_database():
@@ -55,17 +56,18 @@ def _clean() -> None:
 
 
 def deploy_views() -> None:
-    """Deploy the project's views, as ``manage.py create_cb_views`` does, without a word."""
+    """Deploy the project's views, as ``manage.py create_cb_views``, without output."""
     call_command("create_cb_views", verbosity=0)
 
 
 def sync_function(source: str | Path | None = None, keyspace: str | None = None) -> SyncFunction:
-    """A sync function, to be asked who may write what: see :class:`SyncFunction`.
+    """Return a :class:`SyncFunction`, which tells what a sync function allows.
 
-    ``source`` is JavaScript, or the path of a file; without it, it is the file of the keyspace
-    (``"scope.collection"``, None for the default one) beside ``manage.py``. It stays at the
-    embedded gateway until the test's transaction is rolled back.
-    Raises SyncGatewayBadRequest, with the line, where it does not compile.
+    ``source`` is JavaScript or the path of a file. Without it, the file of the keyspace beside
+    ``manage.py`` is used. ``keyspace`` is ``"scope.collection"``, or None for the default one. The
+    embedded gateway keeps the function until the test's transaction is rolled back.
+
+    Raises SyncGatewayBadRequest, with the line number, if the source does not compile.
     """
     keyspace = keyspaces.checked(keyspace)
     if source is None:
@@ -76,9 +78,9 @@ def sync_function(source: str | Path | None = None, keyspace: str | None = None)
 
 
 class SyncFunctionTestCase(TestCase):
-    """A TestCase that asks a sync function: ``self.as_user("alice", ["a"]).can_write({...})``.
+    """A TestCase for a sync function: ``self.as_user("alice", ["a"]).can_write({...})``.
 
-    ``source`` and ``keyspace`` are as :func:`sync_function` takes them.
+    ``source`` and ``keyspace`` are the arguments of :func:`sync_function`.
     """
 
     source: ClassVar[str | Path | None] = None
@@ -90,17 +92,17 @@ class SyncFunctionTestCase(TestCase):
         self.sync_function = sync_function(self.source, self.keyspace)
 
     def as_user(self, name: str, channels: Sequence[str] = (), roles: Any = ()) -> SyncUser:
-        """A user with channels and roles."""
+        """Return a user with these channels and roles, as :meth:`SyncFunction.as_user`."""
         return self.sync_function.as_user(name, channels, roles)
 
     def routes(self, document: Mapping[str, Any], old: Any = None) -> list[str]:
-        """The channels that a document goes to, sorted."""
+        """Return the channels that the function assigns a document to, sorted."""
         return self.sync_function.routes(document, old)
 
 
 @contextmanager
 def capture_changes() -> Generator[CapturedChanges, None, None]:
-    """Tell receivers of ``cb_changed`` and ``cb_removed`` of what is written inside, at the end.
+    """Send ``cb_changed`` and ``cb_removed`` for what is written in the block, at its end.
 
     ::
 
@@ -108,7 +110,7 @@ def capture_changes() -> Generator[CapturedChanges, None, None]:
             captured.phone_saves({"_id": "insp_1", "doc_type": "inspection", "channels": ["a"]})
         self.assertEqual(len(mail.outbox), 1)
 
-    No thread and no command is needed: they are called in the test. ``captured.deliver()`` calls
+    Receivers are called in the test, without a thread or a command. ``captured.deliver()`` calls
     them earlier. Raises what a receiver raises.
     """
     captured = CapturedChanges()

@@ -145,7 +145,7 @@ class _SaveFormMixin(_ConflictMixin, _ExtraDataMixin):
 
 
 class CBListView(generic.ListView):  # type: ignore[type-arg]
-    """Rows of ``queryset``, or of ``model.get_list(request)``, or all of the model's documents."""
+    """A list of ``queryset``, of ``model.get_list(request)``, or of all documents of ``model``."""
 
     def get_queryset(self) -> Any:
         if self.queryset is not None:
@@ -160,23 +160,26 @@ class CBListView(generic.ListView):  # type: ignore[type-arg]
 
 
 class CBDetailView(_DocumentMixin, generic.DetailView):  # type: ignore[type-arg]
-    """One document."""
+    """A page of one document."""
 
 
 class CBCreateView(_SaveFormMixin, generic.CreateView):  # type: ignore[type-arg]
-    """A form for a new document. One that is sent twice makes one document."""
+    """A form for a new document. If the form is sent twice, one document is created."""
 
 
 class CBUpdateView(_SaveFormMixin, generic.UpdateView):  # type: ignore[type-arg]
-    """A form for a document that is there: a DocumentForm, whatever ModelForm ``form_class`` is.
+    """A form for an existing document. If ``form_class`` is a ModelForm, it becomes a DocumentForm.
 
-    Where somebody else has saved the document meanwhile, both versions are shown.
+    If somebody else has saved the document since the form was shown, both versions are shown.
     """
 
 
 class CBDeleteView(_ConflictMixin, generic.DeleteView):  # type: ignore[type-arg]
-    """Asks, and deletes a document softly. Where somebody else has saved it meanwhile, it asks
-    again; a page that does not send back which revision it has shown, as those of 1.x, deletes."""
+    """A page that asks for confirmation, and then soft-deletes a document.
+
+    If somebody else has saved the document since the page was shown, it asks again. Pages that do
+    not send the revision, such as those of version 1.x, delete the document without this check.
+    """
 
     def _guarded(self, form_class: Any) -> Any:
         is_guarded = self.request.method != "POST" or self._sent_revision() is not None
@@ -189,4 +192,4 @@ class CBDeleteView(_ConflictMixin, generic.DeleteView):  # type: ignore[type-arg
 
 
 class CBFormView(_DocumentMixin, _ExtraDataMixin, generic.FormView):  # type: ignore[type-arg]
-    """Any form beside a document."""
+    """A page of a document with any form."""

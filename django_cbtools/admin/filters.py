@@ -22,7 +22,7 @@ from django_cbtools.models.fields.values import kind
 
 
 class DeletedFilter(admin.SimpleListFilter):
-    """Whether documents that are deleted softly are listed: they are not, unless asked for."""
+    """A filter that lists soft-deleted documents. By default, they are not listed."""
 
     title = _("deleted")
     parameter_name = "st_deleted"

@@ -12,9 +12,9 @@ from django_cbtools import forms
 
 
 class DocumentForm(forms.DocumentForm):
-    """The form of a document in the admin; the base of your own (``form = ...``).
+    """The form of a document in the admin. Subclass it for a ``form`` of your own.
 
-    Channels are a field of it, unless its fields leave them out.
+    It has a field ``channels``, unless ``fields`` is a list without it.
     """
 
     channels = forms.ChannelsField(

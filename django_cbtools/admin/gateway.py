@@ -31,14 +31,16 @@ _MOST_CHANGES = 20
 
 
 def gateway_page(site: admin.AdminSite | None = None) -> Callable[..., Any]:
-    """A view for staff, of an admin site (default: ``admin.site``), about the gateway::
+    """Return a view about the gateway, for the staff of an admin site (default: ``admin.site``).
+
+    ::
 
         path("admin/gateway/", gateway_page(), name="gateway"),  # in front of the admin's own
         path("admin/", admin.site.urls),
 
-    It shows the documents of the types that the user may view, and their last changes; users of the
-    gateway to who may view the project's users. It takes a query for each type, and three requests
-    to the gateway.
+    The page shows the documents and the last changes of the types that the user may view. It shows
+    the users of the gateway to users who may view the project's users. It takes a query for each
+    type, and three requests to the gateway.
     """
     of_site = admin.site if site is None else site
 

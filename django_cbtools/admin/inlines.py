@@ -10,12 +10,12 @@ from .layout import DocumentLayout
 
 
 class CouchbaseStackedInline(DocumentLayout, admin.StackedInline):  # type: ignore[type-arg]
-    """Documents with a ForeignKey to what the page is about, one below the other."""
+    """A stacked inline of documents with a ForeignKey to the object of the page."""
 
     formset = DocumentInlineFormSet
 
 
 class CouchbaseTabularInline(DocumentLayout, admin.TabularInline):  # type: ignore[type-arg]
-    """Documents with a ForeignKey to what the page is about, in a table."""
+    """A tabular inline of documents with a ForeignKey to the object of the page."""
 
     formset = DocumentInlineFormSet

@@ -50,9 +50,9 @@ class CouchbaseModelAdmin(
 ):
     """A ModelAdmin of documents.
 
-    Deleting is soft and can be undone; the list shows deleted ones where its filter is set so. A
-    form that is saved after somebody else has saved the document shows both versions. Attachments
-    are shown as links, images as thumbnails.
+    Deletion is soft and can be undone; a filter of the list shows deleted documents. If somebody
+    else has saved the document since the form was shown, the form shows both versions. Attachments
+    are shown as links, and images as thumbnails.
     """
 
     change_form_template = "admin/django_cbtools/change_form.html"

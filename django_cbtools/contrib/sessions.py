@@ -18,12 +18,13 @@ PREFIX, DOC_TYPE = "dsession_", "django_session"
 
 
 class SessionStore(SessionBase):
-    """A session whose data is a document at the gateway, in no channel: no phone gets it.
+    """A session whose data is a document at the gateway.
 
-    The data is JSON, signed with SECRET_KEY: a document that somebody else has written is no
-    session. Its uid is a digest of the session's key: who reads documents does not learn it.
+    The document is in no channel, so that no phone gets it. The data is JSON, signed with
+    SECRET_KEY. Documents that somebody else has written are ignored. The uid is a digest of the
+    session key, so documents do not reveal the key.
 
-    Raises SyncGatewayException where the gateway fails.
+    Raises SyncGatewayException if the gateway fails.
     """
 
     #: For system checks: it needs a place for documents.

@@ -17,11 +17,11 @@ def handle_change(
     by_us: bool = False,
     keyspace: str | None = None,
 ) -> None:
-    """Send the signal of a change that came by a queue, to all its receivers; for a task's body.
+    """Send the signal of a change that came from a queue. Call it in a task.
 
-    The document is asked for again: where it has changed since, receivers see it as it is now, so
-    tasks that are done out of order do no harm. Raises what a receiver has raised (the first of
-    them) when all have been called: the queue may then try again.
+    The document is loaded again, and receivers get it as it is now, so tasks may run in any order.
+    All receivers are called. Then the first exception of a receiver is raised, so that the queue
+    can retry the task.
     """
     told = Change(seq, uid, (rev,) if rev else (), deleted, (), lost)
     change = as_it_is_now(told, keyspace)

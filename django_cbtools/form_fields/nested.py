@@ -181,7 +181,7 @@ class NestedFormField(MembersFormField):
 
 
 class NestedObjectFormField(NestedFormField):
-    """An object, as a form of its fields; None where it is left blank, or is removed."""
+    """A form field of an object, with a form of its fields. A blank or removed object is None."""
 
     template_name = "django_cbtools/nested/object.html"
     mark = ELEMENT
@@ -197,7 +197,7 @@ class NestedObjectFormField(NestedFormField):
 
 
 class NestedListFormField(NestedFormField):
-    """A list of objects, each as a form of its fields, and ``extra`` blank ones."""
+    """A form field of a list of objects, with a form for each, and ``extra`` blank forms."""
 
     template_name = "django_cbtools/nested/list.html"
     mark = TOTAL_FORM_COUNT

@@ -71,7 +71,7 @@ class PairForm(Row, forms.Form):
 
 
 class ObjectFormField(NestedListFormField):
-    """An object of any keys, as a row for each, and ``extra`` blank ones."""
+    """A form field of an object with any keys: a row for each key, and ``extra`` blank rows."""
 
     can_order = False
     form_class = PairForm

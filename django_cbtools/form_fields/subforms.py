@@ -115,10 +115,10 @@ class Row(_Form):
 
 
 class NestedForm(Row, forms.ModelForm):  # type: ignore[type-arg]
-    """The form of a nested object; the base of your own.
+    """The form of a nested object. Subclass it for a form of your own.
 
-    What nobody changes of an object that was there stays as it is, whatever it is, and is not
-    validated: a phone has written it, and whoever edits something else is not to mend it.
+    Unchanged values of an existing object are kept as they are, and not validated, since a phone
+    may have written them.
     """
 
     def __init__(

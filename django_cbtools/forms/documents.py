@@ -43,14 +43,14 @@ class _DocumentFormType(ModelFormMetaclass):
 
 
 class DocumentForm(SavingForm, metaclass=_DocumentFormType):
-    """A ModelForm of a document, which knows the revision that it was made from.
+    """A ModelForm of a document that knows the revision that it was made from.
 
-    Only what is changed in it is written, and nothing where nothing is. Where somebody else has
-    saved the document since the form was shown, what only he has changed stays as he has it; what
-    both have changed is an error with the code "conflict", and :attr:`conflict` has both versions:
-    what was entered stays in the form, and is saved when the form is sent once more.
+    Only changed fields are saved; without changes, nothing is. If somebody else has saved the
+    document since the form was shown, fields that only they have changed keep their values. A field
+    that both have changed has an error with the code "conflict", and :attr:`conflict` has both
+    versions. The form shows what was entered, and saves it when it is sent again.
 
-    ``channels`` is a field of it, and required, where ``Meta.fields`` names it.
+    If ``Meta.fields`` includes ``channels``, the form has a required field for them.
     """
 
     channels = ChannelsField(label=_("Channels"))

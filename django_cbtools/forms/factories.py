@@ -11,15 +11,17 @@ from .formsets import DocumentFormSet, DocumentInlineFormSet
 
 
 def documentform_factory(model: Any, form: Any = DocumentForm, **kwargs: Any) -> Any:
-    """A class of DocumentForms, as Django's ``modelform_factory`` makes one of ModelForms."""
+    """Return a DocumentForm class for a document class, as Django's ``modelform_factory()``."""
     return modelform_factory(model, form=form, **kwargs)
 
 
 def documentformset_factory(
     model: Any, form: Any = DocumentForm, formset: Any = DocumentFormSet, **kwargs: Any
 ) -> Any:
-    """A class of sets of DocumentForms, as Django's ``modelformset_factory`` makes one. Show the
-    hidden fields of each form: its revision is one."""
+    """Return a formset class of DocumentForms, as Django's ``modelformset_factory()``.
+
+    Templates must show the hidden fields of each form: the revision is one of them.
+    """
     return modelformset_factory(model, form=form, formset=formset, **kwargs)
 
 
@@ -30,8 +32,10 @@ def inlinedocumentformset_factory(
     formset: Any = DocumentInlineFormSet,
     **kwargs: Any,
 ) -> Any:
-    """A class of sets of DocumentForms, of documents with a ForeignKey to a document or a row, as
-    Django's ``inlineformset_factory`` makes one."""
+    """Return an inline formset class of DocumentForms, as Django's ``inlineformset_factory()``.
+
+    The documents have a ForeignKey to the parent, which is a document or a row.
+    """
     return inlineformset_factory(parent_model, model, form=form, formset=formset, **kwargs)
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ChannelsField(forms.Field):
-    """The names of channels, one on a line or with commas between them."""
+    """A form field of channel names, one per line or separated by commas."""
 
     widget = forms.Textarea
     default_error_messages = {

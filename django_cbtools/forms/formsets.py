@@ -90,8 +90,8 @@ class KnowingElsewhere(_Base):
 
 
 class DocumentFormSet(KnowingElsewhere, BaseModelFormSet):  # type: ignore[type-arg]
-    """A set of forms of documents."""
+    """A formset of documents, as Django's BaseModelFormSet."""
 
 
 class DocumentInlineFormSet(KnowingElsewhere, _InlineBase):
-    """A set of forms of documents with a ForeignKey to one."""
+    """A formset of documents with a ForeignKey to one object, as Django's BaseInlineFormSet."""

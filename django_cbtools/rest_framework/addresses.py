@@ -14,10 +14,10 @@ _ESCAPED = re.compile("%(25|2F)", re.IGNORECASE)
 
 
 def part_of(uid: str) -> str:
-    """A uid as an argument of a URL pattern."""
+    """Encode a uid as an argument of a URL pattern."""
     return "".join(_ESCAPES.get(each, each) for each in uid)
 
 
 def uid_of(part: str) -> str:
-    """The uid that an argument of a URL pattern stands for."""
+    """Decode an argument of a URL pattern to a uid."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), part)

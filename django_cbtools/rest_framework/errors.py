@@ -34,7 +34,7 @@ class _Overtaken(exceptions.APIException):
 
 
 class Conflict(_Overtaken):
-    """409: somebody else has saved the document while this request was about to."""
+    """Status 409: somebody else has saved the document during this request."""
 
     status_code = status.HTTP_409_CONFLICT
     default_detail = (
@@ -45,7 +45,7 @@ class Conflict(_Overtaken):
 
 
 class PreconditionFailed(_Overtaken):
-    """412: the document is not as If-Match or If-None-Match says."""
+    """Status 412: the document does not match If-Match or If-None-Match."""
 
     status_code = status.HTTP_412_PRECONDITION_FAILED
     default_detail = (
@@ -56,7 +56,7 @@ class PreconditionFailed(_Overtaken):
 
 
 class PreconditionRequired(exceptions.APIException):
-    """428: a document is only changed for who says which revision he has seen."""
+    """Status 428: the request must name the revision of the document that it changes."""
 
     status_code = status.HTTP_428_PRECONDITION_REQUIRED
     default_detail = (
@@ -81,10 +81,10 @@ _LOST = (
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
-    """REST framework's handler, which knows what documents raise, for
-    ``REST_FRAMEWORK["EXCEPTION_HANDLER"]``: views of plain ``ModelViewSet`` answer 409 then, too.
+    """Handle exceptions of documents, and others as REST framework's own handler.
 
-    :class:`DocumentViewSet` needs it not.
+    Set ``REST_FRAMEWORK["EXCEPTION_HANDLER"]`` to it, so that a plain ``ModelViewSet`` answers 409
+    to a conflict, too. :class:`DocumentViewSet` does not need it.
     """
     from rest_framework import views
 

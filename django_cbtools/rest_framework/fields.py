@@ -110,7 +110,7 @@ class ChannelsField(ArrayField):
 
         channels = ChannelsField()
 
-    Where a client says nothing of them, a new document is in its class's ``default_channels``.
+    If the client does not send them, a new document gets the ``default_channels`` of its class.
     """
 
     child = serializers.CharField()

@@ -60,13 +60,13 @@ class _Documents(serializers.ListSerializer):
 
 
 class DocumentSerializer(Representing):
-    """A document in an API: a ``ModelSerializer`` whose ``Meta.model`` is a document class.
+    """A ModelSerializer whose ``Meta.model`` is a document class.
 
-    ``rev`` may be sent: a change of another revision is a conflict. Embedded objects are nested
-    serializers, of reading and of writing; what a client does not name in them stays, keys that no
-    field declares included. ``attachments`` are links. ``unread`` has the names of the fields that
-    are shown as a phone wrote them, where there are any; such a value that comes back as it is
-    shown stays as it is.
+    Clients may send ``rev``: changing another revision is a conflict. Embedded objects are nested
+    serializers, for reading and writing. Members that a client does not send are kept, including
+    keys that no field declares. ``attachments`` are links. ``unread`` lists the fields whose values
+    cannot be read, and are shown as a phone wrote them; such a value is kept if the client sends it
+    back unchanged.
     """
 
     attachments: Any = AttachmentSerializer(many=True, read_only=True)
@@ -240,10 +240,10 @@ class DocumentSerializer(Representing):
 
 
 class PartSerializer(DocumentSerializer):
-    """An object that is part of a document: its ``Meta.model`` is a ``CouchbaseNestedModel``.
+    """A serializer of an object in a document. Its ``Meta.model`` is a CouchbaseNestedModel.
 
-    Those of embedded fields are made of their classes; one of your own is declared as any nested
-    serializer, ``rows = RowSerializer(many=True)``.
+    DocumentSerializer creates one for each embedded field. Declare your own as any nested
+    serializer: ``rows = RowSerializer(many=True)``.
     """
 
     attachments = None

@@ -55,7 +55,7 @@ class _AsItIs:
 
 
 def register() -> None:
-    """Have model serializers show documents as they are."""
+    """Make ModelSerializers show values of documents that a field cannot read unchanged."""
     mapping = serializers.ModelSerializer.serializer_field_mapping
     for model_field, field in mapping.items():
         if not issubclass(field, _AsItIs):

@@ -37,10 +37,10 @@ class _Metadata:
 
 
 class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
-    """Documents to read: ``queryset`` and ``serializer_class`` are as in any viewset.
+    """A viewset for reading documents, with ``queryset`` and ``serializer_class`` as usual.
 
-    Answers with one document have its revision as their ``ETag``. Documents are found by the ORM,
-    so that filters and permissions of any kind hold, or, where there is none for documents, by key.
+    Responses with one document have its revision as ``ETag``. Documents are found by the ORM, so
+    that all filters and permissions apply, or, without an ORM for documents, by their uid.
     """
 
     #: Parts of URLs have all characters but a slash, which is escaped.
@@ -62,7 +62,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
     # ------------------------------------------------------------------- documents
 
     def get_object(self) -> Any:
-        """The document; Http404 where there is none."""
+        """Return the document. Raises Http404 if it does not exist."""
         if not can_be_asked():
             document = self._loaded()
             self.check_object_permissions(self.request, document)
@@ -97,8 +97,11 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
             raise Http404("The document has been deleted.")
 
     def get_etag(self, document: Any) -> str | None:
-        """The ETag of a document: of its revision. Override it, to return None, where an answer
-        shows more than the document, such as fields of a related one."""
+        """Return the ETag of a document, made from its revision.
+
+        Override it to return None if responses show more than the document, such as fields of a
+        related one.
+        """
         return preconditions.etag_of(document)
 
     # ------------------------------------------------------------------- actions
@@ -116,8 +119,10 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
 
     @action(detail=True, methods=["get"])
     def attachment(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """The contents of the attachment with the name that the query says, where the serializer
-        shows it."""
+        """Return the contents of the attachment that the query string names.
+
+        Only attachments that the serializer shows are found.
+        """
         document, name = self.get_object(), request.GET.get("name", "")
         if not self.get_serializer().shows_attachment(document, name):
             raise Http404("The document has no such attachment.")
@@ -128,7 +133,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
         return super().perform_content_negotiation(request, force or self.action == "attachment")
 
     def attachment_url(self, attachment: Any) -> Any:
-        """The URL of an attachment; None where this view has not its document."""
+        """Return the URL of an attachment, or None if this view does not serve its document."""
         document = attachment.document
         queryset = self.queryset if self.queryset is not None else self.get_queryset()
         if not isinstance(document, queryset.model):
@@ -169,12 +174,12 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
 
 
 class DocumentViewSet(ReadOnlyDocumentViewSet, ModelViewSet):
-    """Documents to read and write.
+    """A viewset for reading and writing documents.
 
-    ``If-Match`` with an ETag that is no longer the document's is answered by 412, a save that meets
-    another one by 409; both answers have what is stored now. Where ``requires_precondition`` is
-    true, and a change says of no revision that it was made from it, 428 is answered. Documents are
-    deleted softly.
+    The status is 412 if ``If-Match`` has an ETag that is no longer the document's, and 409 if
+    somebody else saves the document at the same time. Both responses contain the stored document.
+    If ``requires_precondition`` is True, the status is 428 for changes that do not name the
+    revision that they were made from. Documents are deleted softly.
     """
 
     #: Whether changes have to say which revision they are of; None: REST_REQUIRES_PRECONDITION.
@@ -209,8 +214,11 @@ class DocumentViewSet(ReadOnlyDocumentViewSet, ModelViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def check_preconditions(self, document: Any, serializer: Any = None) -> None:
-        """Raise PreconditionFailed where the request is for another revision of the document than
-        the one that is stored, PreconditionRequired where it has to name one and does not."""
+        """Check that the request is for the stored revision of the document.
+
+        Raises PreconditionFailed if it is for another revision, and PreconditionRequired if it must
+        name a revision and does not.
+        """
         headers, etag = self.request.headers, preconditions.etag_of(document)
         match, none_match = headers.get("If-Match"), headers.get("If-None-Match")
         if (match is not None and not preconditions.is_match(match, etag)) or (

@@ -21,9 +21,9 @@ _ROUNDS = 50
 
 
 class CapturedChanges:
-    """What :func:`django_cbtools.tests.capture_changes` gives.
+    """The object that :func:`django_cbtools.tests.capture_changes` yields.
 
-    ``changes`` are those that have been handed to receivers so far, in order.
+    ``changes`` is a list of the changes that receivers have been called with so far, in order.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,13 @@ class CapturedChanges:
         self._since = {keyspace: end(keyspace) for keyspace in followed()}
 
     def phone_saves(self, document: Mapping[str, Any], keyspace: str | None = None) -> str:
-        """Push a document as a phone does, with a revision of its own making, on top of what is
-        there; its new revision. ``_id`` is its uid; one is made where it has none. ``keyspace`` is
-        its collection, where that is not the default one.
+        """Push a document as a phone does, on top of the stored one. Returns the new revision.
 
-        Raises what the gateway says where it refuses, SyncGatewayForbidden by the sync function.
+        ``_id`` in the document is its uid; without it, a new one is made. ``keyspace`` is the
+        collection, if it is not the default one.
+
+        Raises the gateway's exception if it refuses the document, such as SyncGatewayForbidden if
+        the sync function does.
         """
         uid = document.get("_id") or uuid.uuid4().hex
         (row,) = SyncGateway.in_keyspace(keyspace).bulk_get([uid])
@@ -53,14 +55,14 @@ class CapturedChanges:
         return f"{start}-{digest}"
 
     def phone_deletes(self, uid: str, keyspace: str | None = None) -> str:
-        """Push a tombstone, as a phone does that deletes a document; its revision."""
+        """Push a tombstone, as a phone does to delete a document. Returns its revision."""
         return self.phone_saves({"_id": uid, "_deleted": True}, keyspace)
 
     def deliver(self) -> None:
-        """Hand what has been written to receivers, and what they write, until there is no more.
+        """Call receivers with the changes so far, and with the changes that receivers make.
 
-        Raises what a receiver raises (the first of them) when all have been called; AssertionError
-        where they go on writing for ever.
+        Raises the first exception of a receiver after all have been called, and AssertionError if
+        receivers never stop writing.
         """
         deliveries = {keyspace: Delivery(keyspace=keyspace) for keyspace in self._since}
         failures: list[Failure] = []

@@ -18,10 +18,10 @@ from .names import base_name, guessed_type
 def prepare_upload(
     request: Any, url: str, private: bool = False, backend: str | None = None
 ) -> tuple[str, dict[str, str]]:
-    """The URL that a form is to send files to, and more data for the form to send.
+    """Return the URL that a form sends files to, and a dictionary of extra data to send with them.
 
-    ``url`` is the view that takes the files in the end. With ``private``, the back end keeps them
-    from the public, if it can. ``backend`` is a dotted path in place of PREPARE_UPLOAD_BACKEND.
+    ``url`` is the view that finally receives the files. With ``private``, the back end does not
+    publish them, if it can. ``backend`` is a dotted path that replaces PREPARE_UPLOAD_BACKEND.
     """
     found: tuple[str, dict[str, str]] = _backend("PREPARE_UPLOAD_BACKEND", backend)(
         request, url, private=private
@@ -38,15 +38,17 @@ def serve_file(
     *,
     trusted: bool = False,
 ) -> Any:
-    """A response with a file: a Django File, or an attachment of a document.
+    """Return a response with a file, which is a Django File or an attachment of a document.
 
-    With ``save_as``, the browser saves it, under the file's name or the one given. Without it,
-    browsers save whatever they might execute, and display the rest. ``content_type`` is told of the
-    file unless it is given. Raises Http404 where the file is gone.
+    With ``save_as``, the browser saves the file under its own name, or under the name given.
+    Without it, browsers display files that they cannot execute, and save others. ``content_type``
+    replaces the file's own.
 
-    ``trusted`` says that the file is the site's own: it is displayed whatever it is, and scripts
-    in it run with the rights of whoever looks at it. ``backend`` is a dotted path in place of
-    SERVE_FILE_BACKEND.
+    With ``trusted``, the file is displayed in any case. Use it only for the site's own files:
+    scripts in the file run with the rights of the user who looks at it. ``backend`` is a dotted
+    path that replaces SERVE_FILE_BACKEND.
+
+    Raises Http404 if the file does not exist any more.
     """
     name = base_name(file.name)
     if save_as is True:
@@ -61,9 +63,9 @@ def serve_file(
 
 
 def public_download_url(file: Any, backend: str | None = None) -> str | None:
-    """A URL that anybody can load a file from; None where there is none.
+    """Return a URL from which anybody can download a file, or None if there is none.
 
-    ``backend`` is a dotted path in place of PUBLIC_DOWNLOAD_URL_BACKEND.
+    ``backend`` is a dotted path that replaces PUBLIC_DOWNLOAD_URL_BACKEND.
     """
     found: str | None = _backend("PUBLIC_DOWNLOAD_URL_BACKEND", backend)(file)
     return found

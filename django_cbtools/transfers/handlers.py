@@ -16,19 +16,18 @@ from .names import base_name, guessed_type
 
 
 class AttachmentUploadHandler(FileUploadHandler):
-    """Has uploaded files become attachments of a document before the view sees them.
+    """An upload handler that stores uploaded files as attachments of a document.
 
-    Put one first in ``request.upload_handlers`` before the request's data is looked at, in a view
-    that is exempt from the check of CSRF tokens until then, as Django's documentation tells of all
-    upload handlers. The document is one that has been saved; ``document.rev`` is its revision
-    afterwards. ``field_names`` are the form's fields whose files are taken (None: all).
+    Insert one at the beginning of ``request.upload_handlers`` before ``request.POST`` or
+    ``request.FILES`` is read. Until then, the view must be exempt from CSRF checks, as Django's
+    documentation of upload handlers explains. ``document`` must have been saved; its ``rev`` is the
+    new revision afterwards. ``field_names`` are the form fields whose files are stored (None: all).
 
-    What arrives is kept on disk, not in memory, until the request is whole: of a cut one the
-    gateway sees nothing. In ``request.FILES``, the file is an :class:`UploadedAttachment`.
+    Files are kept on disk until the request is complete; nothing of an interrupted request is
+    stored. In ``request.FILES``, each is an :class:`UploadedAttachment`.
 
-    Looking at the request's data raises SyncGatewayBadRequest for a file that is larger than
-    ``most`` bytes, MultiPartParserError for a request that is cut, and what ``Attachment.save()``
-    raises.
+    Reading the request's data raises SyncGatewayBadRequest if a file is larger than ``most`` bytes,
+    MultiPartParserError if the request is incomplete, and what ``Attachment.save()`` raises.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ class DocumentAuthConfig(AppConfig):
 
 
 class DocumentAdminConfig(admin_apps.AdminConfig):
-    """The admin with the site of :mod:`.sites`, in the place of ``"django.contrib.admin"``."""
+    """The admin without SQL. Use it instead of ``"django.contrib.admin"`` in INSTALLED_APPS."""
 
     default_site = "django_cbtools.contrib.auth.sites.DocumentAdminSite"
     default = False

@@ -17,12 +17,18 @@ from .permissions import all_permissions
 
 
 class DocumentBackend(ModelBackend):
-    """Django's ModelBackend for users in documents, without a query: a log-in takes two requests,
-    the user of a session one, and the permissions of a user's groups one more."""
+    """Django's ModelBackend for users in documents. It needs no queries.
+
+    A log-in takes two requests to the gateway, the user of a session one, and the permissions of
+    the user's groups one more.
+    """
 
     def get_user(self, user_id: Any) -> Any:
-        """The user with this uid; None where there is none, or he may not log in, as one whose
-        document has no valid signature."""
+        """Return the user with this uid.
+
+        Returns None if the user does not exist or may not log in, for example because the document
+        has no valid signature.
+        """
         model: Any = get_user_model()
         try:
             user = model(user_id)
@@ -33,7 +39,7 @@ class DocumentBackend(ModelBackend):
         return user if is_one and self.user_can_authenticate(user) else None
 
     async def aget_user(self, user_id: Any) -> Any:
-        """As :meth:`get_user`."""
+        """Async version of :meth:`get_user`."""
         return await sync_to_async(self.get_user)(user_id)
 
     def _get_permissions(self, user_obj: Any, obj: Any, from_name: str) -> set[str]:
@@ -62,10 +68,12 @@ class DocumentBackend(ModelBackend):
         include_superusers: bool = True,
         obj: Any = None,
     ) -> Any:
-        """As Django's, by queries, which take an ORM for documents; ``perm`` is a text. Whoever has
-        no valid signature is left out.
+        """Return the users who have a permission, ``"app.codename"``, as Django.
 
-        Raises ValueError for one that is no ``"app.codename"``, TypeError for anything else.
+        It needs an ORM for documents. Users and groups without a valid signature are left out.
+
+        Raises TypeError if ``perm`` is not a string, and ValueError if it is not
+        ``"app.codename"``.
         """
         manager: Any = get_user_model()._default_manager
         if not isinstance(perm, str):
@@ -91,7 +99,7 @@ class DocumentBackend(ModelBackend):
 
 
 class GatewayBackend(GatewayLogin, DocumentBackend):
-    """Users in documents who log in with the password of the gateway's user of the same name."""
+    """Logs in users in documents with the password of the gateway's user of the same name."""
 
 
 def _texts(permissions: Any) -> set[str]:

@@ -15,13 +15,13 @@ from django_cbtools.sync_gateway.calls.client import quote_name
 
 
 class GatewayLogin(BaseBackend):
-    """A part of an authentication back end: it asks the gateway whether a password is right, in the
-    user's own name, as his phone does.
+    """A mixin of authentication back ends: it asks the gateway whether a password is right.
 
-    The rule: he is the Django user of the same name, who is made at the first log-in, with no
-    password and no rights (not where ``create_unknown_user`` is False). :meth:`may_log_in` says
-    which Django users that are there already he may be, :meth:`configure_user` what else there is
-    to do.
+    The gateway is asked as the user, as the user's phone does. The gateway's user is then the
+    Django user of the same name. A Django user who does not exist yet is created at the first
+    log-in, with no password and no rights, unless ``create_unknown_user`` is False. Override
+    :meth:`may_log_in` to decide which existing Django users may log in this way, and
+    :meth:`configure_user` to set up users.
     """
 
     create_unknown_user = True
@@ -48,14 +48,19 @@ class GatewayLogin(BaseBackend):
         return await sync_to_async(self.authenticate)(request, username, password, **kwargs)
 
     def may_log_in(self, user: Any) -> bool:
-        """Whether a Django user may be logged in by the password of the gateway's user of his name:
-        not if he has a password at Django, since he may be somebody else then; nor if he is staff.
+        """Return whether an existing Django user may log in with the gateway's password.
+
+        By default, users who have a password at Django may not, since the gateway's user of this
+        name may be somebody else; nor may staff and superusers.
         """
         return not (user.has_usable_password() or user.is_staff or user.is_superuser)
 
     def configure_user(self, request: Any, user: Any, created: bool = True) -> Any:
-        """The user as he is logged in, at each log-in; None: he is not. Override it to give new
-        users (``created``) groups, or to keep what the gateway says of them."""
+        """Return the user to log in, or None to refuse. It is called at each log-in.
+
+        Override it to give new users (``created`` is True) groups, or to copy data from the
+        gateway.
+        """
         return user
 
     def _user(self, username: str) -> tuple[Any, bool]:

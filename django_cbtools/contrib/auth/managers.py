@@ -38,7 +38,9 @@ class ByName(Documents[Any]):
 
 
 class UserManager(ByName, auth_models.UserManager[Any]):  # type: ignore[misc]
-    """Django's ``create_user()``, ``create_superuser()``, ``with_perm()`` and their twins. A name
-    that is taken raises UniqueKeyTaken, which is Django's IntegrityError."""
+    """Django's UserManager: ``create_user()``, ``create_superuser()``, ``with_perm()``, also async.
+
+    Raises UniqueKeyTaken, which is also Django's IntegrityError, if a name is taken.
+    """
 
     use_in_migrations = False

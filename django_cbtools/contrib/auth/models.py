@@ -33,7 +33,7 @@ def _permissions(help_text: Any) -> Any:
 
 
 class Group(Signed, CouchbaseModel):
-    """A group of users. What it permits are texts, ``"app.codename"``."""
+    """A group of users. Its ``permissions`` are a list of strings, ``"app.codename"``."""
 
     class Meta:
         abstract = True
@@ -60,16 +60,16 @@ class Group(Signed, CouchbaseModel):
 
 
 class AbstractDocumentUser(Signed, AbstractBaseUser, CouchbaseModel, base=True):
-    """A user, as Django's AbstractUser: the base of your own.
+    """The base class of users in documents, as Django's AbstractUser.
 
-    ``groups`` has the uids of :class:`Group` documents, ``user_permissions`` texts such as
-    ``"app.codename"``. No two users have the same ``username``, whoever saves them at the same time
-    (UniqueKeyTaken): a UniqueKey sees to it. A user's uid says nothing of his name, so that he may
-    take another one, and stays the same user.
+    ``groups`` is a list of the uids of :class:`Group` documents, and ``user_permissions`` a list of
+    strings such as ``"app.codename"``. A UniqueKey keeps ``username`` unique: saving a second user
+    with the same name raises UniqueKeyTaken. The uid does not depend on the name, so users can be
+    renamed.
 
-    The fields named in ``signed_fields`` are signed; ``without_rights`` says what they are where
-    the signature is not valid. Name yours that decide on rights, too:
-    ``signed_fields = (*AbstractDocumentUser.signed_fields, "tenant")``.
+    The fields named in ``signed_fields`` are signed. If the signature is not valid, they have the
+    values in ``without_rights``. Add fields of your own that decide on rights: ``signed_fields =
+    (*AbstractDocumentUser.signed_fields, "tenant")``.
     """
 
     class Meta:
@@ -193,7 +193,7 @@ class AbstractDocumentUser(Signed, AbstractBaseUser, CouchbaseModel, base=True):
 
 
 class User(AbstractDocumentUser):
-    """The user to log in as: ``AUTH_USER_MODEL = "cb_auth.User"``."""
+    """The user model: ``AUTH_USER_MODEL = "cb_auth.User"``."""
 
     class Meta(AbstractDocumentUser.Meta):
         managed = False  # migrations know it, for relations to it, and make no table

@@ -7,7 +7,7 @@ from django.contrib.auth import get_permission_codename
 
 
 def all_permissions() -> dict[str, str]:
-    """The permissions of all models of the project, by their texts: what they are called."""
+    """Return the permissions of all models of the project: ``"app.codename"`` to the name."""
     found = {}
     for model in apps.get_models():
         opts = model._meta

@@ -30,7 +30,7 @@ _SALT = "django_cbtools.contrib.auth.signing"
 
 
 class Unsigned(CouchbaseModelError, BadSignature):
-    """A document has no valid signature, and is not to get one by being saved."""
+    """Saving a document without a valid signature was refused, since it would sign the document."""
 
 
 class Signed(Sealing):

@@ -21,14 +21,15 @@ _SALT = "django_cbtools.contrib.cache"
 
 
 class DocumentCache(BaseCache):
-    """A cache whose entries are documents at the gateway, in no channel: no phone gets them.
+    """A cache whose entries are documents at the gateway.
 
-    It holds what JSON can, and pages; TypeError for anything else. ``add()`` and ``incr()`` are
-    atomic. Entries of another ``LOCATION`` or ``KEY_PREFIX`` are another cache's, which ``clear()``
-    leaves. There is no limit of how many there are; keys are any texts, of any length.
+    The entries are in no channel, so that no phone gets them. Values are JSON values, or responses
+    of pages. ``add()`` and ``incr()`` are atomic. Entries with another ``LOCATION`` or
+    ``KEY_PREFIX`` belong to another cache; ``clear()`` keeps them. The number of entries is not
+    limited. Keys are any strings, of any length.
 
-    Raises SyncGatewayException where the gateway fails, SyncGatewayConflict where others write the
-    same key all the time.
+    Raises TypeError for other values, SyncGatewayException if the gateway fails, and
+    SyncGatewayConflict if others write the same key all the time.
     """
 
     #: For system checks: it needs a place for documents.

@@ -15,8 +15,10 @@ from django_cbtools.sync_gateway.keyspaces import of_settings
 
 @dataclass(frozen=True)
 class Access:
-    """The channels and the roles of a user at the gateway; ``collections`` are channels in other
-    collections than the default one, by ``"scope.collection"``."""
+    """The channels and roles of a user at the gateway.
+
+    ``collections`` maps ``"scope.collection"`` to the channels in that collection.
+    """
 
     channels: Sequence[str] = ()
     roles: Sequence[str] = ()

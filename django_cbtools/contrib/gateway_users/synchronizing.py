@@ -18,11 +18,13 @@ from .access import Access, access_of, name_of
 
 
 def synchronize(user: Any, *, dry_run: bool = False) -> str | None:
-    """Make a Django user's user at the gateway what the rule says, and return what was done:
-    ``"made"``, ``"changed"``, ``"disabled"``, None where nothing was to do.
+    """Bring the gateway's user of a Django user up to date with the rule.
 
-    Who is not active, or is no user by the rule, is disabled, and his sessions end. It takes one
-    request where nothing has changed. Raises SyncGatewayException.
+    Users who are not active, or for whom the rule returns None, are disabled, and their sessions
+    end. It takes one request if nothing has changed. With ``dry_run``, nothing is written.
+
+    Returns ``"made"``, ``"changed"`` or ``"disabled"``, or None if there was nothing to do. Raises
+    SyncGatewayException.
     """
     name, access = name_of(user), access_of(user)
     try:
@@ -63,8 +65,10 @@ def remove(name: str) -> None:
 def synchronize_all(
     users: Iterable[Any], *, dry_run: bool = False
 ) -> Iterator[tuple[str, str | SyncGatewayException | None]]:
-    """Bring many users up to date: pairs of a user's name at the gateway and what was done, or the
-    exception that says why it was not."""
+    """Bring the gateway's users of many Django users up to date, as :func:`synchronize`.
+
+    Yields pairs of the user's name at the gateway and what was done, or the exception.
+    """
     for user in users:
         try:
             yield name_of(user), synchronize(user, dry_run=dry_run)

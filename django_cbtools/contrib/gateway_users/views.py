@@ -21,13 +21,15 @@ from .access import name_of
 
 @method_decorator([never_cache, csrf_protect], name="dispatch")
 class GatewaySessionView(View):
-    """Gives a user who is logged in at Django a session of the gateway.
+    """A view that gives a user who is logged in at Django a session of the gateway.
 
-    ``POST`` answers with JSON: ``session_id``, ``cookie_name``, ``expires``, ``name`` and
-    ``database``.
-    With ``sets_cookie`` the session is a cookie as well, for pages of the gateway's own origin.
-    ``DELETE`` ends the sessions of this log-in, as logging out does. 401: nobody is logged in. 403:
-    he is no user of the gateway. 503: the gateway does not answer.
+    ``POST`` creates a session. The response is JSON with ``session_id``, ``cookie_name``,
+    ``expires``, ``name`` and ``database``. If ``sets_cookie`` is True, the session is also set as a
+    cookie, for pages of the gateway's own origin. ``DELETE`` ends the sessions of this log-in, as
+    logging out does.
+
+    The status is 401 if nobody is logged in, 403 if the user is not a user of the gateway, and 503
+    if the gateway does not answer.
     """
 
     #: Seconds; None: as the gateway is configured (a day, unless told otherwise).

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class DocumentsBackend(BaseTaskBackend):
-    """Tasks are queued as documents at the gateway, in no channel: no phone gets them.
-    ``manage.py run_cb_tasks`` runs them, each at least once.
+    """A task back end that queues tasks as documents at the gateway, in no channel.
+
+    No phone gets them. ``manage.py run_cb_tasks`` runs them, each at least once.
 
     ``OPTIONS`` are ``attempts``, ``backoff``, ``longest_pause``, ``lease`` and ``keep``. Raises
-    ImproperlyConfigured where they are wrong, SyncGatewayException where the gateway fails.
+    ImproperlyConfigured if they are invalid, and SyncGatewayException if the gateway fails.
     """
 
     supports_defer = True

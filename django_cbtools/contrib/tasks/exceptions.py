@@ -2,8 +2,8 @@
 
 
 class GiveUp(Exception):
-    """Raised by a task: it has failed, and is not to be tried again."""
+    """A task raises it to fail for good: the task is not tried again."""
 
 
 class WorkerLost(Exception):
-    """A worker has begun a task, and was not heard of again: it was killed, or its machine was."""
+    """The worker that ran the task has stopped without a result, as if it was killed."""

@@ -1,4 +1,4 @@
-"""An e-mail back end that queues: workers deliver what it is given, by another one.
+"""An e-mail back end that queues e-mails as tasks, which workers send by another back end.
 
 Before Django 6.1 it is ``EMAIL_BACKEND = "django_cbtools.contrib.tasks.mail.EmailBackend"``, since
 then the BACKEND of one of MAILERS.
@@ -72,11 +72,11 @@ def _declared(name: str, default: str) -> str:
 
 
 class EmailBackend(BaseEmailBackend):
-    """Queues e-mails as tasks, each of its own, with all that they have: JSON, never a pickle.
+    """An e-mail back end that queues each e-mail as a task, with all its parts, as JSON.
 
-    TypeError for one that JSON cannot hold. Raises what the tasks' back end raises:
-    SyncGatewayException, or CouchbaseModelError for one that is too large. With ``fail_silently``,
-    the e-mails that are left are not queued then.
+    Raises TypeError for an e-mail that cannot be stored as JSON, and what the task back end raises,
+    such as SyncGatewayException. With ``fail_silently``, errors of the task back end are not
+    raised, and the remaining e-mails are not queued.
     """
 
     def __init__(self, fail_silently: bool = False, **kwargs: Any) -> None:

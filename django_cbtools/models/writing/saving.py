@@ -1,4 +1,4 @@
-"""Saving documents: alone, merged with what somebody else has saved, again where he was first."""
+"""Saving documents, also merged with changes of others, or again after a conflict."""
 
 from __future__ import annotations
 
