@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from copy import copy
 from email import message_from_bytes
 from email.message import Message, MIMEPart
 from email.mime.base import MIMEBase
@@ -22,7 +23,8 @@ _ID = "Message-ID"
 def packed(message: EmailMessage) -> dict[str, Any]:
     """An e-mail as JSON: all its attributes, also those that apps have set.
 
-    TypeError for what JSON cannot hold, and for one of a class that makes its own message.
+    TypeError for what JSON cannot hold, and for one of a class that makes its own message. Raises
+    what its own ``message()`` does, such as BadHeaderError, so that whoever sends it is told.
     """
     is_multi = isinstance(message, EmailMultiAlternatives)
     kind = EmailMultiAlternatives if is_multi else EmailMessage
@@ -31,6 +33,9 @@ def packed(message: EmailMessage) -> dict[str, Any]:
             f"{type(message).__qualname__} has a message() of its own, and cannot be queued: what "
             "it would be is not known later. Send it by another mailer, or make it an EmailMessage."
         )
+    probe = copy(message)
+    probe.attachments = []  # they take their time
+    probe.message()
     names = [name for name in vars(message) if name not in _APART]
     values = {name: _plain(name, getattr(message, name)) for name in names}
     # A message that is sent twice, since nobody knew that it was sent, can be known by its id.

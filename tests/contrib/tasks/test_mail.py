@@ -144,6 +144,15 @@ def test_what_cannot_be_queued():
     assert QueuedTask.objects.count() == 0
 
 
+def test_headers_of_others():
+    """Whoever sends it is told, as by other back ends: a form may ask for a subject."""
+    for options in ({"subject": "Hi\nBcc: x@example.com"}, {"to": ["a@example.com\nCc: b@c.de"]}):
+        message = EmailMessage(**{"subject": "Hi", "to": ["a@example.com"], **options})
+        with pytest.raises(ValueError, match=r"[Hh]eader|newline|CR|linefeed"):
+            message.send()
+    assert not QueuedTask.objects.exists()
+
+
 def test_a_server_that_refuses(queued, worker, later):
     queued(f"{__name__}.Refusing")
     Refusing.errors = [
