@@ -116,6 +116,29 @@ def test_one_that_does_not_end(project, command):
     assert SyncGateway.get_sync_function() == BY_TITLE
 
 
+@pytest.mark.parametrize("command", ["deploy_sync_function", "create_sg_database"])
+def test_one_that_refuses_the_site(project, command, settings, capsys):
+    file = project / "sync_function.js"
+    file.write_text(
+        "function (doc) { if (doc.doc_type == 'article') { requireUser('site'); } channel('c'); }"
+    )
+    for user, told in (
+        ("", "Set SYNC_GATEWAY_USER"),
+        ("other", "If it is to, let 'other'"),
+        ("site", None),
+    ):
+        settings.SYNC_GATEWAY_USER = user
+        file.write_text(file.read_text() + " ")
+        SyncGateway.put_sync_function(BY_TITLE)
+        call_command(command)
+        err = capsys.readouterr().err
+        assert (told is None) == (err == "")
+        if told:
+            assert (
+                f"does not let your site write a new document of doc_type 'article'. {told}" in err
+            )
+
+
 def test_one_that_refuses_all(project):
     (project / "sync_function.js").write_text("function (doc) { throw({forbidden: doc.x.y}); }")
     call_command("deploy_sync_function")

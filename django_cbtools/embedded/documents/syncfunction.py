@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django_cbtools import canonical
 
 from .. import javascript
-from ..access import STAR, Reader, check_channel
+from ..access import ADMIN, STAR, Reader, check_channel
 from ..database import DEFAULT, Database
 from ..errors import GatewayError, bad_request, forbidden
 from ..options import DEFAULT_SYNC
@@ -60,14 +60,15 @@ def check(source: str) -> None:
         _prepare(world, source)
 
 
-def try_out(source: str, body: Mapping[str, Any]) -> None:
-    """Run a function for a new document, as if an administrator had written it.
+def try_out(source: str, body: Mapping[str, Any], author: Reader = ADMIN) -> str | None:
+    """Run a function for a new document, and return why it refuses the document, or None.
 
     Raises a 400 GatewayError if ``source`` is not a function, and a 500 GatewayError if it does not
-    end, or takes too much memory. What it decides is ignored, and so are exceptions it throws.
+    end, or takes too much memory. Other exceptions that it throws are ignored.
     """
-    call = f'["run",{_document("trial", "1-0", body)},null,null]'
-    _answer(source, ("", source), call, "trial", javascript.TIME_LIMIT, None)
+    call = f'["run",{_document("trial", "1-0", body)},null,{json.dumps(_user(author))}]'
+    said = _answer(source, ("", source), call, "trial", javascript.TIME_LIMIT, author.name)
+    return None if said["rejection"] is None else str(said["rejection"][1])
 
 
 def _prepare(world: javascript.Engine, source: str) -> None:

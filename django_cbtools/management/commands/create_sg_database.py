@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -31,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         name = conf.get("SYNC_GATEWAY_BUCKET")
         try:
-            config = configuration()
+            config = configuration(lambda text: self.stderr.write(self.style.WARNING(text)))
             if options.get("dry_run"):
                 self.stdout.write(json.dumps(config, indent=2))
                 return
@@ -44,9 +45,10 @@ class Command(BaseCommand):
             ) from error
 
 
-def configuration() -> dict[str, Any]:
+def configuration(warn: Callable[[str], object]) -> dict[str, Any]:
     """The configuration of the settings, with the functions of the project.
 
+    ``warn`` is called with what may be wrong with a sync function.
     Raises FunctionFileError, also for a function of a collection that the settings do not name.
     """
     config: dict[str, Any] = copy.deepcopy(dict(conf.get("SYNC_GATEWAY_DATABASE")))
@@ -55,7 +57,8 @@ def configuration() -> dict[str, Any]:
         for keyspace, path in files(kind).items():
             _collection(config, keyspace, path)[kind] = source = read(path)
             if kind == "sync":
-                try_out(path, source)
+                for warning in try_out(path, source):
+                    warn(warning)
     return config
 
 

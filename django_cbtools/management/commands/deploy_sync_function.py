@@ -56,7 +56,8 @@ class Command(BaseCommand):
                     self.stdout.write(f"{path.name}: up to date.")
                     continue
                 changed = True
-                try_out(path, sources[keyspace])
+                for warning in try_out(path, sources[keyspace]):
+                    self.stderr.write(self.style.WARNING(warning))
                 if dry_run:
                     self._show(path.name, deployed, sources[keyspace])
                     continue
