@@ -142,6 +142,55 @@ def test_run_sync_gateway_needs_the_embedded_backend(settings):
         call_command("run_sync_gateway")
 
 
+# ---------------------------------------------------------- where nobody answers
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["clear_st_deleted"],
+        ["create_cb_indexes"],
+        ["create_cb_indexes", "--dry-run"],
+        ["create_cb_views"],
+        ["create_sg_database"],
+        ["create_sg_users"],
+        ["dumpdata", "testapp.CBArticle", "--database", "server"],
+        ["failed_sg_changes"],
+        ["follow_sg_changes", "--once"],
+        ["list_cb_conflicts"],
+        ["sg_database_state"],
+    ],
+    ids=" ".join,
+)
+def test_commands_say_who_does_not_answer(couchbase_alias, settings, command):
+    settings.SYNC_GATEWAY_URL = settings.SYNC_GATEWAY_ADMIN_URL = "http://127.0.0.1:9"
+    settings.SYNC_GATEWAY_BUCKET = "test_documents"
+    settings.SYNC_GATEWAY_OPTIONS = {"retries": 0}
+    settings.DATABASE_ROUTERS = []
+    couchbase_alias()
+    with pytest.raises(CommandError, match=r"127\.0\.0\.1:9"):
+        call_command(*command)
+
+
+def test_loaddata_says_who_does_not_answer(couchbase_alias, settings, tmp_path):
+    settings.SYNC_GATEWAY_URL = "http://127.0.0.1:9"
+    settings.SYNC_GATEWAY_BUCKET = "test_documents"
+    settings.SYNC_GATEWAY_OPTIONS = {"retries": 0}
+    couchbase_alias()
+    fixture = tmp_path / "articles.json"
+    fixture.write_text('[{"model": "testapp.cbarticle", "pk": "a", "fields": {"channels": ["c"]}}]')
+    with pytest.raises(CommandError, match=r"127\.0\.0\.1:9"):
+        call_command("loaddata", str(fixture), database="server")
+
+
+def test_a_typed_command_says_that_settings_are_wrong(settings):
+    settings.COUCHBASE_VIEWS = "sql"
+    command = create_cb_views.Command()
+    command._called_from_command_line = True
+    with pytest.raises(CommandError, match="COUCHBASE_VIEWS cannot be 'sql'"):
+        call_command(command)
+
+
 # -------------------------------------------------------------- clean_buckets
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.following.parked import TooManyFailures
+from django_cbtools.management.base import DocumentsCommand
 
 
-class FailuresCommand(BaseCommand):
+class FailuresCommand(DocumentsCommand):
     """A list of what has failed: of all of it, or of what is named."""
 
     #: What is named, in the usage and in what is said at the end.

@@ -6,12 +6,13 @@ import datetime
 from itertools import chain
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayConflict, SyncGatewayException
 from django_cbtools.following.sources import followed
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.query import STALE_UPDATE_BEFORE, Query, query_view
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents.documents import batches
@@ -20,7 +21,7 @@ DAYS = 30
 _BATCH = 500
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         f"Deletes documents that were deleted softly more than {DAYS} days ago. Needs the view "
         "deleted_documents (manage.py create_cb_views); in collections that classes name, all "

@@ -7,11 +7,12 @@ from collections import Counter
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections
 from tqdm import tqdm
 
 from django_cbtools import conf
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.models.indexes import IndexChange, declared_indexes
 from django_cbtools.models.sql import check_can_be_asked
 
@@ -19,7 +20,7 @@ from django_cbtools.models.sql import check_can_be_asked
 _PAUSE = 1.0
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Makes the indexes that documents declare: in Meta.indexes and unique constraints, by "
         "db_index=True, in COUCHBASE_INDEXES, and in the apps' cb_indexes modules. Drops those "

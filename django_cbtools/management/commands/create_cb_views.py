@@ -6,18 +6,19 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 from tqdm import tqdm
 
 from django_cbtools import cluster, conf
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.sync_gateway.calls.client import ADMIN, loads, request
 from django_cbtools.view_files import ViewFileError, design_documents, views_of
 from django_cbtools.view_shapes import Unreadable, read_view
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Deploys the views in the apps' couchbase_views folders (a design document for each app), "
         "and in the project's and the package's own (design document django_cbtools)."

@@ -7,19 +7,20 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from django_cbtools import conf
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.function_files import KINDS, FunctionFileError, files, read
 from django_cbtools.function_trial import try_out
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.sync_gateway import SyncGateway
 
 #: What a gateway answers that has the database already.
 PRECONDITION_FAILED = 412
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Makes the database SYNC_GATEWAY_BUCKET in the gateway, by the configuration in "
         "SYNC_GATEWAY_DATABASE and the functions beside manage.py (sync_function.js, "

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_cbtools import conf
 from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.sync_gateway import SyncGateway
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Makes (or updates) the users SYNC_GATEWAY_USER, which reads all channels, and "
         "SYNC_GATEWAY_GUEST_USER, which reads the channel 'public', in the gateway."

@@ -5,16 +5,17 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.function_files import FunctionFileError, files, read
 from django_cbtools.function_trial import try_out
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.management.resyncing import resync
 from django_cbtools.sync_gateway import SyncGateway
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Deploys sync_function.js beside manage.py, and sync_functions/<scope>.<collection>.js, to "
         "the gateway's database. One that does not compile, or does not end, changes nothing."

@@ -11,12 +11,13 @@ from django.core.management.commands import dumpdata
 from django.db import connections
 
 from django_cbtools import conf
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.models.registry import documents
 from django_cbtools.models.sql import holds_documents
 from django_cbtools.serializers import exact
 
 
-class Command(dumpdata.Command):
+class Command(DocumentsCommand, dumpdata.Command):
     """An app stands for all of its models then, documents included, where they can be queried.
 
     Those that are deleted softly are dumped with ``--all``.

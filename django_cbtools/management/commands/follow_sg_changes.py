@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayException
@@ -14,11 +14,12 @@ from django_cbtools.following.follower import Follower
 from django_cbtools.following.health import Health
 from django_cbtools.following.parked import TooManyFailures
 from django_cbtools.following.stopping import Stop
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.management.health import add_health_argument, write_health
 from django_cbtools.management.labels import add_model_argument, document_class
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Follows the gateway's feed of changes, and sends cb_changed and cb_removed for each of "
         "them, in order, at least once. Ctrl-C or SIGTERM ends it when the change is handled that "

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.module_loading import import_string
 from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable, shown
 from django_cbtools.following.sources import followed
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.management.labels import add_model_argument, document_class
 from django_cbtools.models import registry
 from django_cbtools.models.document import DOC_TYPE
@@ -41,7 +42,8 @@ class Conflict(NamedTuple):
     keyspace: str | None
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
+    trouble = TROUBLE
     help = (
         "Lists the documents of which the gateway keeps several current revisions: uid, doc_type "
         "and revisions, the winner first, between tabs. The exit status is 0 where no conflict is "

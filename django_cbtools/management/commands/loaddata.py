@@ -8,14 +8,18 @@ from django.core.management.commands import loaddata
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from django_cbtools import conf
+from django_cbtools.exceptions import SyncGatewayUnavailable
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.models import CouchbaseModel
 from django_cbtools.models.sql import holds_documents
 
 
-class Command(loaddata.Command):
+class Command(DocumentsCommand, loaddata.Command):
     """Documents are written through the gateway, whether their alias is named or none is."""
 
     using: str
+    # What is wrong with a fixture is raised as Django's command raises it.
+    ends_by = (SyncGatewayUnavailable,)
 
     def save_obj(self, obj: Any) -> bool:
         model = type(obj.object)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from django_cbtools import conf
@@ -20,12 +20,13 @@ from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.server.replicators import process
 from django_cbtools.embedded.server.replicators.remote import Remote
 from django_cbtools.embedded.server.replicators.replicator import Failed, Replicator, database
+from django_cbtools.management.base import DocumentsCommand
 
 #: The environment variables for what should not be on a command line.
 _URL, _USER, _PASSWORD = (f"SYNC_GATEWAY_REMOTE_{part}" for part in ("URL", "USER", "PASSWORD"))
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Replicates the documents of the embedded gateway with another gateway, which may be a "
         "real one. Ctrl-C or SIGTERM ends it; it goes on from there when it is started again."

@@ -6,10 +6,11 @@ import contextlib
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from django_cbtools import conf
 from django_cbtools.embedded.server.server import Server
+from django_cbtools.management.base import DocumentsCommand
 
 
 def allow_files() -> None:
@@ -24,7 +25,7 @@ def allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Serves the embedded gateway over HTTP, for mobile clients in development: its public and "
         "its admin API. The admin API asks for no password: keep it on this machine."

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from django_cbtools import conf
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.management import resyncing
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.sync_gateway import SyncGateway
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Shows the state of the gateway's database and of its last resync; takes it offline, "
         "brings it online, runs the sync functions over all documents."

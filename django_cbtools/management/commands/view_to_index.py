@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.management.view_querysets import NoQuerySet, described
 from django_cbtools.query import parse_view_name
 from django_cbtools.view_files import ViewFileError, design_documents
 from django_cbtools.view_shapes import Unreadable, read_view
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Says, for a view in the folders couchbase_views, which index and which QuerySets answer "
         "the same. Fails where the map function is of another shape, and says in which line."

@@ -6,14 +6,15 @@ from collections import Counter
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.management.base import DocumentsCommand
 
 from ...synchronizing import remove, synchronize_all, unknown_names
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Makes, changes and disables users of the gateway so that they are what the rule in "
         "GATEWAY_USERS_RULE says of Django's users."

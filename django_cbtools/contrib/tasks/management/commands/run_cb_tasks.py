@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from django_cbtools.contrib.tasks.backend import configured
@@ -13,10 +13,11 @@ from django_cbtools.contrib.tasks.worker import Worker
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.following.health import Report
 from django_cbtools.following.stopping import Stop
+from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.management.health import add_health_argument, write_health
 
 
-class Command(BaseCommand):
+class Command(DocumentsCommand):
     help = (
         "Runs the tasks that are queued in documents, one after another, each at least once. Any "
         "number of these commands may run at once. Ctrl-C or SIGTERM ends it when the task is done "

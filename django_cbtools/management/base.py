@@ -1,0 +1,37 @@
+"""What the management commands have in common: how they end where a server cannot be asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from django_cbtools.exceptions import SyncGatewayException
+
+
+class DocumentsCommand(BaseCommand):
+    """A command that asks the gateway, the cluster or the query service.
+
+    What they answer ends it with a CommandError. So does what is wrong with the settings where the
+    command was typed; programs that call it get the ImproperlyConfigured.
+    """
+
+    #: What ends it so, and the exit status then.
+    ends_by: tuple[type[Exception], ...] = (DatabaseError, SyncGatewayException)
+    trouble = 1
+    _called_from_command_line: bool  # Django's
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except ImproperlyConfigured as error:
+            if not self._called_from_command_line:
+                raise
+            raise self._trouble(error) from error
+        except self.ends_by as error:
+            raise self._trouble(error) from error
+
+    def _trouble(self, error: Exception) -> CommandError:
+        return CommandError(str(error) or type(error).__name__, returncode=self.trouble)
