@@ -9,6 +9,8 @@ import pytest
 from django.db import connection
 from django.test import Client, TestCase, TransactionTestCase
 
+from django_cbtools.sync_gateway import SyncGateway
+
 from . import placing
 from .models import Customer, Order, Product
 
@@ -67,6 +69,14 @@ class ShopTest(TestCase):
         self.ask("PATCH", "product/nothing/", {}, 404)
         assert Product(ice).stock == 9
         assert Order.objects.count() == 0
+
+    def test_orders_that_a_program_wrote(self):
+        for number, lines in enumerate((None, 5, [5], [None], [{"quantity": 1}], {"a": 1})):
+            SyncGateway.save_json(
+                f"ord_{number}", {"doc_type": "order", "channels": ["shop"], "lines": lines}
+            )
+            assert self.ask("GET", f"order/ord_{number}/")["subtotal"] is None
+        assert len(self.ask("GET", "order/")["items"]) == 6
 
 
 class StockTest(TransactionTestCase):

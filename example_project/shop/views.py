@@ -160,13 +160,18 @@ class OrderView(JSONView):
         return line
 
     def shown(self, document):
+        try:
+            lines = [
+                {"product": line.product_uid, "quantity": line.quantity, "price": str(line.price)}
+                for line in document.lines
+            ]
+            subtotal = str(document.subtotal)
+        except (AttributeError, TypeError):  # a program may have written anything: shown as it is
+            lines, subtotal = document.fields_as_json()["lines"], None
         return {
             "uid": document.uid,
             "customer": document.customer_uid,
-            "lines": [
-                {"product": line.product_uid, "quantity": line.quantity, "price": str(line.price)}
-                for line in document.lines
-            ],
-            "subtotal": str(document.subtotal),
+            "lines": lines,
+            "subtotal": subtotal,
             "state": document.state,
         }
