@@ -24,7 +24,7 @@ class FailuresCommand(DocumentsCommand):
         parser.add_argument("uids", nargs="*", metavar=named, help="Only these (default: all).")
         action = parser.add_mutually_exclusive_group()
         action.add_argument("--replay", action="store_true", help=self.replay_help)
-        action.add_argument("--forget", action="store_true", help="Take them off the list.")
+        action.add_argument("--forget", action="store_true", help="Remove them from the list.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -13,7 +13,7 @@ def add_health_argument(parser: CommandParser) -> None:
     """Let a command be told where to write how it is."""
     parser.add_argument(
         "--health-file", type=Path, metavar="PATH",
-        help="A file of JSON that tells how it is, written every few seconds.",
+        help="A JSON file with the state of the command, written every few seconds.",
     )  # fmt: skip
 
 

@@ -24,13 +24,13 @@ _BATCH = 500
 class Command(DocumentsCommand):
     help = (
         f"Deletes documents that were deleted softly more than {DAYS} days ago. Needs the view "
-        "deleted_documents (manage.py create_cb_views); in collections that classes name, all "
-        "documents are looked at instead."
+        "deleted_documents (manage.py create_cb_views); in collections, it reads all "
+        "documents instead."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--days", type=int, default=DAYS, help=f"How long they are kept (default: {DAYS})."
+            "--days", type=int, default=DAYS, help=f"Days to keep them (default: {DAYS})."
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="Show what would be deleted, and delete nothing."

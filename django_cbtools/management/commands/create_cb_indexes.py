@@ -22,16 +22,16 @@ _PAUSE = 1.0
 
 class Command(DocumentsCommand):
     help = (
-        "Makes the indexes that documents declare: in Meta.indexes and unique constraints, by "
-        "db_index=True, in COUCHBASE_INDEXES, and in the apps' cb_indexes modules. Drops those "
-        "that it has made and nobody declares any more."
+        "Creates the indexes that documents declare: in Meta.indexes and unique constraints, by "
+        "db_index=True, in COUCHBASE_INDEXES, and in the apps' cb_indexes modules. Drops indexes "
+        "that it has created and that are not declared any more."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="Show what would be made and dropped, and do nothing.",
+            help="Show what would be created and dropped, and do nothing.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -22,9 +22,9 @@ PRECONDITION_FAILED = 412
 
 class Command(DocumentsCommand):
     help = (
-        "Makes the database SYNC_GATEWAY_BUCKET in the gateway, by the configuration in "
+        "Creates the database SYNC_GATEWAY_BUCKET in the gateway, with the configuration in "
         "SYNC_GATEWAY_DATABASE and the functions beside manage.py (sync_function.js, "
-        "import_filter.js, sync_functions/<scope>.<collection>.js). One that is there is changed."
+        "import_filter.js, sync_functions/<scope>.<collection>.js). An existing one is changed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

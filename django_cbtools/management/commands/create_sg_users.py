@@ -14,7 +14,7 @@ from django_cbtools.sync_gateway import SyncGateway
 
 class Command(DocumentsCommand):
     help = (
-        "Makes (or updates) the users SYNC_GATEWAY_USER, which reads all channels, and "
+        "Creates (or updates) the users SYNC_GATEWAY_USER, which reads all channels, and "
         "SYNC_GATEWAY_GUEST_USER, which reads the channel 'public', in the gateway."
     )
 

@@ -18,7 +18,7 @@ from django_cbtools.sync_gateway import SyncGateway
 class Command(DocumentsCommand):
     help = (
         "Deploys sync_function.js beside manage.py, and sync_functions/<scope>.<collection>.js, to "
-        "the gateway's database. One that does not compile, or does not end, changes nothing."
+        "the gateway's database. A function that does not compile or does not end is not deployed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,7 +26,7 @@ class Command(DocumentsCommand):
         parser.add_argument(
             "--resync",
             action="store_true",
-            help="run the functions over all documents; the database is offline meanwhile",
+            help="run the functions on all documents; the database is offline meanwhile",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

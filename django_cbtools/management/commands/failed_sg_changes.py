@@ -15,15 +15,15 @@ from django_cbtools.management.failures import FailuresCommand
 
 class Command(FailuresCommand):
     help = (
-        "Lists the documents whose changes follow_sg_changes could not hand on: a receiver of "
-        "cb_changed or cb_removed has raised again and again."
+        "Lists the documents whose changes follow_sg_changes could not deliver: a receiver of "
+        "cb_changed or cb_removed has failed again and again."
     )
-    replay_help = "Call the receivers that have failed, with the documents as they are now."
+    replay_help = "Call the failed receivers again, with the documents as they are now."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--name", default="default", help="The follower's (default: %(default)s)."
+            "--name", default="default", help="Name of the follower (default: %(default)s)."
         )
 
     def chosen(

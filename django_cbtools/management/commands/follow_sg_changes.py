@@ -22,8 +22,8 @@ from django_cbtools.management.labels import add_model_argument, document_class
 class Command(DocumentsCommand):
     help = (
         "Follows the gateway's feed of changes, and sends cb_changed and cb_removed for each of "
-        "them, in order, at least once. Ctrl-C or SIGTERM ends it when the change is handled that "
-        "is being handled; it goes on from there when it is started again."
+        "them, in order, at least once. Ctrl-C or SIGTERM stops it after the current change. The "
+        "next run continues there."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,12 +31,12 @@ class Command(DocumentsCommand):
             "--name", default="default", help="Each name has a checkpoint (default: %(default)s)."
         )
         parser.add_argument(
-            "--once", action="store_true", help="End when all that there is has been handled."
+            "--once", action="store_true", help="Stop after all existing changes are handled."
         )
         add_model_argument(parser)
         parser.add_argument(
             "--since", metavar="SEQ",
-            help="Begin behind this sequence instead of at the checkpoint; 'now': at the end.",
+            help="Start after this sequence instead of at the checkpoint ('now': at the end).",
         )  # fmt: skip
         add_health_argument(parser)
 

@@ -45,17 +45,17 @@ class Conflict(NamedTuple):
 class Command(DocumentsCommand):
     trouble = TROUBLE
     help = (
-        "Lists the documents of which the gateway keeps several current revisions: uid, doc_type "
-        "and revisions, the winner first, between tabs. The exit status is 0 where no conflict is "
-        "left, 1 where there are some, 2 where the gateway cannot be asked."
+        "Lists the documents that are in conflict: uid, doc_type and revisions, the winner first, "
+        "separated by tabs. The exit status is 0 if no conflict is left, 1 if there are some, and "
+        "2 if the gateway cannot be reached."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_model_argument(parser)
         parser.add_argument(
             "--resolve", nargs="?", const=REGISTERED, metavar="DOTTED.PATH",
-            help="Resolve them by this function, as Model.resolve_conflict(merge=...) does; "
-            "without one, by those that modules cb_merges register.",
+            help="Resolve them with this function, as Model.resolve_conflict(merge=...). Without a "
+            "path: with the functions that modules cb_merges register.",
         )  # fmt: skip
         parser.add_argument(
             "--dry-run", action="store_true",

@@ -29,24 +29,24 @@ _URL, _USER, _PASSWORD = (f"SYNC_GATEWAY_REMOTE_{part}" for part in ("URL", "USE
 class Command(DocumentsCommand):
     help = (
         "Replicates the documents of the embedded gateway with another gateway, which may be a "
-        "real one. Ctrl-C or SIGTERM ends it; it goes on from there when it is started again."
+        "real one. Ctrl-C or SIGTERM stops it. The next run continues where it stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "url", nargs="?",
-            help="ws://user:password@host:4984/db of the other gateway; wss, http and https do as "
-            f"well. Default: the environment variable {_URL}, or SYNC_GATEWAY_REMOTE['url'] in "
+            help="ws://user:password@host:4984/db of the other gateway; wss, http and https also "
+            f"work. Default: the environment variable {_URL}, or SYNC_GATEWAY_REMOTE['url'] in "
             f"settings. The user and the password may be in {_USER} and {_PASSWORD}, or in "
             "SYNC_GATEWAY_REMOTE.",
         )  # fmt: skip
-        parser.add_argument("--pull", action="store_true", help="get the other's documents")
-        parser.add_argument("--push", action="store_true", help="send ours")
+        parser.add_argument("--pull", action="store_true", help="pull from the other gateway")
+        parser.add_argument("--push", action="store_true", help="push to the other gateway")
         parser.add_argument(
-            "--continuous", action="store_true", help="go on with each change, until it is stopped"
+            "--continuous", action="store_true", help="replicate changes until it is stopped"
         )
         parser.add_argument(
-            "--once", action="store_true", help="end when all is replicated (the default)"
+            "--once", action="store_true", help="stop when all is replicated (the default)"
         )
         for option, what in (("channels", "channels"), ("doc-ids", "documents")):
             parser.add_argument(
@@ -54,20 +54,20 @@ class Command(DocumentsCommand):
             )
         parser.add_argument(
             "--collections", action="append", default=[], metavar="SCOPE.NAME[:SCOPE.NAME]",
-            help="only these; behind the colon is the name on the other gateway",
+            help="only these; the name after the colon is the one on the other gateway",
         )  # fmt: skip
         parser.add_argument(
             "--conflicts", choices=sorted(resolving.RESOLVERS), default="default",
-            help="who wins where both sides have changed a document; by default a deletion, else "
+            help="which side wins if both have changed a document; by default a deletion, else "
             "the revision with the higher id",
         )  # fmt: skip
         parser.add_argument(
             "--purge-on-removal", action="store_true",
-            help="remove documents here that leave the user's channels",
+            help="remove local documents that leave the user's channels",
         )  # fmt: skip
-        parser.add_argument("--reset", action="store_true", help="begin anew")
+        parser.add_argument("--reset", action="store_true", help="ignore the checkpoints")
         parser.add_argument("--database", help="the alias of the embedded gateway in DATABASES")
-        parser.add_argument("--cafile", help="certificates to trust in place of the system's")
+        parser.add_argument("--cafile", help="certificates to trust instead of the system's")
 
     def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"] or conf.document_alias()

@@ -22,7 +22,7 @@ class Command(DocumentsCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         action = parser.add_mutually_exclusive_group()
         action.add_argument(
-            "--offline", action="store_true", help="Take it offline: nobody reads or writes."
+            "--offline", action="store_true", help="Take it offline: clients cannot read or write."
         )
         action.add_argument("--online", action="store_true", help="Bring it online again.")
         action.add_argument(

@@ -15,8 +15,8 @@ from django_cbtools.view_shapes import Unreadable, read_view
 
 class Command(DocumentsCommand):
     help = (
-        "Says, for a view in the folders couchbase_views, which index and which QuerySets answer "
-        "the same. Fails where the map function is of another shape, and says in which line."
+        "Shows an index and QuerySets that replace a view of the couchbase_views folders. Fails if "
+        "the map function cannot be converted, and says in which line."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -16,17 +16,17 @@ from ...synchronizing import remove, synchronize_all, unknown_names
 
 class Command(DocumentsCommand):
     help = (
-        "Makes, changes and disables users of the gateway so that they are what the rule in "
-        "GATEWAY_USERS_RULE says of Django's users."
+        "Creates, changes and disables users of the gateway, so that they match the access that "
+        "GATEWAY_USERS_RULE gives Django's users."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username", nargs="*", help="only these of Django's users")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+        parser.add_argument("username", nargs="*", help="only these users of Django")
+        parser.add_argument("--dry-run", action="store_true", help="show what would be done")
         parser.add_argument(
             "--delete-unknown",
             action="store_true",
-            help="delete users of the gateway whose Django users are gone",
+            help="delete users of the gateway whose Django users do not exist",
         )
 
     def handle(self, *usernames: str, **options: Any) -> None:

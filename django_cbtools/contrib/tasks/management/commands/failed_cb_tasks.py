@@ -16,16 +16,16 @@ from django_cbtools.management.failures import FailuresCommand
 
 class Command(FailuresCommand):
     help = (
-        "Lists the tasks that have failed for good: all attempts have, or the task has raised "
-        "GiveUp. Those are listed too that were put aside since they have no valid signature."
+        "Lists the tasks that have failed for good: in all attempts, or since the task has raised "
+        "GiveUp. Tasks without a valid signature, which were put aside, are listed, too."
     )
     named, things = "ID", "tasks"
-    replay_help = "Have workers run them again, with as many attempts as new ones."
+    replay_help = "Run them again, with as many attempts as new tasks."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--backend", default="default", help="Its name in TASKS (default: %(default)s)."
+            "--backend", default="default", help="Its alias in TASKS (default: %(default)s)."
         )
 
     def chosen(self, uids: list[str], backend: str = "default", **options: Any) -> list[QueuedTask]:

@@ -20,24 +20,24 @@ from django_cbtools.management.health import add_health_argument, write_health
 class Command(DocumentsCommand):
     help = (
         "Runs the tasks that are queued in documents, one after another, each at least once. Any "
-        "number of these commands may run at once. Ctrl-C or SIGTERM ends it when the task is done "
-        "that is being run."
+        "number of these commands may run at the same time. Ctrl-C or SIGTERM stops the command "
+        "after the current task."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--backend", default="default", help="Its name in TASKS (default: %(default)s)."
+            "--backend", default="default", help="Its alias in TASKS (default: %(default)s)."
         )
         parser.add_argument(
             "--queue", action="append", default=[],
             help="Only tasks of this queue; may be given several times (default: QUEUES).",
         )  # fmt: skip
         parser.add_argument(
-            "--once", "--burst", action="store_true", help="End when no task is due any more."
+            "--once", "--burst", action="store_true", help="Stop when no task is due any more."
         )
         parser.add_argument(
             "--interval", type=float, default=1.0, metavar="SECONDS",
-            help="How long to wait where there is nothing to do (default: %(default)s).",
+            help="Pause if no task is due (default: %(default)s).",
         )  # fmt: skip
         add_health_argument(parser)
 
