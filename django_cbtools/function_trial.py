@@ -1,4 +1,4 @@
-"""Sync functions, run here before they are deployed: no gateway refuses one that never ends."""
+"""Runs sync functions before they are deployed, since a gateway accepts one that never ends."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What keeps browsers from executing what users have stored.
+"""Headers that keep browsers from executing files that users have stored.
 
-What comes from a site has the site's origin. Without these headers, a script in an uploaded file
-could act on the site with the rights of whoever opens it.
+Everything that a site serves has the site's origin. Without these headers, a script in an uploaded
+file could act on the site with the rights of the user who opens the file.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Migrations take no care of documents that are declared ``abstract = True``.
+"""Excludes documents, which are declared ``abstract = True``, from migrations.
 
-Django asks the registry of apps for the models that migrations are about, and documents are models
-as any other there: content types, system checks, signals and the admin need them. It asks in two
-places, both in ``django.db.migrations.state``: for the models as they are now, and for those of
-apps without migrations. There, documents are left out.
+Django looks up the models of migrations in the registry of apps. Documents are registered like
+other models, since content types, system checks, signals and the admin need them. They are left out
+in the two places in ``django.db.migrations.state`` that read the registry: for the current models,
+and for those of apps without migrations.
 
-Those that migrations know (``managed = False``), because something of Django's refers to them, are
-in no table either: what refers to them gets no constraint, which no database could keep. All that
-migrations know of them is their key.
+Document classes with ``managed = False`` are in migrations, because a model of Django's refers to
+them. They have no tables either, so relations to them have no constraint, which a database could
+not enforce. Migrations only know their key.
 """
 
 from __future__ import annotations

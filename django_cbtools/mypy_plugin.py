@@ -1,12 +1,12 @@
-"""A plugin for mypy that goes with django-stubs' own: what that cannot see of documents.
+"""A mypy plugin that tells django-stubs about documents.
 
 ``plugins = mypy_django_plugin.main, django_cbtools.mypy_plugin``, in either order.
 
-For fields, managers and relations django-stubs asks the classes that Django knows, documents among
-them. But it reads ``abstract = True`` in their source, and then lets nobody instantiate them. It
-notes what it found with the class; here the truth is noted before it looks. Two more things are
-documents' alone: their DoesNotExist is a SyncGatewayNotFound as well, with its ``status`` and
-``reason``, and ``uid_prefix`` and ``extra`` are arguments, though no fields.
+django-stubs knows documents as Django models, with their fields, managers and relations. But it
+reads ``abstract = True`` in their source, and then refuses to instantiate them. It stores this with
+the class, so this plugin stores the correct value before. Two more things are special:
+``DoesNotExist`` of a document is also a SyncGatewayNotFound, with ``status`` and ``reason``, and
+``uid_prefix`` and ``extra`` are arguments, but not fields.
 """
 
 from __future__ import annotations

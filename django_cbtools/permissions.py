@@ -1,6 +1,6 @@
-"""Content types and permissions of documents, made after ``migrate`` as those of other models are.
+"""Creates content types and permissions of documents after ``migrate``.
 
-Django makes them for the models that migrations know, and those leave documents out.
+Django creates them for the models in migrations, which do not include documents.
 """
 
 from __future__ import annotations

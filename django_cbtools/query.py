@@ -1,4 +1,4 @@
-"""Asking views: by key, by range, with a reduce, and for the documents behind the rows."""
+"""View queries: rows by key and range, reduces, and the documents of the rows."""
 
 from __future__ import annotations
 

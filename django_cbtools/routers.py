@@ -1,4 +1,4 @@
-"""Where documents are not in the default database."""
+"""A router for documents that are not in the default database."""
 
 from __future__ import annotations
 

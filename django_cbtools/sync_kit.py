@@ -1,4 +1,4 @@
-"""Trying out a sync function: who may write and read what, and where documents go."""
+"""Tests of sync functions: who may write and read what, and the channels of documents."""
 
 from __future__ import annotations
 

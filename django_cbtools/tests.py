@@ -1,4 +1,4 @@
-"""What programs import in their own tests."""
+"""Helpers for the tests of a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses of the admin's pages."""
+"""The URLs of the admin's pages."""
 
 from __future__ import annotations
 

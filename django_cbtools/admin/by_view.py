@@ -1,4 +1,4 @@
-"""Documents in the admin where no ORM can be asked for them: listed by a view, found by key."""
+"""Documents in the admin without an ORM: listed by a Couchbase view, and loaded by uid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is deleted with documents, for the page that asks whether it should be."""
+"""The objects that are deleted together with documents, for the admin's confirmation page."""
 
 from __future__ import annotations
 

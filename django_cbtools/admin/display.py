@@ -1,4 +1,4 @@
-"""How documents are shown, whatever phones have written into them."""
+"""How values of documents are displayed, including values that fields cannot read."""
 
 from __future__ import annotations
 

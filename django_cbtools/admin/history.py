@@ -1,4 +1,4 @@
-"""A document's past, as the gateway has it."""
+"""The history of a document: its revisions at the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents that are edited on the page of what they refer to."""
+"""Inlines of documents on the admin page of the object that they refer to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages and inlines of documents have in common: which fields they show."""
+"""The fields that admin pages and inlines of documents show."""
 
 from __future__ import annotations
 

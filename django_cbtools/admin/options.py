@@ -1,4 +1,4 @@
-"""Documents in the admin."""
+"""The ModelAdmin of documents."""
 
 from __future__ import annotations
 

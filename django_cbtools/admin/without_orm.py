@@ -1,4 +1,4 @@
-"""What the admin does without where there is no ORM for documents."""
+"""What the admin leaves out if documents have no ORM."""
 
 from __future__ import annotations
 

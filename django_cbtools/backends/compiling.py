@@ -1,6 +1,4 @@
-"""What compilers of documents share, whatever their SQL: what is selected to make instances, and of
-which types the documents of a table are.
-"""
+"""Parts of SQL compilers for documents that all backends share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joins of documents with ordinary tables, which another database may have."""
+"""Joins of documents with tables that may be in another database."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""UPDATE of documents: what the database computes is written through the gateway, and computed and
-written again where somebody else was first.
+"""UPDATE of documents: computed by the database, and written through the gateway.
+
+If somebody else has changed a document in between, its values are computed and written again.
 """
 
 from __future__ import annotations

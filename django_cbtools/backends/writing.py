@@ -1,9 +1,9 @@
-"""What becomes of INSERT, UPDATE and DELETE where they are about documents.
+"""INSERT, UPDATE and DELETE of documents: they go through the gateway, not through SQL.
 
-All of Django's machinery ends in these compilers: QuerySets, the deletion of what others point to,
-managers of related objects. For documents there is no such SQL, which would go behind the gateway's
-back: they select what matches, with the values that the database computes, and write it through the
-gateway, each document on the revision that was found.
+All of Django's machinery ends in these compilers: QuerySets, deletion of related objects, and
+related managers. SQL would bypass the gateway. So the compilers select the documents, with the
+values that the database computes, and write each through the gateway, on top of the revision that
+was found.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Checks of where documents are.
+"""Checks of the databases in which documents are.
 
-They look at settings only, and so lack the tag of Django's checks of databases, which are left out
-unless they are asked for.
+They only look at settings. So they do not have the tag of Django's database checks, which are not
+run by default.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A check of what happens to documents when what they point to is deleted."""
+"""A check of ``on_delete`` of the relations of documents."""
 
 from __future__ import annotations
 

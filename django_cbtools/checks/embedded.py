@@ -1,4 +1,4 @@
-"""Checks of the embedded gateway: what it needs, and where it should not be."""
+"""Checks of the embedded gateway: its dependencies, and its use in production."""
 
 from __future__ import annotations
 

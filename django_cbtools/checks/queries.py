@@ -1,4 +1,4 @@
-"""Checks of how documents are queried where a real gateway has them."""
+"""Checks of how documents are queried with a real gateway."""
 
 from __future__ import annotations
 

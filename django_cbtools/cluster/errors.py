@@ -1,4 +1,4 @@
-"""The SDK's errors as the library's own."""
+"""Converts the SDK's exceptions to the library's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cluster is asked, and how: the COUCHBASE_* settings, as the SDK takes them."""
+"""The COUCHBASE_* settings, as options of the SDK."""
 
 from __future__ import annotations
 

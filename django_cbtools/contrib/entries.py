@@ -1,7 +1,7 @@
-"""Small documents of the server's own: what caches and sessions keep at the gateway.
+"""Small documents that only the server uses: the entries of caches and sessions.
 
-They are in no channel, so that no phone gets them. ``expires`` in each of them is the moment
-(seconds since 1970) from which on it counts as gone, and ``_exp`` has the gateway delete it then.
+They are in no channel, so that no phone gets them. An entry is invalid after ``expires`` (seconds
+since 1970). The gateway deletes it then, because of ``_exp``.
 """
 
 from __future__ import annotations

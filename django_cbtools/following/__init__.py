@@ -1,4 +1,4 @@
-"""Hearing what phones do: changes of documents, handed to receivers of signals."""
+"""Follows the changes of documents, by phones and others, and sends signals for them."""
 
 from .tasks import handle_change
 

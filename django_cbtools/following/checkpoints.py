@@ -1,4 +1,4 @@
-"""How far a follower has come."""
+"""Checkpoints: the position in the feed that a follower has reached."""
 
 from __future__ import annotations
 

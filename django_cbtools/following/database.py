@@ -1,4 +1,4 @@
-"""What the gateway says of the database that is followed."""
+"""Information from the gateway about the database that is followed."""
 
 from __future__ import annotations
 

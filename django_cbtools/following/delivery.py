@@ -1,4 +1,4 @@
-"""Changes handed to the receivers of signals, or to a queue; each receiver on its own."""
+"""Delivers changes to the receivers of signals, each on its own, or to a queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change of the feed means to a program: which signal, from which class, with what."""
+"""Converts a change of the feed to a signal: its kind, its sender and its arguments."""
 
 from __future__ import annotations
 

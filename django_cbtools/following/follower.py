@@ -1,4 +1,4 @@
-"""Following the feed: each change is handed on, in order, at least once."""
+"""The follower: it delivers each change of the feed, in order, at least once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a follower, or a worker, is: for whoever watches it, by a file."""
+"""A file that shows whether a follower or a worker is healthy, for monitoring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes whose receivers have failed again and again, kept until somebody replays them."""
+"""Changes whose receivers have failed repeatedly, stored until they are replayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going on where the gateway is down: again and again, with pauses."""
+"""Retries, with pauses, while the gateway is unavailable."""
 
 from __future__ import annotations
 

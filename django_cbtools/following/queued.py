@@ -1,4 +1,4 @@
-"""SYNC_GATEWAY_CHANGES, checked; and changes handed to a queue of tasks."""
+"""Checks SYNC_GATEWAY_CHANGES, and delivers changes to a queue of tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is followed: the feed of each keyspace that documents are in."""
+"""The feeds that are followed: one for each keyspace that documents are in."""
 
 from __future__ import annotations
 

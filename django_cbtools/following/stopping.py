@@ -1,4 +1,4 @@
-"""Being stopped: at once while waiting, else when what is being handled is done."""
+"""Stops a process: at once while it waits, otherwise after the current item."""
 
 from __future__ import annotations
 

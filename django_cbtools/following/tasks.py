@@ -1,4 +1,4 @@
-"""What the workers of a queue do with a change."""
+"""The function that queue workers call for a change."""
 
 from __future__ import annotations
 

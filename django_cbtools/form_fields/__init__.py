@@ -1,6 +1,6 @@
-"""Form fields of lists and objects, the forms of what is in them, and their widgets.
+"""Form fields of lists and objects, the forms of their elements, and their widgets.
 
-They know model fields, and no documents: whatever is about the document as a whole is above.
+They know model fields but not documents. Code about documents as a whole is in ``forms``.
 """
 
 from .choices import ElementChoices

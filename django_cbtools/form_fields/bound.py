@@ -1,4 +1,4 @@
-"""Fields of forms that are shown by forms, as they are bound to what was sent."""
+"""Bound fields of form fields that consist of forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Form fields of lists whose elements are chosen."""
+"""Form fields of lists with choices."""
 
 from __future__ import annotations
 

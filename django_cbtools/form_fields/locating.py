@@ -1,4 +1,4 @@
-"""Errors that say where they are, in values that are made of others."""
+"""Validation errors of nested values, with the position of the value."""
 
 from __future__ import annotations
 

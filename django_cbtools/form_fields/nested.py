@@ -1,4 +1,4 @@
-"""Form fields of nested objects and of lists of them, as forms in the form."""
+"""Form fields of nested objects, and of lists of them, as forms within the form."""
 
 from __future__ import annotations
 

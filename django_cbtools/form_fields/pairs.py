@@ -1,4 +1,4 @@
-"""The form field of an object of any keys: a row for each."""
+"""A form field of an object with any keys: a row for each key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms of what is in a list, or in an object."""
+"""The forms of the elements of a list or an object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the form of an element knows of the page that it is on."""
+"""What the form of an element knows about the form that contains it."""
 
 from __future__ import annotations
 

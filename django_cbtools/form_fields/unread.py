@@ -1,4 +1,4 @@
-"""Values that nobody can read, in forms: they are shown as they are."""
+"""Form fields of values that the model field cannot read. They are shown unchanged."""
 
 from __future__ import annotations
 

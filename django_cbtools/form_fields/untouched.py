@@ -1,4 +1,4 @@
-"""Whether somebody has touched a field of a form: by what its widget shows, and what was sent."""
+"""Finds out whether a form field was changed, from what its widget shows and what was sent."""
 
 from __future__ import annotations
 

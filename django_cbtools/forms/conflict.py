@@ -1,4 +1,4 @@
-"""What a form tells where somebody else has saved the document since it was shown."""
+"""Messages of a form if somebody else has saved the document since it was shown."""
 
 from __future__ import annotations
 

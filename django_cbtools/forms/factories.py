@@ -1,4 +1,4 @@
-"""Classes of forms, and of sets of forms, made of document classes."""
+"""Functions that create form and formset classes for document classes."""
 
 from __future__ import annotations
 

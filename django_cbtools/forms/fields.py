@@ -1,4 +1,4 @@
-"""Form fields that the models' own do not have."""
+"""Form fields of documents that model fields do not provide."""
 
 from __future__ import annotations
 

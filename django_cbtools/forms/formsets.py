@@ -1,4 +1,4 @@
-"""Sets of forms of documents, some of which may be elsewhere by the time that they are sent."""
+"""Formsets of documents, some of which may have left the queryset before the formset is sent."""
 
 from __future__ import annotations
 

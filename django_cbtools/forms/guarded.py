@@ -1,4 +1,4 @@
-"""Forms that go with a document, and not with its fields: one that asks before it is deleted."""
+"""Forms that check a document's revision without editing its fields, as for deletion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a form of a document is cleaned where somebody else may have saved it meanwhile."""
+"""How the form of a document is cleaned if somebody else may have saved it meanwhile."""
 
 from __future__ import annotations
 

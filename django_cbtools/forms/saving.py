@@ -1,4 +1,4 @@
-"""How the form of a document saves it: where anything is changed, once, and merged."""
+"""How the form of a document saves it: only if it has changed, once, and merged."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What somebody has seen of a document in a form, signed, so that nobody can say anything else.
+"""What a form has shown of a document, signed, so that clients cannot forge it.
 
-A form that said of itself what it had shown could say that nobody else has changed anything. So it
-sends back what it was given: the revision, and the JSON of what it showed. It counts for that
-document alone.
+The form sends back the revision and the JSON that it has shown. Without the signature, a client
+could pretend that nobody else has changed anything. The signature is valid for one document only.
 """
 
 from __future__ import annotations

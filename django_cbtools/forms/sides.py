@@ -1,4 +1,4 @@
-"""Who has changed what of a document since its form was shown: whoever sent it, and others."""
+"""Finds out which side has changed what since a form was shown: its user, or others."""
 
 from __future__ import annotations
 

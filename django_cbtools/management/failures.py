@@ -1,4 +1,4 @@
-"""Commands about what has failed: list it, do it again, forget it."""
+"""The base class of commands that list failures, replay them, and remove them."""
 
 from __future__ import annotations
 

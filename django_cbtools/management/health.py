@@ -1,4 +1,4 @@
-"""Files that tell how a process is, as an option of commands."""
+"""The option ``--health-file`` of commands."""
 
 from __future__ import annotations
 

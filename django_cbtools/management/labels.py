@@ -1,4 +1,4 @@
-"""Document classes as arguments of commands."""
+"""The argument ``--model`` of commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A resync from its beginning to its end: commands wait for it."""
+"""Runs a resync for a command, and waits until it is done."""
 
 from __future__ import annotations
 

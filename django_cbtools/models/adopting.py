@@ -1,4 +1,4 @@
-"""What Django's own fields do otherwise in documents."""
+"""What is different for Django's own fields in documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents with several current revisions, which are in conflict; and what they were before."""
+"""Revisions of documents: those in conflict, and former ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The channels of documents: which a new one is in, and that it is in one at all."""
+"""The channels of documents: defaults, and the check that a document is in one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The indexes of documents: where they are declared. Backends know how to make them.
+"""The indexes that documents declare. Backends create them.
 
 They come from a class's Meta (``indexes`` and unique constraints), from fields with ``db_index`` or
 ``unique``, from the setting COUCHBASE_INDEXES, and from modules ``cb_indexes`` of the apps, which

@@ -1,4 +1,4 @@
-"""What a document is made with, by name."""
+"""The keyword arguments with which documents are created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instances made of documents, fast: most values of JSON are a field's value as they are."""
+"""Creates instances from documents, quickly: most JSON values are the field's value already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How documents are called by ``str()``, whatever phones have written into them."""
+"""What ``str()`` returns for documents, even if a phone has written odd values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents that are loaded, and loaded again, and copies of them."""
+"""Loads, reloads and copies documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries of documents, below QuerySets: where they can be asked."""
+"""Queries of documents below QuerySets, and the databases that can run them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents of several classes, by what they inherit: a query of a class and its subclasses."""
+"""Queries of a document class and its subclasses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What errors about documents say: which one, of which class, and what to do next."""
+"""Error messages about documents: which document, of which class, and what to do next."""
 
 from __future__ import annotations
 

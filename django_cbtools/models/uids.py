@@ -1,4 +1,4 @@
-"""Keys for new documents."""
+"""Generates uids of new documents."""
 
 from __future__ import annotations
 

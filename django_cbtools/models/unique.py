@@ -1,4 +1,4 @@
-"""Unique values: what is checked when a document is validated, and what else is enforced.
+"""Unique constraints of documents: what validation checks, and what is enforced.
 
 ``unique=True``, ``UniqueConstraint``, ``unique_together`` and ``unique_for_date`` are checked by
 the ORM, among the documents that are not deleted softly: what such a document has is free again.

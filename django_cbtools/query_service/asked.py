@@ -1,4 +1,4 @@
-"""A statement with all that is asked along with it."""
+"""A statement with its parameters and options."""
 
 from __future__ import annotations
 

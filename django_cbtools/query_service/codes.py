@@ -1,4 +1,4 @@
-"""What the query service's codes mean: the class of each, and what the reader can do."""
+"""The error codes of the query service: their classes, and what to do."""
 
 from __future__ import annotations
 

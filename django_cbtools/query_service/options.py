@@ -1,4 +1,4 @@
-"""A DATABASES entry, checked: where the query service is, and how it is asked."""
+"""Reads a DATABASES entry: the address of the query service, and the options of queries."""
 
 from __future__ import annotations
 

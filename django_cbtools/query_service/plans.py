@@ -1,4 +1,4 @@
-"""Which statements the query service knows by name."""
+"""The prepared statements of the query service."""
 
 from __future__ import annotations
 

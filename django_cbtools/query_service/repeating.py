@@ -1,4 +1,4 @@
-"""Reads that have failed are tried again, as the gateway's are."""
+"""Retries reads that have failed, as for the gateway."""
 
 from __future__ import annotations
 

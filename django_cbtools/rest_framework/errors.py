@@ -1,4 +1,4 @@
-"""What the API answers where something is in the way of a document."""
+"""Exceptions that become responses of the API."""
 
 from __future__ import annotations
 

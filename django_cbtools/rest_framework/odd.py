@@ -1,4 +1,4 @@
-"""What phones have written and an answer in JSON cannot have as it is."""
+"""Values that phones have written and that cannot be represented in JSON unchanged."""
 
 from __future__ import annotations
 

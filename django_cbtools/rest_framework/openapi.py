@@ -1,4 +1,4 @@
-"""What drf-spectacular cannot know of documents by itself: imported where that is an app."""
+"""Extensions of drf-spectacular for documents. Imported if it is installed as an app."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Objects in a list of a document: which of those that are sent are which of those that are stored.
+"""Lists of objects in a document: matches the objects that are sent to the stored ones.
 
-What a client does not send of an object, keys included that no field declares, stays. An object
-with a ``uid`` is the stored one of that uid; others are known by what is shown of them, and by
-their places.
+Members that a client does not send are kept, including keys that no field declares. An object with
+a ``uid`` is matched by it. Other objects are matched by their values and positions.
 """
 
 from __future__ import annotations

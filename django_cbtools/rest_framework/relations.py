@@ -1,4 +1,4 @@
-"""Relations to documents, with an ORM and without."""
+"""Serializer fields of relations to documents, with an ORM and without."""
 
 from __future__ import annotations
 

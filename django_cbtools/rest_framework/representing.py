@@ -1,4 +1,4 @@
-"""Documents as an answer has them: no value that a phone wrote breaks it."""
+"""Represents documents in responses, even with odd values that a phone wrote."""
 
 from __future__ import annotations
 

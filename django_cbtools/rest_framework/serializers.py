@@ -1,4 +1,4 @@
-"""Serializers of documents, whatever phones have written into them."""
+"""Serializers of documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents in any model serializer, whatever phones have written into them."""
+"""Shows values that a field cannot read in any ModelSerializer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views of documents as REST framework's viewsets, which heed revisions."""
+"""REST framework viewsets of documents, which check revisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Django's serializers, which keep documents as they are, whatever phones have written in them."""
+"""Django's serializers for documents. They keep the JSON of documents exactly."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Documents in fixtures: each value so that it is the same JSON when the fixture is loaded.
+"""Documents in fixtures, such that loading a fixture gives the same JSON.
 
-What a fixture cannot have as the value of a field, as a date that is none, stands in ``extra``
-under the field's key, as the JSON that it is. Loading writes it back: see models.restoring.
+A value that a field cannot represent, such as an invalid date, is dumped in ``extra`` as JSON,
+under the field's key. Loading it is in models.restoring.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sync Gateway's REST API: the library's, and the program's, way to documents and users."""
+"""A client of Sync Gateway's REST API."""
 
 from django_cbtools.exceptions import (
     SyncGatewayAnswerLost,

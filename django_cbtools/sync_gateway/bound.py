@@ -1,4 +1,4 @@
-"""The calls of documents in a keyspace, or in the name of a user, or both."""
+"""The methods of documents for one keyspace, one user, or both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The moment by which a call has to be over, however slowly the other side answers."""
+"""Deadlines of calls, however slowly the other side responds."""
 
 from __future__ import annotations
 

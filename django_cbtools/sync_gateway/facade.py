@@ -1,4 +1,4 @@
-"""The public face: what django_cbtools 1.x offered, and the bulk calls beside it."""
+"""The class SyncGateway, with all methods of the client."""
 
 from __future__ import annotations
 

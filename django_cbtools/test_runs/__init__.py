@@ -1,11 +1,10 @@
-"""What tests do to documents: never anything to a real gateway or cluster.
+"""Protects real gateways and clusters from tests: an embedded gateway stands in.
 
-While tests run, an embedded gateway stands in for the one that the settings name, unless the name
-of its database has ``test`` in it. It is set up where Django's own test environment is, by whatever
-runner, and is in a database of its own: ``TestCase`` rolls back what is written there,
-``TransactionTestCase`` empties it.
-
-This module is imported in production too: nothing here imports ``django.test`` unless it is used.
+While tests run, an embedded gateway replaces the one that the settings name, unless the name of its
+database contains ``test``. It is set up together with Django's test environment, by any test
+runner, in a database of its own. ``TestCase`` rolls back what is written there, and
+``TransactionTestCase`` empties it. This module is imported in production, too, so it imports
+``django.test`` only when needed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The embedded gateway of a test run: begun, ended, and one for each process of parallel tests."""
+"""The embedded gateway of a test run, one for each process of parallel tests."""
 
 from __future__ import annotations
 

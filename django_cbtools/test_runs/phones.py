@@ -1,4 +1,4 @@
-"""Phones in tests: what they push, and the handlers that hear of it, without a thread."""
+"""Phones in tests: pushes their documents, and calls the receivers of changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What views and templates call; the settings name the back ends that do it."""
+"""The functions that views and templates call for uploads and downloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads that become attachments while a request is read."""
+"""An upload handler that stores uploads as attachments while the request is read."""
 
 from __future__ import annotations
 

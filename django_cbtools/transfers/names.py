@@ -1,4 +1,4 @@
-"""Names and types of files, whatever a phone or a browser calls them."""
+"""Safe file names and content types, whatever a phone or a browser sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file as an answer: in pieces, by ranges, under conditions, and harmless."""
+"""Responses with files: streamed, with ranges and conditional requests, and safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A view of documents' attachments, to include in a site's URLs: ``cb_attachment``."""
+"""The URL ``cb_attachment`` of documents' attachments, to include in a site."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Attachments of documents, for those who may see the documents."""
+"""A view of documents' attachments, for users who may view the documents."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Map functions, read as data: which documents they emit rows for, and which rows.
+"""Parses map functions into data: for which documents they emit which rows.
 
-What JavaScript means is kept exactly, or the function is refused (:exc:`Unreadable`). Nothing here
-knows SQL++ or models.
+The meaning of the JavaScript is kept exactly, or the function is refused (:exc:`Unreadable`). The
+package does not know SQL++ or models.
 """
 
 from .reading import read_view

@@ -1,4 +1,4 @@
-"""What the conditions of an emission say of the documents that have rows."""
+"""The conditions under which a map function emits rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expressions of JavaScript, read as :mod:`.shapes` has them."""
+"""Parses JavaScript expressions into the classes of :mod:`.shapes`."""
 
 from __future__ import annotations
 

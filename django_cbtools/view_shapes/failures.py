@@ -1,4 +1,4 @@
-"""Where an expression fails: JavaScript's TypeError, which ends a map function."""
+"""Expressions that raise a TypeError in JavaScript, which ends a map function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Map functions, statement by statement: which emissions are reached, and when."""
+"""Parses the statements of map functions: which emissions are reached, and when."""
 
 from __future__ import annotations
 

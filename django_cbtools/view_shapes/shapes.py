@@ -1,6 +1,6 @@
-"""What a map function is read as: expressions of the document, emissions, and what fails.
+"""The data that a map function is parsed into: expressions, emissions and failures.
 
-A value is JavaScript's. Conditions are values too: it counts whether they are truthy.
+Values are JavaScript values. Conditions are values, too, which are truthy or not.
 """
 
 from __future__ import annotations

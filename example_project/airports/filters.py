@@ -1,4 +1,4 @@
-"""What airports can be searched by, on the search page and in the REST API."""
+"""The filters of airports, for the search page and the REST API."""
 
 import django_filters
 

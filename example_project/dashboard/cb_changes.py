@@ -1,4 +1,4 @@
-"""What the dashboard hears; the module is loaded when Django starts."""
+"""Receivers of changes for the dashboard. The module is loaded when Django starts."""
 
 from airports.views import is_place
 from django.core.exceptions import ObjectDoesNotExist

@@ -1,4 +1,4 @@
-"""What has happened to documents, as manage.py follow_sg_changes has told it."""
+"""Changes of documents, as manage.py follow_sg_changes has reported them."""
 
 from django.db import models
 

@@ -1,7 +1,7 @@
-"""Server-sent events: what comes into a table is told to browsers, which reconnect by themselves.
+"""Server-sent events: new rows of a table are sent to browsers, which reconnect by themselves.
 
-It works in threads (runserver, gunicorn with threads) and under ASGI, where a connection takes no
-thread while it waits.
+It works with threads (runserver, gunicorn with threads) and under ASGI, where a waiting connection
+does not occupy a thread.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Who has written a document. The gateway does not keep that, so the site notes it in the document.
+"""Records who has written a document, in the document, since the gateway does not keep it.
 
-A phone that changes the document keeps the note, which is then of a former revision: so the note
-says of which generation it is. It is signed, since a phone may write anything.
+If a phone changes the document, the note stays, but belongs to a former revision. So the note
+contains the generation of its revision. It is signed, since a phone may write anything.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What people write at airports, where there may be no network."""
+"""Notes that people write at airports, where there may be no network."""
 
 from airports.models import CBAirport
 from django.db import models

@@ -1,4 +1,4 @@
-"""Tests of the field notes, but for what takes a browser."""
+"""Tests of the field notes, except for those that need a browser."""
 
 import re
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""The page that works without a network, and what has arrived of it."""
+"""The page that works without a network, and the list of notes that have arrived."""
 
 from urllib.parse import urlencode
 

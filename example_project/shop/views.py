@@ -1,4 +1,4 @@
-"""JSON in and out, for curl and for programs."""
+"""Views that read and write JSON, for curl and for programs."""
 
 import json
 import math

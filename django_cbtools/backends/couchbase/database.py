@@ -1,4 +1,4 @@
-"""What Django's machinery expects of a database's own module: its errors, and its bytes."""
+"""The module of a database that Django expects: its exceptions, and its type of binary data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in the keyspace: no tables that Django could look at."""
+"""Introspection: the keyspace has no tables."""
 
 from __future__ import annotations
 

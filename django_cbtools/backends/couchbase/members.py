@@ -1,4 +1,4 @@
-"""What is within arrays and objects, as SQL++: members, elements, and any of the elements."""
+"""Expressions for members and elements of arrays and objects, as SQL++."""
 
 from __future__ import annotations
 

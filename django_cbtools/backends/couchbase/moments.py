@@ -1,4 +1,4 @@
-"""Dates and times in SQL++: texts in UTC, of a fixed width, whose parts are computed exactly."""
+"""Dates and times in SQL++: strings in UTC, of a fixed width, with exact arithmetic."""
 
 from __future__ import annotations
 

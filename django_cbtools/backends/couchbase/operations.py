@@ -1,4 +1,4 @@
-"""What SQL++ looks like where Django leaves it to a backend, and its values."""
+"""The parts of SQL++ that Django leaves to a backend, and the conversion of values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""ORDER BY of what is selected, by its place in the row.
+"""ORDER BY expressions of the select list, by their position in the row.
 
-Behind DISTINCT and UNION, the engine knows nothing else.
+After DISTINCT and UNION, the query service only knows these.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Plans of queries: what EXPLAIN says of them, to be read, and which index is to be declared."""
+"""Query plans: what EXPLAIN shows, and which index to declare."""
 
 from __future__ import annotations
 

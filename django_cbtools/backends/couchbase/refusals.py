@@ -1,4 +1,4 @@
-"""What cannot be asked where documents are, and nothing else is."""
+"""Queries that are refused, since this database contains nothing but documents."""
 
 from __future__ import annotations
 

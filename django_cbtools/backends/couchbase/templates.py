@@ -1,4 +1,4 @@
-"""SQL++ of templates: expressions in the places that a template has for them."""
+"""Templates of SQL++, with placeholders for expressions."""
 
 from __future__ import annotations
 

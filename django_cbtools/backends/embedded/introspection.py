@@ -1,4 +1,4 @@
-"""What tables there are."""
+"""Introspection of the tables in the database."""
 
 from __future__ import annotations
 

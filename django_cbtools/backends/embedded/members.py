@@ -1,7 +1,6 @@
-"""What is within arrays and objects, as SQLite's SQL: members, elements, and any of the elements.
+"""Expressions for members and elements of arrays and objects, as SQLite's SQL.
 
-What is found there is compared by the expression that the table in :mod:`.columns` has for its
-shape.
+Values are compared by the expression that the table in :mod:`.columns` has for their shape.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Databases in memory that threads share, as Django's test runner makes them.
+"""In-memory databases that threads share, as Django's test runner creates them.
 
-There, SQLite locks tables instead of the file, and whoever finds one locked is told so at once: its
-timeout is for files only.
+SQLite locks tables of such a database instead of the file. If a table is locked, it raises an error
+at once, since its timeout only applies to files.
 """
 
 from __future__ import annotations

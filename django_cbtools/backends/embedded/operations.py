@@ -1,4 +1,4 @@
-"""What SQL looks like where documents are concerned."""
+"""The parts of SQL that are different for documents."""
 
 from __future__ import annotations
 

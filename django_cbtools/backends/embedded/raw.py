@@ -1,4 +1,4 @@
-"""Raw SQL over documents: the document tables that it names are given to it."""
+"""Raw SQL on documents. The document tables that it names are added to it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The writers of a process, who have their turns, first come, first served, at each database.
+"""The queue of a process's writers: each database serves them in order of arrival.
 
-SQLite lets one transaction write at a time. Whoever finds it busy sleeps and tries again, so that
-some wait for very long where there are many. Processes among each other still do.
+SQLite allows one writing transaction at a time. Without the queue, each writer would sleep and try
+again, so that with many writers some would wait for very long. Writers of different processes still
+do.
 """
 
 from __future__ import annotations

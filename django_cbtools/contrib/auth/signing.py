@@ -1,7 +1,7 @@
-"""Signatures of users and groups: what somebody else has written counts for nothing.
+"""Signatures of users and groups: documents that somebody else has written are not trusted.
 
-A gateway lets phones write what its sync function does not refuse. So the library signs these
-documents whenever it writes them, with SECRET_KEY, and the keys of their names, too.
+A gateway lets phones write everything that its sync function does not refuse. So the library signs
+these documents, and the key documents of their names, with SECRET_KEY whenever it writes them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a cache holds, as members of a document: JSON as a text, and pages."""
+"""The values of a cache as members of a document: JSON strings, and pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Django user may read: the rule that a project sets, and the one that there is else."""
+"""The access of Django users at the gateway: the project's rule, and the default rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps users of the gateway current: Django's signals of users, groups and permissions."""
+"""Receivers of Django's signals that keep the users of the gateway up to date."""
 
 from __future__ import annotations
 

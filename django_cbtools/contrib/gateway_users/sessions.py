@@ -1,4 +1,4 @@
-"""The sessions of the gateway that a session of Django's has been given."""
+"""The gateway's sessions that belong to a session of Django."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bringing users of the gateway up to date with Django's."""
+"""Brings users of the gateway up to date with Django's users."""
 
 from __future__ import annotations
 

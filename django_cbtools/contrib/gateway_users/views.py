@@ -1,4 +1,4 @@
-"""A logged-in user's session of the gateway."""
+"""A view that gives a logged-in user a session of the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether OFFLINE_MANIFEST can be followed."""
+"""Checks of OFFLINE_MANIFEST."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OFFLINE_MANIFEST in the settings says, and what the service worker is told of it."""
+"""Reads OFFLINE_MANIFEST in the settings, and makes the manifest for the service worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cookie by which a page that was kept knows whose documents it may show."""
+"""A middleware that sets a cookie, so that cached pages only show the user's own documents."""
 
 from __future__ import annotations
 

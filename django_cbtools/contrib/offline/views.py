@@ -1,4 +1,4 @@
-"""What browsers ask for to keep pages: the service worker and its manifest."""
+"""The views that browsers need to cache pages: the service worker and its manifest."""
 
 from __future__ import annotations
 

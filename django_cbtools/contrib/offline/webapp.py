@@ -1,4 +1,4 @@
-"""What a phone needs to know to install a web app: the W3C's "web application manifest"."""
+"""The web app manifest (W3C), which phones need to install a page as an app."""
 
 from __future__ import annotations
 

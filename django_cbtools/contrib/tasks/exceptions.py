@@ -1,4 +1,4 @@
-"""What can go wrong with a task, besides what it raises itself."""
+"""Exceptions of tasks, besides those that tasks raise themselves."""
 
 
 class GiveUp(Exception):

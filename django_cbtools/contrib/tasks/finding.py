@@ -1,4 +1,4 @@
-"""Which tasks there are: asked of the ORM where documents have one, else of the view ``tasks``."""
+"""Finds tasks: by the ORM, or by the view ``tasks`` if documents have no ORM."""
 
 from __future__ import annotations
 

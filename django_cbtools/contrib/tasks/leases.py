@@ -1,4 +1,4 @@
-"""A worker's hold on a task, for as long as it works on it."""
+"""Leases: a worker reserves a task while it runs it."""
 
 from __future__ import annotations
 

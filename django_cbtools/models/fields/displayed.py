@@ -1,4 +1,4 @@
-"""Lists and objects as people read them."""
+"""Lists and objects, displayed for people."""
 
 from __future__ import annotations
 

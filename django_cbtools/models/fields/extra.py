@@ -1,4 +1,4 @@
-"""What SQL gives of a document as a whole."""
+"""The field of a document as a whole, for SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are made of others: what is read of JSON, written to it, and wrong with it."""
+"""Values that contain other values: read from JSON, written to it, and validated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of documents that are not what their class expects: each thing once."""
+"""Warnings about documents that do not fit their class, each logged once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Comparing with nested objects: what counts is what their fields are declared to have.
+"""Comparisons with nested objects, which compare the declared fields.
 
-A nested object that a program makes has a uid of its own, and one that a phone wrote has none, or
-keys that nobody declares: all the same, they are equal where their declared fields are.
+Nested objects from a program have a uid, and those from a phone may have none, or have undeclared
+keys. They are equal if their declared fields are equal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is within arrays and objects: members, elements, and any of the elements.
+"""Expressions for members and elements of arrays and objects.
 
-What is found there is compared as a field of its type is; a value of another type counts as NULL.
-Each backend compiles these expressions in its module ``members``.
+A value is compared as a field of its type; a value of another type counts as NULL. Each backend
+compiles these expressions in its module ``members``.
 """
 
 from __future__ import annotations

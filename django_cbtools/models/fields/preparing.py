@@ -1,9 +1,8 @@
-"""What fields are given for a connection where their values are made JSON, or are made of it.
+"""The stand-in for a database connection that fields need to convert values to and from JSON.
 
-Django's fields prepare values for a database, and convert what comes from one, by methods that are
-given its connection; classes of fields override them. Documents call the same ones. This connection
-is that of the documents' alias, but it leaves Python's values as they are: what they are in JSON is
-for :mod:`.values` to say.
+Django's fields convert values for a database, and from it, by methods that take its connection, and
+field classes override these methods. Documents call the same methods. This connection is the one of
+the documents' alias, but it leaves Python values unchanged: :mod:`.values` converts them to JSON.
 """
 
 from __future__ import annotations

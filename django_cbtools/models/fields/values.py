@@ -1,4 +1,4 @@
-"""How values stand in a document's JSON: one table, by type.
+"""How values are stored in a document's JSON: one table, by type.
 
 The JSON is that of django_cbtools 1.x: ISO 8601 dates and times, decimals as strings, a file as its
 name. A value that a phone wrote in another type than the field's is kept as it is; in SQL it counts

@@ -1,1 +1,1 @@
-"""Writing documents: what is saved, merged, deleted, and found to be written by others."""
+"""Writes documents: saving, merging, deleting, and conflicts."""

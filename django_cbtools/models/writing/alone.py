@@ -1,4 +1,4 @@
-"""What points to something in another database: it is asked for alone."""
+"""Relations to another database, which are queried separately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many documents, written in few requests: what is refused is told once, the rest is saved."""
+"""Writes many documents in few requests, and raises one exception for all that are refused."""
 
 from __future__ import annotations
 

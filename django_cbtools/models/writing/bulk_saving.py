@@ -1,4 +1,4 @@
-"""Documents saved as they come, in batches; what has become of each of them."""
+"""Saves documents from an iterable, in batches, with a result for each."""
 
 from __future__ import annotations
 

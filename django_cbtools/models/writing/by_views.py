@@ -1,4 +1,4 @@
-"""Documents that point to what is deleted, found by views where there is no ORM to ask."""
+"""Finds documents that refer to a deleted object by views, if documents have no ORM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attachments that go from one branch of a document to another."""
+"""Copies attachments from one branch of a document to another."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Documents that point to what is deleted, where Django's own deletion asks for them.
+"""Finds documents that refer to a deleted object, for Django's own deletion.
 
-An ordinary row is deleted by Django, which asks for whatever points to it in the row's database.
-Documents are asked for, and written, where they are. Where there is no ORM for them, they are found
-by the view that their class names for the relation; where it names none, nobody can find them: they
-are left alone, as with ``DO_NOTHING``, and a system check says so.
+Django deletes an ordinary row, and looks for related objects in the row's database. Related
+documents are found and written where documents are. If they have no ORM, they are found by the view
+that their class names for the relation. If it names none, they cannot be found, and are left
+unchanged, as with ``DO_NOTHING``; a system check reports it.
 """
 
 from __future__ import annotations

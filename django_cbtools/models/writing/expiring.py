@@ -1,4 +1,4 @@
-"""When documents expire: what the gateway keeps as ``_exp``, and forgets unless a write says it."""
+"""The expiry of documents (``_exp``), which each write must repeat."""
 
 from __future__ import annotations
 

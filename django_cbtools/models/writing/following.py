@@ -1,4 +1,4 @@
-"""Instances that a program has, of documents that it writes by others: they learn the revision."""
+"""Updates other instances of a document that was written, so that they have its revision."""
 
 from __future__ import annotations
 

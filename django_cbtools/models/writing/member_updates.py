@@ -1,4 +1,4 @@
-"""What ``QuerySet.update()`` changes within objects and arrays: ``update(address__city="X")``."""
+"""Changes inside objects and arrays: ``QuerySet.update(address__city="X")``."""
 
 from __future__ import annotations
 

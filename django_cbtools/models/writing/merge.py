@@ -1,4 +1,4 @@
-"""Two changes of one document made into one: three-way merges of JSON."""
+"""Three-way merges of JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents of fixtures, which are written as they were when they were dumped."""
+"""Writes documents of fixtures as they were dumped."""
 
 from __future__ import annotations
 

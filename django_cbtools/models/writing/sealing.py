@@ -1,4 +1,4 @@
-"""What a class of documents may put into its JSON, to know its own documents from others."""
+"""A hook for classes that sign their documents, to recognize their own."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Documents that were read without their revision, as SQL++ reads them.
+"""Loads revisions, attachments and expiry of documents that SQL++ has read without them.
 
-The gateway keeps revisions, attachments and expiry in metadata of its own. When one of these is
-needed, the gateway is asked for the document, once for many, and the body that was read is compared
-with its. Another body means that somebody has written the document since.
+The gateway keeps these in its own metadata. If one of them is needed, the documents are loaded from
+the gateway, all in one request. If the body is not the one that SQL++ has read, somebody has
+written the document since.
 """
 
 from __future__ import annotations

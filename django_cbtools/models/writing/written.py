@@ -1,4 +1,4 @@
-"""What is written of a document where that is not the whole of it."""
+"""The parts of a document that are written if not all of it is."""
 
 from __future__ import annotations
 

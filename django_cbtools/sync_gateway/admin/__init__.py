@@ -1,1 +1,1 @@
-"""What only the admin API does: users and roles, and the database itself."""
+"""Methods that use the admin API: users, roles, and the database."""

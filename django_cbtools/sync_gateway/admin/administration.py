@@ -1,4 +1,4 @@
-"""The gateway's database itself: its configuration, its sync function, its state."""
+"""Methods about the database: its configuration, sync function and state."""
 
 from __future__ import annotations
 

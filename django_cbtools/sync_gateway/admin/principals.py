@@ -1,7 +1,7 @@
-"""Users and roles: what the gateway keeps of both, and how they are written.
+"""Users and roles: their configurations, and how they are written.
 
-They have no revisions: who writes last wins. A write whose answer was lost is done again, unless
-what is there is what was wanted.
+They have no revisions: the last write wins. If the answer to a write is lost, it is sent again,
+unless the configuration is already the one that was sent.
 """
 
 from __future__ import annotations

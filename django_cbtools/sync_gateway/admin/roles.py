@@ -1,4 +1,4 @@
-"""Roles of the gateway: channels that several users have in common."""
+"""Methods about roles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users of the gateway, and their sessions."""
+"""Methods about users and their sessions."""
 
 from __future__ import annotations
 

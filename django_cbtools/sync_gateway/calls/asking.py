@@ -1,4 +1,4 @@
-"""One attempt at one request."""
+"""Sends one attempt of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One request to the gateway: retries, errors, logging; and the JSON that goes there and back."""
+"""Sends requests: retries, exceptions, logging, and JSON."""
 
 from __future__ import annotations
 

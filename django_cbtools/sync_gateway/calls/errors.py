@@ -1,6 +1,6 @@
-"""What went wrong on the way to the gateway, or what it refuses, as our exceptions.
+"""Converts failed requests and error responses to exceptions.
 
-No message has more of an address than its scheme, host and port: the rest may be a login.
+Messages only contain the scheme, host and port of an address, since the rest may be a login.
 """
 
 from __future__ import annotations

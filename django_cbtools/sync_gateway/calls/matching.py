@@ -1,7 +1,8 @@
-"""Whether an answer is the one to what was asked.
+"""Checks that a response belongs to its request.
 
-Something on the way may repeat an answer, keep one back, or swap two. Ids, keys and revisions tell;
-what does not fit is an error, and the connections that it may have come by are closed.
+A proxy may repeat a response, delay one, or swap two. They are recognized by ids, keys and
+revisions. A response that does not match is an error, and the connections that it may have used are
+closed.
 """
 
 from __future__ import annotations

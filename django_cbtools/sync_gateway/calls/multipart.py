@@ -1,4 +1,4 @@
-"""Answers of several parts, each of them JSON."""
+"""Multipart responses with JSON parts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""An answer with rows, parsed while it arrives: a gateway's feed, or a query service's.
+"""Parses a response with rows while it arrives: a gateway's feed, or a query service's.
 
-It is one JSON object; its member ``results`` is a list, each row of which is a value. What is
-kept of it is the piece that has been read and not been parsed, and the other members.
+The response is a JSON object whose member ``results`` is a list of rows. Only the text that has not
+been parsed yet, and the other members, are kept in memory.
 """
 
 from __future__ import annotations

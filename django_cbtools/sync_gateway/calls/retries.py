@@ -1,4 +1,4 @@
-"""How often, and after which pauses, something is tried again: urllib3's rules."""
+"""Retries: how often, and after which pauses, by the rules of urllib3."""
 
 from __future__ import annotations
 

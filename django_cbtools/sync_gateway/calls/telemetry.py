@@ -1,4 +1,4 @@
-"""What is told of each request sent: a line in the log, and a span where OpenTelemetry is there."""
+"""A log line, and with OpenTelemetry a span, for each request."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Documents, their attachments and their revisions: written, read, deleted."""
+"""Methods about documents, their attachments and their revisions."""

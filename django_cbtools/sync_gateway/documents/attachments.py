@@ -1,4 +1,4 @@
-"""Attachments: read as streams, written from files, deleted. A write is done once."""
+"""Methods about attachments. Reads and writes are streamed; each write is done once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which revisions this site has written, as far as it remembers.
+"""Remembers which revisions this site has written.
 
-A revision's id is a digest, and says nothing of who has made it. So what is written is remembered:
-in this process, and where SYNC_GATEWAY_CHANGES["cache"] names a cache that processes share, there.
+The id of a revision is a digest, which does not tell its author. So revisions are remembered in
+this process, and, if SYNC_GATEWAY_CHANGES["cache"] is set, in that cache, which processes share.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Documents: written alone or in bulk, read, deleted. A write is done once, whatever gets lost."""
+"""Methods about documents. Each write is done once, even if its answer is lost."""
 
 from __future__ import annotations
 

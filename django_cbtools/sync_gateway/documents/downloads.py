@@ -1,4 +1,4 @@
-"""Attachments as files that read from the gateway as they are read."""
+"""Attachments as files that are read from the gateway while they are read."""
 
 from __future__ import annotations
 

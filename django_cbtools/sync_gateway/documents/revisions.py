@@ -1,4 +1,4 @@
-"""What a document was before: the revisions that the gateway still has."""
+"""Methods about former revisions of documents."""
 
 from __future__ import annotations
 

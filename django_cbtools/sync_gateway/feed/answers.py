@@ -1,4 +1,4 @@
-"""The feed of changes, read answer by answer."""
+"""Reads the feed of changes, response by response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row of the feed says."""
+"""A row of the feed of changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway's feed of changes: what has been written, in order, and what will be."""
+"""Methods about the gateway's feed of changes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Writes whose answer was lost: each is done once, whatever happens on the way."""
+"""Settles writes whose answer was lost, so that each is done once."""

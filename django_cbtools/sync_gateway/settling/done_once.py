@@ -1,6 +1,4 @@
-"""Writes that are done once, whatever gets lost on the way: what has become of one whose answer was
-lost is found out before anything is sent again.
-"""
+"""Does a write once: if its answer is lost, the gateway is asked before it is sent again."""
 
 from __future__ import annotations
 

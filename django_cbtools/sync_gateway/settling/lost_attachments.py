@@ -1,7 +1,7 @@
-"""What has become of a change of an attachment whose answer was lost.
+"""Finds out whether a change of an attachment was done if its answer was lost.
 
-Neither the digest of a revision nor its body has anything of attachments in it. So a revision is
-ours where it goes on from ours, has the body of that one, and the attachment as we have sent it.
+Neither the digest of a revision nor its body depends on attachments. So a revision is taken as ours
+if its parent is our revision, it has the same body, and it has the attachment that was sent.
 """
 
 from __future__ import annotations

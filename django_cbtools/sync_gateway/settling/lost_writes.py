@@ -1,9 +1,9 @@
-"""What has become of a write whose answer was lost.
+"""Finds out whether a write was done if its answer was lost.
 
-A revision's id is a digest of its parent's id and its body (``rev-digest-examples.json`` beside
-the recordings), so we know the id that a write has made, if it has been done. What cannot be told
-apart is the very same JSON written twice on the same parent: a document made anew under its old uid
-with the very body of its first life (models' have their moment of saving in it).
+The id of a revision is a digest of its parent's id and its body (``rev-digest-examples.json``
+beside the recordings), so the id that a write creates is known in advance. Two writes of exactly
+the same JSON on the same parent cannot be told apart. This only concerns a document that is created
+again with its old uid and body. (Models store the time of saving in the body.)
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Where requests go: addresses, pooled connections, certificates, and the call in process."""
+"""The transport of requests: addresses, connections, certificates, and calls in process."""

@@ -1,6 +1,6 @@
-"""A session's addresses, with what goes along with each request to them.
+"""The addresses of a session, and the options of requests to them.
 
-What the environment says (proxies, trusted certificates, netrc) is looked up once, here.
+The environment (proxies, trusted certificates, netrc) is read once, here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files of certificates, tried before they are needed: each mistake is told with its setting."""
+"""Checks certificate files before they are used, and names the setting in each error."""
 
 from __future__ import annotations
 

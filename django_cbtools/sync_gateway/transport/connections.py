@@ -1,7 +1,7 @@
-"""Connections that keep a call's deadline.
+"""Connections that enforce the deadline of a call.
 
-A socket's timeout begins anew with every byte that arrives, so an answer that drips in would never
-end: here each wait is cut to what the deadline leaves.
+A socket's timeout starts again with every byte that arrives, so a slow response would never end.
+Here, each wait is limited to the remaining time.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Why a request had no answer, in words that name the setting to look at.
+"""Error messages for requests without a response. They name the setting to check.
 
-It knows HTTP and TLS, and nothing of who is asked: the query service's client uses it too.
+The module only knows HTTP and TLS. The query service's client uses it, too.
 """
 
 from __future__ import annotations

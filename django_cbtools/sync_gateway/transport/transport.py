@@ -1,7 +1,7 @@
-"""Where requests go, and by which pooled session: the gateway's two ports.
+"""The transport of requests to the gateway's two ports, by pooled sessions.
 
-What the environment says (proxies, trusted certificates, netrc) is looked up once, when the
-session is made; requests then go straight to its adapter.
+The environment (proxies, trusted certificates, netrc) is read once, when the session is created.
+Requests then go directly to the session's adapter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The body of a request that is not JSON: a file, sent as it is read."""
+"""Request bodies that are files, sent while they are read."""
 
 from __future__ import annotations
 

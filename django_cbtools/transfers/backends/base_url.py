@@ -1,4 +1,4 @@
-"""Files by URLs of another server, which has them under their names."""
+"""Files at a base URL of another server, under their own names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files by way of Django, which needs no more than Django."""
+"""Files that Django serves itself."""
 
 from __future__ import annotations
 

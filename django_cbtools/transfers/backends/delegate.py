@@ -1,4 +1,4 @@
-"""Uploads by one of two other back ends: one for private files, one for public ones."""
+"""Uploads by one of two back ends: one for private files, and one for public files."""
 
 from __future__ import annotations
 

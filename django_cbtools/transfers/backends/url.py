@@ -1,4 +1,4 @@
-"""Files by their own URLs, where another server has them."""
+"""Files at their own URLs, on another server."""
 
 from __future__ import annotations
 

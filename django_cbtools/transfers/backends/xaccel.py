@@ -1,4 +1,4 @@
-"""Files by nginx (X-Accel-Redirect), which reads them from an internal location of its."""
+"""Files that nginx serves from an internal location (X-Accel-Redirect)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files by the web server (Apache's or lighttpd's X-Sendfile), which reads them from its disk."""
+"""Files that the web server reads from disk (X-Sendfile of Apache or lighttpd)."""
 
 from __future__ import annotations
 

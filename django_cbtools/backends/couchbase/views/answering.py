@@ -1,4 +1,4 @@
-"""A view's rows, asked of the query service."""
+"""Queries the query service for the rows of a view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of a view, as the REST API's parameters say it."""
+"""The parameters of a view query, as the REST API has them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A view's keys as the ORM's indexes have them: by the expressions of fields.
+"""The keys of a view as expressions of the ORM's indexes.
 
-What is said here follows from what a view's key is; it does not say all of that.
+The conditions made here are necessary for a key, but not sufficient.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Conditions on a view's keys that leave rows out at the service.
+"""Conditions on the keys of a view that exclude rows at the query service.
 
-All rows that are asked for fulfil them; others may, too. Which ones are is looked at again,
-in the order of views.
+All requested rows meet them, but other rows may meet them, too. The exact selection is done
+afterwards, in the order of views.
 """
 
 from __future__ import annotations

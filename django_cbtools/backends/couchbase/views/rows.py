@@ -1,4 +1,4 @@
-"""Rows of a view: which are asked for, and in which order."""
+"""The rows of a view: selection and order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranges of texts in the order of views, as far as SQL++ can tell what is outside of one."""
+"""Ranges of strings in the order of views, as far as SQL++ can exclude strings outside of them."""
 
 from __future__ import annotations
 
