@@ -279,8 +279,8 @@ class CouchbaseModel(
             raise missing(
                 self,
                 row["id"],
-                f"Document {shown(row['id'])} is of doc_type {doc_type!r}: it is no "
-                f"{type(self).__name__}, which has {self.get_doc_type()!r}.",
+                f"Document {shown(row['id'])} is of doc_type {doc_type!r}. It cannot be loaded as "
+                f"{type(self).__name__}: the doc_type of that class is {self.get_doc_type()!r}.",
             )
         return row["id"], row["value"]["rev"], document
 

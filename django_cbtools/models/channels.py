@@ -24,15 +24,17 @@ def decide_channels(document: Any) -> None:
 
 
 def check_channels(channels: Any, model: Any) -> None:
-    """CouchbaseModelError unless a document of that class, with these channels, can be saved; its
-    cause says what to do."""
+    """CouchbaseModelError, which says what to do, unless a document of that class, with these
+    channels, can be saved."""
     problem = channels_problem(channels, model)
     if problem is None:
         return
     if model.default_channels is None:
         raise CouchbaseModelError(problem.messages[0]) from problem
     if not channels:
-        raise CouchbaseModelError("Empty channels list can not be saved") from problem
+        # The beginning is that of 1.x.
+        told = f"Empty channels list can not be saved. {problem.messages[0]}"
+        raise CouchbaseModelError(told) from problem
     raise CouchbaseModelError(f"channels is a list of names, not {channels!r}") from problem
 
 

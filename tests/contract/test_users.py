@@ -153,3 +153,20 @@ def test_conflict_has_its_facts(gateway):
     with pytest.raises(SyncGatewayConflict) as caught:
         SyncGateway.save_json("a", {"n": 2})
     assert (caught.value.status, caught.value.error, caught.value.uid) == (409, "conflict", "a")
+
+
+def test_a_wrong_password_is_said_to_be_as_users(user):
+    name = user()
+    ann = SyncGateway.as_user(name, "another_secret")
+    for ask in (lambda: ann.all_docs(["a"]), ann.get_session):
+        with pytest.raises(SyncGatewayForbidden, match=r"given to as_user\(\)") as caught:
+            ask()
+        assert "SYNC_GATEWAY_USER" not in str(caught.value)
+        assert "secret" not in str(caught.value)
+
+
+def test_a_refused_write_names_the_user(user):
+    name = user()
+    SyncGateway.save_json("cbtools_refused", {"channels": ["a"]})
+    with pytest.raises(SyncGatewayForbidden, match=f"channels of {name} and of"):
+        SyncGateway.as_user(name, "secret").get_attachment("cbtools_refused", "a")

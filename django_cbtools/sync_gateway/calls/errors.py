@@ -18,6 +18,7 @@ from django_cbtools.exceptions import (
 )
 
 from ..options import ADMIN
+from ..transport import transport
 from ..transport.addresses import Address
 from ..transport.failures import PROXY, host_of, why_no_answer
 from ..transport.transport import SETTINGS
@@ -100,6 +101,12 @@ def _hint(status: int, reason: str, is_ours: bool, asked: Asked) -> str:
     login = "SYNC_GATEWAY_ADMIN" if asked.port == ADMIN else "SYNC_GATEWAY"
     if reason.startswith("no such database"):
         return "Look at SYNC_GATEWAY_BUCKET."
+    user = transport.login()
+    if status == 401 and user is not None:
+        return (
+            f"The name {shown(user.name)} or the password given to as_user() is wrong, or "
+            "SYNC_GATEWAY_BUCKET names no database."
+        )
     if status == 401:
         # A public port says the same of a database that is not there.
         return f"Look at {login}_USER and {login}_PASSWORD, and at SYNC_GATEWAY_BUCKET."
@@ -108,7 +115,7 @@ def _hint(status: int, reason: str, is_ours: bool, asked: Asked) -> str:
     if is_ours and asked.uid:
         return next_step(status, reason)
     if status == 403 and is_ours:
-        return f"Look at what {login}_USER may do."
+        return f"Look at what {login + '_USER' if user is None else shown(user.name)} may do."
     if not is_ours:
         return f"This is no gateway's answer: look at {asked.setting}, and at proxies on the way."
     return ""
@@ -120,12 +127,15 @@ def next_step(status: int, reason: str) -> str:
         return "There is one under this uid: load that, or give the new one another uid."
     if status == 404 and reason == "deleted":
         return "Somebody has deleted it. A document with this uid and no rev makes it again."
+    if status == 403:
+        user = transport.login()
+        asks = "SYNC_GATEWAY_USER" if user is None else shown(user.name)
+        return f"Look at the channels of {asks} and of the document, and at the sync function."
     return _NEXT.get(status, _LATER if status >= 500 or status in BUSY else "")
 
 
 _LATER = "The gateway has failed, or is busy: look at its log, and try again later."
 _NEXT = {
-    403: "Look at the channels of SYNC_GATEWAY_USER and of the document, and at the sync function.",
     404: "Look at its uid: it may have been deleted, or purged.",
     409: "Somebody has written or deleted it: load it again, apply the change, and save.",
     413: "Take something out of it, or store that in an attachment or in another document.",
