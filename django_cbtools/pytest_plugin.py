@@ -27,7 +27,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.fixture
 def couchbase_views(db: None) -> None:
-    """The project's views, deployed for one test: they are rolled back with its documents."""
+    """Deploy the project's views for one test. They are rolled back with its documents."""
     from django_cbtools.tests import deploy_views
 
     deploy_views()
@@ -35,8 +35,10 @@ def couchbase_views(db: None) -> None:
 
 @pytest.fixture
 def sync_function(db: None) -> Callable[..., SyncFunction]:
-    """Makes a sync function that can be asked who may write what: the project's, or the JavaScript
-    (or the path) that it is called with."""
+    """Return a function that makes a SyncFunction, which tells who may write what.
+
+    It is made of the project's sync function, or of the JavaScript or the path that is passed.
+    """
     from django_cbtools import tests
 
     return tests.sync_function

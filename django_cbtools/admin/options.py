@@ -35,9 +35,9 @@ from .without_orm import WithoutORM
 
 #: Exceptions of a save that are shown to the user.
 FAILURES = (SyncGatewayException, CouchbaseModelError)
-#: Where a request keeps it, while its form is made once more, to tell.
+#: The attribute of a request with the exception, while its form is made once more.
 _FAILURE = "_document_failure"
-#: Where it keeps what it has logged of deletions, until they are done.
+#: The attribute of a request with logged deletions, until they are done.
 _DELETIONS = "_document_deletions"
 _UNDELETED = gettext_lazy("Undeleted.")
 
@@ -60,7 +60,7 @@ class CouchbaseModelAdmin(
     delete_confirmation_template = "admin/django_cbtools/delete_confirmation.html"
     delete_selected_confirmation_template = "admin/django_cbtools/delete_selected_confirmation.html"
     object_history_template = "admin/django_cbtools/object_history.html"
-    #: How many revisions the history has.
+    #: The number of revisions that the history shows.
     history_revisions = 20
 
     def __init__(self, model: Any, admin_site: Any) -> None:

@@ -39,10 +39,10 @@ class Row(NamedTuple):
 
 
 class Conflict:
-    """Why a form is shown again: the fields that have two versions, as ``rows``.
+    """Why a form is shown again: ``rows`` are the fields that have two versions.
 
-    As a text it is the template ``django_cbtools/conflict.html``, or a line of it where
-    ``{% conflict form %}`` has shown that already.
+    As a string, it is the template ``django_cbtools/conflict.html``, or a line of it if ``{%
+    conflict form %}`` has shown the template already.
     """
 
     template_name = "django_cbtools/conflict.html"
@@ -67,7 +67,7 @@ class Conflict:
 
     @property
     def reason(self) -> str:
-        """In a sentence or two."""
+        """The reason, in a sentence or two."""
         text = _CHANGED if self.is_known else _UNKNOWN
         found = format_html(str(text), self.document._meta.verbose_name)
         return format_html("{} {}", found, _DELETED) if self.is_deleted else found

@@ -36,7 +36,7 @@ from .writing import versions
 
 Self = TypeVar("Self", bound="CouchbaseModel")
 
-#: System checks of what no database could do in a table.
+#: System checks of tables, which do not apply to documents.
 _OF_TABLES = frozenset(("models.W047",))
 
 
@@ -69,14 +69,14 @@ class CouchbaseModel(
 
     uid_prefix: str = "st"
     doc_type: ClassVar[str | None] = None
-    #: The channels of new documents that are given none: a list, or a function of the document.
-    #: None: documents of this class are in no channel, so that no phone gets them.
+    #: The channels of new documents without channels: a list, or a function of the document.
+    #: If it is None, documents of this class are in no channel, so that no phone gets them.
     default_channels: ClassVar[Sequence[str] | Callable[[Any], Sequence[str]] | None] = ()
-    #: Views whose keys are what relations point to, by their names: deletion asks them, if no ORM.
+    #: Views that deletion uses without an ORM, by the relation's name; keys are related uids.
     relation_views: ClassVar[Mapping[str, str]] = {}
-    #: Whether it is a part of documents, which is nothing on its own.
+    #: Whether instances are parts of a document, and are not saved on their own.
     is_nested: ClassVar[bool] = False
-    #: All document classes, by the name that Django has for their tables.
+    #: All document classes, by ``_meta.db_table``.
     tables: ClassVar[dict[str, Any]] = {}
     _plan_cache: ClassVar[Plan]
     #: What tells what was read from what is there now, where that is no revision.

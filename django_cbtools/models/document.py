@@ -23,11 +23,11 @@ from .fields.mismatches import mismatch
 EXPIRES = "_exp"
 #: The key of ``extra``, and of the JSON, that has the attachments: their stubs, by name.
 ATTACHMENTS = "_attachments"
-#: Members of a document that are the gateway's, not the program's.
+#: Members of a document that belong to the gateway.
 GATEWAY_KEYS = frozenset(("_id", "_rev", "_cv", "_deleted", "_revisions"))
 DOC_TYPE = "doc_type"
 
-#: What a value that its field cannot store is told by.
+#: Exceptions of a value that its field cannot store.
 _UNWRITABLE = (TypeError, ValueError, ArithmeticError, ValidationError, RecursionError)
 
 
@@ -48,7 +48,7 @@ class DocumentJSON:
     uid: Any
     channels: Any
     extra: dict[str, Any]
-    #: The collection that the documents are in, ``"scope.collection"``; None: the default one.
+    #: The collection of the documents, ``"scope.collection"``, or None for the default one.
     keyspace: ClassVar[str | None] = None
     #: What was read, by attribute: the value that it became, and the JSON that it was. What is
     #: written as it was read anyway need not be here.

@@ -290,7 +290,7 @@ def _check_batch_size(batch_size: int | None) -> None:
 
 
 class NoManager:
-    """What nested models have in the place of managers."""
+    """The manager of nested models: it raises an error."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

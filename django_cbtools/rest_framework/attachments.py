@@ -26,8 +26,7 @@ class _Attachments(serializers.ListSerializer):
 
 
 class AttachmentSerializer(serializers.Serializer):
-    """An attachment: what it is, and where its contents are (None: no gateway has an address for
-    it)."""
+    """An attachment: its type and size, and the URL of its contents, or None if there is none."""
 
     name = serializers.CharField(read_only=True)
     content_type = serializers.CharField(read_only=True)

@@ -43,7 +43,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
     that all filters and permissions apply, or, without an ORM for documents, by their uid.
     """
 
-    #: Parts of URLs have all characters but a slash, which is escaped.
+    #: A uid in a URL may contain all characters except a slash, which is escaped.
     lookup_value_regex = "[^/]+"
     #: The site's own, if it has any.
     metadata_class = APIView.metadata_class and type(
@@ -182,7 +182,7 @@ class DocumentViewSet(ReadOnlyDocumentViewSet, ModelViewSet):
     revision that they were made from. Documents are deleted softly.
     """
 
-    #: Whether changes have to say which revision they are of; None: REST_REQUIRES_PRECONDITION.
+    #: Whether changes must name a revision. None: the setting REST_REQUIRES_PRECONDITION.
     requires_precondition: ClassVar[bool | None] = None
 
     def create(self, request: Any, *args: Any, **kwargs: Any) -> Any:

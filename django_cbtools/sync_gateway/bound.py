@@ -44,13 +44,13 @@ class Bound:
         self._names = _OF_DOCUMENTS if login is not None else _OF_DOCUMENTS | _OF_KEYSPACES
 
     def as_user(self, name: str, password: str) -> Bound:
-        """As :meth:`SyncGateway.as_user`, in the same keyspace."""
+        """Return the methods of documents for another user, in the same keyspace."""
         if not name:
             raise ValueError("as_user() needs the name of a user.")
         return Bound(self._client, transport.Login(name, password), self._keyspace)
 
     def in_keyspace(self, keyspace: str | None) -> Bound:
-        """As :meth:`SyncGateway.in_keyspace`, in the name of the same user."""
+        """Return the methods of documents for another keyspace, as the same user."""
         return Bound(self._client, self._login, keyspaces.checked(keyspace))
 
     def get_session(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Bound:
         return found
 
     async def aget_session(self) -> dict[str, Any]:
-        """As :meth:`get_session`."""
+        """Async version of :meth:`get_session`."""
         return await sync_to_async(self.get_session)()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ register = template.Library()
 
 @register.simple_tag
 def render_upload_data(upload_data: Mapping[str, Any]) -> SafeString:
-    """Hidden inputs for the data that ``prepare_upload()`` gives beside the URL."""
+    """Render the extra data of ``prepare_upload()`` as hidden inputs."""
     return format_html_join(
         "", '<input type="hidden" name="{}" value="{}">', (upload_data or {}).items()
     )
@@ -24,5 +24,5 @@ def render_upload_data(upload_data: Mapping[str, Any]) -> SafeString:
 
 @register.filter
 def public_download_url(file: Any, backend: str | None = None) -> str | None:
-    """A URL that anybody can load the file from; None where there is none."""
+    """Return a URL from which anybody can download the file, or None if there is none."""
     return transfers.public_download_url(file, backend)

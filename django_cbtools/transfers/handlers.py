@@ -70,7 +70,7 @@ class AttachmentUploadHandler(FileUploadHandler):
         return file
 
     def upload_complete(self) -> None:
-        """Write the attachments, one after the other."""
+        """Write the attachments, one after another."""
         # Django takes what has arrived of a cut request for all of it.
         arrived = getattr(getattr(self._input, "_stream", None), "_pos", self._announced)
         if arrived < self._announced:
@@ -89,7 +89,7 @@ class AttachmentUploadHandler(FileUploadHandler):
 
 
 class UploadedAttachment(UploadedFile):  # type: ignore[type-arg]
-    """An uploaded file that is an attachment of a document: ``attachment``."""
+    """An uploaded file that is stored as an attachment of a document, ``attachment``."""
 
     attachment: Any = None
 

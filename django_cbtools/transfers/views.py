@@ -19,13 +19,15 @@ from .api import serve_file
 
 
 def view_permission(model: Any) -> str:
-    """Django's permission to view instances of a class, ``"app.codename"``."""
+    """Return Django's permission to view instances of a class, ``"app.codename"``."""
     return f"{model._meta.app_label}.{get_permission_codename('view', model._meta)}"
 
 
 def may_view(request: Any, document: Any, name: str) -> bool:
-    """Whether a user has Django's permission to view documents of the class; ATTACHMENT_PERMISSION
-    names another function."""
+    """Return whether a user has Django's permission to view documents of the class.
+
+    The setting ATTACHMENT_PERMISSION names another function.
+    """
     user = getattr(request, "user", None)
     return user is not None and bool(user.has_perm(view_permission(document)))
 

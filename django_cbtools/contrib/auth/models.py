@@ -160,15 +160,20 @@ class AbstractDocumentUser(Signed, AbstractBaseUser, CouchbaseModel, base=True):
         self.email = type(self).objects.normalize_email(self.email)
 
     def get_groups(self) -> list[Group]:
-        """The groups that there are of those that the user is in, in one request; those that have
-        no valid signature are left out."""
+        """Return the groups of the user, in one request.
+
+        Groups that are deleted or have no valid signature are left out.
+        """
         found: list[Group] = load_objects(self.groups, Group)
         return [group for group in found if not group.st_deleted and group.is_signed()]
 
     def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        """As any document's. But fields alone (``update_fields``) are written whatever somebody
-        else has saved since the user was loaded; this is loaded then. So it is no conflict where a
-        user logs in twice at the same time, which writes ``last_login``."""
+        """Save the user as any document, except with ``update_fields``.
+
+        Then the fields are saved even if somebody else has saved the user since it was loaded: the
+        user is loaded again. So two log-ins at the same time, which save ``last_login``, are no
+        conflict.
+        """
         names = None if update_fields is None else frozenset(update_fields)
         try:
             super().save(update_fields=names, **kwargs)

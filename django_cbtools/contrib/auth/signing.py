@@ -34,14 +34,16 @@ class Unsigned(CouchbaseModelError, BadSignature):
 
 
 class Signed(Sealing):
-    """A part of classes whose documents are signed with SECRET_KEY, and verified with it or one of
-    SECRET_KEY_FALLBACKS."""
+    """A mixin of document classes whose documents are signed with SECRET_KEY.
 
-    #: The fields that are signed, besides the doc_type and the uid: all that decide on rights.
+    Signatures are verified with SECRET_KEY or one of SECRET_KEY_FALLBACKS.
+    """
+
+    #: The signed fields, besides doc_type and uid: all fields that decide on rights.
     signed_fields: ClassVar[Sequence[str]] = ()
-    #: What fields are when a document is loaded that has no valid signature.
+    #: The values of fields in a document without a valid signature.
     without_rights: ClassVar[Mapping[str, Any]] = {}
-    #: The revision that the next save signs, whoever has written it.
+    #: The revision that the next save signs, even if somebody else has written it.
     _vouched: str | None = None
 
     if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class Signed(Sealing):
 
     @admin.display(boolean=True, description=_("signed"))
     def is_signed(self) -> bool:
-        """Whether the document is one that the site has written, as it was loaded or saved."""
+        """Return whether the site has written the document, as it was loaded or saved."""
         return self._is_own()
 
     def vouch(self) -> None:

@@ -36,7 +36,7 @@ def default_rule(user: Any) -> Access | None:
 
 
 def name_of(user: Any) -> str:
-    """A Django user's name at the gateway. It does not depend on the name at Django."""
+    """Return a Django user's name at the gateway, which does not depend on the name at Django."""
     return f"user-{user.pk}"
 
 

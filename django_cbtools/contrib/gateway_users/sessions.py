@@ -38,7 +38,7 @@ def begin(request: Any, ttl: int | None = None) -> dict[str, Any] | None:
 
 
 def end_all(request: Any) -> None:
-    """End the sessions that were begun for a session of Django's."""
+    """End the gateway's sessions that belong to a session of Django."""
     _end(request.session.pop(_KEY, ()))
 
 

@@ -77,7 +77,7 @@ def synchronize_all(
 
 
 def unknown_names() -> list[str]:
-    """Users of the gateway with names such as ours, of whom Django knows nothing."""
+    """Return the names of gateway users that look like ours but have no Django user."""
     ours = {name for name in SyncGateway.get_users() if name.startswith("user-")}
     if not ours:
         return []

@@ -37,9 +37,9 @@ SMALL = 1024 * 1024
 class Attachment:
     """An attachment of a document.
 
-    ``content_type`` and ``digest`` are texts, ``length`` is a number of bytes; they are '' and None
-    where they are not known (a phone's may have no type, a large one that has not been saved has no
-    digest).
+    ``content_type`` and ``digest`` are strings, and ``length`` is a number of bytes. If they are
+    unknown, they are ``""`` or None: attachments from phones may have no type, and large ones have
+    no digest until they are saved.
     """
 
     def __init__(self, document: Any, name: str) -> None:
@@ -79,16 +79,18 @@ class Attachment:
 
     @property
     def is_saved(self) -> bool:
-        """Whether the gateway has it."""
+        """Whether the gateway has the attachment."""
         is_pending = self.name in self.document._uploads
         return not is_pending and "data" not in _metas(self.document).get(self.name, {"data": ""})
 
     def open(self, *, start: int = 0, end: int | None = None) -> Any:
-        """A binary file of the contents, or of a range of their bytes (``end`` excluded). It reads
-        from the gateway as it is read, and is to be closed.
+        """Return the contents as a binary file, which must be closed.
 
-        Raises SyncGatewayNotFound where the gateway does not have the attachment, or has another
-        one in its place by now, and no longer the document's revision.
+        ``start`` and ``end`` are offsets in bytes and limit the file to a range; ``end`` is
+        excluded. The file reads from the gateway while it is read.
+
+        Raises SyncGatewayNotFound if the gateway does not have the attachment, or has replaced it
+        and no longer keeps the document's revision.
         """
         if not self.is_saved:
             return self._open_pending(start, end)
@@ -109,17 +111,18 @@ class Attachment:
         return io.BufferedReader(pending.view(start, end))
 
     def read(self) -> bytes:
-        """The contents, as a whole."""
+        """Return the contents as bytes."""
         with self.open() as file:
             data: bytes = file.read()
         return data
 
     def save(self) -> None:
-        """Write the attachment alone, on the revision that the document has.
+        """Save only the attachment, on top of the document's revision.
 
-        What else has been changed of the document stays to be saved. Raises SyncGatewayConflict
-        where somebody has written the document since, CouchbaseModelError where it has never been
-        saved.
+        Other changes of the document are not saved.
+
+        Raises SyncGatewayConflict if somebody has written the document since it was loaded, and
+        CouchbaseModelError if the document was never saved.
         """
         if self.is_saved:
             return
@@ -136,10 +139,10 @@ class Attachment:
         _written_alone(self.document, rev, self.name, stub)
 
     def delete(self) -> None:
-        """Delete the attachment alone, at once, on the revision that the document has.
+        """Delete only the attachment, at once, on top of the document's revision.
 
-        ``del document.attachments[name]`` deletes it when the document is saved. Raises what
-        :meth:`save` does.
+        ``del document.attachments[name]`` deletes it when the document is saved. Raises the same as
+        :meth:`save`.
         """
         if not self.is_saved:
             del self.document.attachments[self.name]
@@ -164,15 +167,15 @@ class Attachment:
         return document.get_uid(), document.rev
 
     async def aread(self) -> bytes:
-        """As :meth:`read`."""
+        """Async version of :meth:`read`."""
         return await sync_to_async(self.read)()
 
     async def asave(self) -> None:
-        """As :meth:`save`."""
+        """Async version of :meth:`save`."""
         await sync_to_async(self.save)()
 
     async def adelete(self) -> None:
-        """As :meth:`delete`."""
+        """Async version of :meth:`delete`."""
         await sync_to_async(self.delete)()
 
     save.alters_data = asave.alters_data = True  # type: ignore[attr-defined]
@@ -180,8 +183,11 @@ class Attachment:
 
 
 class Attachments(Mapping[str, Attachment]):
-    """A document's attachments by name: those that the gateway has, as far as they were there when
-    the document was loaded, and those that are to be saved with the document."""
+    """The attachments of a document, by name.
+
+    They are the attachments that the document had when it was loaded, and those that will be saved
+    with it.
+    """
 
     def __init__(self, document: Any) -> None:
         self._document = document
@@ -199,14 +205,14 @@ class Attachments(Mapping[str, Attachment]):
         return len({**_metas(self._document), **self._document._uploads})
 
     def add(self, name: str, file: Any, content_type: str | None = None) -> Attachment:
-        """Have an attachment that is saved with the document, in place of one of that name.
+        """Add an attachment, or replace the one with this name. It is saved with the document.
 
-        ``file`` is bytes, or a binary file. A large one (of more than 1 MB) is read only when the
-        document is saved, and is written right after it, in a revision of its own.
+        ``file`` is bytes or a binary file. A file of more than 1 MB is only read when the document
+        is saved, and is written after it, in a revision of its own. ``content_type`` is by default
+        that of the file, or guessed from its name.
 
-        ``content_type`` is the file's own, or what its name tells, unless it is given. Raises
-        SyncGatewayBadRequest for what cannot be a name, a type, or a file, and for a file of more
-        than 20 MB.
+        Raises SyncGatewayBadRequest if the name, the type or the file is invalid, or if the file is
+        larger than 20 MB.
         """
         document = self._document
         quote_place(document.uid or "new", name)  # a copy has no uid yet

@@ -10,14 +10,14 @@ from .documents import Row, read_rows
 
 
 class Revision(NamedTuple):
-    """A revision of a document; ``body`` is None where the gateway no longer keeps it."""
+    """A revision of a document. ``body`` is None if the gateway no longer keeps it."""
 
     rev: str
     body: dict[str, Any] | None
 
 
 class Revisions:
-    """The part of :class:`SyncGateway` that is about documents' pasts."""
+    """The part of :class:`SyncGateway` that is about revisions of documents."""
 
     @staticmethod
     def get_revisions(uid: str, limit: int = 20) -> list[Revision]:

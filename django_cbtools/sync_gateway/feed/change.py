@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 
 class Change(NamedTuple):
-    """A row of the feed: a document as it was written last.
+    """A change of the feed: a document as it was last written.
 
-    ``seq`` is the position behind it, to go on from; nothing but a gateway can tell what is in it.
-    ``revs`` are revision ids: the current one, and with ``style="all_docs"`` those in conflict with
-    it. ``deleted`` says that it is a tombstone. ``removed`` are the channels that it has left,
-    ``revoked`` says that the reader has lost a channel that it is in. ``doc`` is the document, with
-    ``include_docs``; one that the reader may not see any more has ``_removed``.
+    * ``seq``: the position after the change, to continue from. It is opaque.
+    * ``revs``: revision ids: the current one and, with ``style="all_docs"``, those in conflict.
+    * ``deleted``: whether the revision is a tombstone.
+    * ``removed``: the channels that the document has left.
+    * ``revoked``: whether the reader has lost a channel of the document.
+    * ``doc``: the document, with ``include_docs``. It has ``_removed`` if the reader may no longer
+      read it.
     """
 
     seq: str
@@ -25,10 +27,10 @@ class Change(NamedTuple):
 
     @property
     def rev(self) -> str:
-        """The current revision; '' where the gateway does not say."""
+        """The current revision, or ``""`` if the gateway does not report it."""
         return self.revs[0] if self.revs else ""
 
     @property
     def is_lost(self) -> bool:
-        """Whether the document is there, but the reader may not see it any more."""
+        """Whether the document exists, but the reader may no longer read it."""
         return not self.deleted and (self.revoked or bool((self.doc or {}).get("_removed")))

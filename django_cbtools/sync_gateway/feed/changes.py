@@ -22,10 +22,10 @@ _PAUSE, _ASYNC_WAIT = 0.1, 5.0
 
 
 class Changes(Iterator[Change]):
-    """The changes that :meth:`SyncGateway.changes` gives.
+    """The iterator of changes that :meth:`SyncGateway.changes` returns.
 
-    ``since`` is the position behind the last one that was given, or at the end, where the feed has
-    ended. Who does not want the rest closes it.
+    ``since`` is the position after the last change that was returned, or the end of the feed. Close
+    the iterator if you do not read all changes.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -49,7 +49,7 @@ class Changes(Iterator[Change]):
 
 
 class AsyncChanges(AsyncIterator[Change]):
-    """As :class:`Changes`, for async code, with ``aclose()``."""
+    """The async version of :class:`Changes`, with ``aclose()``."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed

@@ -11,10 +11,10 @@ from ..names import safe_name
 
 
 def public_download_url(file: Any) -> str | None:
-    """PUBLIC_DOWNLOADS_URL_BASE with the file's name behind it.
+    """Return PUBLIC_DOWNLOADS_URL_BASE followed by the name of the file.
 
-    Raises ImproperlyConfigured where the settings do not have it, SuspiciousFileOperation for a
-    name that leads elsewhere.
+    Raises ImproperlyConfigured without this setting, and SuspiciousFileOperation if the name leads
+    elsewhere.
     """
     base: str = conf.require("PUBLIC_DOWNLOADS_URL_BASE", "files have their URLs there")
     return f"{base.rstrip('/')}/{quote(safe_name(file))}"

@@ -8,7 +8,7 @@ from ..responses import respond
 
 
 def prepare_upload(request: Any, url: str, private: bool = False) -> tuple[str, dict[str, str]]:
-    """The view's own URL: files go to Django."""
+    """Return the URL of the view: files are sent to Django."""
     return url, {}
 
 
@@ -19,10 +19,10 @@ def serve_file(
     content_type: str | None = None,
     trusted: bool = False,
 ) -> Any:
-    """The file in pieces: ranges of it, or nothing where the client has it, are served too."""
+    """Return the file as a streamed response. Supports ranges and conditional requests."""
     return respond(request, file, save_as, content_type, trusted)
 
 
 def public_download_url(file: Any) -> str | None:
-    """None: all files go by way of a view."""
+    """Return None: all files are served by a view."""
     return None

@@ -10,9 +10,9 @@ from .. import api
 
 
 def prepare_upload(request: Any, url: str, private: bool = False) -> tuple[str, dict[str, str]]:
-    """What PRIVATE_PREPARE_UPLOAD_BACKEND or PUBLIC_PREPARE_UPLOAD_BACKEND does.
+    """Call PRIVATE_PREPARE_UPLOAD_BACKEND or PUBLIC_PREPARE_UPLOAD_BACKEND.
 
-    Raises ImproperlyConfigured where the settings do not have it.
+    Raises ImproperlyConfigured without the setting.
     """
     setting = f"{'PRIVATE' if private else 'PUBLIC'}_PREPARE_UPLOAD_BACKEND"
     backend = conf.require(setting, "uploads are delegated to it")

@@ -14,11 +14,11 @@ def serve_file(
     content_type: str | None = None,
     trusted: bool = False,
 ) -> Any:
-    """A redirect to ``file.url``."""
+    """Redirect to ``file.url``."""
     return HttpResponseRedirect(file.url)
 
 
 def public_download_url(file: Any) -> str | None:
-    """``file.url``, which anybody can load."""
+    """Return ``file.url``, which anybody can load."""
     url: str = file.url
     return url

@@ -20,9 +20,11 @@ def serve_file(
     content_type: str | None = None,
     trusted: bool = False,
 ) -> Any:
-    """An empty answer that names the file to nginx: SERVE_FILE_XACCEL_URL, an internal location,
-    with the file's name behind it. Raises ImproperlyConfigured where the settings do not have it,
-    SuspiciousFileOperation for a name that leads elsewhere.
+    """Return an empty response that tells nginx which file to serve.
+
+    Its name is SERVE_FILE_XACCEL_URL, an internal location, followed by the name of the file.
+    Raises ImproperlyConfigured without this setting, and SuspiciousFileOperation if the name leads
+    elsewhere.
     """
     base: str = conf.require("SERVE_FILE_XACCEL_URL", "nginx has the files under it")
     response = HttpResponse(headers=protecting(save_as, file.name, content_type or "", trusted))

@@ -17,7 +17,7 @@ def serve_file(
     content_type: str | None = None,
     trusted: bool = False,
 ) -> Any:
-    """An empty answer that names the file's path, ``file.path``, to the web server."""
+    """Return an empty response that tells the web server which file to serve: ``file.path``."""
     response = HttpResponse(headers=protecting(save_as, file.name, content_type or "", trusted))
     # Both servers unquote it.
     response.headers["X-Sendfile"] = quote(file.path)
