@@ -111,7 +111,7 @@ def with_documents(aliases: Iterable[str]) -> list[str]:
 
 
 def entry(alias: str) -> Mapping[str, Any]:
-    """What the settings say of a database, whatever stands in for it while tests run."""
+    """Return a database's entry in the settings, even if tests replace the database."""
     config = settings.DATABASES.get(alias)
     if not isinstance(config, Mapping):
         return {}

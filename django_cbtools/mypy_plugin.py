@@ -24,7 +24,7 @@ ERROR = "DoesNotExist"
 
 
 class DocumentPlugin(Plugin):
-    """What mypy asks of every class, answered for documents."""
+    """Answers mypy's questions about every class for documents."""
 
     def get_customize_class_mro_hook(
         self, fullname: str

@@ -60,7 +60,7 @@ _PARAMETERS = frozenset(
 
 
 class Loadable(Protocol):
-    """What documents are loaded into: a CouchbaseModel."""
+    """A class of documents that can be loaded: a CouchbaseModel."""
 
     @property
     def uid(self) -> str | None: ...

@@ -65,7 +65,7 @@ class SyncFunction:
         return SyncUser(name, password, self._keyspace)
 
     def _granted(self, channels: Sequence[str]) -> dict[str, Any]:
-        """What gives a user or a role channels in this keyspace."""
+        """Return the options that give a user or a role channels in this keyspace."""
         if self._keyspace is None:
             return {"admin_channels": channels}
         return {"access": {self._keyspace: channels}}

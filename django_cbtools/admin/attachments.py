@@ -45,7 +45,7 @@ class ShownAttachments(_Base):
         return serve_attachment(request, document, request.GET.get("name", ""))
 
     def attachments_of(self, document: Any) -> list[dict[str, Any]]:
-        """What the page of a document shows of its attachments."""
+        """Return the attachments, as the page of a document shows them."""
         base = address(self.admin_site, self.model, "attachment")
         return [_shown(base, each) for each in document.attachments.values()]
 

@@ -81,7 +81,7 @@ def _asked(ask: Callable[[], Any]) -> dict[str, Any]:
 
 
 def _stored(site: admin.AdminSite, seen: list[Any]) -> dict[str, Any]:
-    """How many documents there are of each type, and in each channel."""
+    """Return the number of documents of each type, and in each channel."""
     types, channels = [], Counter[str]()
     for model in seen:
         counts: Counter[bool] = Counter()

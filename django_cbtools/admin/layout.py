@@ -60,7 +60,7 @@ class DocumentLayout(_Base):
         return [name for name in super().get_fields(request, obj) if name not in hidden]
 
     def hidden_fields(self, request: Any, obj: Any = None) -> set[str]:
-        """What is not shown unless ``fields`` asks for it."""
+        """Return the fields that are only shown if ``fields`` names them."""
         declared = super().get_readonly_fields(request, obj)
         return {name for name in SHOWN if name not in declared}
 

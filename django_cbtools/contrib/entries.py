@@ -28,7 +28,7 @@ _MAX_EXP = (1 << 32) - 1
 
 
 class Entry(NamedTuple):
-    """What there is under a uid: a revision, and the document."""
+    """The entry with a uid: its revision, and the document."""
 
     rev: str
     body: Mapping[str, Any]

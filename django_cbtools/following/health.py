@@ -13,7 +13,7 @@ from django.utils import timezone
 
 @dataclass
 class Report:
-    """What is told of a process that handles one thing after another."""
+    """The state of a process that handles one item after another."""
 
     name: str
     state: str = "starting"

@@ -47,7 +47,7 @@ class Note:
         self._lost: set[str] = set()
 
     def read(self) -> dict[str, Any] | None:
-        """What it holds; None where there is none."""
+        """Return the contents of the note, or None if it does not exist."""
         for key in self._keys:
             try:
                 with self._inside():

@@ -42,7 +42,7 @@ class ParkingLot:
         self._note = Note("failed", name, keyspace)
 
     def all(self) -> list[Parked]:
-        """What is parked, in the feed's order."""
+        """Return the parked changes, in the order of the feed."""
         found = [_parked(uid, entry) for uid, entry in self._entries().items()]
         return sorted(found, key=lambda parked: number(parked.change.seq))
 

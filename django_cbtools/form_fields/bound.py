@@ -93,7 +93,7 @@ class NestedBoundField(BoundField):
 
     @property
     def errors(self) -> Any:
-        """What is wrong with the whole; the rest is shown at the fields of the forms."""
+        """The errors of the whole value. Other errors are shown at the forms' fields."""
         if self.form.is_bound and isinstance(self.data, Sent) and self.has_own_errors():
             return self.form.error_class(renderer=self.form.renderer)
         return super().errors

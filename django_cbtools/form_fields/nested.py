@@ -115,7 +115,7 @@ class NestedFormField(MembersFormField):
 
     @property
     def title(self) -> Any:
-        """What one object is called."""
+        """The name of one object."""
         return self.model._meta.verbose_name
 
     @property

@@ -114,7 +114,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
 
     @cached_property
     def shown(self) -> int:
-        """How many elements have forms."""
+        """Return the number of elements that have forms."""
         if not self.is_bound:
             return len(self.elements)
         if self.rest_name not in self.data:
@@ -215,7 +215,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
         return [form.value() for form in self._kept()] + self._rest_now
 
     def located_errors(self, name: str) -> list[ValidationError]:
-        """What is wrong, and where."""
+        """Return the errors, with their positions."""
         found = [located(name, each) for each in self.non_form_errors().as_data()]
         for i, form in enumerate(self.forms):
             if not form.is_removed:
@@ -228,7 +228,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
 
 
 def form_errors(form: Any) -> list[ValidationError]:
-    """What is wrong with a form, and in which of its fields."""
+    """Return the errors of a form, by field."""
     return [
         each if name == "__all__" or is_located(each) else located(name, each)
         for name, errors in form.errors.as_data().items()

@@ -103,7 +103,7 @@ class Row(_Form):
         return [bound for bound in self.visible_fields() if bound.name not in _MARKS]
 
     def number_of_inputs(self) -> int:
-        """How many a browser sends."""
+        """Return the number of inputs that a browser sends."""
         return sum(
             bound.number_of_inputs() if hasattr(bound, "number_of_inputs") else _inputs(bound)
             for bound in self

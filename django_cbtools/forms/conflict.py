@@ -111,7 +111,7 @@ def _related(field: Any, value: Any) -> str:
 
 
 def _labels(field: Any) -> dict[str, str]:
-    """What the choices of a field are called, by their values."""
+    """Return the labels of a field's choices, by value."""
     found: dict[str, str] = {}
     for value, label in field.choices:
         group = label if isinstance(label, (list, tuple)) else [(value, label)]

@@ -47,12 +47,12 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
         def _bound_items(self) -> Iterator[tuple[str, Any]]: ...
 
     def values_of(self, document: Any) -> dict[str, Any]:
-        """What the fields show of a document."""
+        """Return the values of a document, as the fields show them."""
         raise NotImplementedError
 
     @property
     def token(self) -> Any:
-        """What the form sends of what it has shown."""
+        """Return the values that the form sends."""
         return self["revision"].data if "revision" in self.fields else None
 
     @cached_property

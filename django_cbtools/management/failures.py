@@ -53,7 +53,7 @@ class FailuresCommand(DocumentsCommand):
         return failed
 
     def chosen(self, uids: list[str], **options: Any) -> list[Any]:
-        """What has failed, of what is named; all where nothing is."""
+        """Return the failures with these names, or all of them."""
         raise NotImplementedError
 
     def show(self, each: Any) -> None:

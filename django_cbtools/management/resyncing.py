@@ -34,5 +34,5 @@ def resync(keyspaces: Iterable[str | None] | None = None) -> str:
 
 
 def told(state: dict[str, Any]) -> str:
-    """What the gateway says of a resync, in words."""
+    """Return the status of a resync in words."""
     return f"Resync: {state['docs_processed']} documents, {state['docs_changed']} changed."

@@ -39,7 +39,7 @@ def check_channels(channels: Any, model: Any) -> None:
 
 
 def channels_problem(channels: Any, model: Any) -> ValidationError | None:
-    """What is wrong with the channels of a document of that class."""
+    """Return the problem with the channels of a document, or None."""
     name = model._meta.label
     if model.default_channels is None:
         if channels == [] or channels == ():

@@ -43,7 +43,7 @@ class Stored(NamedTuple):
 
 
 class DocumentJSON:
-    """What a document's JSON is made of, and what is made of it; a part of CouchbaseModel."""
+    """The part of CouchbaseModel that converts documents to JSON and back."""
 
     uid: Any
     channels: Any

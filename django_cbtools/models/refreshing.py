@@ -19,7 +19,7 @@ from .writing.saving import check_using
 
 
 class Refreshing(DocumentJSON):
-    """How a document is loaded, now and again, and copied; a part of CouchbaseModel."""
+    """The part of CouchbaseModel that loads, reloads and copies documents."""
 
     if TYPE_CHECKING:
         pk: Any

@@ -51,7 +51,7 @@ class UniqueKey(UniqueConstraint):
 
 
 class ValidatedUniqueness:
-    """How documents are validated; a part of CouchbaseModel.
+    """The part of CouchbaseModel that validates documents.
 
     Where no ORM can be asked about documents, what is unique is not checked.
     """

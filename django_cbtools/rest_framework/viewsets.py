@@ -28,7 +28,7 @@ from .errors import Conflict, PreconditionFailed, PreconditionRequired, translat
 
 
 class _Metadata:
-    """What OPTIONS tells, of objects in objects of their own class too."""
+    """Metadata for OPTIONS, also of objects inside objects of the same class."""
 
     def get_serializer_info(self, serializer: Any) -> Any:
         if getattr(serializer, "is_recurring", False):

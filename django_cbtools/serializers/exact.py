@@ -86,7 +86,7 @@ class ExactDocuments(_Base):
         return super()._value_from_field(obj, field)  # type: ignore[misc]
 
     def _exact(self, obj: Any) -> Any:
-        """What is serialized in place of an object."""
+        """Return the object that is serialized instead of another one."""
         if not isinstance(obj, CouchbaseModel):
             return obj
         body = obj.to_dict()

@@ -25,7 +25,7 @@ _NOT_SIGNED = _(
 
 
 class GroupFilter(admin.SimpleListFilter):
-    """Who is in a group."""
+    """A filter of users by their group."""
 
     title = _("group")
     parameter_name = "group"

@@ -132,7 +132,7 @@ class Signed(Sealing):
 
     @classmethod
     def _text(cls, uid: Any, body: Mapping[str, Any]) -> str | None:
-        """What is signed; None where a document cannot be."""
+        """Return the text that is signed, or None if the document cannot be signed."""
         doc_type = body.get(DOC_TYPE)
         if doc_type == KEY_TYPE:
             keys = {"owner", "claimed"}

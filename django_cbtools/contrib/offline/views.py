@@ -49,7 +49,7 @@ class FilesView(ManifestView):
 
 
 class WebAppView(ManifestView):
-    """What a phone needs to know to install the app."""
+    """Return the web app manifest."""
 
     def answer(self, manifest: manifests.Manifest) -> HttpResponse:
         return JsonResponse(webapp.as_json(manifest), content_type="application/manifest+json")

@@ -39,7 +39,7 @@ def failed(backend: str) -> Iterator[QueuedTask]:
 
 
 def put_aside(backend: str) -> Iterator[QueuedTask]:
-    """What was put aside since it had no valid signature."""
+    """Return the documents that were put aside, since they had no valid signature."""
     if _has_orm():
         yield from QueuedTask.all_objects.filter(st_deleted=True, backend=backend)
     else:

@@ -211,7 +211,7 @@ class Worker:
 
 
 def _call(result: TaskResult[..., Any]) -> Any:
-    """What a task returns, as JSON; GiveUp where that is none."""
+    """Return the result of a task as JSON. Raises GiveUp if it is not JSON."""
     args: list[Any] = [TaskContext(task_result=result)] if result.task.takes_context else []
     value = result.task.call(*args, *result.args, **result.kwargs)
     try:

@@ -118,7 +118,7 @@ class Command(DocumentsCommand):
 
 
 def _function(path: str | None) -> MergeOf | None:
-    """What merges documents of a class, as ``--resolve`` says."""
+    """Return the function that ``--resolve`` names for a class."""
     if path is None:
         return None
     if path == REGISTERED:

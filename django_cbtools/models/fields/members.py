@@ -72,7 +72,7 @@ class Members(CheckedByForms):
         raise NotImplementedError
 
     def problems(self, value: Any) -> Problems:
-        """What is wrong with the members."""
+        """Return the problems with the members."""
         raise NotImplementedError
 
     def adopted(self, model: Any) -> None:
@@ -198,7 +198,7 @@ def read(field: values.Field, raw: Any) -> Any:
 
 
 def written(field: values.Field, value: Any, raw: Any = None) -> Any:
-    """What a field's value is in JSON."""
+    """Return a field's value as JSON."""
     kind = values.kind(field)
     if kind.rewrite is None:
         return kind.written(field, value)
@@ -214,7 +214,7 @@ def converted(field: values.Field, value: Any) -> Any:
 
 
 def problems(field: values.Field, value: Any) -> Problems:
-    """What is wrong with a value of a field."""
+    """Return the problems with a value of a field."""
     try:
         if value is None or not isinstance(field, Members):
             field.clean(value, None)

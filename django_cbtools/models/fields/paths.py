@@ -151,7 +151,7 @@ def root_of(expression: Any) -> Any:
 
 
 class Length(Transform):
-    """How many elements an array has."""
+    """The number of elements of an array."""
 
     lookup_name = "len"
     output_field = models.IntegerField()

@@ -118,7 +118,7 @@ class _Batch:
         ]
 
     def _prepared(self) -> Iterator[Whole]:
-        """What can be written."""
+        """Return the documents that can be written."""
         ours = []
         for document in self._documents:
             with self._trying(document):

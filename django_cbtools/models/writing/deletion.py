@@ -33,7 +33,7 @@ from .written import Tombstone, alters_data
 
 
 class DocumentDeletion(DocumentSaving):
-    """How a document is deleted, and brought back; a part of CouchbaseModel."""
+    """The part of CouchbaseModel that deletes documents, and restores them."""
 
     st_deleted: Any
 
@@ -140,7 +140,7 @@ class DocumentCollector(Collector):
         signal.send(sender=type(document), instance=document, **about)
 
     def collect_others(self, document: Any) -> None:
-        """What is deleted with a document, which is not deleted itself."""
+        """Return the objects that are deleted with a document, without the document."""
         self._itself = document
         self.collect([document])
         self.data[type(document)] = self.data[type(document)] - {document}  # type: ignore[operator]
@@ -183,7 +183,7 @@ class DocumentCollector(Collector):
         self._updates |= self._take_updates()
 
     def delete(self, counts: Any = ()) -> tuple[int, dict[str, int]]:
-        """How many rows and documents were deleted, and how many of each class."""
+        """Return the number of deleted rows and documents, and the numbers of each class."""
         counter = Counter(dict(counts))
         if not self._is_announced:
             self.announce()

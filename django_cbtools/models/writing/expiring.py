@@ -27,7 +27,7 @@ UNCHANGED = Unchanged()
 
 
 class Expiring:
-    """How a document knows when it expires; a part of CouchbaseModel."""
+    """The part of CouchbaseModel that is about expiry."""
 
     uid: Any
     rev: Any

@@ -45,7 +45,7 @@ MERGE_DELAY = 0.05
 
 
 class DocumentSaving(Expiring, Sealing, DocumentJSON):
-    """How a document gets to the gateway; a part of CouchbaseModel."""
+    """The part of CouchbaseModel that saves documents."""
 
     rev: Any
     created: Any

@@ -120,7 +120,7 @@ def done_once(write: Callable[[], Any], is_done: Callable[[], bool] = lambda: Fa
 
 
 def access_of(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What a user or a role has in each keyspace but the default one."""
+    """Return the access of a user or a role in each keyspace except the default one."""
     return {
         f"{scope}.{collection}": has
         for scope, collections in (found.get(ACCESS) or {}).items()

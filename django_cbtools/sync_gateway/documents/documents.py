@@ -36,7 +36,7 @@ Row = dict[str, Any]
 
 
 class Document(Protocol):
-    """What can be saved: a CouchbaseModel."""
+    """A document that can be saved: a CouchbaseModel."""
 
     rev: str | None
 

@@ -137,7 +137,7 @@ class Download(io.RawIOBase):
 
     @property
     def length(self) -> int:
-        """How many bytes there are to read in all."""
+        """The number of bytes to read in all."""
         return min(self._wanted or 0, max(0, self.total - self._first))
 
     def readable(self) -> bool:
