@@ -106,7 +106,7 @@ class _ConflictMixin(_DocumentMixin):
         return seen.read(document, self._sent_revision()) is not None
 
     def _sent_revision(self) -> str | None:
-        """Return the revision that the form was made from, or None if it is missing."""
+        """Return the signed text that says what the form has shown, or None if it is missing."""
         prefix = self.get_prefix()  # type: ignore[attr-defined]
         found: str | None = self.request.POST.get(f"{prefix}-revision" if prefix else "revision")
         return found

@@ -41,7 +41,7 @@ class Source:
         self._saved = "" if given is not None else self.since
 
     def changes(self, **kwargs: Any) -> Changes:
-        """Return the changes since then."""
+        """Return the changes after the saved position."""
         gateway = SyncGateway.in_keyspace(self.keyspace)
         feed: Changes = gateway.changes(self.since, include_docs=True, revocations=True, **kwargs)
         return feed

@@ -52,7 +52,7 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def token(self) -> Any:
-        """Return the values that the form sends."""
+        """The signed text that the form sends back, which says what it has shown."""
         return self["revision"].data if "revision" in self.fields else None
 
     @cached_property

@@ -86,7 +86,7 @@ class ExactDocuments(_Base):
         return super()._value_from_field(obj, field)  # type: ignore[misc]
 
     def _exact(self, obj: Any) -> Any:
-        """Return the object that is serialized instead of another one."""
+        """Return the object to serialize: ``obj``, or another one in its place."""
         if not isinstance(obj, CouchbaseModel):
             return obj
         body = obj.to_dict()

@@ -140,7 +140,7 @@ class DocumentCollector(Collector):
         signal.send(sender=type(document), instance=document, **about)
 
     def collect_others(self, document: Any) -> None:
-        """Return the objects that are deleted with a document, without the document."""
+        """Collect the objects that are deleted with a document, without the document."""
         self._itself = document
         self.collect([document])
         self.data[type(document)] = self.data[type(document)] - {document}  # type: ignore[operator]
@@ -183,7 +183,7 @@ class DocumentCollector(Collector):
         self._updates |= self._take_updates()
 
     def delete(self, counts: Any = ()) -> tuple[int, dict[str, int]]:
-        """Return the number of deleted rows and documents, and the numbers of each class."""
+        """Delete what was collected. Returns the total number, and the numbers of each class."""
         counter = Counter(dict(counts))
         if not self._is_announced:
             self.announce()
