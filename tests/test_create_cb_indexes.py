@@ -151,7 +151,7 @@ def test_changed_index_is_made_again(db, settings, capsys):
 
     declare(fields=["title"])
     old = present()["cbtools_ix_it"]
-    assert declare(fields=["-title"]) == "1 indexes are made, 1 dropped.\n"
+    assert declare(fields=["-title"]) == "1 index is made, 1 dropped.\n"
     assert present()["cbtools_ix_it"] != old
     condition = models.Q(title__startswith="100%'s", is_draft=False)
     declare(fields=["title"], condition=condition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -44,6 +45,11 @@ class Delivery:
         self.keyspace = keyspace
         self._senders = Senders(tuple(models), keyspace)
         self._put = queued.queue() if enqueue else None
+
+    @property
+    def unknown(self) -> Counter[str]:
+        """How many documents of each doc_type were left alone since no class has it."""
+        return self._senders.unknown
 
     def hand_on(self, change: Change, by_us: bool, only: Collection[str] = ()) -> list[Failure]:
         """Call the receivers of a change, or those ``only``; those that have raised."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,6 +19,11 @@ from django_cbtools.signals import cb_changed, cb_removed
 from django_cbtools.sync_gateway.feed.change import Change
 
 logger = logging.getLogger(__name__)
+
+
+def anybody_listens() -> bool:
+    """Whether there is a receiver of what the feed tells, of any class."""
+    return any(signal.receivers for signal in (cb_changed, cb_removed))
 
 
 class UnreadableDocument(Exception):
@@ -53,7 +59,8 @@ class Senders:
         for cls in self._classes.values():
             prefix = cls.uid_prefix
             self._prefixes[prefix] = None if prefix in self._prefixes else cls
-        self._foreign: set[str] = set()
+        #: How many documents there were of each doc_type that no class has.
+        self.unknown: Counter[str] = Counter()
 
     def event(self, change: Change, by_us: bool) -> Event | None:
         """The event of a change; None for what is none of the program's, or of other classes.
@@ -96,10 +103,11 @@ class Senders:
         return Event(cb_changed, known, told)
 
     def _leave_alone(self, uid: str, doc_type: Any) -> None:
-        """Say of the first document of each unknown type that it is left alone."""
-        known = repr(doc_type) in self._foreign
-        if len(self._foreign) < 100:
-            self._foreign.add(repr(doc_type))
+        """Count it, and say of the first document of each unknown type that it is left alone."""
+        name = f"{doc_type!r:.100}"
+        known = name in self.unknown
+        if known or len(self.unknown) < 100:
+            self.unknown[name] += 1
         logger.log(
             logging.DEBUG if known else logging.INFO,
             "Document %s is left alone: no class has its doc_type, %.100r.", shown(uid), doc_type,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -78,6 +79,11 @@ class Follower:
             raise
         finally:
             self._end()
+
+    @property
+    def unknown(self) -> Counter[str]:
+        """How many documents of each doc_type were left alone since no class has it."""
+        return sum((source.delivery.unknown for source in self._sources), Counter())
 
     def _persist(self, work: Callable[[], None], source: Source, once: bool) -> None:
         """Do it, again and again where the gateway is down."""

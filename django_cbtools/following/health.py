@@ -43,3 +43,15 @@ class Health(Report):
 
     since: str = ""
     lag: int | None = None
+
+
+@dataclass
+class Work(Report):
+    """What is told of a worker: of the attempts that it has ``handled``, how many have failed and
+    are tried again (``retried``), and how many for good (``failed``)."""
+
+    retried: int = 0
+
+    @property
+    def done(self) -> int:
+        return self.handled - self.retried - self.failed

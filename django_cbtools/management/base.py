@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
+from django.template.defaultfilters import pluralize
 
 from django_cbtools.exceptions import SyncGatewayException
 
@@ -35,3 +36,9 @@ class DocumentsCommand(BaseCommand):
 
     def _trouble(self, error: Exception) -> CommandError:
         return CommandError(str(error) or type(error).__name__, returncode=self.trouble)
+
+
+def counted(number: int, thing: str, verbs: str = "", plural: str = "s") -> str:
+    """A number of things, and what they do: ``counted(1, "task", "is,are")`` is "1 task is"."""
+    verb = pluralize(number, verbs) if verbs else ""
+    return f"{number} {thing}{pluralize(number, plural)} {verb}".rstrip()

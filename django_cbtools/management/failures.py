@@ -6,17 +6,18 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.following.parked import TooManyFailures
-from django_cbtools.management.base import DocumentsCommand
+from django_cbtools.management.base import DocumentsCommand, counted
 
 
 class FailuresCommand(DocumentsCommand):
     """A list of what has failed: of all of it, or of what is named."""
 
     #: What is named, in the usage and in what is said at the end.
-    named, things = "UID", "documents"
+    named, thing = "UID", "document"
     replay_help = ""
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,7 +33,7 @@ class FailuresCommand(DocumentsCommand):
         except (SyncGatewayException, ImproperlyConfigured, TooManyFailures) as error:
             raise CommandError(str(error)) from error
         if failed:
-            raise CommandError(f"{failed} of them have failed again.")
+            raise CommandError(f"{failed} of them {pluralize(failed, 'has,have')} failed again.")
 
     def _work(
         self, uids: list[str], replay: bool, forget: bool, verbosity: int, **options: Any
@@ -48,8 +49,8 @@ class FailuresCommand(DocumentsCommand):
             else:
                 self.show(each)
         if verbosity and not replay:
-            told = "were forgotten" if forget else "have failed"
-            self.stdout.write(f"{len(chosen)} {self.things} {told}.")
+            verbs, done = ("was,were", "forgotten") if forget else ("has,have", "failed")
+            self.stdout.write(f"{counted(len(chosen), self.thing, verbs)} {done}.")
         return failed
 
     def chosen(self, uids: list[str], **options: Any) -> list[Any]:

@@ -97,7 +97,7 @@ def test_conflicts(two, capsys):
     with keyspaces.inside(B):
         push(uid, "fff", doc_type="author", name="rival")
     assert {found.name for found in CBAuthor.conflicts(uid)} == {"first", "rival"}
-    with pytest.raises(CommandError, match="1 documents are in conflict"):
+    with pytest.raises(CommandError, match="1 document is in conflict"):
         call_command("list_cb_conflicts", model=["testapp.CBAuthor"], verbosity=0)
     assert uid in capsys.readouterr().out
     call_command("list_cb_conflicts", model=["testapp.CBArticle"], verbosity=0)

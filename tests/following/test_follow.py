@@ -60,6 +60,20 @@ def test_goes_on_from_its_checkpoint(heard, capsys):
     assert uids(heard) == ["a", "b", "c", "a", "b", "c"]
 
 
+def test_says_that_nobody_listens_and_what_nobody_knows(capsys):
+    articles("a")
+    SyncGateway.save_json("tool_1", {"doc_type": "Tool", "channels": ["c"]})
+    call_command("follow_sg_changes", once=True)
+    said = capsys.readouterr()
+    assert "2 changes are handled" in said.out
+    assert "1 document was left alone: no class has the doc_type 'Tool'." in said.out
+    assert "Nobody listens to cb_changed" in said.err
+    assert "cb_changes.py" in said.err
+    with connected(Heard()):
+        call_command("follow_sg_changes", once=True)
+    assert "Nobody listens" not in capsys.readouterr().err
+
+
 def test_where_to_begin(heard):
     articles("a", "b")
     follow(since="1")
@@ -126,7 +140,7 @@ def test_what_fails_for_good_is_parked_and_replayed(heard, capsys, caplog):
         assert (
             r"test_what_fails_for_good_is_parked_and_replayed.<locals>.fails: 'LookupError" in said
         )
-        with pytest.raises(CommandError, match="1 of them have failed again"):
+        with pytest.raises(CommandError, match="1 of them has failed again"):
             failed("b", replay=True)
         assert capsys.readouterr().out == "b: LookupError: no such\nmanager\n"
         broken = False

@@ -163,7 +163,7 @@ def test_changed_index_is_another_one(server, capsys, settings):
     lines = run(capsys, dry_run=True).splitlines()
     assert [line.split()[0] for line in lines] == ["create", "build", "drop"]
     assert lines[0].split()[1] != lines[2].split()[1].rstrip(":")
-    assert run(capsys) == "1 indexes are made, 1 dropped.\n"
+    assert run(capsys) == "1 index is made, 1 dropped.\n"
     settings.COUCHBASE_INDEXES = {}
     assert run(capsys) == "0 indexes are made, 1 dropped.\n"
     assert "somebody_elses" in names()

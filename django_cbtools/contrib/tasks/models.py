@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from django_cbtools.contrib.auth.signing import Signed
-from django_cbtools.exceptions import CouchbaseModelError
+from django_cbtools.exceptions import CouchbaseModelError, shown
 from django_cbtools.models import CouchbaseModel, ListField
 
 from .api import InvalidTask, Task, TaskError, TaskResult, TaskResultStatus, normalize_json
@@ -166,6 +166,12 @@ class QueuedTask(Signed, CouchbaseModel):
         text = traceback[-_LONGEST:].encode(errors="backslashreplace").decode()
         found = {"exception_class_path": path, "traceback": text}
         self.errors = [*self.errors, found][-_KEPT_ERRORS:]
+
+    @property
+    def last_error(self) -> str:
+        """The type and the message of what its last attempt has raised."""
+        lines = self.errors[-1]["traceback"].strip().splitlines() if self.errors else []
+        return shown(lines[-1]) if lines else "its workers have not come back from it"
 
     # ------------------------------------------------------- what Django knows
 

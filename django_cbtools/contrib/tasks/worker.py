@@ -21,7 +21,7 @@ from django_cbtools.exceptions import (
     SyncGatewayUnavailable,
     shown,
 )
-from django_cbtools.following.health import Report
+from django_cbtools.following.health import Work
 from django_cbtools.following.patience import Patience, close_old_connections
 from django_cbtools.following.stopping import Stop, Stopped
 
@@ -57,11 +57,11 @@ class Worker:
         backend: DocumentsBackend,
         queues: Collection[str],
         stop: Stop,
-        tell: Callable[[Report], None],
+        tell: Callable[[Work], None],
         interval: float = 1.0,
     ) -> None:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{get_random_string(8)}"
-        self.health = Report(self.id)
+        self.health = Work(self.id)
         self._backend, self._queues, self._options = backend, queues, backend.wishes
         self._stop, self._tell, self._interval = stop, tell, interval
         self._patience = Patience(stop, self._say_down)
@@ -182,11 +182,20 @@ class Worker:
             document.fail(error, self._options, is_final=True)
             self._patience.persist(document.store, partial(self._is_down, False))
         self.health.handled += 1
+        attempts = len(document.worker_ids)
         if document.stage == OPEN:
-            attempts = len(document.worker_ids)
-            logger.warning("%s has failed (attempt %d), and is tried again.", document, attempts)
+            self.health.retried += 1
+            logger.warning(
+                "%s has failed (attempt %d), and is tried again: %s",
+                document, attempts, document.last_error,
+            )  # fmt: skip
             return
-        self.health.failed += document.stage == FAILED
+        if document.stage == FAILED:
+            self.health.failed += 1
+            logger.error(
+                "%s has failed for good (attempt %d): %s. See manage.py failed_cb_tasks.",
+                document, attempts, document.last_error,
+            )  # fmt: skip
         with suppress(Exception):  # there is no such task
             result = document.result()
             task_finished.send_robust(sender=type(self._backend), task_result=result)

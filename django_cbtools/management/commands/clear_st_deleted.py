@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayConflict, SyncGatewayException
 from django_cbtools.following.sources import followed
-from django_cbtools.management.base import DocumentsCommand
+from django_cbtools.management.base import DocumentsCommand, counted
 from django_cbtools.query import STALE_UPDATE_BEFORE, Query, query_view
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.documents.documents import batches
@@ -60,7 +60,7 @@ class Command(DocumentsCommand):
                         deleted += self._delete(gateway, row, before)
                     bar.update(len(rows))
         if verbosity and options:
-            self.stdout.write(f"{deleted} documents are deleted.")
+            self.stdout.write(f"{counted(deleted, 'document', 'is,are')} deleted.")
 
     def _delete(self, gateway: Any, row: dict[str, Any], before: str) -> bool:
         """Delete a document, unless it has been brought back, or changed, in the meantime."""

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connections
 from tqdm import tqdm
 
 from django_cbtools import conf
-from django_cbtools.management.base import DocumentsCommand
+from django_cbtools.management.base import DocumentsCommand, counted
 from django_cbtools.models.indexes import IndexChange, declared_indexes
 from django_cbtools.models.sql import check_can_be_asked
 
@@ -54,7 +54,9 @@ class Command(DocumentsCommand):
                     raise CommandError(f"It failed to {_title(change)}: {error}") from error
         if not quiet and options:
             done = Counter(change.verb for change in changes)
-            self.stdout.write(f"{done['create']} indexes are made, {done['drop']} dropped.")
+            self.stdout.write(
+                f"{counted(done['create'], 'index', 'is,are', 'es')} made, {done['drop']} dropped."
+            )
 
     def _wait(self, cursor: Any, change: IndexChange, quiet: bool) -> None:
         """Wait for what goes on after a change is ordered, and show what is done of it."""

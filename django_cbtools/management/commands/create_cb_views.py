@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from django_cbtools import cluster, conf
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayNotFound
-from django_cbtools.management.base import DocumentsCommand
+from django_cbtools.management.base import DocumentsCommand, counted
 from django_cbtools.sync_gateway.calls.client import ADMIN, loads, request
 from django_cbtools.view_files import ViewFileError, design_documents, views_of
 from django_cbtools.view_shapes import Unreadable, read_view
@@ -51,8 +51,9 @@ class Command(DocumentsCommand):
                 raise CommandError(f"Design document {name} was not deployed: {error}") from error
         if not quiet and options:
             count = sum(len(design["views"]) for design in designs.values())
-            documents = f"design document{pluralize(len(designs))}"
-            self.stdout.write(f"{count} views in {len(designs)} {documents} are deployed.")
+            documents = counted(len(designs), "design document")
+            verb = pluralize(count, "is,are")
+            self.stdout.write(f"{counted(count, 'view')} in {documents} {verb} deployed.")
 
     def _by_sqlpp(self, designs: dict[str, Any], quiet: bool) -> None:
         """Deploy nothing: look whether SQL++ can answer the views."""
@@ -69,7 +70,7 @@ class Command(DocumentsCommand):
             )
         if not quiet:
             count = sum(len(design["views"]) for design in designs.values())
-            self.stdout.write(f"SQL++ answers {count} views: nothing is deployed.")
+            self.stdout.write(f"SQL++ answers {counted(count, 'view')}: nothing is deployed.")
 
 
 def _deploy(name: str, design: dict[str, Any]) -> None:

@@ -10,11 +10,12 @@ from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.following.checkpoints import CheckpointError
+from django_cbtools.following.events import anybody_listens
 from django_cbtools.following.follower import Follower
 from django_cbtools.following.health import Health
 from django_cbtools.following.parked import TooManyFailures
 from django_cbtools.following.stopping import Stop
-from django_cbtools.management.base import DocumentsCommand
+from django_cbtools.management.base import DocumentsCommand, counted
 from django_cbtools.management.health import add_health_argument, write_health
 from django_cbtools.management.labels import add_model_argument, document_class
 
@@ -43,6 +44,11 @@ class Command(DocumentsCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stop = Stop()
         models = [document_class(label) for label in options["model"]]
+        if options["verbosity"] and not anybody_listens():
+            self.stderr.write(
+                "Nobody listens to cb_changed and cb_removed, so changes count as handled and "
+                "nothing is done. Put receivers into the module cb_changes.py of an installed app."
+            )
         # tqdm tells the rate; nothing where nobody watches.
         hidden = None if options["verbosity"] else True
         with (
@@ -68,7 +74,11 @@ class Command(DocumentsCommand):
                 raise CommandError(str(error)) from error
         if options["verbosity"] and (options["once"] or stop.requested):
             health = follower.health
-            self.stdout.write(
-                f"{health.handled} changes are handled, up to {health.since}; {health.failed} "
-                "documents have failed."
-            )
+            changes = counted(health.handled, "change", "is,are")
+            failed = counted(health.failed, "document", "has,have")
+            self.stdout.write(f"{changes} handled, up to {health.since}; {failed} failed.")
+            for doc_type, count in follower.unknown.most_common(10):
+                self.stdout.write(
+                    f"{counted(count, 'document', 'was,were')} left alone: no class has the "
+                    f"doc_type {doc_type}."
+                )

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable, shown
 from django_cbtools.following.sources import followed
-from django_cbtools.management.base import DocumentsCommand
+from django_cbtools.management.base import DocumentsCommand, counted
 from django_cbtools.management.labels import add_model_argument, document_class
 from django_cbtools.models import registry
 from django_cbtools.models.document import DOC_TYPE
@@ -86,9 +86,13 @@ class Command(DocumentsCommand):
             error.returncode = TROUBLE
             raise
         if left:
-            raise CommandError(f"{left} documents are in conflict.", returncode=LEFT)
+            raise CommandError(
+                f"{counted(left, 'document', 'is,are')} in conflict.", returncode=LEFT
+            )
         if verbosity and options:
-            self.stdout.write(f"{total} conflicts are resolved." if total else "No conflicts.")
+            self.stdout.write(
+                f"{counted(total, 'conflict', 'is,are')} resolved." if total else "No conflicts."
+            )
 
     def _list(self, conflict: Conflict) -> None:
         doc_type = "-" if conflict.doc_type is None else shown(str(conflict.doc_type))

@@ -20,7 +20,7 @@ from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.server.replicators import process
 from django_cbtools.embedded.server.replicators.remote import Remote
 from django_cbtools.embedded.server.replicators.replicator import Failed, Replicator, database
-from django_cbtools.management.base import DocumentsCommand
+from django_cbtools.management.base import DocumentsCommand, counted
 
 #: The environment variables for what should not be on a command line.
 _URL, _USER, _PASSWORD = (f"SYNC_GATEWAY_REMOTE_{part}" for part in ("URL", "USER", "PASSWORD"))
@@ -129,13 +129,15 @@ class Command(DocumentsCommand):
             for replicator in done:
                 counts = replicator.counts
                 what = "pulled" if replicator.task.direction == PULL else "pushed"
+                documents = counted(counts.documents, "document")
+                attachments = counted(counts.attachments, "attachment")
                 self.stdout.write(
-                    f"{counts.documents} documents and {counts.attachments} attachments are "
-                    f"{what}; {counts.resolved} conflicts are resolved, {counts.removed} documents "
-                    f"removed, {counts.refused} refused."
+                    f"{documents} and {attachments} are {what}; "
+                    f"{counted(counts.resolved, 'conflict', 'is,are')} resolved, "
+                    f"{counted(counts.removed, 'document')} removed, {counts.refused} refused."
                 )
         if refused:
-            raise CommandError(f"{refused} revisions were refused; they are named above.")
+            raise CommandError(f"{counted(refused, 'revision', 'was,were')} refused: see above.")
 
 
 def _remote(url: str | None, authority: str | None) -> Remote:

@@ -289,12 +289,17 @@ def run(command, *args, **options):
     return output.getvalue()
 
 
-def test_run_cb_tasks(work, tmp_path):
+def test_run_cb_tasks(work, tmp_path, caplog):
     work.note.enqueue("a")
     work.give_up.enqueue()
+    work.fail.enqueue("at first")
     health = tmp_path / "health.json"
     said = run(run_cb_tasks, "--burst", f"--health-file={health}", "--queue=default")
-    assert said == "2 tasks are done; 1 have failed.\n"
+    assert said == (
+        "1 task is done; 1 attempt has failed and is tried again; 1 task has failed for good.\n"
+    )
+    assert "is tried again: ValueError: at first" in caplog.text
+    assert "has failed for good (attempt 1): " in caplog.text
     assert '"state": "stopped"' in health.read_text()
     run_cb_tasks.Command().handle(once=True)
 
@@ -328,7 +333,7 @@ def test_failed_cb_tasks(work, worker, by):
     said = run(failed_cb_tasks)
     assert said.endswith("3 tasks have failed.\n")
     assert said.count("django_cbtools.contrib.tasks.exceptions.GiveUp: never\n") == 3
-    assert run(failed_cb_tasks, results[0].id, "--forget") == "1 tasks were forgotten.\n"
+    assert run(failed_cb_tasks, results[0].id, "--forget") == "1 task was forgotten.\n"
     assert run(failed_cb_tasks, results[1].id, "--replay") == f"{results[1].id}: queued\n"
     assert [task.uid for task in finding.failed("default")] == [results[2].id]
     worker().run(once=True)
@@ -343,7 +348,7 @@ def test_tasks_of_a_former_secret_key(work, worker, settings, by):
     settings.SECRET_KEY = "another"
     worker().run(once=True)
     assert "was put aside. It has no valid signature" in run(failed_cb_tasks)
-    with pytest.raises(CommandError, match="1 of them have failed again"):
+    with pytest.raises(CommandError, match="1 of them has failed again"):
         run(failed_cb_tasks, "--replay")
     settings.SECRET_KEY_FALLBACKS = [former]
     assert run(failed_cb_tasks, "--replay") == f"{result.id}: queued\n"

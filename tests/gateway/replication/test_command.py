@@ -37,9 +37,9 @@ def test_what_it_says(pair, command):
     output, errors = command("--pull", "--push", "--channels", "a,c")
     assert output.splitlines() == [
         f"Replicating with ws://rep@{pair.url.partition('://')[2]}/theirs. Ctrl-C stops it.",
-        "1 documents and 1 attachments are pulled; 0 conflicts are resolved, 0 documents removed, "
+        "1 document and 1 attachment are pulled; 0 conflicts are resolved, 0 documents removed, "
         "0 refused.",
-        "1 documents and 0 attachments are pushed; 0 conflicts are resolved, 0 documents removed, "
+        "1 document and 0 attachments are pushed; 0 conflicts are resolved, 0 documents removed, "
         "0 refused.",
     ]
     assert errors == ""
@@ -52,7 +52,7 @@ def test_what_is_refused_is_named(pair, command):
     command("--pull", "--once")
     pair.theirs.put("d", rev=rev, n=1)
     mine = pair.ours.put("d", rev=rev, n=2)
-    with pytest.raises(CommandError, match="1 revisions were refused; they are named above"):
+    with pytest.raises(CommandError, match="1 revision was refused: see above"):
         command("--push")
     assert f"d was not replicated at {mine}: 409 Document revision conflict" in command.said
     command("--pull", "--push", "--conflicts", "localWins")
@@ -66,10 +66,10 @@ def test_settings_and_a_new_beginning(pair, command, settings, monkeypatch):
     monkeypatch.delenv("SYNC_GATEWAY_REMOTE_PASSWORD")
     monkeypatch.delenv("SYNC_GATEWAY_REMOTE_USER")
     pair.theirs.put("t")
-    assert "1 documents" in command("--pull", url=None)[0]
+    assert "1 document and" in command("--pull", url=None)[0]
     pair.ours.ask("POST", "/_purge", {"t": ["*"]})
     assert "0 documents" in command("--pull", url=None)[0].splitlines()[1]
-    assert "1 documents" in command("--pull", "--reset", url=None)[0]
+    assert "1 document and" in command("--pull", "--reset", url=None)[0]
 
 
 @pytest.mark.parametrize(

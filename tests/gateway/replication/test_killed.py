@@ -92,7 +92,7 @@ def test_it_stops_when_it_is_asked_to(pair):
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=GUARD)
     assert process.returncode == 0, said
-    assert "1 documents and 0 attachments are pulled" in said
-    assert "1 documents and 0 attachments are pushed" in said
+    assert "1 document and 0 attachments are pulled" in said
+    assert "1 document and 0 attachments are pushed" in said
     assert pair.assert_equal()
     assert PASSWORD not in said

@@ -19,7 +19,7 @@ class Command(FailuresCommand):
         "Lists the tasks that have failed for good: in all attempts, or since the task has raised "
         "GiveUp. Tasks without a valid signature, which were put aside, are listed, too."
     )
-    named, things = "ID", "tasks"
+    named, thing = "ID", "task"
     replay_help = "Run them again, with as many attempts as new tasks."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,5 +56,5 @@ class Command(FailuresCommand):
             f"{each}, queue {each.queue}: failed at {each.finished_at:%Y-%m-%d %H:%M:%S}, "
             f"attempts: {len(each.worker_ids)}"
         )
-        for error in each.errors[-1:]:
-            self.stdout.write(f"  {shown(error['traceback'].strip().splitlines()[-1])}")
+        if each.errors:
+            self.stdout.write(f"  {each.last_error}")

@@ -11,9 +11,9 @@ from tqdm import tqdm
 from django_cbtools.contrib.tasks.backend import configured
 from django_cbtools.contrib.tasks.worker import Worker
 from django_cbtools.exceptions import SyncGatewayException
-from django_cbtools.following.health import Report
+from django_cbtools.following.health import Work
 from django_cbtools.following.stopping import Stop
-from django_cbtools.management.base import DocumentsCommand
+from django_cbtools.management.base import DocumentsCommand, counted
 from django_cbtools.management.health import add_health_argument, write_health
 
 
@@ -59,7 +59,7 @@ class Command(DocumentsCommand):
             tqdm(desc=backend, unit=" tasks", disable=None if verbosity else True) as bar,
         ):
 
-            def tell(health: Report) -> None:
+            def tell(health: Work) -> None:
                 bar.set_postfix(failed=health.failed, refresh=False)
                 bar.set_description_str(f"{backend}, {health.state}", refresh=False)
                 bar.update(health.handled - bar.n)
@@ -73,7 +73,12 @@ class Command(DocumentsCommand):
                 raise CommandError(str(error)) from error
         if verbosity and options and (once or stop.requested):
             health = worker.health
-            self.stdout.write(f"{health.handled} tasks are done; {health.failed} have failed.")
+            self.stdout.write(
+                f"{counted(health.done, 'task', 'is,are')} done; "
+                f"{counted(health.retried, 'attempt', 'has,have')} failed and "
+                f"{'is' if health.retried == 1 else 'are'} tried again; "
+                f"{counted(health.failed, 'task', 'has,have')} failed for good."
+            )
 
 
 def _queues(backend: Any, names: list[str] | tuple[str, ...]) -> list[str]:
