@@ -19,7 +19,12 @@ from django_cbtools.embedded.database import Collection
 from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.server.replicators import process
 from django_cbtools.embedded.server.replicators.remote import Remote
-from django_cbtools.embedded.server.replicators.replicator import Failed, Replicator, database
+from django_cbtools.embedded.server.replicators.replicator import (
+    FAILED,
+    Failed,
+    Replicator,
+    database,
+)
 from django_cbtools.management.base import DocumentsCommand, counted
 
 #: The environment variables for what should not be on a command line.
@@ -89,7 +94,9 @@ class Command(DocumentsCommand):
             if options["reset"]:
                 process.reset(alias, name, tasks)
             self._replicate(alias, name, tasks, remote, hidden=not options["verbosity"])
-        except (Failed, ImproperlyConfigured, OSError, ValueError) as error:
+        except Failed as error:
+            raise CommandError(f"Not replicated: {error}.{_hint(error)}") from error
+        except (ImproperlyConfigured, OSError, ValueError) as error:
             raise CommandError(f"Not replicated: {error}") from error
         except GatewayError as error:
             raise CommandError(error.reason) from error
@@ -110,7 +117,9 @@ class Command(DocumentsCommand):
                 bar.set_postfix(states, refresh=False)
                 bar.update(sum(count.documents for count in counts) - bar.n)
                 for one in replicators:
-                    if one.error and one.error != errors[one.task.direction]:
+                    # What ends the command is told at its end.
+                    is_news = one.error != errors[one.task.direction] and one.state != FAILED
+                    if one.error and is_news:
                         bar.clear()
                         self.stderr.write(f"{one.task.direction}: {one.error}")
                     errors[one.task.direction] = one.error
@@ -138,6 +147,17 @@ class Command(DocumentsCommand):
                 )
         if refused:
             raise CommandError(f"{counted(refused, 'revision', 'was,were')} refused: see above.")
+
+
+def _hint(error: Failed) -> str:
+    """What to look at where the other gateway refuses the connection, behind a space."""
+    status = getattr(error.__cause__, "status", 0)
+    if status in (401, 403):
+        return (
+            " Look at the user, the password and the name of the database: a gateway says the same "
+            "of a database that it does not have."
+        )
+    return " Look at the address, and at the name of the database." if status == 404 else ""
 
 
 def _remote(url: str | None, authority: str | None) -> Remote:
