@@ -22,6 +22,7 @@ from django.db.models.fields.related import resolve_relation
 from django.db.models.utils import make_model_tuple
 from django.utils.functional import cached_property
 
+from django_cbtools import installed  # noqa: F401  (its check registers itself)
 from django_cbtools.exceptions import SyncGatewayNotFound
 
 from .adopting import adopt

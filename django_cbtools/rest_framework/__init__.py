@@ -5,7 +5,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .showing import register
+try:
+    from .showing import register
+except ModuleNotFoundError as error:
+    if error.name != "rest_framework":
+        raise
+    raise ModuleNotFoundError(
+        "django_cbtools.rest_framework needs Django REST framework: pip install "
+        'djangorestframework, and put "rest_framework" into INSTALLED_APPS.',
+        name=error.name,
+    ) from error
 
 if TYPE_CHECKING:
     from .errors import Conflict, PreconditionFailed, PreconditionRequired, exception_handler

@@ -41,3 +41,29 @@ def test_couchbase_views_fixture(couchbase_views):
     saved = CBArticle(channels=["c"])
     saved.save()
     assert query_view("by_type", "article") == [saved.uid]
+
+
+# ------------------------------------------------------- what is not installed
+
+WITHOUT_APP = """
+import django
+from django.conf import settings
+from django.core import checks
+
+APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
+database = {"ENGINE": "django_cbtools.backends.embedded", "NAME": ":memory:"}
+settings.configure(INSTALLED_APPS=APPS, DATABASES={"default": database})
+django.setup()
+print([message.id for message in checks.run_checks() if message.id.startswith("cbtools")])
+"""
+
+
+def test_an_engine_without_the_app_is_told():
+    assert run("-c", WITHOUT_APP).stdout == "['cbtools.W023']\n"
+
+
+def test_what_to_install_for_rest_framework():
+    program = (
+        'import sys; sys.modules["rest_framework"] = None; import django_cbtools.rest_framework'
+    )
+    assert "pip install djangorestframework" in run("-c", program).stdout

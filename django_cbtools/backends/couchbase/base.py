@@ -6,7 +6,10 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_cbtools import query_service
+from django_cbtools import (
+    installed,  # noqa: F401  (its check registers itself)
+    query_service,
+)
 
 from . import database
 from .client import DatabaseClient

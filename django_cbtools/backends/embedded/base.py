@@ -10,6 +10,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.sqlite3 import base
 
+from django_cbtools import installed  # noqa: F401  (its check registers itself)
 from django_cbtools.embedded import schema
 from django_cbtools.embedded.turns import Turns
 
