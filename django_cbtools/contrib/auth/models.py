@@ -37,6 +37,7 @@ class Group(Signed, CouchbaseModel):
 
     class Meta:
         abstract = True
+        app_label = "cb_auth"  # wherever it is imported, the app may not be installed
         verbose_name = _("group")
         verbose_name_plural = _("groups")
         constraints = [UniqueKey(fields=["name"], name="cb_auth_group_name")]
@@ -201,6 +202,7 @@ class User(AbstractDocumentUser):
     """The user model: ``AUTH_USER_MODEL = "cb_auth.User"``."""
 
     class Meta(AbstractDocumentUser.Meta):
+        app_label = "cb_auth"
         managed = False  # migrations know it, for relations to it, and make no table
 
     doc_type = "django_user"
