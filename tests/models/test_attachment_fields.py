@@ -35,7 +35,7 @@ class Inspection(CouchbaseModel):
     class Meta:
         abstract = True
 
-    doc_type = "attached_inspection"
+    doc_type = "with_files"
     title = models.CharField(max_length=20, default="t")
     report = AttachmentField(blank=True, null=True)
     picture = AttachmentImageField(blank=True, width_field="width", null=True)
@@ -131,7 +131,7 @@ def test_copies_have_files_of_their_own(db):
 
 def test_what_is_not_there(db):
     SyncGateway.save_json(
-        "i", {"doc_type": "attached_inspection", "channels": ["c"], "report": "gone.txt", "photo": 5}
+        "i", {"doc_type": "with_files", "channels": ["c"], "report": "gone.txt", "photo": 5}
     )
     document = Inspection("i")
     with pytest.raises(FileNotFoundError, match=r"has no attachment 'gone\.txt'"):
@@ -207,7 +207,7 @@ def test_blob_that_a_phone_attached(db):
     attachments = {"blob_/old": {"content_type": "image/png", "data": "aGVsbG8gd29ybGQ="}}
     for uid, found in (("i", attachments), ("j", {})):
         SyncGateway.save_json(
-            uid, {"doc_type": "attached_inspection", "channels": ["c"], "_attachments": found,
+            uid, {"doc_type": "with_files", "channels": ["c"], "_attachments": found,
                   "photo": {"@type": "blob", **meta}},
         )  # fmt: skip
     assert Inspection("i").photo.read() == b"hello world"
