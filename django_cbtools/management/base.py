@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
+from django.db.transaction import TransactionManagementError
 from django.template.defaultfilters import pluralize
 
 from django_cbtools.exceptions import SyncGatewayException
@@ -31,6 +32,8 @@ class DocumentsCommand(BaseCommand):
             if not self._called_from_command_line:
                 raise
             raise self._trouble(error) from error
+        except TransactionManagementError:
+            raise  # the caller's fault, and no server's
         except self.ends_by as error:
             raise self._trouble(error) from error
 

@@ -37,13 +37,15 @@ def check_email(**kwargs: Any) -> list[CheckMessage]:
     """Whether e-mails that are queued can be delivered."""
     found = getattr(settings, "MAILERS", None)
     mailers = found if isinstance(found, Mapping) else {}
+    # Since Django 6.1, asking the settings themselves for EMAIL_BACKEND is deprecated.
+    unwrapped: Any = vars(settings)["_wrapped"]
     kinds = {
         **{
             alias: config.get("BACKEND")
             for alias, config in mailers.items()
             if isinstance(config, Mapping)
         },
-        None: getattr(settings, "EMAIL_BACKEND", None),  # none where there are MAILERS
+        None: None if mailers else getattr(unwrapped, "EMAIL_BACKEND", None),
     }
     messages: list[CheckMessage] = []
     for alias, path in kinds.items():
