@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import npm, pictures
+from tests.docs.blocks import DOCS, read
 from tests.forms.serving import Example
 from tests.gateway.hostile import chromium
 
@@ -182,3 +186,29 @@ def test_what_happens_is_shown_live(example, browser, axe):
         if size == "wide":
             pictures.take(browser, "live")
     assert problems(browser, axe) == []
+
+
+UID = re.compile(r"\b[a-z]{3}_\w{22}\b")
+
+
+def test_the_shop_by_curl(site):
+    """What docs/shop.rst has a reader type, and what it shows; uids are others each time."""
+    block = next(each for each in read(DOCS / "shop.rst") if "curl" in each.text)
+    _, *steps = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
+    mine: dict[str, str] = {}
+    for step in steps:
+        command, shown = step.split("\n", 1)
+        command = command.replace("curl http://127.0.0.1:8000", f"curl -sS {site}")
+        command = UID.sub(lambda found: mine[found[0]], command)
+        printed = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, check=True
+        )
+        assert printed.stderr == ""
+        if shown.startswith("{"):
+            wanted, found = json.loads(" ".join(shown.split())), json.loads(printed.stdout)
+            mine.setdefault(wanted["uid"], found["uid"])
+            shown = json.dumps(wanted)
+            assert found == json.loads(UID.sub(lambda uid: mine[uid[0]], shown))
+        else:
+            assert printed.stdout == shown.strip()
+    assert len(mine) == 3
