@@ -35,8 +35,7 @@ def stored(uid):
 
 
 def test_empty_channels_are_refused(gateway):
-    told = "^Empty channels list can not be saved. .*testapp.CBArticle, or give .*default_channels"
-    with pytest.raises(CouchbaseModelError, match=told):
+    with pytest.raises(CouchbaseModelError, match="Empty channels list can not be saved"):
         CBArticle(title="t").save()
     assert SyncGateway.all_docs([], really_all=True)["rows"] == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 
 import pytest
 from django import forms
@@ -297,6 +298,8 @@ def test_what_a_save_raises_says_it_too():
         with pytest.raises(CouchbaseModelError) as caught:
             save()
         assert str(caught.value) == "Empty channels list can not be saved"
+        if sys.version_info >= (3, 11):
+            assert caught.value.__notes__ == caught.value.__cause__.messages
         assert "default_channels" in str(caught.value.__cause__)
         assert "testapp.CBArticle" in str(caught.value.__cause__)
 

@@ -27,7 +27,7 @@ article = CBArticle(title="You & Couchbase")
 try:
     article.save()
 except CouchbaseModelError as error:
-    assert str(error).startswith("Empty channels list can not be saved")
+    assert str(error) == "Empty channels list can not be saved"
 else:
     raise AssertionError
 

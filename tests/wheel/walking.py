@@ -40,7 +40,7 @@ for line in sys.stdin:
             exec(compile(json.loads(line), "<page>", "single"), names)
         except Exception as error:
             print("Traceback (most recent call last):\\n  ...")
-            print("".join(traceback.format_exception_only(error)), end="")
+            print(traceback.format_exception_only(error)[0], end="")  # the notes follow
     print(json.dumps(printed.getvalue()), flush=True)
 """
 
