@@ -28,13 +28,13 @@ class DocumentsCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
-        except ImproperlyConfigured as error:
-            if not self._called_from_command_line:
-                raise
-            raise self._trouble(error) from error
         except TransactionManagementError:
             raise  # the caller's fault, and no server's
         except self.ends_by as error:
+            raise self._trouble(error) from error
+        except ImproperlyConfigured as error:
+            if not self._called_from_command_line:
+                raise
             raise self._trouble(error) from error
 
     def _trouble(self, error: Exception) -> CommandError:

@@ -8,7 +8,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.following.parked import TooManyFailures
 from django_cbtools.management.base import DocumentsCommand, counted
 
@@ -19,6 +18,7 @@ class FailuresCommand(DocumentsCommand):
     #: What is named, in the usage and in what is said at the end.
     named, thing = "UID", "document"
     replay_help = ""
+    ends_by = (*DocumentsCommand.ends_by, ImproperlyConfigured, TooManyFailures)
 
     def add_arguments(self, parser: CommandParser) -> None:
         named = self.named
@@ -28,10 +28,7 @@ class FailuresCommand(DocumentsCommand):
         action.add_argument("--forget", action="store_true", help="Remove them from the list.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            failed = self._work(**options)
-        except (SyncGatewayException, ImproperlyConfigured, TooManyFailures) as error:
-            raise CommandError(str(error)) from error
+        failed = self._work(**options)
         if failed:
             raise CommandError(f"{failed} of them {pluralize(failed, 'has,have')} failed again.")
 

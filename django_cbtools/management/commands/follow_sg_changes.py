@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from tqdm import tqdm
 
-from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.following.checkpoints import CheckpointError
 from django_cbtools.following.events import anybody_listens
 from django_cbtools.following.follower import Follower
@@ -25,6 +24,12 @@ class Command(DocumentsCommand):
         "Follows the gateway's feed of changes, and sends cb_changed and cb_removed for each of "
         "them, in order, at least once. Ctrl-C or SIGTERM stops it after the current change. The "
         "next run continues there."
+    )
+    ends_by = (
+        *DocumentsCommand.ends_by,
+        CheckpointError,
+        ImproperlyConfigured,
+        TooManyFailures,
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -62,16 +67,8 @@ class Command(DocumentsCommand):
                 bar.update(health.handled - bar.n)
                 write_health(health, options["health_file"])
 
-            try:
-                follower = Follower(options["name"], models, stop, tell)
-                follower.run(options["since"], once=options["once"])
-            except (
-                CheckpointError,
-                ImproperlyConfigured,
-                SyncGatewayException,
-                TooManyFailures,
-            ) as error:
-                raise CommandError(str(error)) from error
+            follower = Follower(options["name"], models, stop, tell)
+            follower.run(options["since"], once=options["once"])
         if options["verbosity"] and (options["once"] or stop.requested):
             health = follower.health
             changes = counted(health.handled, "change", "is,are")
