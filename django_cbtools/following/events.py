@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,9 +21,12 @@ from django_cbtools.sync_gateway.feed.change import Change
 logger = logging.getLogger(__name__)
 
 
-def anybody_listens() -> bool:
-    """Whether there is a receiver of what the feed tells, of any class."""
-    return any(signal.receivers for signal in (cb_changed, cb_removed))
+def anybody_listens(models: Collection[type[CouchbaseModel]] = ()) -> bool:
+    """Whether a change of these classes, or of any class, has a receiver."""
+    senders = models or (CouchbaseModel, *by_type(CouchbaseModel).values())
+    return any(
+        signal.has_listeners(sender) for signal in (cb_changed, cb_removed) for sender in senders
+    )
 
 
 class UnreadableDocument(Exception):

@@ -23,10 +23,13 @@ import yaml
 from django.apps import AppConfig, apps
 from django.conf import global_settings
 from django.db import connections
+from django.db.models import signals as model_signals
+from django.dispatch import Signal
 from django.template import engines
 from django.test import override_settings
 
 from django_cbtools import conf
+from django_cbtools import signals as cb_signals
 from tests.docs import shell
 from tests.docs.blocks import Block, app_of
 
@@ -80,6 +83,21 @@ def _app(here: Here, folder: Path) -> Iterator[None]:
                 del sys.modules[name]
 
 
+@contextmanager
+def _receivers() -> Iterator[None]:
+    """What a page connects to signals of models and documents is disconnected afterwards."""
+    found = [*vars(model_signals).values(), *vars(cb_signals).values()]
+    kept = [(signal, signal.receivers) for signal in found if isinstance(signal, Signal)]
+    for signal, receivers in kept:
+        signal.receivers = receivers.copy()
+    try:
+        yield
+    finally:
+        for signal, receivers in kept:
+            signal.receivers = receivers
+            signal.sender_receivers_cache.clear()
+
+
 class Page:
     """A page that is being run. ``fixture`` gives the fixtures of pytest by their names."""
 
@@ -104,7 +122,7 @@ class Page:
         mailer = {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}
         overridden = override_settings(MAILERS={"default": mailer})
         self.names["use_settings"] = lambda **values: overridden.options.update(values)
-        with _app(self.here, self.folder):
+        with _app(self.here, self.folder), _receivers():
             for block in self.blocks:
                 if "not run" in block.comments:
                     assert block.comments["not run"], f"{block.place}: say why it is not run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 
@@ -12,6 +13,7 @@ from django_cbtools.checks import check_changes
 from django_cbtools.following import follower, handle_change, parked
 from django_cbtools.following.checkpoints import Checkpoint
 from django_cbtools.following.notes import Note
+from django_cbtools.signals import cb_changed
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import PUBLIC, request
 from tests.following.receivers import Heard, connected
@@ -72,6 +74,18 @@ def test_says_that_nobody_listens_and_what_nobody_knows(capsys):
     with connected(Heard()):
         call_command("follow_sg_changes", once=True)
     assert "Nobody listens" not in capsys.readouterr().err
+    with connected(Heard(), CBAuthor):
+        call_command("follow_sg_changes", once=True, model=["testapp.CBAuthor"])
+        assert "Nobody listens" not in capsys.readouterr().err
+        call_command("follow_sg_changes", once=True, model=["testapp.CBArticle"])
+        assert "Nobody listens" in capsys.readouterr().err
+
+
+def test_a_receiver_that_is_gone_does_not_listen(capsys):
+    cb_changed.connect(Heard())  # Django keeps no receiver alive
+    gc.collect()
+    call_command("follow_sg_changes", once=True)
+    assert "Nobody listens" in capsys.readouterr().err
 
 
 def test_where_to_begin(heard):

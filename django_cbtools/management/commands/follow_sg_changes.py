@@ -49,7 +49,7 @@ class Command(DocumentsCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stop = Stop()
         models = [document_class(label) for label in options["model"]]
-        if options["verbosity"] and not anybody_listens():
+        if options["verbosity"] and not anybody_listens(models):
             self.stderr.write(
                 "Nobody listens to cb_changed and cb_removed, so changes count as handled and "
                 "nothing is done. Put receivers into the module cb_changes.py of an installed app."
