@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,28 +76,32 @@ class Chromium:
         attached = self._ask("Target.attachToTarget", targetId=target, flatten=True)
         self._session = window = attached["sessionId"]
         self._ask("Page.enable")
+        self._ask("Page.setLifecycleEventsEnabled", enabled=True)
         self._session = now
         return window
 
     def open(self, url: str) -> bool:
         """Go to an address; False where the browser shows nothing of it, but saves it."""
         self._events.clear()
-        if "errorText" in self._ask("Page.navigate", url=url):
+        found = self._ask("Page.navigate", url=url)
+        if "errorText" in found:
             return False
-        self._wait_until_loaded()
+        self._wait_until_loaded(lambda loader: loader == found["loaderId"])
         return True
 
     def leave(self, script: str) -> None:
         """Run a script that leads to another page, such as a click, and wait for that."""
+        now = self._ask("Page.getFrameTree")["frameTree"]["frame"]["loaderId"]
         self._events.clear()
         self.evaluate(script)
-        self._wait_until_loaded()
+        self._wait_until_loaded(lambda loader: loader != now)
 
     def evaluate(self, script: str) -> Any:
         """What a script gives in the page, or promises."""
         answer = self._ask(
             "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
         )
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def wait(self, script: str) -> None:
@@ -149,9 +154,13 @@ class Chromium:
                 return result
             self._events.append(answer)
 
-    def _wait_until_loaded(self) -> None:
+    def _wait_until_loaded(self, is_it: Callable[[str], bool]) -> None:
+        """Wait for a page, known by its loader: others may tell of themselves at the same time."""
         while not any(
-            event["method"] == "Page.loadEventFired" and event["sessionId"] == self._session
+            event["method"] == "Page.lifecycleEvent"
+            and event["sessionId"] == self._session
+            and event["params"]["name"] == "load"
+            and is_it(event["params"]["loaderId"])
             for event in self._events
         ):
             self._events.append(self._receive())

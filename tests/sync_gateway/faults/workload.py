@@ -61,35 +61,37 @@ class Attempt:
 class Run:
     """All clients of a run. ``counts`` says how often what has happened."""
 
-    def __init__(self, seed: str, chaos: Chaos, proxy: Proxy, rival: Rival) -> None:
+    def __init__(self, seed: str, chaos: Chaos, proxy: Proxy, rival: Rival, threads: int) -> None:
         self.seed = seed
         self.chaos = chaos
         self.proxy = proxy
         self.rival = rival
         self.ledger = Ledger()
         self.failed = threading.Event()
-        self.counts: Counter[str] = Counter()
+        self._clients = [Client(number, self) for number in range(threads)]
         for uid in COUNTERS:
             self.ledger.saved(uid, None, rival.save(uid, None, **_counted(0)), "0")
 
-    def work(self, writes: int, threads: int) -> None:
+    @property
+    def counts(self) -> Counter[str]:
+        return sum((client.counts for client in self._clients), Counter())
+
+    def work(self, writes: int) -> None:
         """Write so often, from many threads; raises what goes wrong in one of them."""
-        clients = [Client(number, self) for number in range(threads)]
         errors: list[BaseException] = []
 
         def work(client: Client) -> None:
             try:
-                client.work(writes // threads)
+                client.work(writes // len(self._clients))
             except BaseException as error:
                 self.failed.set()
                 errors.append(error)
 
-        workers = [threading.Thread(target=work, args=[client]) for client in clients]
+        workers = [threading.Thread(target=work, args=[client]) for client in self._clients]
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join()
-        self.counts = sum((client.counts for client in clients), Counter())
         if errors:
             raise errors[0]
 
@@ -128,6 +130,7 @@ class Client:
             (self._load, 5),
         ]
         functions, weights = zip(*acts, strict=True)
+        writes += self.counts["writes"]
         while self.counts["writes"] < writes and not self._run.failed.is_set():
             self._random.choices(functions, weights)[0]()
 
