@@ -14,7 +14,7 @@ from tests.sync_gateway.unfriendly import ADMIN_LOGIN, Unfriendly
 
 ROOT = Path(__file__).parents[2]
 #: Enough to see that it works; `make torture` runs all.
-PART = ["-k", "test_bulk or command or group_level or conflict"]
+PART = ["-k", "command or group_level or test_winner or save_documents and 10"]
 
 
 def run(urls, bucket, *args):
