@@ -10,16 +10,16 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 
-from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable
+from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.models import CouchbaseModel
 from django_cbtools.sync_gateway.feed.change import Change
 from django_cbtools.sync_gateway.feed.changes import Changes
 
 from .delivery import made_by_us
 from .health import Health
-from .patience import Patience, close_old_connections
+from .patience import Patience, close_old_connections, reported
 from .sources import Source, sources
-from .stopping import Stop, Stopped
+from .stopping import Stop
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,6 @@ class Follower:
         self._stop, self._tell, self._pauses = stop, tell, pauses
         self._patience = Patience(stop, self._say_down)
         self._saved_at = 0.0
-        self._has_followed = False
 
     def run(self, since: str | None = None, *, once: bool = False) -> None:
         """Follow the feeds from the checkpoints, or from ``since`` ("now": from their ends); with
@@ -63,22 +62,17 @@ class Follower:
         Raises CheckpointError, TooManyFailures, and where the gateway refuses at the beginning
         (with ``once``: ever) SyncGatewayException.
         """
-        self._say("starting")
-        try:
-            for source in self._sources:
-                self._persist(partial(self._begin, source, since), source, once)
-            while not self._stop.requested:
+        with reported(self.health, self._say):
+            try:
                 for source in self._sources:
-                    self._persist(partial(self._follow, source, once), source, once)
-                if once:
-                    break
-        except Stopped:
-            pass
-        except Exception as error:
-            self.health.error = str(error)
-            raise
-        finally:
-            self._end()
+                    self._persist(partial(self._begin, source, since), source, once)
+                while not self._stop.requested:
+                    for source in self._sources:
+                        self._persist(partial(self._follow, source, once), source, once)
+                    if once:
+                        break
+            finally:
+                self._end()
 
     @property
     def unknown(self) -> Counter[str]:
@@ -87,13 +81,7 @@ class Follower:
 
     def _persist(self, work: Callable[[], None], source: Source, once: bool) -> None:
         """Do it, again and again where the gateway is down."""
-
-        def is_down(error: SyncGatewayException) -> bool:
-            # A gateway that starts again may say anything.
-            is_away = self._has_followed or isinstance(error, SyncGatewayUnavailable)
-            return is_away and not once
-
-        self._patience.persist(work, is_down, lambda: source.since)
+        self._patience.persist(work, lambda: source.since, once=once)
         self.health.error = ""
 
     def _say_down(self, error: SyncGatewayException, pause: float) -> None:
@@ -130,7 +118,7 @@ class Follower:
                     if self._stop.requested:
                         return
             source.since = feed.since
-        self._has_followed = True
+        self._patience.has_worked = True
         self._save(source, is_end=once or count < _ANSWER)
         close_old_connections()
 
@@ -165,7 +153,6 @@ class Follower:
                 source.end()
             except SyncGatewayException as error:
                 logger.warning("%s Some changes will be handed on once more.", error)
-        self._say("stopped")
 
     def _say(self, state: str) -> None:
         health, lags = self.health, [source.lag for source in self._sources]

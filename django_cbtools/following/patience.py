@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.db import connections
 
-from django_cbtools.exceptions import SyncGatewayException
+from django_cbtools.exceptions import SyncGatewayException, SyncGatewayUnavailable
 
-from .stopping import Stop
+from .health import Report
+from .stopping import Stop, Stopped
 
 T = TypeVar("T")
 
@@ -20,32 +22,67 @@ DOWN, LONGEST_DOWN = 1.0, 30.0
 class Patience:
     """Tries again what fails since the gateway is down, for as long as nobody asks to stop.
 
-    ``tell`` is called before each pause, with the error and the seconds.
+    ``tell`` is called before each pause, with the error and the seconds. Errors of the classes
+    ``final`` never mean that the gateway is down.
     """
 
-    def __init__(self, stop: Stop, tell: Callable[[SyncGatewayException, float], None]) -> None:
-        self._stop, self._tell = stop, tell
+    def __init__(
+        self,
+        stop: Stop,
+        tell: Callable[[SyncGatewayException, float], None],
+        final: tuple[type[SyncGatewayException], ...] = (),
+    ) -> None:
+        self._stop, self._tell, self._final = stop, tell, final
+        #: Whether the gateway has answered before. Then any error may mean that it is down: a
+        #: gateway that starts again may say anything.
+        self.has_worked = False
 
     def persist(
         self,
         work: Callable[[], T],
-        is_down: Callable[[SyncGatewayException], bool],
         progress: Callable[[], Any] = lambda: None,
+        *,
+        once: bool = False,
     ) -> T:
-        """Do it, and return what it returns. Raises what does not mean that the gateway is down,
-        and Stopped. Pauses are short again where there was ``progress``."""
+        """Return the result of ``work()``, which is called until it succeeds; with ``once``, one
+        time.
+
+        Raises Stopped, and errors that do not mean that the gateway is down. Pauses are short again
+        after ``progress()`` has changed.
+        """
         pause = DOWN
         while True:
             before = progress()
             try:
                 return work()
             except SyncGatewayException as error:
-                if not is_down(error):
+                if once or not self._is_down(error):
                     raise
                 pause = DOWN if progress() != before else pause
                 self._tell(error, pause)
             self._stop.sleep(pause)
             pause = min(pause * 2, LONGEST_DOWN)
+
+    def _is_down(self, error: SyncGatewayException) -> bool:
+        if isinstance(error, self._final):
+            return False
+        return self.has_worked or isinstance(error, SyncGatewayUnavailable)
+
+
+@contextmanager
+def reported(health: Report, say: Callable[[str], None]) -> Generator[None, None, None]:
+    """Run the block and report its states: "starting", and "stopped" at its end. Stopped ends it
+    quietly; any other error is noted in ``health`` and raised."""
+    say("starting")
+    try:
+        yield
+    except Stopped:
+        pass
+    except Exception as error:
+        health.error = str(error)
+        raise
+    finally:
+        say("stopped")
 
 
 def close_old_connections() -> None:

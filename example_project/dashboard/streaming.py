@@ -1,7 +1,7 @@
 """Server-sent events: new rows of a table are sent to browsers, which reconnect by themselves.
 
-It works with threads (runserver, gunicorn with threads) and under ASGI, where a waiting connection
-does not occupy a thread.
+It works with threads (runserver, gunicorn with threads) and under ASGI. Under both, a connection
+keeps a thread, which sleeps while nothing happens: Django's ASGI handler gives each request one.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 #: alive; after which a connection ends, so that servers can be stopped; and before a browser comes
 #: back.
 PAUSE, HEARTBEAT, LIFETIME, RETRY = 1.0, 15.0, 600.0, 2.0
-#: How many connections a process serves at once: with threads, each of them takes one.
+#: How many connections a process serves at once. Each of them keeps a thread.
 CONNECTIONS = 20
 _free = threading.BoundedSemaphore(CONNECTIONS)
 _END = object()

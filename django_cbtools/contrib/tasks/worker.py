@@ -8,7 +8,6 @@ import random
 import socket
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from django.utils.crypto import get_random_string
@@ -18,12 +17,11 @@ from django_cbtools.exceptions import (
     SyncGatewayBadRequest,
     SyncGatewayConflict,
     SyncGatewayException,
-    SyncGatewayUnavailable,
     shown,
 )
 from django_cbtools.following.health import Work
-from django_cbtools.following.patience import Patience, close_old_connections
-from django_cbtools.following.stopping import Stop, Stopped
+from django_cbtools.following.patience import Patience, close_old_connections, reported
+from django_cbtools.following.stopping import Stop
 
 from . import finding
 from .api import (
@@ -64,8 +62,8 @@ class Worker:
         self.health = Work(self.id)
         self._backend, self._queues, self._options = backend, queues, backend.wishes
         self._stop, self._tell, self._interval = stop, tell, interval
-        self._patience = Patience(stop, self._say_down)
-        self._has_worked = False
+        final = (SyncGatewayBadRequest, SyncGatewayConflict)
+        self._patience = Patience(stop, self._say_down, final)
 
     def run(self, *, once: bool = False) -> None:
         """Work until somebody asks to stop; with ``once``, until nothing is due any more.
@@ -73,24 +71,16 @@ class Worker:
         Raises SyncGatewayException where the gateway refuses at the beginning (with ``once``:
         ever).
         """
-        self._say("starting")
-        try:
+        with reported(self.health, self._say):
             while not self._stop.requested:
                 close_old_connections()
-                if self._patience.persist(self._work, partial(self._is_down, once)):
+                if self._patience.persist(self._work, once=once):
                     self._say("working")
                 elif once:
                     break
                 else:
                     self._say("waiting")
                     self._stop.sleep(self._interval)
-        except Stopped:
-            pass
-        except Exception as error:
-            self.health.error = str(error)
-            raise
-        finally:
-            self._say("stopped")
 
     def _work(self) -> bool:
         """Take a task and run it; whether there was one."""
@@ -140,7 +130,7 @@ class Worker:
                 document.hard_delete()
 
     def _run(self, document: QueuedTask) -> None:
-        self._has_worked = True
+        self._patience.has_worked = True
         try:
             self._do(document)
         except SyncGatewayConflict:
@@ -177,10 +167,10 @@ class Worker:
     def _end(self, document: QueuedTask) -> None:
         """Store what has become of a task, however long the gateway is down."""
         try:
-            self._patience.persist(document.store, partial(self._is_down, False))
+            self._patience.persist(document.store)
         except SyncGatewayBadRequest as error:  # such as for what it returns, which is too large
             document.fail(error, self._options, is_final=True)
-            self._patience.persist(document.store, partial(self._is_down, False))
+            self._patience.persist(document.store)
         self.health.handled += 1
         attempts = len(document.worker_ids)
         if document.stage == OPEN:
@@ -199,13 +189,6 @@ class Worker:
         with suppress(Exception):  # there is no such task
             result = document.result()
             task_finished.send_robust(sender=type(self._backend), task_result=result)
-
-    def _is_down(self, once: bool, error: SyncGatewayException) -> bool:
-        """Whether an error means that the gateway is down, and is waited for."""
-        if once or isinstance(error, (SyncGatewayBadRequest, SyncGatewayConflict)):
-            return False
-        # A gateway that starts again may say anything else.
-        return self._has_worked or isinstance(error, SyncGatewayUnavailable)
 
     def _say_down(self, error: SyncGatewayException, pause: float) -> None:
         self.health.error = str(error)
