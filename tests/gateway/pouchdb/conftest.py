@@ -56,13 +56,32 @@ def url(request, packages, django_db_setup, tmp_path_factory):
     assert "Traceback" not in log.read_text()
 
 
-@pytest.fixture
-def phones(url, transactional_db):
+@pytest.fixture(scope="module")
+def _phones(url):
     phones = Phones(url)
-    for name in ("alice", "bob"):
-        SyncGateway.put_user(name, password=f"{name}'s", admin_channels=[name, "news"])
     yield phones
     # Nothing is left open: no timer, and no request.
+    assert phones.stop() == 0
+
+
+@pytest.fixture
+def users(transactional_db):
+    for name in ("alice", "bob"):
+        SyncGateway.put_user(name, password=f"{name}'s", admin_channels=[name, "news"])
+
+
+@pytest.fixture
+def phones(users, _phones):
+    """A process that all tests share, with none of their phones in it."""
+    yield _phones
+    _phones.throw_away()
+
+
+@pytest.fixture
+def own_phones(users, url):
+    """A process of the test's own: the cookies in it are those of this test."""
+    phones = Phones(url)
+    yield phones
     assert phones.stop() == 0
 
 

@@ -91,8 +91,20 @@ async function answer({ phone, database, method, args }) {
     const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(login) });
     return response.status;
   }
+  if (method === "throw away") {
+    await throwAway();
+    return null;
+  }
   const target = database ? phones[phone][database] : phones[phone];
   return (await target[method](...args)) ?? null;
+}
+
+async function throwAway() {
+  for (const [name, phone] of Object.entries(phones)) {
+    phone.cancel();
+    await Promise.all([phone.local.close(), phone.remote.close()]);
+    delete phones[name];
+  }
 }
 
 const input = createInterface({ input: process.stdin });

@@ -51,6 +51,10 @@ class Phones:
         """The status of the answer; the cookie is for phones without a user."""
         return self.ask(method="log in", args=[f"{self.url}/_session", login])
 
+    def throw_away(self) -> None:
+        """Stop what phones are doing, and forget them."""
+        self.ask(method="throw away")
+
     def stop(self) -> int:
         """The process ends as soon as it has nothing to do any more; its exit status."""
         self._node.stdin.close()

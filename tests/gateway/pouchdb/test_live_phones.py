@@ -199,11 +199,11 @@ def test_wrong_password(phones):
 
 
 @everywhere
-def test_session_cookie(phones):
+def test_session_cookie(own_phones):
     SyncGateway.save_json("a", {"channels": ["alice"]})
-    assert phones.log_in(name="alice", password="wrong") == 401
-    assert phones.log_in(name="alice", password="alice's") == 200
-    phone = phones.phone(None)
+    assert own_phones.log_in(name="alice", password="wrong") == 401
+    assert own_phones.log_in(name="alice", password="alice's") == 200
+    phone = own_phones.phone(None)
     phone.pull()
     assert set(phone.documents()) == {"a"}
     phone.local("put", phones_article())

@@ -99,10 +99,10 @@ def test_edits_go_both_ways(alice, bob):
 
 @everywhere
 def test_more_documents_than_a_batch(alice, bob):
-    articles = [phones_article(number) for number in range(250)]
+    articles = [phones_article(number) for number in range(25)]
     alice.local("bulkDocs", articles)
-    assert alice.push(batch_size=100)["docs_written"] == 250
-    assert bob.pull(batch_size=100)["docs_written"] == 250
+    assert alice.push(batch_size=10)["docs_written"] == 25
+    assert bob.pull(batch_size=10)["docs_written"] == 25
     assert bob.documents() == alice.documents()
 
 
