@@ -4,14 +4,10 @@ what has been acknowledged is there."""
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from contextlib import closing
-from pathlib import Path
+from contextlib import ExitStack, closing
 
 import pytest
 from django.core.signals import request_finished, request_started
@@ -21,29 +17,9 @@ from django.test import TestCase, TransactionTestCase
 
 from django_cbtools.exceptions import SyncGatewayUnavailable
 from django_cbtools.sync_gateway import SyncGateway
+from tests.gateway.server.processes import Process, end_all
 from tests.testapp.models import CBArticle
 
-ROOT = Path(__file__).parents[3]
-
-#: What every process begins with; it goes on when it is told to.
-START = """
-import os, sys, time
-from django.conf import settings
-settings.DATABASES["default"]["NAME"] = sys.argv[1]
-import django
-django.setup()
-from django.db import connection, transaction
-from tests.testapp.models import CBArticle
-
-def say(*words):
-    print(*words, flush=True)
-
-def articles(count):
-    return [CBArticle(title=sys.argv[2], channels=["a"]) for _ in range(count)]
-
-say("ready")
-sys.stdin.readline()
-"""
 WRITE = """
 saved = articles(20)
 for article in saved:
@@ -96,39 +72,10 @@ for number in range(int(sys.argv[2])):
 """
 
 
-class Process:
-    """A Python process of its own, at work on a file."""
-
-    def __init__(self, script, path, *arguments):
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", START + script, str(path), *arguments],
-            cwd=ROOT,
-            env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self):
-        assert self.line() == "ready"
-        return self
-
-    def __exit__(self, *args):
-        self._process.kill()
-        self._process.__exit__(*args)
-
-    def go(self):
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-
-    def line(self):
-        return self._process.stdout.readline().strip()
-
-    def kill(self):
-        """What the process has said until it is killed."""
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        return self._process.stdout.read().splitlines()
+@pytest.fixture(scope="module", autouse=True)
+def _end_of_processes():
+    yield
+    end_all()
 
 
 def _rows(path, sql):
@@ -154,14 +101,13 @@ def _check_file(path):
 def test_processes_write_at_once(tmp_path):
     """They make the file at once, too."""
     path = tmp_path / "documents.sqlite3"
-    processes = [Process(WRITE, path, str(number)) for number in range(3)]
-    for process in processes:
-        process.__enter__()
-    for process in processes:
-        process.go()
-    acknowledged = [uid for process in processes for uid in process.line().split()]
-    for process in processes:
-        process.__exit__(None, None, None)
+    with ExitStack() as stack:
+        processes = [Process(WRITE, path, str(number)) for number in range(3)]
+        for process in processes:
+            stack.enter_context(process)
+        for process in processes:
+            process.go()
+        acknowledged = [uid for process in processes for uid in process.line().split()]
     assert len(acknowledged) == 3 * 220
     stored = [uid for (uid,) in _rows(path, "SELECT uid FROM cbtools_documents ORDER BY sequence")]
     assert sorted(stored) == sorted(acknowledged)
@@ -176,7 +122,7 @@ def test_processes_write_at_once(tmp_path):
 def test_processes_make_the_file_at_once(tmp_path):
     rounds = 100 if os.environ.get("TORTURE") == "1" else 4
     path = tmp_path / "documents.sqlite3"
-    with Process(RACE, path, str(rounds)) as process:
+    with Process(RACE, path, str(rounds), is_new=True) as process:
         process.go()
         for number in range(rounds):
             assert process.line() == "0 0 0 0"
@@ -207,7 +153,10 @@ def test_reader_does_not_wait(tmp_path):
         assert holder.line() == "holding"
         reader.go()
         assert reader.line() == "0"
+        assert reader.line() == "0"
         assert _rows(path, "SELECT count(*) FROM cbtools_documents") == [(0,)]
+        holder.go()
+        assert holder.line()
 
 
 @pytest.mark.torture
