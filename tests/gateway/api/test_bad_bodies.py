@@ -143,7 +143,7 @@ def test_nested_10_000_levels_deep(port, method, path, body, refused):
 def test_zip_bomb(port, method, path, body, refused, monkeypatch):
     monkeypatch.setattr("django_cbtools.embedded.api.gateway.BODY_LIMITS", {})
     headers = {**JSON, "Content-Encoding": "gzip"}
-    bomb = gzip.compress(json.dumps(body).encode() + b" " * 50 * MEGABYTE)
+    bomb = gzip.compress(json.dumps(body).encode() + b" " * MEGABYTE)
     assert refused(port, method, path, bomb, headers)[0] == (400 if path == "/_purge" else 413)
     assert refused(port, method, path, gzip.compress(bomb), headers)[0] == 400
 

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from django_cbtools.embedded.documents import documents
 from tests.gateway.access.client import ADMIN, Client, add_user, create_database
 
 pytestmark = pytest.mark.django_db
@@ -148,9 +149,12 @@ def test_they_come_last_in_a_batch():
     assert ADMIN.get("/_local/cp")[1]["n"] == 3
 
 
-def test_the_size_is_limited():
-    assert put("cp", pad="x" * (20 * 1024 * 1024 - len('{"pad":""}')))[0] == 201
-    status, answer = put("cq", pad="x" * (20 * 1024 * 1024 - len('{"pad":""}') + 1))
+def test_the_size_is_limited(monkeypatch):
+    assert documents.MAX_BYTES == 20 * 1024 * 1024
+    monkeypatch.setattr(documents, "MAX_BYTES", 100_000)
+    most = 100_000 - len('{"pad":""}')
+    assert put("cp", pad="x" * most)[0] == 201
+    status, answer = put("cq", pad="x" * (most + 1))
     assert (status, answer["reason"]) == (413, "Document too large!")
     assert ADMIN.get("/_local/cq") == MISSING
 

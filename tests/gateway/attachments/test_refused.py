@@ -112,7 +112,9 @@ def test_sizes_up_to_the_limit(client):
     assert kept() == {digest_of(data): data}
 
 
-def test_sizes_beyond_the_limit(client, nothing_new):
+def test_sizes_beyond_the_limit(client, nothing_new, monkeypatch):
+    assert attachments.MAX_BYTES == 20 * 1024 * 1024
+    monkeypatch.setattr(attachments, "MAX_BYTES", 1024 * 1024)
     data = b"x" * (attachments.MAX_BYTES + 1)
     shown = {"follows": True, "digest": digest_of(data)}
     answers = [

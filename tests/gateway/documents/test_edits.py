@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from django_cbtools.embedded.documents import documents
 from tests.gateway.access.client import ADMIN, create_database
 from tests.gateway.documents.revisions import CONFLICT
 
@@ -120,10 +121,17 @@ def test_a_conflict_comes_before_most_of_them():
     assert ADMIN.put("/new", {"_sync_x": 1, "_purged": 1, "_removed": 1})[1]["reason"] == first
 
 
-def test_the_size_is_limited():
+def test_the_size_is_limited(monkeypatch):
     create_database()
     most = 20 * 1024 * 1024 - len('{"pad":""}')
     assert ADMIN.put("/most", {"pad": "x" * most})[0] == 201
+    status, answer = ADMIN.put("/more", {"pad": "x" * (most + 1)})
+    assert (status, answer["reason"]) == (413, "Document too large!")
+
+    # What else is too large is the same at any size.
+    monkeypatch.setattr(documents, "MAX_BYTES", 100_000)
+    most = 100_000 - len('{"pad":""}')
+    assert ADMIN.put("/small", {"pad": "x" * most})[0] == 201
     for pad in ("x" * (most + 1), "\u00e9" * (most // 2 + 1)):
         status, answer = ADMIN.put("/more", {"pad": pad})
         assert (status, answer) == (
