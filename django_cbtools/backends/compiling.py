@@ -30,7 +30,8 @@ class DocumentCompiler(compiler.SQLCompiler):
     _meta_ordering: Any
 
     def pre_sql_setup(self, with_col_aliases: bool = False) -> Any:
-        """As Django's; what is combined knows whether it is ordered."""
+        """Set up the query as Django does. Queries of a combination are told whether the
+        combination is ordered."""
         if self._is_ordered_combination():
             for query in (self.query, *self.query.combined_queries):
                 query.is_ordered_in_combination = True
@@ -59,7 +60,8 @@ class DocumentCompiler(compiler.SQLCompiler):
         return [field.get_col(alias) for field in fields]
 
     def get_select(self, *args: Any, **kwargs: Any) -> Any:
-        """As Django's; what :class:`SubclassesQuery` finds is of several classes."""
+        """Return the selected columns as Django does. A :class:`SubclassesQuery` makes instances of
+        several classes."""
         found, of_class, annotations = super().get_select(*args, **kwargs)
         if of_class and isinstance(self.query, SubclassesQuery):
             of_class["model"] = AnyOf(of_class["model"])
@@ -84,6 +86,6 @@ class DocumentCompiler(compiler.SQLCompiler):
         return keyspace_of(model) if self._is_of_several(table) else of_class(model)
 
     def _is_of_several(self, table: BaseTable | Join) -> bool:
-        """Whether a table of a query has documents of several classes."""
+        """Return whether a table of the query holds documents of several classes."""
         is_asked = isinstance(table, BaseTable) and isinstance(self.query, SubclassesQuery)
         return is_asked or bool(CouchbaseModel.tables[table.table_name].is_base)

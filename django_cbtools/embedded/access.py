@@ -57,12 +57,12 @@ class Reader:
 
     @property
     def reads_all(self) -> bool:
-        """Whether the reader has all channels, directly or through a role."""
+        """True if the reader has all channels, directly or through a role."""
         return STAR in self.channels
 
     @property
     def reads_all_himself(self) -> bool:
-        """Whether the reader has all channels without any role."""
+        """True if the reader has all channels without any role."""
         return STAR in (self.channels if self.own is None else self.own)
 
     def visible(self, channels: Iterable[str]) -> list[str]:

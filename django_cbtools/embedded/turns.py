@@ -49,7 +49,7 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """How many threads and tasks wait for a place."""
+        """The number of threads and tasks that wait for a place."""
         with self._lock:
             return sum(map(len, self._waiting.values()))
 

@@ -31,9 +31,9 @@ class Failure(NamedTuple):
 
 
 class Delivery:
-    """How changes in a keyspace are handed on: of some classes (of all, where none is given), to a
-    queue where the settings name one, unless it is the queue's worker that does it (``enqueue`` is
-    False)."""
+    """The delivery of a keyspace's changes to their receivers, or to the queue that the settings
+    name. Without ``models``, it delivers changes of all classes. The queue's worker sets
+    ``enqueue`` to False, to deliver the changes itself."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Delivery:
 
     @property
     def unknown(self) -> Counter[str]:
-        """How many documents of each doc_type were left alone since no class has it."""
+        """The number of ignored documents by doc_type, for doc_types that no class has."""
         return self._senders.unknown
 
     def hand_on(self, change: Change, by_us: bool, only: Collection[str] = ()) -> list[Failure]:
@@ -78,7 +78,7 @@ class Delivery:
 
 
 def made_by_us(changes: Collection[Change], keyspace: str | None = None) -> set[tuple[str, str]]:
-    """Those of some changes in a keyspace that this site has made, as pairs of uid and rev."""
+    """Return the changes in a keyspace that this site has made, as pairs of uid and rev."""
     with keyspaces.inside(keyspace):
         return authorship.ours((change.uid, change.rev) for change in changes)
 

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def anybody_listens(models: Collection[type[CouchbaseModel]] = ()) -> bool:
-    """Whether a change of these classes, or of any class, has a receiver."""
+    """Return whether changes of these classes (without them: of any class) have a receiver."""
     senders: Collection[Any] = models or [CouchbaseModel, *by_type(CouchbaseModel).values()]
     return any(
         signal.has_listeners(sender) for signal in (cb_changed, cb_removed) for sender in senders

@@ -76,7 +76,7 @@ class Follower:
 
     @property
     def unknown(self) -> Counter[str]:
-        """How many documents of each doc_type were left alone since no class has it."""
+        """The number of ignored documents by doc_type, for doc_types that no class has."""
         return sum((source.delivery.unknown for source in self._sources), Counter())
 
     def _persist(self, work: Callable[[], None], source: Source, once: bool) -> None:

@@ -38,8 +38,8 @@ class Report:
 
 @dataclass
 class Health(Report):
-    """What is told of a follower; ``lag`` is how many sequences the database is ahead, None where
-    that is not known yet."""
+    """The state of a follower. ``lag`` is the number of sequences that it is behind the database,
+    None if that is not known yet."""
 
     since: str = ""
     lag: int | None = None
@@ -47,8 +47,8 @@ class Health(Report):
 
 @dataclass
 class Work(Report):
-    """What is told of a worker: of the attempts that it has ``handled``, how many have failed and
-    are tried again (``retried``), and how many for good (``failed``)."""
+    """The state of a worker. Of the ``handled`` attempts, ``retried`` have failed and are repeated,
+    and ``failed`` have failed for good."""
 
     retried: int = 0
 

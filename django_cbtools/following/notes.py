@@ -1,4 +1,5 @@
-"""What a follower stores at the gateway: local documents, which phones do not get and cannot guess.
+"""A follower's notes at the gateway. They are local documents, which phones do not replicate and
+whose names nobody can guess.
 
 Any user of a gateway can read and write a local document if they know its name
 (16-local-docs.json). So the names of these are made with SECRET_KEY. After it was changed, they are

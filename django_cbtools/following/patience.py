@@ -86,7 +86,8 @@ def reported(health: Report, say: Callable[[str], None]) -> Generator[None, None
 
 
 def close_old_connections() -> None:
-    """As Django does around requests; not within a transaction, which is the caller's."""
+    """Close old connections as Django does around requests, except those in a caller's
+    transaction."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()

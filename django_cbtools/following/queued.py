@@ -40,7 +40,7 @@ def options() -> Mapping[str, Any]:
 
 
 def queue() -> Callable[..., Any] | None:
-    """What puts a change into the queue that the settings name; None where they name none.
+    """Return the function that puts a change into the queue, or None if the settings name no queue.
 
     Raises ImproperlyConfigured where it cannot be found.
     """
@@ -49,8 +49,8 @@ def queue() -> Callable[..., Any] | None:
 
 
 def find(path: str) -> Callable[..., Any]:
-    """What a dotted path leads to, ``app.tasks.change.delay`` too; ImproperlyConfigured where that
-    is nothing that can be called."""
+    """Return the callable at a dotted path, such as ``app.tasks.change.delay``. Raise
+    ImproperlyConfigured if there is none."""
     parts = path.split(".")
     for length in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:length])
@@ -74,8 +74,8 @@ def find(path: str) -> Callable[..., Any]:
 def payload(
     change: Change, sender: type[CouchbaseModel], by_us: bool, keyspace: str | None = None
 ) -> Mapping[str, Any]:
-    """What a queue is told of a change; JSON has all of it. Of the default keyspace, it is not
-    told."""
+    """Return the description of a change for a queue. It can be encoded as JSON. It has no keyspace
+    if that is the default one."""
     told = {
         "uid": change.uid,
         "rev": change.rev,

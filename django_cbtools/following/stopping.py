@@ -17,7 +17,7 @@ class Stopped(BaseException):
 
 
 class Stop:
-    """Whether somebody has asked to stop, by SIGTERM or SIGINT; a second one ends the process."""
+    """A request to stop, by SIGTERM or SIGINT. A second signal ends the process."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -44,8 +44,8 @@ class Stop:
 
     @contextmanager
     def waiting(self) -> Generator[None, None, None]:
-        """What is done inside is broken off by Stopped, which is raised at once where somebody has
-        asked before."""
+        """Let a request to stop interrupt the block by Stopped. Raise it at once if the request has
+        come before."""
         self._is_waiting = True
         try:
             if self.requested:

@@ -17,7 +17,7 @@ from .surroundings import surroundings
 
 
 class Instead(Enum):
-    """What is in place of what was sent, or is to be shown."""
+    """Markers that take the place of a field's data or value."""
 
     FORMS = "forms, which are asked what was sent"
     NOTHING = "nothing was sent"
@@ -28,13 +28,14 @@ FORMS, NOTHING, LATER = Instead
 
 
 class Sent:
-    """What was sent, as a field's data: forms, which are made when it is known of what."""
+    """The data of a field that consists of forms. The forms are made when their initial value is
+    known."""
 
     def __init__(self, bound: NestedBoundField) -> None:
         self._bound = bound
 
     def has_changed(self, initial: Any) -> bool:
-        """Whether it is another value than this one."""
+        """Return whether the sent value differs from ``initial``."""
         return self._bound.is_changed(self._bound.sent_of(initial))
 
 
@@ -62,7 +63,7 @@ class NestedBoundField(BoundField):
         return self._forms(initial, self.form.data, self.form.files)
 
     def is_changed(self, sent: Any) -> bool:
-        """Whether forms that were sent say something else than what they are of."""
+        """Return whether the sent forms differ from their initial value."""
         return bool(sent.has_changed())
 
     @cached_property
@@ -74,7 +75,7 @@ class NestedBoundField(BoundField):
         raise NotImplementedError
 
     def cleaned(self) -> Any:
-        """What the forms that were sent say; ValidationError."""
+        """Return the value of the sent forms. Raise ValidationError if it is not valid."""
         raise NotImplementedError
 
     def value(self) -> Any:

@@ -38,5 +38,5 @@ class ElementChoices(KeptWhereUntouched, forms.TypedMultipleChoiceField):
 
 
 def _items(value: Any) -> list[Any]:
-    """What is chosen; what is no list counts as chosen itself."""
+    """Return the chosen values as a list. A value that is no list is the only choice."""
     return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]

@@ -38,8 +38,9 @@ class KeptWhereUntouched(forms.Field):
 
 
 class MembersFormField(KeptWhereUntouched):
-    """What a field with members is edited by, as text: JSON or, for an array of simple values, one
-    value per line. An array that lines cannot tell (``" a "``, ``null``) is JSON then, too.
+    """A form field that edits a field with members as text: JSON or, for an array of simple values,
+    one value per line. An array that lines cannot represent (``" a "``, ``null``) is edited as
+    JSON, too.
 
     ``field`` is the model's field.
     """

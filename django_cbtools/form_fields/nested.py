@@ -72,7 +72,7 @@ class NestedWidget(forms.Widget):
 
 
 class NestedFormField(MembersFormField):
-    """What is common to an object and a list of them.
+    """The base class of form fields for a nested object and for a list of nested objects.
 
     ``field`` is the model's field. ``subform`` is a NestedForm, where the form of an object is to
     be another than all of its fields; ``formfield_callback`` is what Django's
@@ -159,7 +159,7 @@ class NestedFormField(MembersFormField):
         return {}
 
     def is_for_forms(self, value: Any) -> bool:
-        """Whether forms can show it."""
+        """Return whether forms can show the value."""
         raise NotImplementedError
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -218,7 +218,7 @@ class NestedListFormField(NestedFormField):
         return value is None or isinstance(value, (list, tuple))
 
     def elements(self, value: Any) -> list[Any]:
-        """What there are forms of."""
+        """Return the elements that have forms."""
         return [
             self.nested.convert(each) if isinstance(each, dict) else each for each in value or ()
         ]

@@ -163,7 +163,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
 
     @property
     def rest(self) -> str | None:
-        """What to show of them; None: there are none."""
+        """The JSON text of the elements that have no form, or None if all have one."""
         if self.is_bound:
             found: str | None = self.data.get(self.rest_name)
             return found
@@ -237,8 +237,8 @@ def form_errors(form: Any) -> list[ValidationError]:
 
 
 def _place(form: Any) -> tuple[float, int]:
-    """Where its element goes: what was given a number that another has goes before it if it comes
-    from behind."""
+    """Return the sort key of a form's element. An element that moves forward to a taken number goes
+    before the other one."""
     order, was = form.order, form.source
     if order is None:
         return (math.inf, 0)
@@ -251,7 +251,8 @@ def _place(form: Any) -> tuple[float, int]:
 
 
 def token(place: int, element: Any, as_json: Any) -> str:
-    """What tells an element from the others: its place, and its uid or, without, its JSON."""
+    """Return a string that identifies an element: its place, and a digest of its uid or its
+    JSON."""
     return f"{place}.{_digest(element, as_json)}"
 
 

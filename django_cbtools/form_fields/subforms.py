@@ -96,7 +96,7 @@ class Row(_Form):
 
     @property
     def is_blank(self) -> bool:
-        """Whether it has nothing in it."""
+        """True if the row is a new one with nothing entered."""
         return not self.is_there and not (self.is_bound and self.has_changed())
 
     def shown_fields(self) -> list[Any]:
@@ -239,7 +239,7 @@ def from_json(field: Any, text: str) -> Any:
 
 
 def _is_choice_of_one(widget: Any) -> bool:
-    """Whether a widget offers one of its choices, and asks for no more of them."""
+    """Return whether a widget offers a choice of one, by Django's own way to make options."""
     is_own = isinstance(widget, ChoiceWidget) and not widget.allow_multiple_selected
     return is_own and type(widget).optgroups is ChoiceWidget.optgroups
 

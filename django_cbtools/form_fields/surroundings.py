@@ -1,4 +1,4 @@
-"""What the form of an element knows about the form that contains it."""
+"""The data that the form of an element gets from the form that contains it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ DEEPEST = 2
 
 @dataclass(frozen=True)
 class Surroundings:
-    """How many inputs a form may have, lists in it included; how many blank forms it is in; and
-    the choices of its relations, which are asked for once; and what its page says of what it was
-    made from, which is another text for each page."""
+    """The limits and shared data of an element's form.
+
+    ``budget`` is the number of inputs that the form may have, including those of lists in it.
+    ``blank`` is the number of blank forms around it. ``choices`` are those of its relations, which
+    are queried once. ``token`` is the page's text about the values it was made from, which differs
+    between pages.
+    """
 
     budget: float
     blank: int = 0
@@ -29,7 +33,8 @@ class Surroundings:
 
 
 def surroundings(form: Any) -> Surroundings:
-    """Those of a form; half of the inputs that Django takes are for the lists of a whole page."""
+    """Return the surroundings of a form. Half of the inputs that Django accepts are for the lists
+    of a page."""
     found: Surroundings | None = getattr(form, "surroundings", None)
     if found is None:
         limit = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS

@@ -19,8 +19,9 @@ def as_text(raw: Any) -> str:
 
 
 def unread_of(document: Any) -> dict[str, Any]:
-    """What forms and pages cannot show as a value of its field, by the fields' names: the JSON that
-    the fields could not read, and moments that the current time zone has not, as texts."""
+    """Return the values that forms and pages cannot show in their field, by the fields' names.
+    These are JSON values that the fields could not read, and (as text) times out of the current
+    time zone's range."""
     found: dict[str, Any] = getattr(document, "unread", dict)()
     values = vars(document)
     for field in document._meta.concrete_fields:
@@ -31,7 +32,7 @@ def unread_of(document: Any) -> dict[str, Any]:
 
 
 def is_in_zone(moment: datetime.datetime) -> bool:
-    """Whether the current time zone has a moment: there are no years before 1 and after 9999."""
+    """Return whether the current time zone can represent a time. Years end at 1 and 9999."""
     try:
         if timezone.is_aware(moment):
             timezone.localtime(moment)

@@ -12,7 +12,7 @@ _STRIPPED = frozenset(("email", "url"))
 
 
 def is_changed(bound: Any) -> bool:
-    """Whether somebody has entered another value than the one that a bound field began with.
+    """Return whether somebody has entered another value than the bound field began with.
 
     What comes back as the browser was given it is no change, whether or not the field can read it:
     fields strip texts, browsers send other line breaks, and phones write what is no value of it.
@@ -31,7 +31,7 @@ def _is_as_shown(bound: Any) -> bool:
 
 
 def _is_sent_for(widget: Any, value: Any, data: Any) -> bool:
-    """Whether a browser sends this of a widget that shows a value."""
+    """Return whether a browser sends ``data`` for a widget that shows ``value``."""
     if isinstance(widget, forms.MultiWidget):
         values: Any = value if isinstance(value, (list, tuple)) else widget.decompress(value)
         return (
@@ -46,7 +46,7 @@ def _is_sent_for(widget: Any, value: Any, data: Any) -> bool:
 
 
 def _as_sent(widget: Any, text: str) -> str:
-    """What browsers make of a text in HTML, and send of it."""
+    """Return the text that browsers send of an unchanged widget with this text."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
     if not isinstance(widget, Input):
         return text.removeprefix("\n")  # some templates have it in the textarea's first line

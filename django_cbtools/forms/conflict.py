@@ -39,7 +39,8 @@ class Row(NamedTuple):
 
 
 class Conflict:
-    """Why a form is shown again: ``rows`` are the fields that have two versions.
+    """The conflict because of which a form is shown again. ``rows`` are the fields with two
+    versions.
 
     As a string, it is the template ``django_cbtools/conflict.html``, or a line of it if ``{%
     conflict form %}`` has shown the template already.

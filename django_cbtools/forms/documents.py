@@ -69,7 +69,8 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
             self.initial["revision"] = lambda: seen.sign_uid(self.instance)
 
     def has_channels(self) -> bool:
-        """Whether the channels can be edited, where documents of the class are in some."""
+        """Return whether the form has the field for channels, if documents of the class are in
+        channels."""
         declared = type(self).declared_fields.get("channels")
         is_own = declared is not DocumentForm.declared_fields["channels"]
         return is_own or "channels" in (self._meta.fields or ())
@@ -101,8 +102,8 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
         self._make_room_for_unread()
 
     def values_of(self, document: Any) -> dict[str, Any]:
-        """What the fields show of a document. What a phone wrote in another type is a text, where
-        that can be shown."""
+        """Return the values that the form's fields show of a document. A value that a phone wrote
+        in another type is shown as text if the field can show text, else as empty."""
         found = model_to_dict(document, self._meta.fields, self._meta.exclude)
         found["channels"] = document.channels
         for name, raw in unread_of(document).items():
@@ -166,7 +167,7 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
 
 
 def _is_gone(field: Any, uid: Any) -> bool:
-    """Whether what is chosen is not there."""
+    """Return whether the chosen object does not exist."""
     try:
         field.to_python(uid)
     except ValidationError:
@@ -175,7 +176,7 @@ def _is_gone(field: Any, uid: Any) -> bool:
 
 
 def _takes_texts(field: Any) -> bool:
-    """Whether a field shows any text."""
+    """Return whether a form field can show any text."""
     return isinstance(field, (forms.CharField, forms.IntegerField)) and not isinstance(
         field, forms.JSONField
     )

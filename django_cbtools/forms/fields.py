@@ -45,8 +45,8 @@ class ChannelsField(forms.Field):
 
 
 class RevisionField(forms.Field):
-    """What a form says of the document that it was made from, hidden in it: nothing that anybody
-    enters, and nothing that is wrong by itself. :mod:`.seen` signs and reads it."""
+    """A hidden field with the signed revision and values that the form was made from. Nobody enters
+    anything in it, and it has no errors of its own. :mod:`.seen` signs and reads it."""
 
     widget = forms.HiddenInput
 

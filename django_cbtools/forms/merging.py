@@ -1,4 +1,4 @@
-"""How the form of a document is cleaned if somebody else may have saved it meanwhile."""
+"""The cleaning of a document's form if somebody else may have saved the document meanwhile."""
 
 from __future__ import annotations
 

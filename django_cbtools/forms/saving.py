@@ -1,4 +1,4 @@
-"""How the form of a document saves it: only if it has changed, once, and merged."""
+"""The saving of a document's form: only if it has changed, only once, and merged."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ class SavingForm(MergingForm):
         return json.dumps(self.instance.to_dict(), sort_keys=True)
 
     def is_as_loaded(self) -> bool:
-        """Whether saving the instance would write what it was when the form was made."""
+        """Return whether saving the instance would write the same document as when the form was
+        made."""
         return self._loaded is not None and self._loaded == self._json() and not self._has_files()
 
     def _has_files(self) -> bool:
-        """Whether there are files to be stored, which may have the names of former ones."""
+        """Return whether files have to be stored. Their names may be those of earlier files."""
         document: Any = self.instance
         values = (getattr(document, field.attname, None) for field in document._meta.fields)
         return bool(document._uploads) or not all(
@@ -82,7 +83,8 @@ class SavingForm(MergingForm):
         return seen.read_uid(self.instance, self.token) if self.is_new else None
 
     def _is_saved_as(self, uid: str) -> bool:
-        """Whether a new document is stored already, as the form has it."""
+        """Return whether a new document has already been stored under the uid with the form's
+        values."""
         try:
             stored = type(self.instance)(uid).fields_as_json()
         except ObjectDoesNotExist:
@@ -128,7 +130,8 @@ class SavingForm(MergingForm):
 
 
 def _merged(base: dict[str, Any], ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
-    """As merge_fields; what has been deleted meanwhile is not changed."""
+    """Return the merged JSON of merge_fields(). Raise MergeConflict if the document has been
+    soft-deleted meanwhile."""
     if theirs.get("st_deleted") is True and base.get("st_deleted") is not True:
         raise MergeConflict(("st_deleted",))
     return merge_fields(base, ours, theirs)

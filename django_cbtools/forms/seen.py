@@ -1,4 +1,4 @@
-"""What a form has shown of a document, signed, so that clients cannot forge it.
+"""A signed text with the revision and values of a document that a form has shown.
 
 The form sends back the revision and the JSON that it has shown. Without the signature, a client
 could pretend that nobody else has changed anything. The signature is valid for one document only.
@@ -17,7 +17,7 @@ _SALT = "django_cbtools.forms"
 
 
 class Seen(NamedTuple):
-    """What a form has shown: the revision, and the JSON of its fields by their keys."""
+    """The revision that a form has shown, and the JSON of its fields by their keys."""
 
     rev: str | None
     values: dict[str, Any]
@@ -31,8 +31,8 @@ def sign(document: Any, values: dict[str, Any], older: dict[str, Any] | None = N
 
 
 def read(document: Any, text: Any, uid: str | None = None) -> Seen | None:
-    """What a form of the document, or of another one of its class, has shown; None where the text
-    is no such text."""
+    """Return the revision and values that a form of the document has shown, or None if the text is
+    not valid. ``uid`` names another document of the class."""
     found = _read(text, _salt(document, uid))
     return None if found is None else Seen(*found)
 

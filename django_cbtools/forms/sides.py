@@ -18,7 +18,7 @@ from .conflict import TAKE
 
 
 class Sides(NamedTuple):
-    """Which fields either side has changed."""
+    """The fields that the form and somebody else have changed."""
 
     #: What the form has shown; None where it does not say.
     seen: seen.Seen | None
@@ -117,7 +117,7 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
         return found
 
     def is_gone(self, name: str, uid: Any) -> bool:
-        """Whether a choice is shown as empty because what is chosen is not there."""
+        """Return whether a choice is shown as empty because the chosen object no longer exists."""
         field: Any = self.fields[name]
         widget, queryset = getattr(field.widget, "widget", field.widget), None
         if uid and isinstance(widget, forms.widgets.ChoiceWidget):

@@ -1,4 +1,4 @@
-"""What is different for Django's own fields in documents."""
+"""Changes to Django's own fields that belong to documents."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def _prepared_json(field: Any, value: Any, connection: Any, prepared: bool = Fal
 def _read_dimensions(
     field: Any, instance: Any, force: bool = False, *args: Any, **kwargs: Any
 ) -> None:
-    """As Django's; but no file is read where a document is loaded."""
+    """Call Django's ``update_dimension_fields()``, except while a document is loaded: that would
+    read the image file."""
     if not instance._is_loading:
         type(field).update_dimension_fields(field, instance, force, *args, **kwargs)
 
@@ -50,7 +51,8 @@ def _is_generic(field: Any) -> bool:
 def _content_type(
     field: Any, obj: Any = None, id: Any = None, using: Any = None, model: Any = None
 ) -> Any:
-    """As Django's, which asks the documents' alias: content types are where the router has them."""
+    """Return the content type as Django's ``get_content_type()`` does, but from the database that
+    the router chooses. Django would ask the documents' alias."""
     from django.contrib.contenttypes.models import ContentType
 
     if id is not None:

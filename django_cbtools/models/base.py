@@ -41,7 +41,8 @@ _OF_TABLES = frozenset(("models.W047",))
 
 
 class Loaded(NamedTuple):
-    """What an instance is made of: a document of the gateway's, and what it remembers of it."""
+    """The data of a loaded instance: the gateway's document, its uid and revision, and the values
+    that the instance compares with when it is saved."""
 
     uid: Any
     rev: Any
@@ -342,7 +343,7 @@ class CouchbaseModel(
 
 
 def _is_observed(cls: type[models.Model]) -> bool:
-    """Whether somebody listens to Django's signals of new instances."""
+    """Return whether Django's signals of new instances have receivers for the class."""
     init, post = signals.pre_init, signals.post_init
     if not init.receivers and not post.receivers:  # asking them takes longer
         return False

@@ -73,7 +73,8 @@ class DocumentJSON:
 
     @classmethod
     def _init_names(cls) -> frozenset[str]:
-        """What a document can be made with: the names of its fields, and their attributes."""
+        """Return the keyword arguments of ``__init__()``: the fields' names and attributes, and
+        ``pk``."""
         if "_init_names_cache" not in cls.__dict__:
             cls._init_names_cache = frozenset(
                 name
@@ -84,7 +85,7 @@ class DocumentJSON:
 
     @classmethod
     def _is_given(cls, key: str) -> bool:
-        """Whether a form's data may have it for a field, under another name than its key."""
+        """Return whether form data may contain the key as the name of a field."""
         return key in cls._init_names() and key not in ("uid", "rev", "pk", "extra")
 
     @classmethod
@@ -315,7 +316,7 @@ class DocumentJSON:
 
 
 def _is_as_read(stored: Stored, value: Any, was: Any, raw: Any) -> bool:
-    """Whether a field still has what it was when it was read of this JSON."""
+    """Return whether a field's value is unchanged since it was read from the JSON ``raw``."""
     try:
         if stored.kind.rewrite is None:
             is_plain = value.__class__ in _UNCHANGING
@@ -328,7 +329,7 @@ def _is_as_read(stored: Stored, value: Any, was: Any, raw: Any) -> bool:
 
 
 def _is_untouched(stored: Stored, value: Any, raw: Any) -> bool:
-    """Whether a value that was made of JSON has not been changed in place since then."""
+    """Return whether a value that was made from JSON has not been changed in place."""
     if stored.kind.from_json is None and stored.kind.convert is None:
         return True
     try:
@@ -340,7 +341,7 @@ def _is_untouched(stored: Stored, value: Any, raw: Any) -> bool:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether a value is still the one that was read, or a copy of it."""
+    """Return whether a value is the one that was read, or a copy of it."""
     return one is other or (type(one) is type(other) and repr(one) == repr(other))
 
 
@@ -356,7 +357,7 @@ SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 def named(document: Any) -> str:
-    """How messages of errors begin that are about a document, which may have no uid yet."""
+    """Return the beginning of error messages about a document, which may have no uid yet."""
     return (
         f"Document {shown(str(document.uid))}" if document.uid else f"A new {document._meta.label}"
     )

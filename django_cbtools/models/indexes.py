@@ -44,9 +44,12 @@ class Declared:
 
 
 class IndexChange(NamedTuple):
-    """What a backend does to have an index as it is declared; ``model`` is a class's label, None
-    where no class declares it. ``unfinished`` is a query of what it is not done with yet, names and
-    states; it is empty where it is done at once."""
+    """A step that a backend takes to create, change or drop an index.
+
+    ``model`` is the label of the class that declares the index, or None. ``unfinished`` is a query
+    of the names and states of indexes that the step is still working on; it is empty if the step is
+    done at once.
+    """
 
     verb: str
     name: str
@@ -56,8 +59,9 @@ class IndexChange(NamedTuple):
 
 
 class Declaration(NamedTuple):
-    """What somebody has said outside of a class: where, of which class (or what stands in the place
-    of one), which index, and whether that is to be made, or not."""
+    """An index that is declared outside of its class. ``where`` names the place of the declaration,
+    ``model`` is the class (or the value found in its place), ``item`` is the index. ``is_wanted``
+    is false if the index must not be created."""
 
     where: str
     model: Any
@@ -100,8 +104,8 @@ def declared_indexes() -> list[Declared]:
 
 
 def declared_outside() -> Iterator[Declaration]:
-    """What is declared outside of classes, one index after another. ImproperlyConfigured where it
-    has another form than it should."""
+    """Yield the indexes that are declared outside of their classes. Raise ImproperlyConfigured if a
+    declaration has a wrong form."""
     yield from _tables()
     for model, items in _registered.items():
         for item in items:
@@ -109,7 +113,8 @@ def declared_outside() -> Iterator[Declaration]:
 
 
 def _tables() -> Iterator[Declaration]:
-    """What the setting and the apps' modules say in dictionaries by class."""
+    """Yield the declarations of the setting and of the apps' modules, which are dictionaries by
+    class."""
     try:
         autodiscover_modules(MODULE)
     except Exception as error:
@@ -173,7 +178,8 @@ def _declarations() -> Iterator[tuple[str, Document, Any]]:
 
 
 def _of_class(model: Document) -> Iterator[models.Index]:
-    """What a class declares itself. Asking whether a value is unique is a query too."""
+    """Yield the indexes that a class declares itself. Unique fields and constraints need an index
+    too, as a query checks them."""
     yield from model._meta.indexes
     for constraint in model._meta.constraints:
         if isinstance(constraint, models.UniqueConstraint):
@@ -234,7 +240,7 @@ def _named(model: Document, index: models.Index) -> models.Index:
 
 
 def _same(one: models.Index, other: models.Index) -> bool:
-    """Whether they differ in nothing but their names."""
+    """Return whether two indexes differ only in their names."""
     return bool(_definition(one) == _definition(other))
 
 

@@ -57,7 +57,7 @@ def _warn(model: Any, name: str) -> None:
 
 
 def _level_of_program() -> int:
-    """How far up the program is, as warnings count it from :func:`_warn`."""
+    """Return the stack level of the site's own code, as warnings count it from :func:`_warn`."""
     frame: Any = sys._getframe(1)
     level = 1
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_PROGRAMS):

@@ -32,7 +32,7 @@ _is_as_written = re.compile(
 
 
 class Shape(NamedTuple):
-    """What is to be done to values of some types, by their places, that are not as they are."""
+    """The places of values that need a conversion, for a row of values with known types."""
 
     moments: list[int]
     #: Integers of fields that have floats: JSON of gateways writes 1.0 so.
@@ -42,7 +42,7 @@ class Shape(NamedTuple):
 
 
 class Plan:
-    """How documents of a class are read; made once for it."""
+    """A plan to read the documents of a class. It is made once for each class."""
 
     def __init__(self, cls: type[DocumentJSON]) -> None:
         self._stored = cls._stored_fields()
@@ -119,7 +119,8 @@ class Plan:
         instance.extra = self.undeclared(document)
 
     def _learn(self, types: tuple[type, ...]) -> Shape | None:
-        """What is to be done to values of these types; None where each needs a look."""
+        """Return the conversions of values with these types, or None if each value has to be
+        examined."""
         shape = Shape([], [], [])
         for i, (type_, stored) in enumerate(zip(types, self._stored, strict=True)):
             if _is_moment(stored.field):

@@ -1,4 +1,4 @@
-"""What ``str()`` returns for documents, even if a phone has written odd values."""
+"""The result of ``str()`` for documents, which is safe even if a phone has written odd values."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def make_safe(cls: Any) -> None:
 
 
 def _is_odd(document: Any) -> bool:
-    """Whether there is a value of another type than its field's, or a null where none may be."""
+    """Return whether a value has another type than its field, or is null although its field forbids
+    it."""
     if document.unread():
         return True
     return any(

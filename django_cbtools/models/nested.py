@@ -132,7 +132,8 @@ class EmbeddedField(Members, Field_[Set, Get]):
         return _LOOKUPS.get(lookup_name)
 
     def get_lookups(self) -> dict[str, Any]:
-        """What a lookup may begin with: of these, Django suggests some for others."""
+        """Return the names that a lookup of the field may begin with. Django's error messages
+        suggest them."""
         names = {stored.field.name: stored.field for stored in self.members()}
         return {**_LOOKUPS, **names}
 
@@ -200,7 +201,8 @@ def nested_json(instance: Any) -> dict[str, Any]:
 
 
 def _is_untouched(instance: Any, stored: Stored, raw: Any) -> bool:
-    """Whether a field whose key was missing has the default that it got then."""
+    """Return whether a field whose key was missing still has the default that it got when it was
+    loaded."""
     value = getattr(instance, stored.attname)
     default = instance._missing.get(stored.attname)
     if value is default and not isinstance(value, (list, dict, set, models.Model)):

@@ -80,7 +80,8 @@ class RawDocuments(RawQuerySet):  # type: ignore[type-arg]
                 self.query.cursor.close()
 
     def _documents(self, rows: list[Any], names: list[str]) -> list[Any]:
-        """What instances are made of, for each row; None where there is no such document."""
+        """Return the values to make an instance of, for each row. None if a row's document does not
+        exist."""
         if set(names).issubset(self.columns):
             positions = [self.columns.index(name) for name in names]
             return [[row[position] for position in positions] for row in rows]

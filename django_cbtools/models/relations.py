@@ -51,8 +51,8 @@ class DocumentChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 def is_loaded_by_key(model: Any) -> bool:
-    """Whether what points to a model's instances finds them by key: documents that their base
-    manager has all of, or that no ORM can be asked for."""
+    """Return whether relations load the model's instances by key. This is so for documents whose
+    base manager has all of them, or that no ORM can query."""
     if not hasattr(model, "document_column"):
         return False
     return type(model._base_manager) is AllDocuments or not can_be_asked()
@@ -91,7 +91,8 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
         return f"{self.name}_uid"
 
     def get_path_info(self, filtered_relation: Any = None) -> Any:
-        """As Django's. Phones delete what it points to: no join loses a row by that."""
+        """Return Django's path, with outer joins. Phones may delete the document that a relation
+        points to, and a join must not lose rows by that."""
         outer = copy.copy(self)
         outer.null = True
         return [
@@ -99,11 +100,12 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
         ]
 
     def get_extra_restriction(self, alias: str | None, related_alias: str | None) -> Any:
-        """What Django asks of a join, in either direction."""
+        """Return the restriction of a join in either direction."""
         return WhereDocumentsAre()
 
     def get_local_related_value(self, instance: Any) -> Any:
-        """As Django's; what a phone wrote in another type is no uid."""
+        """Return Django's tuple of values. A value of another type than str, which a phone wrote,
+        counts as None."""
         found = super().get_local_related_value(instance)
         return tuple(uid if isinstance(uid, str) else None for uid in found)
 
@@ -145,5 +147,5 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
         return name, "django.db.models.CharField", [], kept
 
     def clone(self) -> Any:
-        """What stands for it in the state of migrations."""
+        """Return the field that represents the relation in the state of migrations."""
         return models.CharField(**self.deconstruct()[3])

@@ -21,8 +21,8 @@ from .fields.paths import may_lack, root_of
 
 
 def holds_documents(connection: Any) -> bool:
-    """Whether documents can be queried there. Another alias may be able to hold some, but they
-    would be others."""
+    """Return whether documents can be queried through the connection. Only the documents' alias
+    counts: another alias may hold documents, but not the same ones."""
     is_theirs = connection.alias == conf.document_alias()
     return is_theirs and hasattr(connection.ops, "reads_documents")
 
@@ -88,7 +88,7 @@ class WhereDocumentsAre(Expression):
 
 
 def where_documents_are(field: Any, *aliases: str | None) -> Any:
-    """What a document's relation asks of a join, and WhereDocumentsAre."""
+    """Return the restriction of a join by a document's relation, with WhereDocumentsAre added."""
     own = type(field).get_extra_restriction(field, *aliases)
     if own is None or isinstance(own, WhereDocumentsAre):
         return WhereDocumentsAre()
@@ -124,7 +124,8 @@ class DocumentQuery(sql.Query):
         return super().get_compiler(using, connection, elide_empty)
 
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """As Django's. A statement waits once for all that is in it, where a part has to."""
+        """Resolve the query as Django does. If a subquery has to wait for the index, the whole
+        statement does."""
         if self.scan_consistency == REQUEST_PLUS:
             query.scan_consistency = REQUEST_PLUS
         return super().resolve_expression(query, *args, **kwargs)
@@ -144,7 +145,8 @@ class DocumentQuery(sql.Query):
         return super().get_aggregation(using, over)
 
     def build_lookup(self, lookups: Any, lhs: Any, rhs: Any) -> Any:
-        """As Django's. JSON has one null: whoever asks for it means what is null, or missing."""
+        """Build the lookup as Django does. A comparison of JSON with None means a null or a missing
+        key."""
         lookup = super().build_lookup(lookups, lhs, rhs)
         if isinstance(lookup, JSONExact) and _is_json_of_document(lookup.lhs):
             asked = lookup.rhs.value if isinstance(lookup.rhs, Value) else lookup.rhs
@@ -153,7 +155,8 @@ class DocumentQuery(sql.Query):
         return lookup
 
     def try_transform(self, lhs: Any, name: str, lookups: Any = None) -> Any:
-        """As Django's. Of arrays and objects, the error says what they can be asked."""
+        """Return the transform as Django does. The error for arrays and objects names their
+        lookups."""
         try:
             return super().try_transform(lhs, name, lookups)
         except FieldError as error:
@@ -163,8 +166,8 @@ class DocumentQuery(sql.Query):
             raise FieldError(f"{error} {field.ways_to_ask(_name(lhs))}") from None
 
     def build_filter(self, *args: Any, **kwargs: Any) -> Any:
-        """As Django's. What excludes some values in arrays and objects does not exclude those
-        where there are none."""
+        """Build the filter as Django does. An ``exclude()`` by values in arrays and objects keeps
+        documents that lack the array or object."""
         clause, joins = super().build_filter(*args, **kwargs)
         if kwargs.get("current_negated"):
             conditions: list[Any] = [*clause.children]
@@ -175,13 +178,14 @@ class DocumentQuery(sql.Query):
 
 
 def _name(expression: Any) -> str:
-    """What is asked, as far as its name is known."""
+    """Return the name of the field that is queried, or '...' if it is unknown."""
     target = getattr(root_of(expression), "target", None)
     return "..." if target is None or target is not expression.output_field else str(target.name)
 
 
 def _is_json_of_document(expression: Any) -> bool:
-    """Whether it is a JSON field of a document, or of a nested object, and no key in one."""
+    """Return whether the expression is a JSON field of a document or of a nested object, and not a
+    key in such a field."""
     root = root_of(expression)
     is_key = isinstance(expression, KeyTransform)
     return not is_key and isinstance(root, Col) and hasattr(root.target.model, "document_column")

@@ -110,5 +110,5 @@ class ValidatedUniqueness:
 
 
 def can_be_asked() -> bool:
-    """Whether there is an ORM for documents."""
+    """Return whether documents have an ORM."""
     return holds_documents(connections[conf.document_alias()])

@@ -27,7 +27,8 @@ def remaining() -> float:
 
 
 def socket_timeout(timeout: float | None) -> float | None:
-    """What a socket may wait, by its own timeout and the deadline.
+    """Return the seconds that a socket may wait: its own timeout, or the time until the deadline if
+    that is shorter. None means no limit.
 
     Raises TimeoutError where the deadline has passed.
     """

@@ -17,7 +17,7 @@ _OTHERS = frozenset(("cors", "hosts", "longpoll_timeout"))
 
 @dataclass(frozen=True)
 class Options:
-    """How the client asks a gateway; times are in seconds.
+    """The options of requests to a gateway; times are in seconds.
 
     ``timeout``: for a connection, and for each wait for data (a pair, or one number for both).
     ``deadline``: for a whole call, with all that is tried again. ``retries``: how often a read is

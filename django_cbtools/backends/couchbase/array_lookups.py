@@ -61,7 +61,8 @@ _TEMPLATES = {
 
 
 def _has_elements(node: OfArrays, array: Compiled, items: list[Any]) -> Compiled:
-    """Whether an array has all, or any, of some elements, as an index of its elements finds it."""
+    """Return a condition that an array has all (or any) of the items, in a form that an index of
+    its elements serves."""
     name, shape = element_of(node.lhs, node.lhs.output_field).alias, node.compared.shape
     item = members.compared(shape, name).replace("%", "%%")
     given = members.compared(shape, "\0").replace("%", "%%")

@@ -1,4 +1,4 @@
-"""How SQL++ reads the fields of documents: one table, by the shape that values have in JSON.
+"""The SQL++ expressions that read fields of documents, in one table by the shape of their JSON.
 
 An expression of the table is over ``{x}``, the value in the document. It is never MISSING: what is
 not there, or is of another type than the field's, is NULL, so that it never breaks a query. All of

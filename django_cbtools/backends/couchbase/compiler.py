@@ -45,11 +45,12 @@ class SQLCompiler(plans.PlannedCompiler):
     # ------------------------------------------------------------------ SELECT
 
     def get_default_columns(self, *args: Any, **kwargs: Any) -> list[Any]:
-        """As Django's; instances have the versions that they were read as."""
+        """Return Django's columns. Instances get the document's version in place of its
+        revision."""
         return list(map(_as_version, super().get_default_columns(*args, **kwargs)))
 
     def get_group_by(self, *args: Any, **kwargs: Any) -> Any:
-        """As Django's, which groups by all columns where it groups by documents."""
+        """Return Django's GROUP BY, with the versions that :meth:`get_default_columns` selects."""
         query: Any = self.query
         if isinstance(query.group_by, tuple):
             query.group_by = tuple(map(_as_version, query.group_by))
@@ -154,9 +155,9 @@ class SQLCompiler(plans.PlannedCompiler):
         return sql, params
 
     def _bound(self, selected: Sequence[Any]) -> list[tuple[int, str, str, Any]]:
-        """What of a grouped query has a subquery in it: beside GROUP BY that is refused (4210), so
-        it is given a name by LET, and grouped by that: its place, its SQL, its name, its
-        parameters."""
+        """Return the place, SQL, name and parameters of each selected subquery of a grouped
+        query. The service refuses subqueries beside GROUP BY (4210), so LET gives them names to
+        group by."""
         return [
             (number, sql, f"g{number}", params)
             for number, (expression, (sql, params), _) in enumerate(selected)
@@ -205,7 +206,7 @@ class SQLCompiler(plans.PlannedCompiler):
     # -------------------------------------------------------------------- FROM
 
     def _from(self) -> tuple[str, list[Any], list[str]]:
-        """What is selected from, and the predicates that it needs."""
+        """Return the FROM clause, its parameters, and the conditions that it needs."""
         query: Any = self.query
         parts: list[str] = []
         params: list[Any] = []

@@ -40,7 +40,8 @@ def col(node: Col, compiler: Any, connection: Any) -> Compiled:
 
 
 def ref(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """What is selected has no name, but in a subquery that is read."""
+    """Compile a reference to a selected expression. Only a subquery that is read as a table has
+    names for them; elsewhere the expression itself is compiled."""
     if compiler.derived is not None:
         return f"{columns.quoted(compiler.derived)}.{columns.quoted(node.refs)}", ()
     found: Compiled = compiler.compile(node.source)
@@ -112,7 +113,7 @@ def aggregate(node: Any, compiler: Any, connection: Any, **context: Any) -> Comp
 
 
 def has_subquery(node: Any) -> bool:
-    """Whether there is a subquery in an expression, or in a condition."""
+    """Return whether an expression or a condition contains a subquery."""
     if isinstance(node, Subquery) or hasattr(node, "combined_queries"):
         return True
     sources: Any = getattr(node, "get_source_expressions", list)()

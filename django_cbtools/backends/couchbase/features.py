@@ -1,4 +1,4 @@
-"""What the engine can do, and what it cannot, with the reason."""
+"""The features of the query service for Django, with reasons for those that it lacks."""
 
 from __future__ import annotations
 

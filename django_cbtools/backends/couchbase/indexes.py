@@ -61,7 +61,7 @@ class _IndexCompiler(SQLCompiler):
 
 
 def changes(connection: Any, declared: Iterable[Declared]) -> Iterator[IndexChange]:
-    """What is to be done so that the indexes are those that are declared.
+    """Yield the steps that create the declared indexes and drop all others.
 
     New ones are made before stale ones are dropped: queries never lack both. What is in keyspaces
     of no class is left alone. Raises ImproperlyConfigured where an index cannot be, or a keyspace
@@ -82,7 +82,7 @@ def changes(connection: Any, declared: Iterable[Declared]) -> Iterator[IndexChan
 def _changes_in(
     connection: Any, keyspace: str, named: str | None, declared: Iterable[Declared]
 ) -> Iterator[IndexChange]:
-    """What is to be done in one keyspace."""
+    """Yield the steps in one keyspace."""
     there = partial(_of, connection.ops.keyspace_parts(connection, named))
     wanted = {change.name: change for change in _wanted(connection, keyspace, declared)}
     present = _present(connection, keyspace, there)
@@ -149,8 +149,9 @@ def _wanted(connection: Any, keyspace: str, declared: Iterable[Declared]) -> Ite
 
 
 def _begins(longer: list[str], keys: list[str]) -> bool:
-    """Whether another index's keys begin with these: it serves all that these do, and beside both
-    the service would take the shorter one where only the other has the order of a query."""
+    """Return whether the keys of a longer index begin with ``keys``. It serves all queries of the
+    shorter one. If both existed, the service would use the shorter one even if only the longer one
+    has the order of a query."""
     return len(longer) > len(keys) and longer[: len(keys)] == keys
 
 

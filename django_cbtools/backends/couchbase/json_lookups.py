@@ -53,7 +53,7 @@ def key_transform(node: Any, compiler: Any, connection: Any, **context: Any) -> 
 
 
 def key_text(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-    """What is under a key, as a text."""
+    """Compile the value of a key as text."""
     found = key_path(node, compiler, connection)
     return filled(
         "CASE WHEN ISSTRING({0}) THEN {0} WHEN {0} IS VALUED THEN ENCODE_JSON({0}) END", [found]
@@ -121,7 +121,7 @@ def in_json(node: Any, compiler: Any, connection: Any) -> Compiled:
 
 
 def key_is_null(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """Whether there is no such key: one that holds a null is there."""
+    """Compile a condition that an object has no such key. A key with a null exists."""
     sql, params = key_path(node.lhs, compiler, connection)
     return f"{sql} IS {'MISSING' if node.rhs else 'NOT MISSING'}", params
 

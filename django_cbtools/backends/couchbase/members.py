@@ -57,7 +57,7 @@ def array(compiler: Any, expression: Any) -> Compiled:
 
 
 def only_array(sql: str) -> str:
-    """What is an array; NULL for all else."""
+    """Return SQL of the value if it is an array, else NULL."""
     return f"(CASE WHEN ISARRAY({sql}) THEN {sql} END)"
 
 
@@ -90,7 +90,7 @@ def any_lookup(node: AnyLookup, compiler: Any, connection: Any) -> Compiled:
 
 
 def each_element(node: AnyElement, compiler: Any) -> Compiled:
-    """What an index has of the elements, each in a place of its own."""
+    """Compile the key of an index that has an entry for each element of an array."""
     found, params = array(compiler, node.lhs)
     item, item_params = compiler.compile(node.inner)
     return f"{EACH} {item} FOR {node.alias} IN {found} END", (*item_params, *params)

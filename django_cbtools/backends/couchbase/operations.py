@@ -47,8 +47,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         return name if name.startswith("`") and name.endswith("`") else columns.quoted(name)
 
     def keyspace(self, connection: Any, named: str | None = None) -> str:
-        """What documents are in, ``bucket[.scope.collection]``, quoted for SQL++: the collection
-        that their class has ``named``, else NAME's."""
+        """Return the keyspace ``bucket[.scope.collection]`` of documents, quoted for SQL++.
+        ``named`` is the collection of their class; without it, NAME tells the collection."""
         return ".".join(map(columns.quoted, self.keyspace_parts(connection, named)))
 
     def keyspace_parts(self, connection: Any, named: str | None = None) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         )
 
     def prep_for_iexact_query(self, x: str) -> str:
-        """As it is: it is compared, and no pattern."""
+        """Return the text unchanged, since ``iexact`` compares values and uses no pattern."""
         return x
 
     def regex_lookup(self, lookup_type: str) -> str:
@@ -200,7 +200,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         return len(objs)
 
     def document_index_changes(self, declared: Iterable[Any]) -> list[Any]:
-        """What has to be done to have the indexes that documents declare, and no others."""
+        """Return the steps that create the indexes that documents declare and drop all others."""
         from .indexes import changes  # it needs models, and the first model loads this module
 
         return list(changes(self.connection, declared))

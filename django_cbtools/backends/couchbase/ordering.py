@@ -69,7 +69,8 @@ def of_distinct(
 def _place(
     row: str, ordering: Any, sql: str, chosen: Sequence[Any], by_name: bool, is_scalar: bool
 ) -> str | None:
-    """Where what is ordered by is in the row; None where it is not."""
+    """Return SQL for the place in the row of the expression that the query is ordered by, or None
+    if the row lacks it."""
     source = getattr(ordering.expression, "source", ordering.expression)
     refs = getattr(ordering.expression, "refs", None)
     for number, (each, (each_sql, _), alias) in enumerate(chosen):

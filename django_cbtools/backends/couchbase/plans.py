@@ -45,7 +45,8 @@ class PlannedCompiler(DocumentCompiler):
     """Has what is done with plans: where a query has none, or a bad one, and explain()."""
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
-        """As Django's; where no index serves a query, it says which one would."""
+        """Execute the query as Django does. If no index serves it, the error tells which one
+        would."""
         query: Any = self.query
         connection: Any = self.connection
         before = connection.scan_consistency
@@ -76,7 +77,8 @@ class PlannedCompiler(DocumentCompiler):
 
 
 def _scan_consistency(query: Any) -> str | None:
-    """What a query and its parts ask for; where one has to wait, all of the statement does."""
+    """Return the scan consistency of a statement: the strictest that the query or a part of it asks
+    for."""
     inner = getattr(query, "inner_query", None)
     parts = [*query.combined_queries, *([] if inner is None else [inner])]
     asked = {getattr(query, "scan_consistency", None), *map(_scan_consistency, parts)}
@@ -121,7 +123,7 @@ def _ranges(spans: Any) -> Iterator[str]:
 
 
 def scans_everything(operator: Any) -> bool:
-    """Whether documents are looked for among all that the keyspace has."""
+    """Return whether a plan searches all documents of a keyspace."""
     is_scan = str(operator.get("#operator")).startswith("PrimaryScan") or _is_of_keys(operator)
     if is_scan and operator.get("namespace") != "#system":
         return True
@@ -129,8 +131,8 @@ def scans_everything(operator: Any) -> bool:
 
 
 def _is_of_keys(operator: Any) -> bool:
-    """Whether all but the gateway's own keys are looked through: two ranges of a primary index,
-    which names no key of its own."""
+    """Return whether an operator scans all keys apart from the gateway's own. These are two ranges
+    of a primary index, which has no ``index_key``."""
     ranges = [each for span in operator.get("spans", ()) for each in span.get("range", ())]
     return bool(ranges) and not any("index_key" in each for each in ranges)
 
@@ -156,7 +158,8 @@ def warn(compiler: Any, statement: str) -> None:
 
 
 def advice(compiler: Any) -> str:
-    """Which indexes would serve a query: those of the fields that it compares, and is ordered by.
+    """Return advice about the indexes that would serve a query: those of the fields that it
+    compares and is ordered by.
 
     It is empty where a query compares nothing that could be in one.
     """

@@ -34,7 +34,7 @@ def inlined(sql: str, params: Sequence[Any]) -> str:
 
 
 def compiling(template: str) -> Callable[..., Compiled]:
-    """What compiles a function of Django's by a template over its arguments."""
+    """Return a method that compiles one of Django's functions by a template over its arguments."""
 
     def as_couchbase(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
         return filled(template, [compiler.compile(each) for each in node.get_source_expressions()])

@@ -36,13 +36,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @property
     def timeout(self) -> float:
-        """How long (seconds) a writer waits for another one."""
+        """The number of seconds that a writer waits for another one."""
         timeout: float = self.settings_dict["OPTIONS"].get("timeout", TIMEOUT)
         return timeout
 
     @property
     def is_awaited(self) -> bool:
-        """Whether others wait until this connection's transaction ends."""
+        """True if other connections wait for the end of this one's transaction."""
         return self._turns is not None and self._turns.waiting > 0
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -79,7 +79,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def set_autocommit(
         self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False
     ) -> None:
-        """As Django's, which begins and ends the outermost transactions here: each has its turn."""
+        """Set the autocommit mode as Django does. Django begins and ends the outermost transactions
+        by this method, so a writer's turn begins and ends here, too."""
         self._leave()
         if force_begin_transaction_with_broken_autocommit and not autocommit:
             self._turns = writers.enter(self)
@@ -116,11 +117,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().check_constraints(table_names)
 
     def is_usable(self) -> bool:
-        """Whether nothing has gone wrong: SQLite cannot be asked, and is quickly opened again."""
+        """Return whether no error has occurred. SQLite has no connection to test, and reopens files
+        quickly."""
         return not self.errors_occurred
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """As Django's; of no use is also a connection to a file that is there no more."""
+        """Close the connection as Django does, and also if its file has been deleted or
+        replaced."""
         is_open = self.connection is not None and not self.in_atomic_block
         if is_open and _identity(self._path) != self._file:
             self.close()
@@ -129,7 +132,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 class _Cursor(base.SQLiteCursorWrapper):
     def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
-        """As Django's, which takes longer than a query by an index where documents make it long."""
+        """Convert placeholders as Django does, but faster for the long statements that documents
+        make."""
         if param_names is None and "%%" not in query:
             return query.replace("%s", "?")
         converted: str = super().convert_query(query, param_names=param_names)
@@ -147,7 +151,8 @@ class _PatientCursor(_Cursor):
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """What tells a file from another that takes its place; None: there is no file."""
+    """Return the device and inode of a file, which differ if another file takes its place. None if
+    there is no file."""
     try:
         status = os.stat(path)
     except OSError:

@@ -1,4 +1,5 @@
-"""How SQLite reads the fields of documents: one table, by the shape that values have in JSON.
+"""The SQL expressions by which SQLite reads fields of documents, in one table by the shape of their
+JSON.
 
 An expression of the table is over ``{value}`` (the JSON value as SQL has it), ``{type}`` (its JSON
 type) and ``{json}`` (its JSON text). A value of another type than the field's counts as NULL, so
@@ -19,8 +20,9 @@ _TIME_SHAPE = "[0-2][0-9]:[0-9][0-9]*"
 
 
 def _is_day(first: str) -> str:
-    """That a text begins with a day that there is, from this one on (there is no year 0). SQLite
-    takes February the 30th for March only where there is something to compute."""
+    """Return a condition that a text begins with a date that exists and is not before ``first``.
+    The year 0 is excluded. ``date()`` finds February 30 only if it has to compute something, hence
+    '+0 days'."""
     day = "substr({value}, 1, 10)"
     return (
         f"{{type}} = 'text' AND {{value}} GLOB '{_DATE_SHAPE}' AND {{value}} >= '{first}' "
@@ -29,8 +31,8 @@ def _is_day(first: str) -> str:
 
 
 def _second(start: int) -> tuple[str, str]:
-    """What stands behind the seconds, from this character on: the fraction as Python writes it,
-    which is nothing where it is zero, and the zone."""
+    """Return SQL for the fraction of the seconds and for the time zone, which begin at this
+    character. The fraction is in Python's form: '' if it is zero, else six digits."""
     rest = f"substr({{value}}, {start})"
     zone = f"ltrim({rest}, '.0123456789')"
     digits = f"substr({rest}, 1, min(7, length({rest}) - length({zone})))"
@@ -67,8 +69,8 @@ _NUMERIC = "CAST({value} AS NUMERIC)"
 
 
 def _decimal(found: str) -> str:
-    """What is found where there is a number. A text that is none does not equal the one that it
-    begins with."""
+    """Return SQL for ``found`` if the value is a number or a text that is one, else NULL. A text
+    with a number at its beginning only is none."""
     return (
         f"CASE WHEN {{type}} IN ('integer', 'real', 'text') AND {_NUMERIC} = {{value}} "
         f"AND {_NUMERIC} BETWEEN {_FINITE} THEN {found} END"

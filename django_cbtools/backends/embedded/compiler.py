@@ -87,7 +87,8 @@ class SQLCompiler(DocumentCompiler):
         return super().compile(node)
 
     def pre_sql_setup(self, with_col_aliases: bool = False) -> Any:
-        """As Django's; and what only has to be shown is shown exactly."""
+        """Set up the query as Django does. Columns that are only shown, and not compared, are read
+        exactly."""
         _, order_by, group_by = setup = super().pre_sql_setup(with_col_aliases)
         query = self.query
         if not (

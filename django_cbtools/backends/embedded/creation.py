@@ -23,8 +23,9 @@ class DatabaseCreation(creation.DatabaseCreation):
         super()._clone_test_db(suffix, verbosity, keepdb)  # type: ignore[misc]
 
     def setup_worker_connection(self, _worker_id: int) -> None:
-        """As Django's, but for the gateway of a test run, a mirror of itself: it has no clones, and
-        each process makes its own (:mod:`django_cbtools.test_runs`)."""
+        """Set up the connection of a test process as Django does, except for the gateway of a test
+        run. That is a mirror of itself and has no clones: each process makes its own
+        (:mod:`django_cbtools.test_runs`)."""
         if self.connection.settings_dict["TEST"]["MIRROR"] != self.connection.alias:
             super().setup_worker_connection(_worker_id)
 

@@ -38,7 +38,7 @@ class _IndexCompiler(SQLCompiler):
 
 
 def changes(connection: Any, declared: Iterable[Declared]) -> list[IndexChange]:
-    """What is to be done so that the indexes are those that are declared."""
+    """Return the steps that create the declared indexes and drop all others."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' "

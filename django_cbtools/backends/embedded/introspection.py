@@ -13,6 +13,6 @@ class DatabaseIntrospection(introspection.DatabaseIntrospection):
     def django_table_names(
         self, only_existing: bool = False, include_views: bool = True
     ) -> list[str]:
-        """As Django's, which are what ``flush`` empties; the gateway's are among them."""
+        """Return the tables that ``flush`` empties: Django's and the gateway's."""
         names: Any = super().django_table_names(only_existing, include_views)
         return [*names, *schema.TABLES]

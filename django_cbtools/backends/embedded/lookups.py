@@ -102,7 +102,8 @@ def object_exact(node: ObjectExact, compiler: Any, connection: Any) -> Compiled:
 
 
 class _Objects:
-    """How the lookups of arrays compare with objects, each of which is a condition of its own."""
+    """Conditions that compare the elements of an array with objects. Each object is a condition of
+    its own."""
 
     def __init__(self, lhs: Any, compiler: Any) -> None:
         self.compiler = compiler
@@ -110,20 +111,20 @@ class _Objects:
         self.element = element_of(lhs, lhs.output_field.base_field)
 
     def any_is(self, items: list[Any]) -> Compiled:
-        """Whether any element is one of these."""
+        """Return a condition that any element is one of the items."""
         return self._exists("", items)
 
     def each_is(self, items: list[Any]) -> Compiled:
-        """Whether each element is one of these."""
+        """Return a condition that each element is one of the items."""
         sql, params = self._exists("NOT", items)
         return f"({self.array} IS NOT NULL AND NOT {sql})", (*self.params, *params)
 
     def all_are_in(self, items: list[Any]) -> Compiled:
-        """Whether all of these are elements."""
+        """Return a condition that all items are elements."""
         return self._all([self._exists("", [item]) for item in items])
 
     def are(self, items: list[Any]) -> Compiled:
-        """Whether these are the elements, in this order."""
+        """Return a condition that the items are the elements, in this order."""
         alias = self.element.alias
         length = f"json_array_length({self.array}) = {len(items)}", self.params
         in_place = [

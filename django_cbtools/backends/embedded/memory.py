@@ -19,7 +19,7 @@ _FIRST, _LONGEST = 0.001, 0.05
 
 
 def is_shared(name: Any) -> bool:
-    """Whether it is the name of a database in memory that has more than one connection."""
+    """Return whether the name is that of a database in memory that several connections share."""
     text = str(name)
     return "mode=memory" in text and "cache=shared" in text
 

@@ -21,7 +21,8 @@ class DatabaseOperations(operations.DatabaseOperations):
     reads_documents = True
 
     def quote_name(self, name: str) -> str:
-        """As Django's, which leaves quotes in a name as they are."""
+        """Quote a name as Django does, and double the quotes in it, which Django leaves as they
+        are."""
         quoted: str = super().quote_name(name)
         return quoted if quoted is name else '"' + name.replace('"', '""') + '"'
 
@@ -33,8 +34,8 @@ class DatabaseOperations(operations.DatabaseOperations):
         reset_sequences: bool = False,
         allow_cascade: bool = False,
     ) -> list[str]:
-        """As Django's. The gateway's tables are emptied where they are named, as ``flush`` does,
-        behind the others and in their own order."""
+        """Return Django's statements, then those that empty the gateway's tables among ``tables``,
+        in their own order."""
         ordinary = [table for table in tables if table not in schema.TABLES]
         flush: list[str] = super().sql_flush(
             style, ordinary, reset_sequences=reset_sequences, allow_cascade=allow_cascade
@@ -53,13 +54,14 @@ class DatabaseOperations(operations.DatabaseOperations):
         return with_documents(sql, has_params)
 
     def document_index_changes(self, declared: Iterable[Any]) -> list[Any]:
-        """What has to be done to have the indexes that documents declare, and no others."""
+        """Return the steps that create the indexes that documents declare and drop all others."""
         from .indexes import changes  # it needs models, and the first model loads this module
 
         return list(changes(self.connection, declared))
 
     def get_decimalfield_converter(self, expression: Any) -> Any:
-        """As Django's; but a document may have more digits than its field allows."""
+        """Return Django's converter, extended for documents with more digits than the field
+        allows."""
         converter = super().get_decimalfield_converter(expression)
 
         def convert(value: Any, expression: Any, connection: Any) -> Any:

@@ -69,7 +69,7 @@ def is_document_table(name: str) -> bool:
 
 
 def document_subselect(name: str) -> str:
-    """What stands for a document model's table, with all of its columns."""
+    """Return the subquery that represents a document model's table, with all of its columns."""
     model = CouchbaseModel.tables[name]
     return _subselect(model, _place(of_class(model)), None, (model.type_name(),))
 
@@ -105,7 +105,7 @@ def _subselect(
 
 
 def _most(column: str, *found: str) -> str:
-    """That a column has a value, or one of some, as most rows do.
+    """Return a condition that a column has one of the values, with a hint that most rows fulfil it.
 
     SQLite takes what an index begins with for selective unless it is told; so the index of
     ``doc_type`` would seem better than one of a field.

@@ -162,7 +162,11 @@ def _likeliest(splits: Sequence[tuple[str, str]], known: Mapping[str, Document])
 
 
 def _is_meant(call: Call, holder: Document | None, whole: Document | None, name: str) -> bool:
-    """Whether a write is meant for ``whole`` rather than for an attachment of ``holder``."""
+    """Return whether a write is meant for document ``whole`` and not for an attachment of
+    ``holder``.
+
+    Raise a 409 GatewayError if the revision in the request fits both documents.
+    """
     content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_body = content_type in ("", "application/json", "multipart/related")
     is_put = call.method == "PUT"

@@ -159,7 +159,8 @@ class _Follower:
                 until = _after(heartbeat)
 
     def _looks_twice(self) -> bool:
-        """Whether a real gateway signals twice that it has caught up (13-changes.json, step 50)."""
+        """Return whether a real gateway signals twice that it has caught up (13-changes.json, step
+        50)."""
         is_continuous = self.options.feed == CONTINUOUS
         follower = self.follower
         return is_continuous and self.feed.was_written_to(follower.reader, follower.upto)

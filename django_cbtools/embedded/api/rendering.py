@@ -33,7 +33,7 @@ _ERROR = {"Content-Type": 'application/json; error="true"'}
 
 
 class Wish(NamedTuple):
-    """What a client asks for in addition to a document's body.
+    """The parts of a document that a client asks for in addition to its body.
 
     ``history`` is the number of revisions of the document's history to show; None means all. The
     history ends at the first revision that is in ``known``. ``since`` asks for the contents of

@@ -54,7 +54,7 @@ class Connection:
 
     @property
     def is_paused(self) -> bool:
-        """Whether a message waits until the other side acknowledges what it has received."""
+        """True if a message waits until the other side acknowledges what it has received."""
         return self._outbox.is_paused
 
     def send(self, request: Message) -> int:

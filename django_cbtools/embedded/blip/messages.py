@@ -33,7 +33,7 @@ class Message:
 
     @property
     def profile(self) -> str:
-        """What a request asks for."""
+        """The name of the operation that a request asks for."""
         return self.properties.get("Profile", "")
 
     @property

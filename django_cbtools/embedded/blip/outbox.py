@@ -56,7 +56,7 @@ class Outbox:
 
     @property
     def is_paused(self) -> bool:
-        """Whether a message waits until the other side acknowledges what it has received."""
+        """True if a message waits until the other side acknowledges what it has received."""
         return bool(self._paused)
 
     def add(self, message: Message) -> None:

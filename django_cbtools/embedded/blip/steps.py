@@ -1,4 +1,4 @@
-"""What the replicator's functions ask of whoever runs them.
+"""The steps that the replicator's functions yield to the code that runs them.
 
 A function that must wait is a generator. It yields a step, is resumed with the step's result, and
 returns its own result at the end. So it takes no thread while it waits. Between two steps, it must

@@ -39,7 +39,7 @@ COLUMNS = (
 
 
 class Removal(NamedTuple):
-    """How a document left a channel.
+    """The removal of a document from a channel.
 
     It entered the channel at sequence ``start``, and revision ``rev`` removed it from the channel
     at sequence ``end``. ``deleted`` says whether that revision is a tombstone.

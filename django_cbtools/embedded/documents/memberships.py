@@ -17,8 +17,8 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Memberships(NamedTuple):
-    """What a document has stored, as JSON: the channels that it is in, those that it has left, and
-    earlier stays in channels to which it returned."""
+    """A document's channels as they are stored, in JSON: its current channels, the removals from
+    channels, and earlier stays in channels to which it returned."""
 
     channels_text: str = "{}"
     removals_text: str = "{}"

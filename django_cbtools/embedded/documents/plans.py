@@ -88,7 +88,7 @@ class Plan(NamedTuple):
 
     @property
     def is_current(self) -> bool:
-        """Whether the new revision is the current one."""
+        """True if the new revision becomes the current one."""
         return self.current.rev == self.new.rev
 
     @property
@@ -97,7 +97,7 @@ class Plan(NamedTuple):
 
     @property
     def grants(self) -> Grants | None:
-        """What the document will grant, or None if that does not change."""
+        """The grants that the document will make, or None if they do not change."""
         # A new document has no earlier grants to revoke.
         if self._changes_channels and (self.old or any(self.verdict.grants)):
             return self.verdict.grants

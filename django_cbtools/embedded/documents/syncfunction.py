@@ -44,7 +44,7 @@ def _underscore() -> str:
 
 
 class Verdict(NamedTuple):
-    """What the sync function decided about a revision."""
+    """The sync function's decision about a revision."""
 
     channels: list[str]
     grants: Grants = Grants()

@@ -31,7 +31,7 @@ _BATCH = 50
 
 @dataclass(frozen=True)
 class Wish:
-    """What a client asks of a feed.
+    """The options of a client's request for a changes feed.
 
     ``since`` is the position after which the feed begins. ``limit`` is the largest number of
     entries; 0 means no limit. ``channels`` restricts the feed to these channels; STAR means all
@@ -106,7 +106,7 @@ class Feed:
 
     @property
     def is_full(self) -> bool:
-        """Whether the client has received as many entries as its limit allows."""
+        """True if the client has received as many entries as its limit allows."""
         return self.wish.limit > 0 and not self.remaining
 
     def show_gone(self) -> None:
@@ -135,7 +135,8 @@ class Feed:
             self._since = SequenceId(upto)
 
     def was_written_to(self, reader: Reader, upto: int) -> bool:
-        """Whether a document in the feed's channels was written after the user's last change."""
+        """Return whether a document in the feed's channels was written after the user's last
+        change."""
         channels = self._open_to(reader, upto)
         found = changelog.read(self.database, list(channels), reader.sequence, upto, limit=1)
         return any(found)

@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Interest:
-    """What concerns a feed: writes in its channels, and changes to its user and session.
+    """The events that wake a feed: writes in its channels, and changes to its user and session.
 
     ``database`` is the database as it was when the feed started, at the feed's collection.
     ``user`` is the name in the table of users; None means a user whose rights cannot change.

@@ -200,7 +200,7 @@ class Call(Message):
 
     @cached_property
     def caller(self) -> str | None:
-        """Who sends the request, as far as it is known before the login is checked.
+        """The sender of the request, as far as it is known before the login is checked.
 
         None for a caller in this process.
         """

@@ -19,14 +19,14 @@ ROLE = "role"
 
 
 class Grants(NamedTuple):
-    """What a document grants: channels and roles, by user or role."""
+    """The channels and roles that a document grants, by user or role."""
 
     channels: Mapping[str, list[str]] = {}
     roles: Mapping[str, list[str]] = {}
 
 
 class Change(NamedTuple):
-    """How a document's grants have changed.
+    """The difference between a document's old and new grants.
 
     ``opened`` are the new grants, which have the sequence ``sequence``. ``closed`` are the revoked
     ones, with the sequences at which they were granted. A grant is a tuple of a user or role, a
@@ -71,7 +71,7 @@ class Touched(NamedTuple):
 
 @dataclass(frozen=True)
 class Granted:
-    """What all documents together grant a user or role: channels by keyspace, and roles.
+    """The channels (by keyspace) and roles that all documents together grant a user or role.
 
     Each name has the earliest sequence at which it was granted.
     """

@@ -1,4 +1,4 @@
-"""What users and roles have in common: names, admin channels, configurations, history."""
+"""The shared parts of users and roles: names, admin channels, configurations, history."""
 
 from __future__ import annotations
 

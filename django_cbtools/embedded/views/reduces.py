@@ -81,7 +81,7 @@ class _Partial(NamedTuple):
 
 
 class Grouping(NamedTuple):
-    """How rows are grouped.
+    """The level by which a reduced view's rows are grouped.
 
     If ``level`` is None, they are grouped by whole keys; if it is 0, all rows are one group;
     otherwise they are grouped by the first ``level`` items of array keys. Keys with the same sort

@@ -204,7 +204,8 @@ class ArrayMembers(Members):
         )
 
     def get_lookups(self) -> dict[str, Any]:
-        """What a lookup may begin with: of these, Django suggests some for others."""
+        """Return the names that a lookup of the field may begin with. Django's error messages
+        suggest them."""
         return {**self.base_field.get_lookups(), **_LOOKUPS, "len": paths.Length}
 
     def ways_to_ask(self, name: str) -> str:
@@ -256,7 +257,7 @@ class ListField(_JSONField[Set, Get]):
 
 
 class TypedListField(ArrayMembers, ListField[Set, Get]):
-    """What ``ListField(base_field)`` makes."""
+    """The field that ``ListField(base_field)`` creates."""
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()
@@ -329,7 +330,7 @@ _OF_TEXT = frozenset(
 
 
 class _AnyText(models.TextField):  # type: ignore[type-arg]
-    """What is in an array of any JSON, where it is asked about as a text."""
+    """An element of an array of any JSON, compared as text."""
 
     document_kind = values.Kind("any text", to.text)
 
@@ -338,12 +339,13 @@ _TEXT = _AnyText()
 
 
 def _compared(field: Any, lookup_name: str) -> Any:
-    """As what the elements of an array are compared, by a lookup."""
+    """Return the field as whose values a lookup compares the elements of an array."""
     return _TEXT if type(field) is models.JSONField and lookup_name in _OF_TEXT else field
 
 
 def _token(item: Any) -> str | None:
-    """What is equal of values that are the same; None of nested models, which know themselves."""
+    """Return a string that is equal for equal values. None for nested models, which have an
+    ``__eq__()`` of their own."""
     return None if _has_models(item) else f"{type(item)}{item!r}"
 
 

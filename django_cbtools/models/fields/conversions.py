@@ -187,7 +187,8 @@ def binary_to_json(value: Any) -> str:
 
 
 def plain_json(value: Any) -> Any:
-    """What JSON has, as it has it; TypeError for what it cannot have."""
+    """Return the value as it is after a round trip through JSON. Raise TypeError if JSON cannot
+    represent it."""
     if value.__class__ is int or value.__class__ is bool:
         return value
     return from_json_text(json.dumps(value, allow_nan=False, ensure_ascii=False))

@@ -20,12 +20,12 @@ class OfArrays(Lookup):
 
     @property
     def is_of_objects(self) -> bool:
-        """Whether it compares nested objects with values of theirs."""
+        """True if the lookup compares nested objects with values, and not with an expression."""
         return has_objects(self.lhs.output_field) and not hasattr(self.rhs, "resolve_expression")
 
     @property
     def compared(self) -> values.Kind:
-        """As what elements are compared."""
+        """The kind as which elements are compared."""
         field = getattr(self.lhs.output_field, "base_field", None)
         kind = values.JSON if field is None else values.kind(field)
         return ANY_JSON if kind.shape == values.JSON.shape else kind
@@ -57,25 +57,25 @@ class OfArrays(Lookup):
 
 
 class Contains(OfArrays):
-    """Whether all of some values are in the array; of one value, whether it is."""
+    """True if the array contains the value, or all values of a list."""
 
     lookup_name = "contains"
 
 
 class ContainedBy(OfArrays):
-    """Whether all elements are among some values."""
+    """True if all elements of the array are among the values."""
 
     lookup_name = "contained_by"
 
 
 class Overlap(OfArrays):
-    """Whether any of some values is in the array."""
+    """True if any of the values is in the array."""
 
     lookup_name = "overlap"
 
 
 class ArrayExact(OfArrays, JSONExact):
-    """Whether an array has these elements in this order."""
+    """True if the array has exactly these elements in this order."""
 
     lookup_name = "exact"
     can_use_none_as_rhs = False
@@ -87,11 +87,11 @@ class ArrayExact(OfArrays, JSONExact):
 
 
 class SetExact(ArrayExact):
-    """Whether an array has these elements, in whatever order and however often."""
+    """True if the array has exactly these elements, in any order and any number of times."""
 
 
 class OneOf(Lookup):
-    """Whether a value equals one of several, each compared as ``exact`` does."""
+    """True if the value equals one of several values. Each is compared as ``exact`` does."""
 
     lookup_name = "in"
 

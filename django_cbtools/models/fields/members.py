@@ -80,7 +80,7 @@ class Members(CheckedByForms):
         raise NotImplementedError
 
     def ways_to_ask(self, name: str) -> str:
-        """What a query can ask of a field of this name, for errors."""
+        """Return the lookups that a query can use with a field of this name, for error messages."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ a field's methods
@@ -101,7 +101,7 @@ class Members(CheckedByForms):
         return found
 
     def _overrides(self, *names: str) -> bool:
-        """Whether a subclass has methods of its own instead of these."""
+        """Return whether a subclass overrides any of these methods."""
         for name in names:
             method = getattr(type(self), name)
             if not any(method is vars(base).get(name) for base in _DJANGOS):
@@ -156,7 +156,8 @@ class Members(CheckedByForms):
             return json.loads(json.dumps(value, default=str))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """As Django's, for the fields of nested models too."""
+        """Prepare the fields of nested models for saving, as Django's ``pre_save()`` does for the
+        field itself."""
         value = getattr(model_instance, self.attname)  # type: ignore[attr-defined]
         _prepare(value)
         return value
@@ -190,7 +191,8 @@ _DJANGOS = (Members, models.Field, models.JSONField)
 
 
 def read(field: values.Field, raw: Any) -> Any:
-    """What JSON is, as a value of a field; as it is, where the field cannot read it."""
+    """Return the value of a field that the JSON stands for, or the JSON itself if the field cannot
+    read it."""
     try:
         return values.kind(field).read(raw)
     except ValueError:
@@ -232,7 +234,7 @@ def unread(value: Any, raw: Any) -> Any:
 
 
 def is_json(value: Any) -> bool:
-    """Whether JSON has it."""
+    """Return whether JSON can represent the value."""
     if isinstance(value, dict):
         return all(isinstance(key, str) for key in value) and all(map(is_json, value.values()))
     if isinstance(value, list):
@@ -241,8 +243,8 @@ def is_json(value: Any) -> bool:
 
 
 def _prepare(value: Any) -> None:
-    """What has to be done in nested models before they are written: files are stored, and the
-    times of those that are new are set. ``auto_now`` leaves alone what was read."""
+    """Prepare nested models for saving: store their files, and set the times of new ones.
+    ``auto_now`` does not change models that were loaded."""
     if isinstance(value, (list, tuple)):
         for item in value:
             _prepare(item)

@@ -45,8 +45,8 @@ def written(field: Any) -> frozenset[type]:
 
 
 def is_writable(value: Any) -> bool:
-    """Whether a value of one of these types is in JSON for sure: some texts cannot be encoded, and
-    some numbers are not finite."""
+    """Return whether JSON can certainly represent a value of one of these types. Some strings
+    cannot be encoded, and some numbers are not finite."""
     if value.__class__ is str:
         return bool(value.isascii())
     return value.__class__ is not float or value - value == 0

@@ -32,7 +32,7 @@ class _Type(TextField):  # type: ignore[type-arg]
 
 
 class _Raw(TextField):  # type: ignore[type-arg]
-    """What is under a key, as the JSON text that documents are stored as."""
+    """The value of a key, as the JSON text in which documents are stored."""
 
     document_kind = values.Kind("raw")
 
@@ -68,7 +68,7 @@ def comparable(field: Any, value: Any) -> Any:
 
 
 def has_objects(field: Any) -> bool:
-    """Whether it is a field of arrays with nested objects in them."""
+    """Return whether the field is an array field with nested objects as elements."""
     base = getattr(field, "base_field", None)
     return base is not None and (hasattr(base, "nested_model") or has_objects(base))
 
@@ -84,8 +84,8 @@ def same_as(lhs: Any, value: Any) -> Any:
 
 
 class ObjectExact(JSONExact):
-    """Whether an object has these members, in whatever order; of a nested object, whether the
-    declared fields are the same."""
+    """True if the object has exactly these members, in any order. Nested objects are compared by
+    their declared fields."""
 
     can_use_none_as_rhs = False
 
@@ -123,8 +123,8 @@ class ObjectExact(JSONExact):
 
 
 def prepared(lhs: Any, items: list[Any]) -> list[Any]:
-    """What elements of an array are compared with; raises what a field does of a value that it
-    cannot have."""
+    """Return the items as the values that elements of the array are compared with. Raise the
+    field's error for a value that it cannot have."""
     element = element_of(lhs, lhs.output_field.base_field)
     exact: Any = element.get_lookup("exact")
     return [item if item is None else exact(element, item).rhs for item in items]

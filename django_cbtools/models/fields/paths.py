@@ -52,13 +52,13 @@ def element_of(lhs: Any, field: values.Field) -> Element:
 
 
 def is_array(expression: Any) -> bool:
-    """Whether it is of an array, and Django knows what its elements are."""
+    """Return whether the expression is an array whose elements have a known field."""
     field = getattr(expression, "_output_field_or_none", None)
     return isinstance(expression, AnyElement) or hasattr(field, "base_field")
 
 
 def may_lack(expression: Any) -> bool:
-    """Whether it is of something in a JSON value, which that need not have."""
+    """Return whether the expression is a part of a JSON value, which may be missing there."""
     while isinstance(expression, Transform):
         if isinstance(expression, (Part, Length)):
             return True
@@ -72,7 +72,8 @@ def may_lack(expression: Any) -> bool:
 
 
 class AnyElement(Transform):
-    """What is in the elements of an array: its lookups ask whether any element has it.
+    """An expression over each element of an array. Its lookups are true if they are true of any
+    element.
 
     By itself, as in ``values()``, it is the list of what is in them. ``inner`` is an expression
     over an :class:`Element`; ``listed`` makes a field of lists of a field.
@@ -99,7 +100,7 @@ class AnyElement(Transform):
 
 
 class AnyLookup(Lookup):
-    """Whether a lookup is true of any element of an array."""
+    """True if the lookup is true of any element of an array."""
 
     prepare_rhs = False
 

@@ -1,4 +1,4 @@
-"""How values are stored in a document's JSON: one table, by type.
+"""The conversion of field values to and from a document's JSON, in one table by type.
 
 The JSON is that of django_cbtools 1.x: ISO 8601 dates and times, decimals as strings, a file as its
 name. A value that a phone wrote in another type than the field's is kept as it is; in SQL it counts
@@ -44,7 +44,7 @@ Field: TypeAlias = "models.Field[Any, Any]"
 
 @dataclass(frozen=True)
 class Kind:
-    """How values of one type of field are written and read.
+    """The conversion of one type of field's values to and from JSON.
 
     ``shape`` is the name of what its values are in JSON: each backend knows how its SQL reads what
     has that shape. ``from_json`` is None where JSON has the type itself; neither it nor ``to_json``
@@ -73,7 +73,7 @@ class Kind:
         return raw if self.convert is None else self.convert(raw)
 
     def written(self, field: Field, value: Any) -> Any:
-        """What a value of a field is in JSON; raises what ``get_db_prep_save()`` does, or else
+        """Return the JSON of a field's value. Raise the error of ``get_db_prep_save()``, or
         ValueError, TypeError or ArithmeticError."""
         if isinstance(field, models.FileField) and getattr(value, "name", value) is None:
             return None
@@ -146,8 +146,8 @@ def kind(field: Field) -> Kind:
 
 
 def converter(field: Field) -> Callable[[Any], Any] | None:
-    """What Django's converters make of what a database has for a field; None where it has none.
-    They are given JSON text where it is a field of JSON."""
+    """Return a function that applies the field's database converters, or None if the field has
+    none. Converters of JSON fields get JSON text."""
     converters = field.get_db_converters(connection)
     is_json = field.get_internal_type() == "JSONField"
 
@@ -174,7 +174,8 @@ def json_key(field: Field) -> str:
 
 
 def is_to_document(field: Field) -> bool:
-    """Whether a field is a relation to a document, ours or Django's."""
+    """Return whether the field is a foreign key to a document: the library's ForeignKey or
+    Django's."""
     if not isinstance(field, models.ForeignKey):
         return False
     return hasattr(field, "is_by_key") or hasattr(field.remote_field.model, "document_column")
@@ -197,5 +198,5 @@ def under_other_key(other: tuple[str, str] | None, document: Mapping[str, Any]) 
 
 
 def is_readable(key: str) -> bool:
-    """Whether SQL can read a key of a document."""
+    """Return whether SQL can read a document's key of this name."""
     return json.dumps(key, ensure_ascii=False) == f'"{key}"'

@@ -79,7 +79,7 @@ class Attachment:
 
     @property
     def is_saved(self) -> bool:
-        """Whether the gateway has the attachment."""
+        """True if the gateway has the attachment."""
         is_pending = self.name in self.document._uploads
         return not is_pending and "data" not in _metas(self.document).get(self.name, {"data": ""})
 
@@ -266,7 +266,7 @@ class AttachmentsDescriptor:
 
 
 def attaches(field: Any) -> bool:
-    """Whether what is set in a field is saved as an attachment."""
+    """Return whether the field's files are saved as attachments."""
     return getattr(getattr(field, "storage", field), "keeps_in_document", False)
 
 
@@ -333,7 +333,8 @@ def guessed(name: str) -> str:
 
 
 def _metas(document: Any) -> dict[str, dict[str, Any]]:
-    """What the JSON has of attachments, whatever a phone may have written there."""
+    """Return the metadata of attachments from a document's JSON. Values that a phone wrote in
+    another form are left out."""
     found = document.extra.get(ATTACHMENTS)
     if not isinstance(found, dict):
         return {}

@@ -191,8 +191,8 @@ class Bulk:
         return deleted
 
     def prepared(self, documents: Iterable[Any], prepare: Callable[[Any], Any]) -> list[Any]:
-        """What can be written; what its model does not allow is refused, and so is what no JSON
-        has."""
+        """Return the documents that can be written, prepared by ``prepare``. The errors of the
+        others are put into ``errors``."""
         prepared = []
         for document in documents:
             try:
@@ -255,7 +255,7 @@ class Bulk:
 
 
 def revisions(queryset: Any) -> dict[str, str]:
-    """What a query finds, without the documents: uids and their versions."""
+    """Return the uids and versions of the documents that a query finds, without loading them."""
     found = queryset.order_by().values_list("uid", Version())
     return dict(found.iterator(chunk_size=BULK_COUNT))
 

@@ -27,7 +27,7 @@ class Found(list[Any]):
 
 
 def has_view(field: Any) -> bool:
-    """Whether there is a view by what a relation of documents points to."""
+    """Return whether a document's relation has a view of the documents by their target."""
     return field.name in getattr(field.model, "relation_views", ())
 
 

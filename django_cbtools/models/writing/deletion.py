@@ -112,8 +112,8 @@ class DocumentDeletion(DocumentSaving):
 
 
 class DocumentCollector(Collector):
-    """What is deleted with documents. Documents are written first; ordinary rows follow in a
-    transaction, and only where no document was refused."""
+    """The collector of a deletion that includes documents. Documents are written first. Ordinary
+    rows follow in a transaction, and only if no document was refused."""
 
     def __init__(self, origin: Any, hard: bool, **kwargs: Any) -> None:
         super().__init__(conf.document_alias(), origin, **kwargs)
@@ -151,7 +151,8 @@ class DocumentCollector(Collector):
             super().collect(objs, *args, **kwargs)
 
     def can_fast_delete(self, objs: Any, from_field: Any = None) -> bool:
-        """As Django's; but what has to come to :meth:`collect` does."""
+        """Return whether Django may delete the objects unseen. Objects that :meth:`collect` has to
+        see are excluded."""
         if isinstance(objs, type) and not is_document(objs) and not (self.hard and _has_rows(objs)):
             return False
         return bool(super().can_fast_delete(objs, from_field))
@@ -240,7 +241,8 @@ def is_document(model: Any) -> bool:
 
 
 def _has_rows(model: Any) -> bool:
-    """Whether an ordinary model is in a database: a site may have none but that of documents."""
+    """Return whether an ordinary model has a database. A site may have no database but that of
+    documents."""
     return not conf.is_dummy_alias(router.db_for_write(model))
 
 

@@ -50,7 +50,8 @@ def candidates(opts: Any) -> Iterator[Any]:
 
 
 def related_objects(self: Any, related_model: Any, related_fields: Any, objs: Any) -> Any:
-    """As Django's; documents are asked for in their alias."""
+    """Return the related objects as Django's collector does. Documents are queried in their own
+    alias."""
     if is_document(related_model) and not can_be_asked():
         return pointing(related_model, related_fields, objs)
     found = _related_objects(self, related_model, related_fields, objs)
@@ -61,7 +62,8 @@ def related_objects(self: Any, related_model: Any, related_fields: Any, objs: An
 
 
 def collect(self: Any, objs: Any, *args: Any, **kwargs: Any) -> None:
-    """As Django's; documents that are to be deleted with something are asked for in their alias."""
+    """Collect objects as Django's collector does. Documents that are deleted with others are
+    queried in their own alias."""
     is_origin = not self.data
     if not is_origin and isinstance(objs, models.QuerySet) and is_document(objs.model):
         if not can_be_asked():
@@ -71,15 +73,16 @@ def collect(self: Any, objs: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def can_fast_delete(self: Any, objs: Any, from_field: Any = None) -> bool:
-    """As Django's; no statement of SQL deletes documents that no ORM can be asked for."""
+    """Return whether Django may delete the objects unseen. It may not for documents that have no
+    ORM."""
     if isinstance(objs, type) and is_document(objs) and not can_be_asked():
         return False
     return bool(_can_fast_delete(self, objs, from_field))
 
 
 def delete(self: Any) -> tuple[int, dict[str, int]]:
-    """As Django's; documents in another database than the rows' are written through the gateway,
-    before the rows, and only once it is known what is to be written."""
+    """Delete the collected objects as Django's collector does. Documents in another database than
+    the rows are written through the gateway before the rows, after all writes have been decided."""
     is_one_database = self.using == conf.document_alias() and can_be_asked()
     if isinstance(self, DocumentCollector) or is_one_database:
         return _delete(self)

@@ -17,8 +17,8 @@ _followed: ContextVar[Mapping[str, list[Any]]] = ContextVar("followed", default=
 
 @contextmanager
 def following(instances: Iterable[Any]) -> Iterator[None]:
-    """What is written within this, of the documents that these instances are, is as if they had
-    written it: what they save next is on top of it. Those that are stale stay so."""
+    """Let instances follow writes of their documents: their next ``save()`` goes on from the
+    revision that is written within this context. Instances that are stale stay so."""
     instances = list(instances)
     reveal(instances)
     by_uid: dict[str, list[Any]] = defaultdict(list)

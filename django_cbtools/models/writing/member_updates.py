@@ -15,7 +15,10 @@ from ..fields.members import written
 
 
 class MemberTarget:
-    """What is set within a field; for the compilers of updates, as a field of its own.
+    """A member of a field that an update sets. It behaves like a field for compilers of updates.
+
+    Raise FieldDoesNotExist if the path leads to nothing that is declared, FieldError if it does not
+    name the element of an array.
 
     FieldDoesNotExist where the path leads to nothing that is declared, FieldError where it does not
     say to which element.
@@ -47,7 +50,7 @@ class MemberTarget:
 
 
 def is_member(model: Any, name: str) -> bool:
-    """Whether an update of that name is of something within a field."""
+    """Return whether the name in an update refers to a member of a field."""
     first, *path = name.split(LOOKUP_SEP)
     if not path:
         return False

@@ -86,7 +86,8 @@ def merge_fields(
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal: ``1`` and ``1.0`` are, ``1`` and ``true`` are not."""
+    """Return whether two JSON values are equal: ``1`` and ``1.0`` are, ``1`` and ``true`` are
+    not."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):

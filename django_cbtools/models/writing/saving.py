@@ -235,7 +235,8 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         using: str | None = None,
         update_fields: Any = None,
     ) -> bool:
-        """What Django's save_base() ends in; whether the document was there.
+        """Write the document, and return whether it existed before. Django's ``save_base()`` calls
+        this.
 
         Fixtures are loaded with it: ``raw`` writes on top of whatever revision there is. Keys that
         no field declares stay where the fixture has none.

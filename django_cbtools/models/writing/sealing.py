@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Sealing:
-    """Where a class of documents can tell what the site has written; a part of CouchbaseModel.
+    """A part of CouchbaseModel for classes that can tell which documents the site has written.
 
     Here, any document counts. ``django_cbtools.contrib.auth`` signs users and groups.
     """
@@ -22,11 +22,11 @@ class Sealing:
 
     @classmethod
     def _counts(cls, uid: str, body: Mapping[str, Any]) -> bool:
-        """Whether what is under a uid, as :meth:`_seal` takes it, is what the site has written."""
+        """Return whether the site has written the body under the uid. See :meth:`_seal`."""
         return True
 
     def _is_own(self) -> bool:
-        """Whether the document, as it was loaded or saved, is what the site has written."""
+        """Return whether the site has written the document as it was last loaded or saved."""
         return self._counts(self.uid, self._base)
 
     def _check_origin(self) -> None:

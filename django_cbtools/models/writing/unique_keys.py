@@ -236,15 +236,17 @@ def find(model: Any, **named: Any) -> Any:
 
 
 def _has(model: Any, key: str, row: Mapping[str, Any]) -> bool:
-    """Whether a document is of a class, has the values that a key stands for, and counts."""
+    """Return whether a document belongs to the class, has the values of a key, and was written by
+    the site."""
     body = row["doc"]
     is_one = body.get(DOC_TYPE) == model.type_name() and key in keys_of(model, body)
     return is_one and model._counts(row["id"], body)
 
 
 def _is_held(owner: _Owner, key: str, claim: Mapping[str, Any], holder: Any) -> bool:
-    """Whether a key's owner, who is another one, has its values, or may be about to be written; or
-    anybody else has, if the key is not one that the site has made."""
+    """Return whether another document holds the key: its owner has the key's values, or may be
+    about to be written. If the site has not made the key itself, any other document with the values
+    holds it."""
     model, claimed = owner.model, claim.get("claimed")
     is_own = claim.get("owner") == owner.uid
     if not is_own and holder is not None and _has(model, key, holder):
@@ -285,7 +287,7 @@ def reserved(document: Document) -> Iterator[None]:
 
 
 def save_document(document: Document) -> None:
-    """As SyncGateway.save_document()."""
+    """Save the document as SyncGateway.save_document() does, with its unique keys."""
     document = whole(document)
     with reserved(document):
         gateway_of(type(instance_of(document))).save_document(document)

@@ -60,7 +60,8 @@ class Revision(DeferredAttribute):
 
 
 def version_of(document: Any) -> str | None:
-    """What tells what was read of a document from what it is later."""
+    """Return the revision of the document that was read, or its version if it has no revision. None
+    if neither is known."""
     version: str | None = document.__dict__.get("rev") or document._version
     return version
 
@@ -126,7 +127,7 @@ def _is_exactly(one: Any, other: Any) -> bool:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether two values of JSON are the same, but for digits that a double does not have."""
+    """Return whether two JSON values are the same, apart from digits that a double cannot hold."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):

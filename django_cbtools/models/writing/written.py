@@ -33,7 +33,7 @@ _SPECIAL = frozenset((ATTACHMENTS, EXPIRES))
 
 
 class Written:
-    """What is written of a document."""
+    """The base class of objects that describe the part of a document to be written."""
 
 
 class Changed(Written):
@@ -101,7 +101,8 @@ class Whole(Written):
 
 
 def whole(document: Any) -> Any:
-    """What is written of a document; what says itself what is written of one, as it is."""
+    """Return the description of a document's write: the whole document, or ``document`` itself if
+    it is a :class:`Written`."""
     return document if isinstance(document, Written) else Whole(document)
 
 

@@ -144,7 +144,8 @@ def with_access(
 
 
 def agrees(found: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
-    """Whether what is there is as a configuration wants it; what is empty may be left out."""
+    """Return whether a user or role has the configuration that is wanted. Missing and empty members
+    are equal."""
     if not all(
         set(access_of(found).get(keyspace, {}).get(key) or ()) == set(value)
         for keyspace, wanted in access_of(config).items()

@@ -80,5 +80,6 @@ def ask(
 
 
 def _may_be_json(content: bytes) -> bool:
-    """Whether it may come from a gateway, whose answers to writes are objects, lists, or empty."""
+    """Return whether the content may be a gateway's answer to a write: an object, a list, or
+    empty."""
     return not content or content.lstrip()[:1] in (b"{", b"[")

@@ -125,7 +125,8 @@ def dumps(value: Any) -> bytes:
 
 
 def _out_of_range(value: Any, path: str = "") -> str | None:
-    """Where the first number is that JSON cannot carry, as a path of keys and places."""
+    """Return the path (keys and indexes) of the first number that JSON cannot represent, or
+    None."""
     if isinstance(value, float):
         return None if math.isfinite(value) else path or "the number"
     members: Any = ()

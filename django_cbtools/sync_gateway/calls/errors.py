@@ -49,7 +49,7 @@ class Asked(NamedTuple):
 
     @property
     def lost(self) -> type[SyncGatewayUnavailable]:
-        """What there is to raise where it may have reached the gateway."""
+        """The exception class to raise if the request may have reached the gateway."""
         return SyncGatewayUnavailable if self.is_read else LOST
 
     @property
@@ -122,7 +122,7 @@ def _hint(status: int, reason: str, is_ours: bool, asked: Asked) -> str:
 
 
 def next_step(status: int, reason: str) -> str:
-    """What to do about a document that the gateway refuses, '' where its reason says it."""
+    """Return advice about a document that the gateway refuses, or '' if its reason says enough."""
     if status == 409 and reason == "Document exists":
         return "There is one under this uid: load that, or give the new one another uid."
     if status == 404 and reason == "deleted":
@@ -164,7 +164,8 @@ def add_out_of_time(error: SyncGatewayException) -> None:
 
 
 def no_json(url: str, status: int) -> str:
-    """What there is to say of a successful answer that no gateway can have given."""
+    """Return the message about a successful answer that is no JSON, so that no gateway can have
+    sent it."""
     return no_gateways(url, status, "is no JSON: it does not come from a gateway, or was cut short")
 
 

@@ -27,7 +27,7 @@ _scan_any = json.JSONDecoder(parse_int=whole_number).raw_decode
 
 
 class NotAnAnswer(ValueError):
-    """What arrives is no JSON, or no answer with rows, or ends too early, or has too long a row."""
+    """The content is no JSON, has no rows, ends too early, or has a row that is too long."""
 
 
 class Answer:

@@ -63,7 +63,7 @@ def quote_place(uid: str, name: str) -> tuple[str, str]:
 
 
 def _is_text(value: Any) -> bool:
-    """Whether it is a text that UTF-8 can carry."""
+    """Return whether the value is a string that UTF-8 can encode."""
     try:
         return isinstance(value, str) and value.encode() is not None
     except UnicodeEncodeError:

@@ -67,7 +67,7 @@ def _remember(keys: Iterable[str], cache: Any, known: Iterable[str]) -> None:
 
 
 def ours(revs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of some documents' revisions, pairs of uid and rev, that this site has written."""
+    """Return the revisions that this site has written. Revisions are pairs of uid and rev."""
     keys = {_key(uid, rev): (uid, rev) for uid, rev in revs}
     known = {key for key in keys if key in _own}
     cache = _cache()

@@ -350,7 +350,7 @@ def batches(items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]
 
 
 def bad_document(uid: str, error: Exception) -> SyncGatewayBadRequest:
-    """What says of a document, before it is sent, why it cannot be."""
+    """Return the exception for a document that cannot be sent. The reason is ``error``."""
     refused = SyncGatewayBadRequest(
         f"document {shown(uid)}: {error}", error="bad_request", reason=str(error), uid=uid
     )

@@ -82,7 +82,11 @@ class Feed:
             return
 
     def _decide(self, found: int, is_cut: bool) -> None:
-        """Whether this answer was the last one."""
+        """Set ``is_over`` if this answer was the last one.
+
+        ``found`` is the number of changes in the answer. ``is_cut`` is true if its limit has cut
+        it. Raise SyncGatewayUnavailable if the feed is not over when the deadline passes.
+        """
         now = time.monotonic()
         if self._left == 0:
             self.is_over = True

@@ -32,5 +32,5 @@ class Change(NamedTuple):
 
     @property
     def is_lost(self) -> bool:
-        """Whether the document exists, but the reader may no longer read it."""
+        """True if the document exists, but the reader may no longer read it."""
         return not self.deleted and (self.revoked or bool((self.doc or {}).get("_removed")))

@@ -99,7 +99,11 @@ def persist(
 
 
 def _settled(writes: Sequence[Write], waiting: list[int], rows: list[Row]) -> list[int]:
-    """Those of the waiting writes that are to be sent again; ``rows`` gets the others."""
+    """Return the indexes of the waiting writes that have to be sent again.
+
+    The rows of the other writes are put into ``rows``. Raise SyncGatewayUnavailable if the gateway
+    does not tell the outcomes.
+    """
     again = []
     try:
         outcomes = settle([writes[index] for index in waiting])

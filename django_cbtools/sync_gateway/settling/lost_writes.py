@@ -40,7 +40,7 @@ class Write(NamedTuple):
         return self.body.get("_rev") or ""
 
     def misfit(self, row: Mapping[str, Any], tombstone: str = "") -> str | None:
-        """How the gateway's row shows that it is about something else than this write.
+        """Return how the gateway's row shows that it belongs to another write, or None if it fits.
 
         ``tombstone`` is the revision that a new document goes on from, '' where there is none.
         """
@@ -59,11 +59,11 @@ class Write(NamedTuple):
         return None if is_made else f"it has another revision of document {shown(self.uid)}"
 
     def revs(self) -> list[str]:
-        """What the id of its revision may be."""
+        """Return the revision ids that the write can have made."""
         return [canonical.revision_id(self.parent, text) for text in self.texts()]
 
     def texts(self) -> list[str]:
-        """What the digest of its revision may be taken over."""
+        """Return the texts that the revision's digest may be computed from."""
         body, _ = canonical.loads(dumps(self.body).decode())
         texts = [canonical.digest_body(body)]
         if body.get("_attachments"):
@@ -170,7 +170,7 @@ def _current(writes: Sequence[Write]) -> dict[str, str]:
 
 
 def _doubtful(write: Write) -> Outcome:
-    """What has become of a write that its own revision does not tell."""
+    """Return the outcome of a write whose own revision does not show it."""
     query = {"open_revs": "all", "revs": "true"}
     try:
         answer = request(PUBLIC, "GET", quote_uid(write.uid), query=query, uid=write.uid)
@@ -253,8 +253,8 @@ def _oldest(leaf: Mapping[str, Any]) -> int:
 
 
 def _has_same_body(write: Write, leaf: Mapping[str, Any]) -> bool:
-    """Whether a leaf has our body, for a gateway whose digests are others, as old ones' are with
-    attachments."""
+    """Return whether a leaf revision has the write's body. Digests do not tell this for gateways
+    that compute them otherwise, such as old gateways for bodies with attachments."""
     ours, _ = canonical.loads(dumps(write.body).decode())
     theirs, _ = canonical.loads(json.dumps(leaf))
     return set(ours.get("_attachments") or ()) == set(theirs.get("_attachments") or ()) and (

@@ -21,7 +21,7 @@ from .connections import Adapter
 
 @dataclass(frozen=True)
 class Address:
-    """Where one of a service's ports is, and what goes with each request to it."""
+    """The URL of a service's port, with the headers and options of each request to it."""
 
     url: str
     headers: CaseInsensitiveDict[str]

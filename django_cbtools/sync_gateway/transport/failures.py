@@ -28,7 +28,7 @@ class Reason(NamedTuple):
 
 
 def why_no_answer(error: Exception, address: str, options: str, deadline: str) -> Reason:
-    """What an exception of requests', urllib3's or a socket's means to who waits for an answer.
+    """Return the reason why no answer came, from an exception of requests, urllib3 or a socket.
 
     ``address`` is the setting with the other side's address, ``options`` the one with the options,
     ``deadline`` the option that ends a call.
@@ -63,7 +63,8 @@ def why_no_answer(error: Exception, address: str, options: str, deadline: str) -
 
 
 def is_final(error: Exception) -> bool:
-    """Whether asking again is no use: settings have to change, or the gateway's answer."""
+    """Return whether repeating the request is useless: settings or the gateway's answer have to
+    change."""
     return isinstance(
         error,
         (
@@ -96,7 +97,8 @@ def _caused_by(error: Exception, *kinds: type[BaseException]) -> bool:
 
 
 def _tls_error(error: Exception) -> ssl.SSLError | None:
-    """What TLS refuses; a connection that is cut under TLS is cut, no more."""
+    """Return the TLS error among an exception's causes, or None. A cut connection is no TLS
+    error."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError) and not isinstance(
             cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
@@ -106,8 +108,8 @@ def _tls_error(error: Exception) -> ssl.SSLError | None:
 
 
 def _is_refused(tls: ssl.SSLError | None, error: Exception) -> bool:
-    """Whether both sides found no common TLS, so that nothing has been asked. With TLS 1.3 what a
-    server says of our certificate comes later."""
+    """Return whether the TLS handshake failed, so that no request was sent. With TLS 1.3, a server
+    rejects the client's certificate only after the handshake."""
     return tls is not None and (_never_connected(error) or _is_about_cert(tls.reason or ""))
 
 

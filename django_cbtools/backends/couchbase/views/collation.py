@@ -43,7 +43,7 @@ class Order:
             self._ranks = _ranks({text: unicodedata.normalize("NFC", text) for text in texts})
 
     def of(self, key: Any) -> tuple[Any, ...]:
-        """What compares as views compare a key."""
+        """Return a tuple that sorts in Python as the key sorts in views."""
         if key is None:
             return (1,)
         if isinstance(key, bool):

@@ -14,7 +14,7 @@ _FALSY = "[FALSE, 0, '']"
 
 
 def truthy(sql: str) -> str:
-    """Whether JavaScript takes a value for true: TRUE or FALSE."""
+    """Return SQL++ that is TRUE if JavaScript takes the value for true, else FALSE."""
     return f"IFMISSINGORNULL({sql}, FALSE) NOT IN {_FALSY}"
 
 

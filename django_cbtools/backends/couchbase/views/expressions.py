@@ -1,4 +1,4 @@
-"""What map functions compute, as SQL++: what JavaScript's undefined is, is MISSING here."""
+"""The values that map functions compute, as SQL++. JavaScript's ``undefined`` is MISSING here."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Compiler:
         return condition if wanted else f"NOT {exactly(condition)}"
 
     def _condition(self, value: Value) -> str | None:
-        """What is a condition itself; None for what is none."""
+        """Return the SQL++ of a value that is a condition, or None for other values."""
         if isinstance(value, shapes.Compare):
             return self._compared(value)
         if isinstance(value, shapes.TypeOf):
@@ -206,11 +206,12 @@ class Compiler:
         return " AND ".join(map(self.true, values))
 
     def good(self, failure: Failure) -> str:
-        """That a failure does not happen, where it is reached."""
+        """Return a condition that a failure does not happen, for documents whose map function
+        reaches it."""
         return _WANTED[failure.wanted][0].format(self._operand(failure.of))
 
     def failing(self, failure: Failure) -> str:
-        """That a failure happens to a document: TRUE or FALSE."""
+        """Return a condition that a failure happens to a document. It is TRUE or FALSE."""
         bad = _WANTED[failure.wanted][1].format(self._operand(failure.of))
         reach = [exactly(self.true(each)) for each in failure.reach]
         found = " AND ".join([*reach, bad])
@@ -225,7 +226,8 @@ class Compiler:
 
 
 def _fixed(value: Value) -> bool | None:
-    """Whether a value that is the same of all documents is truthy; None for others."""
+    """Return whether a value is truthy, if this is the same for all documents. None for other
+    values."""
     if isinstance(value, Literal):
         return bool(value.value)
     if isinstance(value, shapes.Undefined):

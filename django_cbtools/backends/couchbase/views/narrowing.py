@@ -189,7 +189,8 @@ def _is_scalar(key: Any) -> bool:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether they are the same in JSON: 1 is 1.0, and no true."""
+    """Return whether two JSON values are the same: ``1`` and ``1.0`` are, ``1`` and ``true`` are
+    not."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):

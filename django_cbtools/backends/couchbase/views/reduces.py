@@ -27,7 +27,7 @@ class Partial(NamedTuple):
 
     @classmethod
     def of(cls, value: Any) -> Partial:
-        """Those of one row."""
+        """Return the statistics of a single row's value."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return cls(1, 1, None, None, None, None)
         return cls(1, 0, value, value, value, float(value) * value)

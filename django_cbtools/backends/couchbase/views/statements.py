@@ -72,7 +72,7 @@ def _select(
 
 
 def _without(failure: Failure, emission: Emission) -> list[str]:
-    """That a failure does not happen to the document of a row."""
+    """Return the conditions that a failure does not happen to the document of a row."""
     if not failure.loops:
         first = emission.loops[0] if emission.loops else None
         if first is not None and (_LOOPS_OVER.get(first.kind), shapes.known(first.source)) == (

@@ -18,12 +18,13 @@ class Prefix(NamedTuple):
 
     @property
     def beyond(self) -> str:
-        """What all that begins so is less than."""
+        """A string that is greater than all strings with the prefix."""
         return f"{self.common}\x7f"
 
 
 def prefix(low: str, high: str) -> Prefix | None:
-    """What the texts of a range begin with; None where they have nothing in common.
+    """Return the common prefix of all strings between ``low`` and ``high``, or None if they have
+    none.
 
     In ICU's order texts differ first in their characters, whatever the case: what is between two
     texts that begin with the same characters begins with these. It has other texts with these,

@@ -51,7 +51,7 @@ class Checkpoint:
 
     @property
     def is_old(self) -> bool:
-        """Whether more is done than the checkpoint says."""
+        """True if the replication has got further than the stored checkpoint says."""
         return self._place.progress.last not in (None, self._kept)
 
     def begin(self, theirs: dict[str, Any] | None = None) -> Steps[None]:

@@ -1,4 +1,4 @@
-"""What a replication has done so far, and how its steps wait for each other."""
+"""The progress of a replication, and the signals by which its steps wait for each other."""
 
 from __future__ import annotations
 

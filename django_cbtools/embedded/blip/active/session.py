@@ -35,7 +35,7 @@ class ActivePlace(Place):
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether all changes so far have been offered."""
+        """True if all changes so far have been offered."""
         return self.caught_up_at is not None and self.session.arrived >= self.caught_up_at
 
     @property

@@ -1,4 +1,4 @@
-"""What is to be replicated, with which gateway."""
+"""The description of a replication: the collections and the gateway to replicate with."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Socket:
 
     @property
     def closing(self) -> str:
-        """Why the other side has closed the connection."""
+        """The reason why the connection is closed, for messages."""
         code, reason = self._connection.close_code, self._connection.close_reason
         return reason or f"the connection was lost (code {code})"
 
