@@ -102,7 +102,8 @@ def document_alias() -> str:
 
 
 def with_documents(aliases: Iterable[str]) -> list[str]:
-    """Those of some aliases that hold documents: one, or none, also where settings are wrong."""
+    """Return the aliases that hold documents: one, or none. It is none if the settings are
+    wrong."""
     try:
         documents = document_alias()
     except ImproperlyConfigured:
@@ -120,17 +121,17 @@ def entry(alias: str) -> Mapping[str, Any]:
 
 
 def is_embedded_alias(alias: str) -> bool:
-    """Whether the settings give an alias the embedded backend."""
+    """Return whether the alias has the embedded backend."""
     return entry(alias).get("ENGINE") == EMBEDDED_ENGINE
 
 
 def is_dummy_alias(alias: str) -> bool:
-    """Whether an alias is no database: ``default`` is none where nothing is said of it."""
+    """Return whether the alias is no database, as ``default`` is if the settings leave it empty."""
     return entry(alias).get("ENGINE") in (None, "", DUMMY_ENGINE)
 
 
 def is_couchbase_alias(alias: str) -> bool:
-    """Whether the settings give an alias the backend that asks Couchbase Server."""
+    """Return whether the alias has the backend that queries Couchbase Server."""
     return entry(alias).get("ENGINE") == COUCHBASE_ENGINE
 
 
@@ -148,14 +149,14 @@ def without_test_in_name() -> list[str]:
 
 
 def is_test_run() -> bool:
-    """Whether Django's ``setup_test_environment()`` has been called, as test runners do."""
+    """Return whether Django's ``setup_test_environment()`` has been called, as test runners do."""
     utils = sys.modules.get("django.test.utils")
     return hasattr(getattr(utils, "_TestState", None), "saved_data")
 
 
 def uses_test_gateway() -> bool:
-    """Whether an embedded gateway stands in for the real one, since tests are running, and what the
-    settings name is not there for tests."""
+    """Return whether an embedded gateway replaces the real one: tests are running, and the settings
+    do not name a gateway for tests."""
     return is_test_run() and bool(without_test_in_name())
 
 
@@ -167,7 +168,7 @@ def test_alias() -> str:
 
 
 def stands_in(alias: str) -> bool:
-    """Whether an alias is that of a gateway that stands in for a real one."""
+    """Return whether the alias is that of a gateway that replaces a real one in tests."""
     databases: Mapping[str, Any] = settings.DATABASES
     return STANDS_IN_FOR in databases.get(alias, ())
 
@@ -191,7 +192,8 @@ def gateway_alias() -> str:
 
 
 def uses_embedded_gateway() -> bool:
-    """Whether documents are kept by the embedded gateway; False: by the one at SYNC_GATEWAY_URL.
+    """Return whether the embedded gateway keeps documents. Otherwise, the one at SYNC_GATEWAY_URL
+    does.
 
     Raises ImproperlyConfigured where the settings name both, or neither.
     """
@@ -220,7 +222,7 @@ def uses_embedded_gateway() -> bool:
 
 
 def uses_cluster() -> bool:
-    """Whether views are asked of the cluster at COUCHBASE_HOSTS; False: of the gateway.
+    """Return whether the cluster at COUCHBASE_HOSTS answers views. Otherwise, the gateway does.
 
     Raises ImproperlyConfigured where the documents are the embedded gateway's.
     """
@@ -237,7 +239,7 @@ def uses_cluster() -> bool:
 
 
 def uses_sqlpp_views() -> bool:
-    """Whether views are answered by SQL++, as COUCHBASE_VIEWS says.
+    """Return whether SQL++ answers views, as COUCHBASE_VIEWS says.
 
     Raises ImproperlyConfigured where it cannot be what it is.
     """

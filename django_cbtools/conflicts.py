@@ -169,7 +169,7 @@ def _is_begun(request: Any) -> bool:
 
 
 def _rewound(request: Any) -> bool:
-    """Whether the request can be read once more, from the beginning."""
+    """Rewind the request to its beginning, and return whether it can be read again."""
     if hasattr(request, "_body"):
         request._stream = BytesIO(request._body)
     elif _is_begun(request) and not hasattr(request, "_post"):

@@ -1,4 +1,4 @@
-"""When documents expire: the special property `_exp`, as the gateway reads and shows it."""
+"""The expiry of documents: the special property `_exp`, as the gateway reads and shows it."""
 
 from __future__ import annotations
 

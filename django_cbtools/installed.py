@@ -14,7 +14,7 @@ APP = "django_cbtools"
 # imported without it: documents, and the database backends.
 @register("cbtools")
 def check_installed(**kwargs: Any) -> list[CheckMessage]:
-    """Whether the library is in INSTALLED_APPS."""
+    """Check that the library is in INSTALLED_APPS."""
     if apps.is_installed(APP):
         return []
     return [

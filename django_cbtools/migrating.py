@@ -38,7 +38,7 @@ def leave_documents_out() -> None:
 
 
 def from_apps(cls: type[state.ProjectState], apps: Any) -> state.ProjectState:
-    """As Django's; see :func:`leave_documents_out`."""
+    """Return Django's state of a project, without documents; see :func:`leave_documents_out`."""
     found: state.ProjectState = _from_apps(cls, Migrated(apps))
     return found
 
@@ -46,7 +46,8 @@ def from_apps(cls: type[state.ProjectState], apps: Any) -> state.ProjectState:
 def from_model(
     cls: type[state.ModelState], model: Any, exclude_rels: bool = False
 ) -> state.ModelState:
-    """As Django's; of a document that is in no table, its key and its names."""
+    """Return Django's state of a model. For a document without a table, it has the key and the
+    names only."""
     found: Any = _from_model(cls, model, exclude_rels)
     opts = model._meta
     if not _is_document(model) or opts.managed or opts.proxy:
@@ -61,7 +62,7 @@ def from_model(
 
 
 def render(self: state.ModelState, apps: Any) -> Any:
-    """As Django's; but relations to documents are without constraints."""
+    """Render the model as Django does. Relations to documents get no database constraint."""
     model: Any = _render(self, apps)
     through = [field.remote_field.through for field in model._meta.local_many_to_many]
     automatic = [
@@ -75,7 +76,7 @@ def render(self: state.ModelState, apps: Any) -> Any:
 
 
 def _is_document(related: Any) -> bool:
-    """Whether a model, or the name of one, is a document of the project."""
+    """Return whether a model, or the model with this name, is a document of the project."""
     from django_cbtools.models import CouchbaseModel
 
     if related == "self":

@@ -79,5 +79,5 @@ def _complete_init(ctx: FunctionSigContext) -> CallableType:
 
 
 def plugin(version: str) -> type[DocumentPlugin]:
-    """What mypy looks for in a module of plugins."""
+    """Return the plugin's class. mypy calls this function."""
     return DocumentPlugin

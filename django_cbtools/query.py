@@ -332,7 +332,7 @@ aload_objects_dict = sync_to_async(load_objects_dict)
 async def aiter_objects(
     keys: Iterable[str] | None, class_name: type[T], chunk_size: int | None = None
 ) -> AsyncIterator[T]:
-    """As :func:`iter_objects`, for ``async for``."""
+    """Async version of :func:`iter_objects`, for ``async for``."""
     found = iter_objects(keys, class_name, chunk_size)
     take = sync_to_async(lambda: list(islice(found, chunk_size or BULK_COUNT)))
     while some := await take():

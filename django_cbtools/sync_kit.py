@@ -91,7 +91,7 @@ class SyncFunction:
     def _decided(
         self, document: Mapping[str, Any], old: Mapping[str, Any] | None
     ) -> dict[str, Any]:
-        """What the gateway keeps of a document that an administrator writes."""
+        """Return the gateway's metadata of the document, written by an administrator."""
         with _tried(document, old, self._keyspace) as (uid, body):
             _put(uid, body)
             found = loads(request(ADMIN, "GET", "_raw", quote_uid(uid), uid=uid))

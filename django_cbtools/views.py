@@ -52,7 +52,7 @@ class _DocumentMixin:
         return document
 
     def _is_restricted(self) -> bool:
-        """Whether the view says itself which documents it has."""
+        """Return whether the view has its own queryset."""
         own = getattr(type(self), "get_queryset", None)
         return getattr(self, "queryset", None) is not None or own not in (
             None,
@@ -60,7 +60,7 @@ class _DocumentMixin:
         )
 
     def _has_been_shown(self, document: Any) -> bool:
-        """Whether a document that is deleted by now is what the request goes on from."""
+        """Return whether the request goes on from the document, which has been deleted by now."""
         return False
 
 

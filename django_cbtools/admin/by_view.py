@@ -127,7 +127,7 @@ class Listed:
         return list(filter(self._has, load_objects(self._uids, self.model)))
 
     def _has(self, document: Any) -> bool:
-        """Whether a document is one of these, by whether it is deleted softly."""
+        """Return whether the list contains the document, by its ``st_deleted``."""
         return self._deleted in (None, document.st_deleted is True)
 
     def _asked(self, **options: Any) -> Query:

@@ -20,7 +20,7 @@ from .layout import DocumentLayout
 
 @register("cbtools", Tags.admin)
 def check_admins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Whether the admins of documents know about revisions."""
+    """Check that admins of documents detect changes since their form was opened."""
     admins: list[Any] = [admin for site in all_sites for admin in site._registry.values()]
     inlines = {(inline.model, inline) for admin in admins for inline in admin.inlines}
     classes = {(admin.model, type(admin)) for admin in admins} | inlines
@@ -40,7 +40,8 @@ def check_admins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools", Tags.admin)
 def check_searches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Whether the lists of documents can be searched and filtered by what the admins name."""
+    """Check that the fields in ``search_fields`` and ``list_filter`` of documents can be
+    searched."""
     admins: list[Any] = [
         admin
         for site in all_sites
@@ -76,7 +77,7 @@ def check_searches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _search_problem(admin: Any, name: str) -> str:
-    """What Django, or the field, says when the list is searched for a text."""
+    """Return the error of a search in a field, or an empty string if it can be searched."""
 
     class Admin:
         opts = admin.opts

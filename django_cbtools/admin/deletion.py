@@ -25,8 +25,9 @@ class SoftlyDeleted(NestedObjects, DocumentCollector):
 
 
 def softly_deleted(documents: list[Any], request: Any, site: Any) -> Any:
-    """As Django's ``get_deleted_objects``: a nested list, how many of each class, what may not be
-    deleted by the user, and what does not allow it."""
+    """Return the same as Django's ``get_deleted_objects()``: a nested list, the number of objects
+    of each class, the classes that the user may not delete, and the objects that prevent the
+    deletion."""
     collector = SoftlyDeleted(documents)
     collector.collect(documents)
     lacking: set[str] = set()

@@ -1,4 +1,4 @@
-"""How values of documents are displayed, including values that fields cannot read."""
+"""The display of documents' values, including values that fields cannot read."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def _displayed(model: Any) -> list[Any]:
 
 
 def _is_collection(value: Any) -> bool:
-    """Whether there is something in it, and no nested models: these have texts of their own."""
+    """Return whether the value is a collection that is not empty and has no nested models. Nested
+    models have their own ``str()``."""
     is_any = isinstance(value, (list, set, dict)) and bool(value)
     return is_any and not any(isinstance(item, models.Model) for item in value)
 

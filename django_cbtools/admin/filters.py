@@ -41,8 +41,8 @@ class DeletedFilter(admin.SimpleListFilter):
 
 
 def shows_deleted(request: Any) -> bool:
-    """Whether a request may see deleted documents: it asks for them in a list, or it is about one
-    that its address names."""
+    """Return whether a request may show deleted documents: a list that asks for them, or the page
+    of a document."""
     match = request.resolver_match
     return (match is not None and "object_id" in match.kwargs) or (
         request.GET.get(DeletedFilter.parameter_name) in ("only", "all")
@@ -64,7 +64,7 @@ class ElementsFilter(admin.FieldListFilter):
         super().__init__(field, request, params, model, model_admin, field_path)
 
     def _elements(self, queryset: Any, field: Any) -> Iterator[tuple[str, tuple[Any, str]]]:
-        """What may be chosen: how it stands in addresses, what it is, how it is shown."""
+        """Yield the choices: the parameter in URLs, the value, and its label."""
         if self.base.choices:
             for value, label in self.base.flatchoices:
                 yield self._parameter(value), (value, str(label))
@@ -79,7 +79,7 @@ class ElementsFilter(admin.FieldListFilter):
             yield self._parameter(item), (item, str(item))
 
     def _can_be_asked(self, item: Any) -> bool:
-        """Whether an element is a value of its field, and none that has others in it."""
+        """Return whether an element is a value of its field, and neither a list nor an object."""
         if item is None or isinstance(item, (list, dict, set)):
             return False
         try:
@@ -136,7 +136,7 @@ class ElementsFilter(admin.FieldListFilter):
 
 
 def lists_elements(field: Any) -> bool:
-    """Whether it is a field of lists of values that can be chosen from."""
+    """Return whether the field is a list or set field with values that can be choices."""
     is_list = isinstance(field, (ListField, SetField))
     return is_list and not isinstance(getattr(field, "base_field", None), Members)
 

@@ -34,6 +34,6 @@ class DocumentForm(forms.DocumentForm):
             self.add_error(None, ValidationError(str(failure), code="failure"))
 
     def _is_about(self, failure: Exception) -> bool:
-        """Whether a failure is this form's, which may be one of several."""
+        """Return whether an error belongs to this form, which may be one of several on the page."""
         uid = getattr(failure, "uid", None)
         return not self.prefix or (self.has_changed() and uid in (None, self.instance.uid))

@@ -72,8 +72,7 @@ def _may_view(site: admin.AdminSite, request: Any, model: Any) -> bool:
 
 
 def _asked(ask: Callable[[], Any]) -> dict[str, Any]:
-    """What was asked for, as ``found``, or the ``failure`` in place of it: the page also tells what
-    is wrong."""
+    """Return the answer as ``found``, or the error as ``failure``, which the page shows."""
     try:
         return {"found": ask()}
     except (SyncGatewayException, DatabaseError, CannotBeQueried) as error:

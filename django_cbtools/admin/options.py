@@ -77,7 +77,8 @@ class CouchbaseModelAdmin(
         return self.all_documents(queryset.query.order_by)
 
     def get_list_display(self, request: Any) -> Any:
-        """As Django's; where deleted documents are listed beside others, they are marked."""
+        """Return Django's columns, with a mark of deleted documents if the list shows them beside
+        others."""
         declared = super().get_list_display(request)
         is_mixed = request.GET.get(DeletedFilter.parameter_name) == "all"
         return (
@@ -143,8 +144,8 @@ class CouchbaseModelAdmin(
         return form
 
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
-        """As Django's; but where nothing is changed, nothing is written, and what was sent twice is
-        written once."""
+        """Save as Django does, but write nothing if nothing has changed, and write a form that is
+        sent twice only once."""
         save = super().save_model
         form.write(lambda: save(request, obj, form, change))
 
@@ -231,7 +232,7 @@ class CouchbaseModelAdmin(
             return HttpResponseRedirect(request.get_full_path())
 
     def log_transaction(self) -> AbstractContextManager[Any]:
-        """What takes back what is logged of a deletion that fails."""
+        """Return a context that takes back log entries if a deletion fails."""
         from django.contrib.admin.models import LogEntry
 
         return transaction.atomic(using=router.db_for_write(LogEntry))

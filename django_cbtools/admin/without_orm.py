@@ -1,4 +1,4 @@
-"""What the admin leaves out if documents have no ORM."""
+"""Methods of the admin for documents without an ORM."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ else:
 
 
 def has_transactions(model: Any) -> bool:
-    """Whether writes of a class can be put into a transaction, which Django's views do. There is
-    none where ``default`` is Django's dummy, and the gateway knows none."""
+    """Return whether writes of a class can be in a transaction, which Django's views open. There
+    are no transactions if ``default`` is Django's dummy database, and the gateway has none."""
     return not conf.is_dummy_alias(router.db_for_write(model))
 
 
@@ -38,7 +38,7 @@ class WithoutORM(_Base):
         return super().get_queryset(request) if can_be_asked() else Listed(self.model)
 
     def all_documents(self, ordering: Any) -> Any:
-        """Those that are deleted softly too."""
+        """Return the documents, including those that are deleted softly."""
         if not can_be_asked():
             return Listed(self.model, None)
         everything: Any = self.model.all_objects.get_queryset()

@@ -12,7 +12,7 @@ from django_cbtools.following import queued
 
 @register("cbtools")
 def check_changes(**kwargs: Any) -> list[CheckMessage]:
-    """Whether SYNC_GATEWAY_CHANGES names a cache and a queue that are there."""
+    """Check that SYNC_GATEWAY_CHANGES names a cache and a queue that exist."""
     try:
         queued.queue()
     except ImproperlyConfigured as error:

@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 
 def place(ask: Callable[[], T]) -> T | None:
-    """What the settings say of the documents' place; None where :func:`check_place` reports."""
+    """Return the result of a question about the settings of documents, or None if they are wrong.
+    :func:`check_place` reports the error."""
     try:
         return ask()
     except ImproperlyConfigured:
@@ -30,7 +31,7 @@ def place(ask: Callable[[], T]) -> T | None:
 
 @register("cbtools")
 def check_place(**kwargs: Any) -> list[CheckMessage]:
-    """Whether there is one place for documents, and only one."""
+    """Check that the settings name exactly one place for documents."""
     try:
         alias = conf.document_alias()
     except ImproperlyConfigured as error:
@@ -52,7 +53,7 @@ def check_place(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools")
 def check_time_zone(**kwargs: Any) -> list[CheckMessage]:
-    """Whether times are compared in UTC, as documents have them."""
+    """Check that the database compares times in UTC, in which documents store them."""
     alias = place(conf.document_alias)
     if alias is None or not (conf.is_embedded_alias(alias) or conf.is_couchbase_alias(alias)):
         return []
@@ -71,7 +72,7 @@ def check_time_zone(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools")
 def check_router(**kwargs: Any) -> list[CheckMessage]:
-    """Whether documents are looked for in the alias that holds them."""
+    """Check that the routers send queries of documents to the alias that holds them."""
     alias = place(conf.document_alias)
     if alias in (None, "default"):
         return []

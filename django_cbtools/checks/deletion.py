@@ -19,7 +19,7 @@ from .databases import place
 
 @register("cbtools", Tags.models)
 def check_deletion(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether documents can be found by what they point to, where their classes count on it."""
+    """Check that ``on_delete`` can find the documents that point to a deleted one."""
     alias = place(conf.document_alias)
     if alias is None or _has_orm(alias):
         return []

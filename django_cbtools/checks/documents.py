@@ -22,7 +22,8 @@ Document = type[CouchbaseModel]
 
 @register("cbtools", Tags.models)
 def check_documents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """What a document cannot have; of nested models, what Django checks of models too."""
+    """Check for fields and options that documents cannot have. Nested models also get Django's
+    checks of models."""
     messages: list[CheckMessage] = []
     for model in documents(app_configs, nested=True):
         messages += _many_to_many(model) + _extra(model)
@@ -112,7 +113,7 @@ def _extra(model: Document) -> list[CheckMessage]:
 
 @register("cbtools", Tags.models)
 def check_tables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether each name of a table stands for one class only."""
+    """Check that each table name belongs to one class only."""
     by_table: dict[str, list[Any]] = {}
     for model in apps.get_models():
         if not model._meta.proxy:
@@ -136,7 +137,7 @@ def check_tables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 
 @register("cbtools", Tags.models)
 def check_migrated(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether somebody wants the documents that migrations know."""
+    """Check that documents in migrations are declared as unmanaged."""
     return [
         Warning(
             f"makemigrations makes a migration of {model._meta.label}, "
@@ -154,7 +155,7 @@ def check_migrated(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 @register("cbtools", Tags.models)
 def check_relations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether relations to documents are ours: Django's ask a database, and its migrations."""
+    """Check that relations to documents are the library's, since Django's need a table."""
     configs = apps.get_app_configs() if app_configs is None else app_configs
     messages: list[CheckMessage] = []
     for model in [model for config in configs for model in config.get_models()]:
@@ -207,7 +208,7 @@ def _not_in_migrations(field: Any) -> CheckMessage:
 
 @register("cbtools", Tags.models)
 def check_bases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether what others inherit is meant to have documents of its own."""
+    """Check that a class with subclasses is meant to have documents of its own."""
     chosen = documents(app_configs)
     return [
         Warning(
@@ -226,7 +227,7 @@ def check_bases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 
 @register("cbtools", Tags.models)
 def check_doc_types(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether each document is of one class only."""
+    """Check that each doc_type belongs to one class only."""
     by_type: dict[Any, list[Document]] = {}
     for model in documents(app_configs):
         by_type.setdefault((of_class(model), model.type_name()), []).append(model)
@@ -246,7 +247,7 @@ def check_doc_types(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 
 
 def _shares(model: Document, models: list[Document]) -> bool:
-    """Whether it is meant to have the doc_type of one of its parents."""
+    """Return whether the class shares the doc_type of one of its parents on purpose."""
     return any(
         issubclass(model, parent)
         and ("doc_type" in vars(model) or _field_names(model) == _field_names(parent))

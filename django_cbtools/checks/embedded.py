@@ -21,7 +21,7 @@ _ADMIN_URLS = "django_cbtools.embedded.urls.admin"
 
 @register("cbtools")
 def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
-    """Whether Python's SQLite is one that the embedded backend can use."""
+    """Check that Python's SQLite is new enough for the embedded backend."""
     if not any(map(conf.is_embedded_alias, settings.DATABASES)):
         return []
     from django_cbtools.backends.embedded.base import MINIMUM_SQLITE
@@ -40,7 +40,8 @@ def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools")
 def check_javascript(**kwargs: Any) -> list[CheckMessage]:
-    """Whether the engine of views and sync functions is installed, where it is needed."""
+    """Check that the engine of views and sync functions is installed if the embedded gateway is
+    used."""
     if not place(conf.uses_embedded_gateway) or find_spec("py_mini_racer") is not None:
         return []
     return [
@@ -55,7 +56,7 @@ def check_javascript(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools", Tags.security, deploy=True)
 def check_debug(**kwargs: Any) -> list[CheckMessage]:
-    """Whether the embedded gateway is used where DEBUG is off.
+    """Check that the embedded gateway is not used if DEBUG is off.
 
     For deployments only: Django's test runner turns DEBUG off too.
     """
@@ -72,7 +73,7 @@ def check_debug(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools", Tags.security, Tags.urls)
 def check_admin_urls(**kwargs: Any) -> list[CheckMessage]:
-    """Whether the site's urls open the embedded gateway's admin API to everybody."""
+    """Check that the site's URLs do not expose the embedded gateway's admin API."""
     try:
         views = list(_views(get_resolver()))
     except Exception:

@@ -12,7 +12,7 @@ from django_cbtools.models.indexes import declared_indexes, declared_outside, re
 
 @register("cbtools")
 def check_indexes(**kwargs: Any) -> list[CheckMessage]:
-    """Whether all of them can be made."""
+    """Check that all declared indexes can be created."""
     messages: list[CheckMessage] = []
     try:
         for declaration in declared_outside():

@@ -17,7 +17,7 @@ from .databases import place
 
 @register("cbtools", Tags.models)
 def check_keyspaces(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether each class names a collection that there can be, and views are not asked of it."""
+    """Check that each class names a valid collection, and that no view is needed in a named one."""
     messages: list[CheckMessage] = []
     for model in documents(app_configs):
         if "keyspace" in {field.attname for field in model._meta.concrete_fields}:
@@ -46,7 +46,7 @@ def check_keyspaces(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 
 @register("cbtools")
 def check_scopes(**kwargs: Any) -> list[CheckMessage]:
-    """Whether a database can have the collections of all classes."""
+    """Check that one database can have the collections of all classes."""
     labels: dict[str | None, str] = {}
     for model in documents():
         try:

@@ -24,7 +24,7 @@ _NEAR = 0.85
 
 @register("cbtools")
 def check_names(**kwargs: Any) -> list[CheckMessage]:
-    """Whether the library has the settings, and the options, that look as if they were its own."""
+    """Check that settings and options with the library's prefixes exist."""
     options = conf.get(_OPTIONS)
     names = options.keys() - Options.known() if isinstance(options, Mapping) else ()
     return [
@@ -47,7 +47,7 @@ def _unknown(what: str, name: str, known: Collection[str]) -> CheckMessage:
 
 @register("cbtools", Tags.models)
 def check_attributes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether attributes of document classes are nearly those that the library reads."""
+    """Check document classes for attributes with almost the name of one that the library reads."""
     return [
         Warning(
             f"{model._meta.label} has the attribute {name!r}: the library does not read it.",
@@ -64,7 +64,8 @@ def check_attributes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
 
 
 def _own_attributes(model: type[CouchbaseModel]) -> dict[str, Any]:
-    """What the class and its bases have, and the library has not; fields left out."""
+    """Return the attributes that the class and its bases add to those of CouchbaseModel, without
+    fields."""
     fields = {field.name for field in model._meta.get_fields()}
     return {
         name: value

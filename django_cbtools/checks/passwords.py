@@ -49,8 +49,8 @@ def _logins() -> list[_Login]:
 
 @register("cbtools", Tags.security, deploy=True)
 def check_passwords(**kwargs: Any) -> list[CheckMessage]:
-    """Whether passwords are missing, or everybody knows them. With no server, in development, they
-    may."""
+    """Check for passwords that are missing or publicly known. They are allowed in development
+    without a server."""
     if settings.DEBUG and not conf.get("SYNC_GATEWAY_URL") and not conf.get("COUCHBASE_HOSTS"):
         return []
     messages: list[CheckMessage] = []

@@ -16,7 +16,7 @@ from .databases import place
 
 @register("cbtools", deploy=True)
 def check_orm(**kwargs: Any) -> list[CheckMessage]:
-    """Whether there is an ORM for the documents of a real gateway."""
+    """Check that the documents of a real gateway have an ORM."""
     alias = place(conf.document_alias)
     has_orm = alias is None or conf.is_embedded_alias(alias) or conf.is_couchbase_alias(alias)
     if has_orm or not conf.get("SYNC_GATEWAY_URL") or not any(documents()):
@@ -38,7 +38,7 @@ def check_orm(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools")
 def check_query_service(**kwargs: Any) -> list[CheckMessage]:
-    """Whether the documents' alias says which query service is asked, and for what."""
+    """Check that the documents' alias names a query service and a keyspace."""
     alias = place(conf.document_alias)
     if alias is None or not conf.is_couchbase_alias(alias):
         return []

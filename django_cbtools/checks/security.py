@@ -47,8 +47,8 @@ def database_entry() -> Mapping[str, Any]:
 
 
 def _texts(name: str) -> list[str]:
-    """What is a text in a setting, or in the HOST of DATABASES, that takes one, or a list or tuple
-    of them."""
+    """Return the strings in a setting, or in the HOST of DATABASES. The value is a string, or a
+    list or tuple of strings."""
     value = database_entry().get("HOST") if name == _HOST else conf.get(name)
     if name == _HOST and isinstance(value, str):
         value = [text.strip() for text in value.split(",")]
@@ -57,7 +57,7 @@ def _texts(name: str) -> list[str]:
 
 
 def _is_local(host: str) -> bool:
-    """Whether it is this machine; a private address is another one."""
+    """Return whether the host is this machine. A private address belongs to another one."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -67,7 +67,7 @@ def _is_local(host: str) -> bool:
 
 @register("cbtools", Tags.security)
 def check_addresses(**kwargs: Any) -> list[CheckMessage]:
-    """Whether what is said to a gateway on another machine is encrypted."""
+    """Check that connections to a gateway on another machine are encrypted."""
     return [
         Warning(
             f"{name} has an address of plain HTTP on another machine: logins and documents can be "
@@ -86,7 +86,7 @@ def check_addresses(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools", Tags.security)
 def check_verification(**kwargs: Any) -> list[CheckMessage]:
-    """Whether certificates are checked."""
+    """Check that certificates are verified."""
     trusted = "COUCHBASE_OPTIONS['trust_store_path']"
     found = []
     if conf.get(_PUBLIC) and option("SYNC_GATEWAY_OPTIONS", "verify") is False:
@@ -111,7 +111,7 @@ def check_verification(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _is_off(verification: Any) -> bool:
-    """Whether it is what the SDK understands as no verification."""
+    """Return whether the SDK takes the value for no verification."""
     return verification in ("none", "no_verify")
 
 
@@ -127,7 +127,7 @@ def option(name: str, key: str) -> Any:
 
 @register("cbtools", Tags.security)
 def check_admin_address(**kwargs: Any) -> list[CheckMessage]:
-    """Whether who may reach the gateway's public port reaches its admin API as well."""
+    """Check that the admin API is not at the host and port of the public API."""
     public = {address[1:] for address in _addresses(_PUBLIC)}
     if public.isdisjoint(address[1:] for address in _addresses(_ADMIN)):
         return []

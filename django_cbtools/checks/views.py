@@ -17,7 +17,8 @@ from .databases import place
 
 @register("cbtools")
 def check_views(**kwargs: Any) -> list[CheckMessage]:
-    """Whether COUCHBASE_VIEWS can be what it is."""
+    """Check that COUCHBASE_VIEWS has a valid value, and that the packages that it needs are
+    installed."""
     alias = place(conf.document_alias)
     if alias is None or conf.get("COUCHBASE_VIEWS") is None:
         return []
@@ -39,7 +40,7 @@ def check_views(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools", deploy=True)
 def check_answers(**kwargs: Any) -> list[CheckMessage]:
-    """Which views SQL++ cannot answer, or not in their order."""
+    """Check for views that SQL++ cannot answer, or not in their order."""
     if conf.get("COUCHBASE_VIEWS") is None or check_views():
         return []
     messages: list[CheckMessage] = []

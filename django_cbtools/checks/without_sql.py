@@ -20,7 +20,7 @@ _OF_USERS = ("duser", "django_user")
 
 @register("cbtools")
 def check_stores(**kwargs: Any) -> list[CheckMessage]:
-    """Whether there is a place for the documents of caches, tasks and sessions."""
+    """Check that caches, tasks and sessions in documents have a place for their documents."""
     stores = list(_stores())
     try:
         conf.uses_embedded_gateway()
@@ -44,7 +44,7 @@ def check_stores(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools", deploy=True)
 def check_sync_function(**kwargs: Any) -> list[CheckMessage]:
-    """Whether there is a sync function that may keep phones from writing users."""
+    """Check that the sync function mentions users, which phones must not write."""
     if not apps.is_installed("django_cbtools.contrib.auth"):
         return []
     try:

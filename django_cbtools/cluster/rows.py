@@ -1,4 +1,4 @@
-"""How the SDK reads rows."""
+"""The serializer by which the SDK reads rows."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def view_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def _unit() -> float:
-    """What a view's timeout is to be multiplied with.
+    """Return the factor that a view's timeout has to be multiplied by.
 
     SDK 4.6 hands microseconds to a core that takes them for milliseconds, where 4.3 was right. It
     does so for views, and no more for SQL++, which therefore knows the core's unit.

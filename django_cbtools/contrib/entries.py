@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
     @property
     def is_live(self) -> bool:
-        """Whether it has not expired, also where the gateway has not deleted it yet."""
+        """True if the entry has not expired. The gateway may delete it later than that."""
         expires = self.body.get("expires")
         return not isinstance(expires, (int, float)) or expires > time.time()
 

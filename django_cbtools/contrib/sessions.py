@@ -76,8 +76,8 @@ class SessionStore(SessionBase):
             return
 
     def save(self, must_create: bool = False) -> None:
-        """As Django's: CreateError where ``must_create``, and there is one of this key already;
-        UpdateError where there is none, since somebody has deleted it."""
+        """Save the session as Django does. Raise CreateError if ``must_create`` is true and the key
+        exists, and UpdateError if the session has been deleted."""
         if self.session_key is None:
             self.create()
             return

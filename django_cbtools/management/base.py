@@ -1,4 +1,4 @@
-"""What the management commands have in common: how they end where a server cannot be asked."""
+"""The base class of the management commands. It reports a server that cannot be reached."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ class Lookups:
     # ------------------------------------------------------------------- names
 
     def path(self, value: Value) -> tuple[str, Any]:
-        """How a lookup names a member of documents, and its field where it is one's as a whole."""
+        """Return the path by which a lookup names a member of documents, and the field if the
+        member is a whole field."""
         keys: list[Any] = []
         found = shapes.known(value)
         while isinstance(found, shapes.Member):
@@ -56,7 +57,8 @@ class Lookups:
         return found.loop if isinstance(found, shapes.Element) else None
 
     def element(self, value: Value) -> tuple[str, bool]:
-        """How a lookup names any element, or a member of any; and whether it is a member."""
+        """Return the path by which a lookup names any element of an array or a member of any
+        element, and whether it is a member."""
         loop = self.element_of(value)
         if loop is None or self.element_of(loop.source) is not None:
             raise NoQuerySet("it has a loop within a loop")
@@ -71,7 +73,8 @@ class Lookups:
     # -------------------------------------------------------------- conditions
 
     def terms(self, value: Value, positive: bool) -> list[str]:
-        """What filter() is given so that a value is truthy (or not)."""
+        """Return the arguments of filter() for a value that is truthy, or falsy if ``positive`` is
+        false."""
         value = shapes.known(value)
         if isinstance(value, shapes.Not):
             return self.terms(value.of, not positive)
@@ -92,7 +95,7 @@ class Lookups:
         return [term] if positive else [f"~Q({term})"]
 
     def _is_of_class(self, value: Value, positive: bool) -> bool:
-        """Whether a condition is fulfilled by all that a class's QuerySet has."""
+        """Return whether all documents of the class's QuerySet fulfil the condition."""
         if isinstance(value, shapes.Compare):
             left = shapes.known(value.left)
             is_id = isinstance(left, shapes.Part) and isinstance(left.of, shapes.DocumentId)

@@ -70,7 +70,7 @@ class _Code:
             raise NoQuerySet(f"line {emission.line}: {error}") from None
 
     def _items(self) -> list[Value]:
-        """What a key is composed of, without what is the same in all keys."""
+        """Return the parts of a key, without constants."""
         key = shapes.known(self._emission.key)
         items = key.items if isinstance(key, shapes.ArrayOf) else (key,)
         return [each for each in items if not _is_fixed(each)]

@@ -15,7 +15,7 @@ from .relations import is_loaded_by_key
 
 
 def adopt(field: Any) -> None:
-    """Make a field one of a document's, before it becomes part of its class."""
+    """Prepare a field for documents before it is added to its class."""
     keep_in_document(field)
     if isinstance(field, models.JSONField) and not isinstance(field, Members):
         field.get_db_prep_value = partial(_prepared_json, field)  # type: ignore[method-assign]
@@ -26,7 +26,7 @@ def adopt(field: Any) -> None:
 
 
 def _prepared_json(field: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
-    """JSON as what it is compared with is stored."""
+    """Prepare JSON for a comparison in the form in which documents store it."""
     return type(field).get_db_prep_value(field, value, comparing(connection), prepared)
 
 
@@ -63,7 +63,7 @@ def _content_type(
 
 
 class _Type:
-    """A content type that looks for its objects where they are, documents by key."""
+    """A content type that loads its objects from where they are stored, documents by key."""
 
     def __init__(self, content_type: Any) -> None:
         self._content_type = content_type

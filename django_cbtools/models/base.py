@@ -201,7 +201,7 @@ class CouchbaseModel(
         was: dict[str, Any] | str,
         db: str | None,
     ) -> Any:
-        """A new instance of what the gateway has."""
+        """Return a new instance of the gateway's document."""
         if cls.__init__ is not CouchbaseModel.__init__ or _is_observed(cls):
             return cls(cast("Any", Loaded(uid, rev, document, was, db)))
         # It would set all fields to their defaults, and here comes what they really are.
@@ -271,7 +271,8 @@ class CouchbaseModel(
         self._hides_expiry = "expires" not in row
 
     def _of_row(self, row: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
-        """The uid, the revision and the document of a row; raises what it says instead."""
+        """Return the uid, the revision and the document of a row. Raise its error if it has one, or
+        DoesNotExist if the document belongs to another class."""
         if "error" in row:
             raise row_error(self, row)
         document = row["doc"]
@@ -286,7 +287,7 @@ class CouchbaseModel(
         return row["id"], row["value"]["rev"], document
 
     def _fill(self, uid: str, rev: str, document: Mapping[str, Any]) -> None:
-        """Be a document of the gateway's, whatever the instance was before."""
+        """Fill the instance from a document, whatever it was before."""
         self._state.fields_cache.clear()
         self.__dict__.pop("_prefetched_objects_cache", None)
         self._read, self._uploads, self._hides_expiry = {}, {}, False
@@ -300,7 +301,8 @@ class CouchbaseModel(
         was: dict[str, Any] | str,
         db: str | None,
     ) -> None:
-        """Be a document; ``was`` is for ``_was``, and may be the document itself."""
+        """Fill the instance from a document. ``was`` is the value for ``_was``, and may be the
+        document itself."""
         self.uid = uid  # for what may have to be said of the document
         try:
             self._take(document, was is document)
@@ -315,13 +317,13 @@ class CouchbaseModel(
         self._state.adding, self._state.db = False, db
 
     def _prepare_to_load(self) -> None:
-        """Have a state, and the fields' defaults."""
+        """Set the state, and all fields to their defaults."""
         self._state = ModelState()
         for field in self._meta.concrete_fields:
             self.__dict__[field.attname] = field.get_default()
 
     def _take(self, document: Mapping[str, Any], is_kept: bool) -> None:
-        """Set all fields from a document; have lists and objects of its own where it is kept."""
+        """Set all fields from a document. If the document is kept, copy its lists and objects."""
         if type(self).from_dict is DocumentJSON.from_dict:
             self._plan().fill(self, document, is_kept)
         else:
@@ -373,8 +375,8 @@ class CouchbaseNestedModel(CouchbaseModel, base=True):
         self.uid = self.extra.pop("uid", self.uid)
 
     def _choose_uid(self, source: str) -> None:
-        """Take a uid made of a text, unless the class makes uids of its own: what is made twice of
-        the same text is one object."""
+        """Set the uid to one that is computed from a text, so that objects made twice from the same
+        text are equal. A class with its own ``get_uid()`` is left alone."""
         if not self.uid and type(self).get_uid is CouchbaseModel.get_uid:
             self.uid = new_uid(self.uid_prefix, source)
 
@@ -393,5 +395,6 @@ class CouchbaseNestedModel(CouchbaseModel, base=True):
 
     @property
     def prepare_database_save(self) -> Any:
-        """Django asks for this to tell instances that a relation can store from values."""
+        """Django looks for this attribute to tell instances that a relation can store from other
+        values."""
         raise AttributeError("a nested object is a value: no relation points to it")

@@ -1,4 +1,4 @@
-"""Revisions of documents: those in conflict, and former ones."""
+"""The revisions of documents: revisions in conflict, and earlier revisions."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class Branching(DocumentDeletion):
 
 
 class _Tree:
-    """The leaves of a document, as they were read."""
+    """The leaf revisions of a document, as they were read."""
 
     def __init__(self, uid: str, leaves: Sequence[Any]) -> None:
         self.uid, self.leaves = uid, leaves
@@ -172,7 +172,8 @@ class _Tree:
         self.current, self.extra = map(remembered, (leaves[0].to_dict(), leaves[0].extra))
 
     def chosen(self, winner: Any) -> Any:
-        """The instance that is meant by one, or by its rev."""
+        """Return the leaf for an instance, or for its ``rev``. Raise SyncGatewayConflict if it is
+        no longer a leaf, or if the leaves have changed since the instance was read."""
         rev = winner if isinstance(winner, str) else winner.rev
         if rev not in self.revs:
             self._refuse(f"{rev} is none of its revisions")
@@ -194,7 +195,7 @@ class _Tree:
             )
 
     def resolve(self, chosen: Any) -> None:
-        """Write an instance on the winning branch, and end all others."""
+        """Write an instance on the winning branch, and delete the other branches."""
         self._check(chosen)
         chosen._check_origin()
         is_new, revs = not chosen._base, self.revs
@@ -221,7 +222,7 @@ class _Tree:
 
 
 def _leaves(cls: type[Self], uid: str) -> list[Self]:
-    """The current revisions of a document; DoesNotExist where there is none."""
+    """Return the leaf revisions of a document. Raise DoesNotExist if there are none."""
     with told_of(cls, uid):
         rows = gateway_of(cls).get_leaves(uid)
     if not rows:
@@ -239,7 +240,8 @@ def _instance(cls: type[Self], uid: str, rev: str, body: Any) -> Self:
 
 
 def _past(cls: type[Self], uid: str, rev: str, body: Mapping[str, Any] | None) -> Self | None:
-    """An old revision, if it can be made an instance of."""
+    """Return the instance of an old revision, or None if its body is gone, a tombstone, or of
+    another class."""
     if body is None or body.get("_deleted"):
         return None
     try:

@@ -11,11 +11,12 @@ from django_cbtools.exceptions import CouchbaseModelError
 
 
 class Undecided(list[str]):
-    """The channels of a new document, about which nobody has said anything yet."""
+    """The channels of a new document that nobody has set yet."""
 
 
 def decide_channels(document: Any) -> None:
-    """Put a new document in the ``default_channels`` of its class, if nobody has said which."""
+    """Set the channels of a new document to its class's ``default_channels``, unless they have been
+    set."""
     channels = document.channels
     if channels or type(channels) is not Undecided or document.rev is not None:
         return
@@ -25,8 +26,8 @@ def decide_channels(document: Any) -> None:
 
 
 def check_channels(channels: Any, model: Any) -> None:
-    """CouchbaseModelError, which says what to do, unless a document of that class, with these
-    channels, can be saved."""
+    """Raise CouchbaseModelError, with advice, if a document of the class cannot be saved with these
+    channels."""
     problem = channels_problem(channels, model)
     if problem is None:
         return

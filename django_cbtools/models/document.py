@@ -1,4 +1,4 @@
-"""Documents as JSON."""
+"""The conversion of documents to JSON and back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNWRITABLE = (TypeError, ValueError, ArithmeticError, ValidationError, Recursio
 
 
 class Stored(NamedTuple):
-    """A field as it stands in the JSON."""
+    """A field, with its key in the JSON and its attribute."""
 
     key: str
     attname: str
@@ -111,7 +111,7 @@ class DocumentJSON:
 
     @property
     def _base(self) -> dict[str, Any]:
-        """The JSON that the instance was loaded from, or was saved as."""
+        """The JSON that the instance was loaded from, or that it was last saved as."""
         was = self._was
         if isinstance(was, str):
             self._was = was = remembered(parse(was))
@@ -148,7 +148,8 @@ class DocumentJSON:
         return self._written(stored, value)
 
     def _written(self, stored: Stored, value: Any) -> Any:
-        """The JSON of a value of a field: as it was read, where it is the one that was."""
+        """Return the JSON of a field's value. It is the JSON that was read if the value is
+        unchanged."""
         read = self._read.get(stored.attname)
         rewrite = stored.kind.rewrite
         try:
@@ -224,7 +225,7 @@ class DocumentJSON:
         self._remember(stored.attname, value, raw)
 
     def _untouched(self) -> dict[str, Any]:
-        """The values that still are what was read, by attribute."""
+        """Return the values that have not changed since they were read, by attribute."""
         found = {}
         for stored in self._stored_fields():
             if stored.attname in self._read:
@@ -234,7 +235,7 @@ class DocumentJSON:
         return found
 
     def unread(self) -> dict[str, Any]:
-        """The values that fields could not read, as JSON, by the names of the fields."""
+        """Return the JSON of values that fields could not read, by the fields' names."""
         found = {stored.field.name: self._unread(stored) for stored in self._stored_fields()}
         return {name: raw for name, raw in found.items() if raw is not None}
 
@@ -261,7 +262,7 @@ class DocumentJSON:
         return None
 
     def _remember(self, attname: str, value: Any, raw: Any) -> None:
-        """Note what JSON a value was read from."""
+        """Record the JSON that a value was read from."""
         if not self._read:
             self._read = {}
         self._read[attname] = (value, raw)
@@ -364,7 +365,8 @@ def named(document: Any) -> str:
 
 
 def remembered(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document's JSON as it is now, whatever is changed in its lists and objects afterwards."""
+    """Return a copy of a document's JSON that does not change with its lists and objects. It is
+    empty if the JSON is nested too deeply."""
     try:
         return copied(document)
     except RecursionError:
@@ -373,7 +375,8 @@ def remembered(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def copied(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document's JSON, with lists and objects of its own; RecursionError where it is too deep."""
+    """Return a copy of a document's JSON, with copies of its lists and objects. Raise
+    RecursionError if it is nested too deeply."""
     copy = dict(document)
     for key, value in document.items():
         if value.__class__ not in SCALARS:
@@ -382,7 +385,7 @@ def copied(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def copy_of(value: Any) -> Any:
-    """A value of JSON, with lists and objects of its own."""
+    """Return a copy of a JSON value, with copies of its lists and objects."""
     if isinstance(value, dict):
         return copied(value)
     if not isinstance(value, (list, tuple)):
@@ -391,6 +394,7 @@ def copy_of(value: Any) -> Any:
 
 
 def as_json(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a document as JSON has it, without the members that are the gateway's."""
+    """Return a copy of a document as it is after a round trip through JSON, without the gateway's
+    members."""
     copy: dict[str, Any] = json.loads(json.dumps(document))
     return {key: value for key, value in copy.items() if key not in GATEWAY_KEYS}

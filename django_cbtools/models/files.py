@@ -1,4 +1,4 @@
-"""Fields of files that live in their document, as its attachments."""
+"""Fields for files that are stored as attachments of their document."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class NoURL(AttributeError, ValueError):
 
 
 def url_of(document: Any, name: str) -> str:
-    """The URL of an attachment: that of ``django_cbtools.transfers.urls`` where the site has them,
-    else the admin's; raises NoURL where there is none."""
+    """Return the URL of an attachment: from ``django_cbtools.transfers.urls`` if the site includes
+    it, else from the admin. Raise NoURL if there is none."""
     opts = document._meta
     place = {"uid": document.uid, "name": name}
     if (keyspace := of_class(type(document))) is not None:
@@ -66,13 +66,13 @@ class AttachmentStorage(Storage):
         return self._document
 
     def bound_to(self, document: Any) -> AttachmentStorage:
-        """The storage of a document's files."""
+        """Return the storage of a document's files."""
         storage = type(self)()
         storage._document = document
         return storage
 
     def attachment(self, name: str) -> Attachment:
-        """The attachment that is a file; FileNotFoundError where there is none."""
+        """Return the attachment of a file. Raise FileNotFoundError if there is none."""
         try:
             found: Attachment = self.document.attachments[name]
         except KeyError:
@@ -91,7 +91,7 @@ class AttachmentStorage(Storage):
         return url_of(self.document, name or "")
 
     def delete(self, name: str) -> None:
-        """Take a file away when its document is saved."""
+        """Delete a file when its document is saved."""
         if self.exists(name):
             del self.document.attachments[name]
 
@@ -106,7 +106,7 @@ class AttachmentStorage(Storage):
 
 
 class _Opened(File):  # type: ignore[type-arg]
-    """An attachment that has been opened, and can be opened again."""
+    """An open attachment that can be opened again."""
 
     def __init__(self, attachment: Attachment) -> None:
         self._attachment = attachment
@@ -127,7 +127,7 @@ class _Opened(File):  # type: ignore[type-arg]
 
 
 class AttachmentFile(FieldFile):
-    """A field's file that is an attachment of the field's document."""
+    """The file of a field, which is an attachment of the field's document."""
 
     @property
     def storage(self) -> Any:
@@ -141,13 +141,14 @@ class AttachmentFile(FieldFile):
 
     @property
     def attachment(self) -> Attachment:
-        """The attachment; FileNotFoundError where the document has none of that name."""
+        """The attachment. Raises FileNotFoundError if the document has none with the file's
+        name."""
         found: Attachment = self.storage.attachment(self.name)
         return found
 
     @property
     def content_type(self) -> str:
-        """The type of the attachment, '' where it is not known."""
+        """The type of the attachment, or '' if it is unknown."""
         return self.attachment.content_type
 
 
@@ -162,7 +163,7 @@ class AttachmentField(models.FileField):
 
 
 class AttachmentImageFile(AttachmentFile, ImageFieldFile):
-    """An image that is an attachment of its field's document."""
+    """The image of a field, which is an attachment of the field's document."""
 
 
 class AttachmentImageField(AttachmentField, models.ImageField):
@@ -179,7 +180,7 @@ _IN_DOCUMENTS: dict[Any, Any] = {
 
 
 def keep_in_document(field: Any) -> None:
-    """Have the files of a field whose storage is in documents know their document."""
+    """Give a field whose storage is in documents a file class that knows its document."""
     storage = getattr(field, "storage", None)
     if isinstance(field, models.FileField) and isinstance(storage, AttachmentStorage):
         field.attr_class = _IN_DOCUMENTS.get(field.attr_class, field.attr_class)

@@ -37,7 +37,7 @@ INDEXED, UNINDEXED = "indexed", "unindexed"
 
 @dataclass(frozen=True)
 class Declared:
-    """An index, with a name, and the class whose documents are in it."""
+    """A named index, and the class whose documents it contains."""
 
     model: Document
     index: models.Index
@@ -82,9 +82,9 @@ def register_index(model: Document, *indexes: Any) -> None:
 
 
 def declared_indexes() -> list[Declared]:
-    """All indexes that are declared, each once.
+    """Return all declared indexes, each once.
 
-    Raises ImproperlyConfigured for the first one that cannot be.
+    Raises ImproperlyConfigured for the first declaration that is not valid.
     """
     found: list[Declared] = []
     for where, model, item in _declarations():
@@ -147,7 +147,8 @@ def _tables() -> Iterator[Declaration]:
 
 
 def read_index(where: str, model: Any, item: Any) -> models.Index:
-    """An item of a declaration as an index with a name; ImproperlyConfigured where it is none."""
+    """Return an item of a declaration as a named index. Raise ImproperlyConfigured if it is not
+    valid."""
     document = _document(where, model)
     index = item
     if not isinstance(item, models.Index):
@@ -222,7 +223,8 @@ def _broken(where: str, model: Document, read: Any) -> models.Index:
 
 
 def _named(model: Document, index: models.Index) -> models.Index:
-    """A copy with a name, once everything that it refers to is found in the class."""
+    """Return a copy of the index with a name. Raise an error if the class lacks a field that it
+    refers to."""
     for name, _ in index.fields_orders:
         field: Any = model._meta.get_field(name)
         if not field.concrete or field.many_to_many:

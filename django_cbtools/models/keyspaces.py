@@ -1,4 +1,4 @@
-"""Documents by the keyspaces that their classes name."""
+"""Groups of documents by the keyspaces of their classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from django_cbtools.sync_gateway.keyspaces import of_class
 
 
 def grouped(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """Documents in lists of one keyspace each; uids, which name none, stay together."""
+    """Yield lists of documents, one for each keyspace. Uids are in one list, as they have no
+    keyspace."""
     groups: dict[str | None, list[Any]] = {}
     for item in items:
         keyspace = None if isinstance(item, str) else of_class(type(item))
@@ -19,7 +20,8 @@ def grouped(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def rows_of(documents: Iterable[Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Documents, each with the gateway's row of ``bulk_get()``: one request for each keyspace."""
+    """Yield each document with its row of ``bulk_get()``. This takes one request for each
+    keyspace."""
     for some in grouped(documents):
         rows = gateway_of(type(some[0])).bulk_get([document.get_uid() for document in some])
         yield from zip(some, rows, strict=True)

@@ -21,8 +21,8 @@ _NOT_THE_PROGRAMS = tuple(
 
 
 def known_keywords(model: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords that Django takes to make an instance. The others are left out, each with an
-    UnknownFieldWarning, where Django has an error."""
+    """Return the keyword arguments that Django accepts for an instance. The others are left out,
+    with an UnknownFieldWarning for each, where Django would raise an error."""
     names = model._init_names()
     if names.issuperset(keywords):
         return dict(keywords)

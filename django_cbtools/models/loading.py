@@ -58,10 +58,10 @@ class Plan:
         self._known: dict[tuple[type, ...], Shape] = {}
 
     def fill(self, instance: DocumentJSON, document: Mapping[str, Any], is_kept: bool) -> None:
-        """Set all fields from a document, to their defaults where it has nothing for them.
+        """Set all fields from a document. Fields without a key in it get their defaults.
 
-        Where the document is kept as what was read, the instance gets lists and objects of its own;
-        RecursionError where they are too deep.
+        If the document is kept as the base of later comparisons, the instance gets copies of its
+        lists and objects. Raises RecursionError if they are nested too deeply.
         """
         for attname in self._images:  # whose files are read where one takes another's place
             instance.__dict__.pop(attname, None)
@@ -139,14 +139,15 @@ class Plan:
         return shape
 
     def undeclared(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """The members of a document that no field declares."""
+        """Return the members of a document that no field declares."""
         return {key: value for key, value in document.items() if key not in self._declared}
 
 
 def _setter(names: Sequence[str]) -> Callable[[Any, Sequence[Any]], None]:
-    """A function that sets these attributes of an instance to the values in a list.
+    """Return a function that sets these attributes of an instance to the values in a list.
 
-    It is compiled, as dataclasses' own are: it takes a third of the time of ``setattr()`` for each.
+    It is compiled, as the methods of dataclasses are: that takes a third of the time of
+    ``setattr()`` calls.
     """
     lines = [
         f"instance.{name} = values[{i}]"
@@ -161,7 +162,7 @@ def _setter(names: Sequence[str]) -> Callable[[Any, Sequence[Any]], None]:
 
 
 def _read(instance: DocumentJSON, stored: Stored, raw: Any, found: Any) -> None:
-    """Read a value as its field does, unless ``found`` is a moment that it has been read as."""
+    """Read a value as its field does, unless it has already been read as the datetime ``found``."""
     is_moment = isinstance(found, datetime.datetime)
     if not is_moment or not (_has_zones() or found.tzinfo is None):
         instance._from_json(stored, raw)
@@ -171,7 +172,8 @@ def _read(instance: DocumentJSON, stored: Stored, raw: Any, found: Any) -> None:
 
 @cache
 def _has_zones() -> bool:
-    """``USE_TZ``. Asking the settings each time would take longer than reading a moment."""
+    """Return ``USE_TZ``. Reading the settings each time would take longer than reading a
+    datetime."""
     return bool(settings.USE_TZ)
 
 

@@ -1,4 +1,4 @@
-"""The functions that merge revisions in conflict, by the class of the documents.
+"""A registry of functions that merge revisions in conflict, by document class.
 
 Modules ``cb_merges`` of apps register them; these are loaded when Django starts.
 """
@@ -45,7 +45,7 @@ def register_merge(*models: type) -> Callable[[F], F]:
 
 
 def registered_merge(model: type) -> Merging | None:
-    """The function that is registered for a class, or for the nearest one that it inherits."""
+    """Return the function that is registered for a class or the nearest of its bases, or None."""
     return next((_registered[base] for base in model.__mro__ if base in _registered), None)
 
 

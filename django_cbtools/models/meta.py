@@ -1,9 +1,9 @@
 """The metaclass of documents.
 
-Django refuses to instantiate abstract models, and documents are declared ``abstract = True`` so
-that migrations take no care of them. So a document class is made a concrete model that is not
-managed, and has no table of its own. Migrations leave it out, as :mod:`django_cbtools.migrating`
-has it; everything else takes it for a model as any other.
+Documents are declared ``abstract = True`` so that migrations ignore them, but Django refuses to
+instantiate abstract models. So the metaclass makes each document class a concrete model that is not
+managed and has no table. Migrations leave it out (:mod:`django_cbtools.migrating`). Everything else
+treats it as any other model.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _ERRORS: dict[str, tuple[type, ...]] = {
 
 
 class DocumentBase(ModelBase):
-    """Makes document classes. ``base=True`` makes one that others inherit, and that has no
-    documents of its own: an abstract model, as Django has them."""
+    """The metaclass of documents. A class with ``base=True`` has no documents of its own and is
+    only inherited, as an abstract model in Django."""
 
     def __new__(
         mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any], *, base: bool = False
@@ -92,7 +92,7 @@ class DocumentBase(ModelBase):
     document_column: DocumentColumn
 
     def add_to_class(cls, name: str, value: Any) -> None:
-        """Django's own fields are made fields of documents here."""
+        """Add an attribute to the class. Django's own fields become fields of documents."""
         kind = type(value)
         if isinstance(value, models.Field):
             _forget_cached(value)
@@ -129,7 +129,8 @@ def _make_meta(
 
 
 def _forget_former(meta: Any, name: str, module: str) -> None:
-    """A document class may be declared again in its module: in a function, or by a reload."""
+    """Unregister a former class of the same name and module. A document class may be declared
+    again, in a function or by a reload."""
     known = apps.all_models[meta.app_label]
     former = known.get(name.lower())
     if isinstance(former, DocumentBase) and former.__module__ == module:
@@ -138,8 +139,8 @@ def _forget_former(meta: Any, name: str, module: str) -> None:
 
 @contextlib.contextmanager
 def _as_abstract(parents: list[DocumentBase]) -> Iterator[None]:
-    """Have Django copy the parents' fields, as it does from abstract models, and not join them. A
-    proxy has those of its class."""
+    """Let Django copy the parents' fields, as from abstract models, in place of joins. A proxy has
+    the fields of its class."""
     former = []
     for options in [parent._meta for parent in parents if not parent._meta.abstract]:
         fields = options.concrete_model._meta.local_fields
@@ -158,7 +159,7 @@ def _exception(cls: type, name: str, bases: tuple[type, ...]) -> type:
 
 
 def _forget_cached(part: Any) -> None:
-    """Of a field that is a copy of a parent's, what was computed for the parent."""
+    """Delete the cached properties that a copied field has from the parent's field."""
     # To its validators, a CharField has added that of its max_length.
     for name in vars(part).keys() - {"validators"}:
         if isinstance(getattr(type(part), name, None), cached_property):
@@ -166,7 +167,8 @@ def _forget_cached(part: Any) -> None:
 
 
 def _resolve_relations(base: Any) -> None:
-    """Relations by name, which Django leaves as they are in abstract models; a base is queried."""
+    """Resolve a base's relations by name, since a base can be queried. Django leaves them
+    unresolved in abstract models."""
     for field in base._meta.local_fields:
         if field.is_relation and isinstance(field.remote_field.model, str):
             if (related := resolve_relation(base, field.remote_field.model)) is base:
@@ -177,7 +179,7 @@ def _resolve_relations(base: Any) -> None:
 
 
 def _be_to_self(relation: Any) -> None:
-    """A copy of a relation of a base to itself is one of each class to itself."""
+    """Let a copy of a base's relation to itself point to the class that has the copy."""
     if isinstance(relation.model, DocumentBase) and relation.model.is_base:
         relation.model = "self"
 

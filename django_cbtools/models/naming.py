@@ -12,12 +12,12 @@ _ODD = (TypeError, AttributeError, ValueError, ArithmeticError, LookupError)
 
 
 def whatever_is_there(original: Callable[[Any], Any]) -> Callable[[Any], str]:
-    """A ``__str__`` of documents that always gives a text: one odd document breaks no list, and
-    somebody can remove it.
+    """Return a ``__str__`` that never fails, so that an odd document breaks no list and can be
+    removed.
 
-    What is no text is made one. Where the method fails because a field has a value of another type,
-    the document is called by its uid. It is ``...`` within its own
-    name, where a value refers to it.
+    A result that is no string is converted to one. If the method fails because a field has a value
+    of another type, the result is the document's uid. A document that refers to itself in its name
+    is ``...`` there.
     """
 
     @wraps(original)
@@ -35,7 +35,7 @@ def whatever_is_there(original: Callable[[Any], Any]) -> Callable[[Any], str]:
 
 
 def with_json(document: Any) -> str:
-    """A document by its uid and its JSON; what cannot be stored can be looked at all the same."""
+    """Return the document's uid and JSON as text, or the uid alone if it has no valid JSON."""
     try:
         return f"{document.uid}: {document.to_json()}"
     except (TypeError, ValueError, RecursionError):
@@ -43,7 +43,7 @@ def with_json(document: Any) -> str:
 
 
 def make_safe(cls: Any) -> None:
-    """Have a class of documents use such a ``__str__``."""
+    """Replace the ``__str__`` of a document class by one that never fails."""
     if not getattr(cls.__str__, "_is_safe", False):
         cls.__str__ = whatever_is_there(cls.__str__)
 

@@ -51,7 +51,8 @@ class EmbeddedField(Members, Field_[Set, Get]):
 
     @property
     def nested_model(self) -> Any:
-        """The class; LookupError or ValueError where there is none of that name."""
+        """The class of the nested model. Raises LookupError or ValueError if no class has the
+        name."""
         if isinstance(self._nested, str):
             owner: Any = self._owner or self.model
             if self._nested == "self":
@@ -62,7 +63,7 @@ class EmbeddedField(Members, Field_[Set, Get]):
         return self._nested
 
     def members(self) -> list[Stored]:
-        """The fields that are in the JSON of the nested model."""
+        """Return the fields in the nested model's JSON."""
         return _kept(self.nested_model)
 
     # ------------------------------------------------------------------- JSON
@@ -177,13 +178,13 @@ _LOOKUPS = {
 
 
 def _kept(nested_model: Any) -> list[Stored]:
-    """The fields that are in the JSON of a nested model."""
+    """Return the fields in a nested model's JSON."""
     return [stored for stored in nested_model._stored_fields() if stored.key != "channels"]
 
 
 def nested_json(instance: Any) -> dict[str, Any]:
-    """The JSON of a nested model. One that was read has the keys that it had, in their order, and
-    those that now have a value."""
+    """Return the JSON of a nested model. A model that was read keeps its keys and their order, and
+    gets keys for fields that now have a value."""
     if instance._state.adding:
         made: dict[str, Any] = instance.to_dict()
         return made

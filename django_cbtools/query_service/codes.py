@@ -145,7 +145,7 @@ def _meaning(code: int, first: Mapping[str, Any], message: str) -> tuple[type[Er
 
 
 def _has_code(reason: Any, code: int) -> bool:
-    """Whether an error's reason, or a cause of it, has a code."""
+    """Return whether an error's reason, or one of its causes, has the code."""
     while isinstance(reason, dict):
         if reason.get("code") == code:
             return True

@@ -22,7 +22,7 @@ _EXAMPLES = (
 
 @dataclass(frozen=True)
 class Options:
-    """How the query service is asked; times are in seconds.
+    """The options of queries at the query service; times are in seconds.
 
     ``urls``: the services, by HTTP, or the one cluster, by the SDK; without a login. ``bucket``:
     the one that the SDK opens. ``timeout``: for a whole query, its rows and what is tried again

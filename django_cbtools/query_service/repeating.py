@@ -35,7 +35,8 @@ class Failed(Exception):
 
 
 def repeated(once: Callable[[], Rows], options: Options, seconds: float) -> Rows:
-    """What ``once`` returns, which raises Failed; within so many seconds."""
+    """Return the result of ``once``, which is called again after Failed, for at most
+    ``seconds``."""
     # Another address may be up at once.
     retrying: Any = options
     attempts = Attempts(retrying, max(options.retries, len(options.urls) - 1))

@@ -51,7 +51,8 @@ class Rows(Iterator[Any]):
 
     @property
     def warnings(self) -> list[Any]:
-        """What the service warns of, objects with ``code`` and ``msg``; when the rows are over."""
+        """The service's warnings, objects with ``code`` and ``msg``. They are complete after the
+        last row."""
         return list(self._members.get("warnings") or ())
 
     @property

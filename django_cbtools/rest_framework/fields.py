@@ -163,8 +163,8 @@ def _optional(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_readable(field: Any, item: Any) -> bool:
-    """Whether an element of an array is a value of its field, and not the JSON that a phone wrote
-    instead of one."""
+    """Return whether an element of an array is a value of its field. A phone may have written
+    another type."""
     if not isinstance(item, _OF_JSON):
         return True
     try:

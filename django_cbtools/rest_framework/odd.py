@@ -20,7 +20,7 @@ def shown(value: Any) -> Any:
 
 
 def is_shown(value: Any) -> bool:
-    """Whether an answer can have it as it is."""
+    """Return whether an answer can contain the value unchanged."""
     cls = value.__class__
     if cls is str:
         return value.isascii() or _is_encodable(value)

@@ -15,13 +15,14 @@ def etag_of(document: Any) -> str | None:
 
 
 def is_match(header: str, etag: str | None) -> bool:
-    """Whether ``If-Match`` holds: by the strong comparison, which a weak ETag never passes."""
+    """Return whether ``If-Match`` holds, by the strong comparison, which is false for weak
+    ETags."""
     etags = parse_etags(header)
     return etag is not None and (etags == ["*"] or etag in etags)
 
 
 def is_none_match(header: str, etag: str | None) -> bool:
-    """Whether ``If-None-Match`` holds: by the weak comparison."""
+    """Return whether ``If-None-Match`` holds, by the weak comparison."""
     etags = parse_etags(header)
     if etag is None:
         return True

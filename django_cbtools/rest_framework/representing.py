@@ -115,8 +115,8 @@ class Representing(serializers.ModelSerializer):
         return answer
 
     def _of_failure(self, instance: Any, field: Any, error: Exception, is_odd: bool) -> Any:
-        """What is shown of a field that cannot show its value; raises the error where that is no
-        phone's doing."""
+        """Return the representation of a field that cannot show its value. Raise the error if no
+        phone has caused it."""
         for stored in type(instance)._stored_fields():
             if field.source in (stored.field.name, stored.attname):
                 return shown(instance._to_json(stored))

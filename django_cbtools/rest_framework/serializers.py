@@ -108,7 +108,8 @@ class DocumentSerializer(Representing):
         return self.instance if isinstance(self.instance, CouchbaseModel) else None
 
     def shows_attachment(self, document: Any, name: str) -> bool:
-        """Whether answers have a link to an attachment, among the others or as a field's file."""
+        """Return whether answers have a link to the attachment, in ``attachments`` or as a field's
+        file."""
         return "attachments" in self.fields or any(
             name == attachment_name(getattr(document, field.source, None))
             for field in self.fields.values()
@@ -337,7 +338,7 @@ class PartSerializer(DocumentSerializer):
 
 
 def _same(names: Iterable[str], sent: Mapping[str, Any], shown: dict[str, Any]) -> frozenset[str]:
-    """Those of some names of which the same is sent as is shown."""
+    """Return the names whose sent value is the same as the shown one."""
     return frozenset(
         name for name in names if name in sent and is_same(shown.get(name), sent[name])
     )

@@ -234,7 +234,7 @@ class DocumentViewSet(ReadOnlyDocumentViewSet, ModelViewSet):
             raise PreconditionRequired
 
     def _names_revision(self, serializer: Any) -> bool:
-        """Whether the data say which revision they are of."""
+        """Return whether the request's data name the revision that they are based on."""
         field = None if serializer is None else serializer.fields.get("rev")
         data = self.request.data
         is_read = field is not None and not field.read_only and isinstance(data, Mapping)
@@ -242,7 +242,8 @@ class DocumentViewSet(ReadOnlyDocumentViewSet, ModelViewSet):
 
 
 def _is_unrestricted(queryset: Any) -> bool:
-    """Whether a queryset has all of the documents that are not deleted softly, or all of them."""
+    """Return whether the queryset has all documents of its class, or all that are not deleted
+    softly."""
     query, model = queryset.query, queryset.model
     is_whole = not query.is_sliced and not query.combinator and not query.distinct
     wholes = [_of(manager, model).query.where for manager in (Documents, AllDocuments)]
@@ -250,7 +251,8 @@ def _is_unrestricted(queryset: Any) -> bool:
 
 
 def _of(manager_class: Any, model: Any) -> Any:
-    """What a manager has that is the library's own, whatever those of the class leave out."""
+    """Return the queryset of a manager class of the library, without filters of the model's
+    managers."""
     manager = manager_class()
     manager.model = model
     return manager.get_queryset()

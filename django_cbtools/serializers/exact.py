@@ -55,8 +55,8 @@ class ExactDocuments(_Base):
     _has_extra = True
 
     def serialize(self, queryset: Any, **options: Any) -> Any:
-        """As Django's. Where ``fields`` leaves out ``extra``, it is no backup: the others are shown
-        as the JSON that they are."""
+        """Serialize as Django does. If ``fields`` leaves out ``extra``, the fixture is no backup,
+        and values that fields cannot read are written as their JSON."""
         fields = options.get("fields")
         self._has_extra = fields is None or "extra" in fields
         if fields is not None:
@@ -124,11 +124,11 @@ class ExactDocuments(_Base):
         return fixed
 
     def _can_have(self, obj: Any, field: Any, raw: Any) -> bool:
-        """Whether the JSON itself can stand for the value."""
+        """Return whether the JSON itself can represent the value in the fixture."""
         return not self._has_extra or _is_read_as(field, raw, raw)
 
     def _is_exact(self, obj: Any, field: Any, raw: Any) -> bool:
-        """Whether the value is the same JSON again, of what Django has for it in a fixture."""
+        """Return whether Django's value in the fixture is read back as the same JSON."""
         try:
             value = super()._value_from_field(obj, field)  # type: ignore[misc]
             value = json.loads(json.dumps(value, cls=DjangoJSONEncoder))
@@ -162,7 +162,7 @@ class ExactInXML(ExactDocuments):
 
 
 def _is_read_as(field: Any, value: Any, raw: Any) -> bool:
-    """Whether this is read from a fixture so that it is written as this JSON."""
+    """Return whether a value in a fixture is read so that the field writes this JSON."""
     try:
         found = written(field, field.to_python(value))
     except _WRONG:

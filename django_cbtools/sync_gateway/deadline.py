@@ -13,7 +13,8 @@ _moment: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 @contextmanager
 def within(seconds: float) -> Generator[None, None, None]:
-    """A deadline for what is done inside; an earlier one of the caller's stays in force."""
+    """Set a deadline for calls in this context. An earlier deadline of the caller stays in
+    force."""
     token = _moment.set(min(_moment.get(), time.monotonic() + seconds))
     try:
         yield
@@ -22,7 +23,7 @@ def within(seconds: float) -> Generator[None, None, None]:
 
 
 def remaining() -> float:
-    """Seconds until the deadline: infinite where there is none, not below 0."""
+    """Return the seconds until the deadline: infinity if there is none, and never less than 0."""
     return max(0.0, _moment.get() - time.monotonic())
 
 

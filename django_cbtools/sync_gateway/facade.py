@@ -113,7 +113,8 @@ class SyncGateway(
 
 
 def gateway_of(model: Any) -> type[SyncGateway]:
-    """The calls of SyncGateway in the keyspace of a document class; for use at once."""
+    """Return SyncGateway for the keyspace of a document class. Use it at once: it depends on the
+    current keyspace."""
     keyspace = keyspaces.of_class(model)
     if keyspace == keyspaces.current():
         return SyncGateway

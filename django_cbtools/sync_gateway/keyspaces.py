@@ -18,13 +18,13 @@ _keyspace: ContextVar[str | None] = ContextVar("django_cbtools_keyspace", defaul
 
 
 def current() -> str | None:
-    """The keyspace that documents are asked for in here."""
+    """Return the keyspace of requests in this context."""
     return _keyspace.get()
 
 
 @contextmanager
 def inside(keyspace: str | None) -> Generator[None, None, None]:
-    """Ask for documents in a keyspace, in this thread (or task)."""
+    """Use a keyspace for requests in this context, in this thread or task."""
     token = _keyspace.set(keyspace)
     try:
         yield
@@ -33,7 +33,8 @@ def inside(keyspace: str | None) -> Generator[None, None, None]:
 
 
 def checked(keyspace: Any) -> str | None:
-    """A keyspace, None for the default one, by whichever name; ValueError for what is none."""
+    """Return a keyspace, or None for the default one, whichever name it has. Raise ValueError if it
+    is not valid."""
     if keyspace is None:
         return None
     parts = keyspace.split(".") if isinstance(keyspace, str) else ()
@@ -46,13 +47,14 @@ def checked(keyspace: Any) -> str | None:
 
 
 def split(keyspace: str | None) -> tuple[str, str]:
-    """The scope and the collection of a keyspace; ValueError for what is none."""
+    """Return the scope and the collection of a keyspace. Raise ValueError if it is not valid."""
     scope, _, collection = (checked(keyspace) or f"{_DEFAULT}.{_DEFAULT}").partition(".")
     return scope, collection
 
 
 def nested(values: Iterable[tuple[str | None, Any]]) -> dict[str, dict[str, Any]]:
-    """Values of keyspaces as gateways have them, by scope and collection."""
+    """Return values of keyspaces in the form of the gateway's configurations, by scope and
+    collection."""
     found: dict[str, dict[str, Any]] = {}
     for keyspace, value in values:
         scope, collection = split(keyspace)
@@ -61,7 +63,7 @@ def nested(values: Iterable[tuple[str | None, Any]]) -> dict[str, dict[str, Any]
 
 
 def of_class(model: Any) -> str | None:
-    """The keyspace that a document class names."""
+    """Return the keyspace of a document class."""
     found = model.keyspace
     # A model may have a field of that name.
     is_named = isinstance(found, str) and found != f"{_DEFAULT}.{_DEFAULT}"
@@ -69,7 +71,8 @@ def of_class(model: Any) -> str | None:
 
 
 def of_settings() -> list[str | None]:
-    """The keyspaces that SYNC_GATEWAY_DATABASE names; the default one where it names none."""
+    """Return the keyspaces that SYNC_GATEWAY_DATABASE names, or the default one if it names
+    none."""
     scopes = conf.get("SYNC_GATEWAY_DATABASE").get("scopes") or {}
     found = [
         checked(f"{scope}.{collection}")

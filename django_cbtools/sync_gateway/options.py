@@ -19,12 +19,13 @@ _OTHERS = frozenset(("cors", "hosts", "longpoll_timeout"))
 class Options:
     """The options of requests to a gateway; times are in seconds.
 
-    ``timeout``: for a connection, and for each wait for data (a pair, or one number for both).
-    ``deadline``: for a whole call, with all that is tried again. ``retries``: how often a read is
-    tried again: at once, then after pauses that begin with twice ``backoff`` and double.
-    ``verify``: whether certificates are checked; a path is a file of trusted ones. ``cert``: the
-    client's own, a path or a pair (certificate, key). ``pool_size``: connections kept open for each
-    address. ``max_bytes``: of an answer, unpacked.
+    ``timeout`` limits a connection, and each wait for data (a pair, or one number for both).
+    ``deadline`` limits a whole call with its retries. ``retries`` is the number of further attempts
+    of a read: the first at once, the others after pauses that begin with twice ``backoff`` and
+    double. ``verify`` says whether certificates are checked; a path is a file of trusted ones.
+    ``cert`` is the client's own certificate, a path or a pair (certificate, key). ``pool_size`` is
+    the number of connections that are kept open for each address. ``max_bytes`` limits a response,
+    unpacked.
     """
 
     timeout: tuple[float, float] = (5.0, 30.0)
@@ -38,12 +39,12 @@ class Options:
 
     @classmethod
     def known(cls) -> set[str]:
-        """The names of the options, those of the embedded gateway included."""
+        """Return the names of the options, including those of the embedded gateway."""
         return {*cls.__dataclass_fields__, *_OTHERS}
 
     @classmethod
     def of(cls, setting: Any) -> Options:
-        """The options in a setting; raises ImproperlyConfigured for what is none."""
+        """Return the options of a setting. Raise ImproperlyConfigured if it is not valid."""
         if not isinstance(setting, Mapping):
             raise ImproperlyConfigured(
                 f"SYNC_GATEWAY_OPTIONS is a dictionary, not {type(setting).__name__}."

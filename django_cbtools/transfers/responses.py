@@ -22,7 +22,7 @@ _MOST_DIGITS = 18
 
 
 class Source(NamedTuple):
-    """What is served: ``open(start, end)`` gives a file of a range of its bytes."""
+    """The contents of a response. ``open(start, end)`` returns a file with a range of the bytes."""
 
     length: int
     open: Callable[[int, int], Any]
@@ -100,7 +100,7 @@ def asked_range(header: str, length: int) -> tuple[int, int]:
 
 
 def _is_range_valid(request: Any, source: Source) -> bool:
-    """Whether a range is of the file that the client has already."""
+    """Return whether the requested range belongs to the version of the file that the client has."""
     condition = request.headers.get("If-Range")
     if condition is None:
         return True

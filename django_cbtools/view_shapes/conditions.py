@@ -24,7 +24,8 @@ def doc_type(emission: Emission) -> str | None:
 
 
 def _required(value: Value, positive: bool) -> Iterator[Value]:
-    """What must be truthy so that a value is (or, where not ``positive``, is not)."""
+    """Yield the values that must be truthy so that ``value`` is truthy, or falsy if ``positive`` is
+    false."""
     value = shapes.known(value)
     if isinstance(value, shapes.Not):
         yield from _required(value.of, not positive)

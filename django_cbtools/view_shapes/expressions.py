@@ -229,7 +229,7 @@ class Reader:
         return shapes.Part(self._on(node), start, end)
 
     def _on(self, node: Node) -> Value:
-        """What a method is called of."""
+        """Return the value that a method is called on."""
         function = node["function"]
         if function.get("optional_chain") is not None or node.get("optional_chain") is not None:
             raise node.unreadable("write the call without ?.")

@@ -11,7 +11,7 @@ Reach = tuple[Value, ...]
 
 
 def failures(value: Value, reach: Reach, loops: tuple[Loop, ...]) -> Iterator[Failure]:
-    """Where a value fails to be computed, if all of ``reach`` is truthy."""
+    """Yield the failures that the computation of a value can have if all of ``reach`` is truthy."""
     if isinstance(value, shapes.Known):
         return
     if isinstance(value, (shapes.And, shapes.Or)):
@@ -45,7 +45,7 @@ def _parts(value: Value) -> Iterator[Value]:
 
 
 def _wanted(value: Value) -> str | None:
-    """What a value's ``of`` has to be."""
+    """Return the type that a value's ``of`` must have, or None if it may have any."""
     if isinstance(value, shapes.Member):
         return None if value.optional else "something"
     if isinstance(value, shapes.Size):
@@ -71,7 +71,7 @@ def _is_always(value: Value, wanted: str) -> bool:
 
 
 def _chained(value: Value) -> Iterator[Value]:
-    """What must be there so that a chain with ``?.`` in it goes on."""
+    """Yield the conditions under which a chain with ``?.`` in it goes on."""
     while isinstance(value, shapes.Member):
         if value.optional:
             yield shapes.Not(shapes.Compare("==", shapes.Known(value.of), shapes.Literal(None)))

@@ -41,8 +41,9 @@ def _read_map(source: str) -> tuple[tuple[Emission, ...], tuple[Failure, ...]]:
 
 
 class _Place:
-    """Where a statement stands: the loops around it, and what orders its rows. In a callback,
-    ``return`` is what ``continue`` is in a loop."""
+    """The place of a statement: the loops around it, and its position, which orders its rows.
+    ``leaves`` is the statement that ends a turn: ``return`` in a callback, ``continue`` in a
+    loop."""
 
     def __init__(
         self, loops: tuple[Loop, ...], place: tuple[int | None, ...], leaves: str = "return"
@@ -154,7 +155,7 @@ class _Statements:
     # ------------------------------------------------------------------- calls
 
     def _expression(self, node: Node, reach: Reach, names: Names, place: _Place) -> None:
-        """What is done for what it does: emit(), or forEach()."""
+        """Read an expression statement: a call of emit() or forEach()."""
         while node.type == "parenthesized_expression" and len(node.children) == 1:
             node = node.children[0]
         if node.type == "binary_expression" and node["operator"].text == "&&":

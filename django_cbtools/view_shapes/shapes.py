@@ -43,7 +43,7 @@ class DocumentId(Value):
 
 @dataclass(frozen=True)
 class Member(Value):
-    """What is at a key, or at a place, of a value. ``optional``: by ``?.``."""
+    """The member of a value at a key or an index. ``optional`` is true for ``?.``."""
 
     of: Value
     key: str | int
@@ -69,7 +69,7 @@ class Element(Value):
 
 @dataclass(frozen=True)
 class Index(Value):
-    """Where a loop is: a text in a loop of kind "in", else a number."""
+    """The current position of a loop: a string in a loop of kind "in", else a number."""
 
     loop: Loop
 
@@ -183,14 +183,14 @@ class Size(Value):
 
 @dataclass(frozen=True)
 class Known(Value):
-    """What has been computed before, and can fail no more."""
+    """A value that has been computed before, so that it cannot fail any more."""
 
     of: Value
 
 
 class Failure(NamedTuple):
-    """Where all of ``reach`` is truthy and ``of`` is not ``wanted``, the function fails, and
-    there are no rows of the document. ``wanted``: "something" (not null, not undefined), "text",
+    """A failure of the map function: all of ``reach`` is truthy, and ``of`` is not ``wanted``. The
+    document then has no rows. ``wanted`` is "something" (neither null nor undefined), "text",
     "array" or "iterable" (a text or an array)."""
 
     reach: tuple[Value, ...]

@@ -44,7 +44,7 @@ class Node:
 
     @property
     def children(self) -> list[Node]:
-        """Those with a name, without comments."""
+        """The children with a name, without comments."""
         return [Node(each) for each in self._node.named_children if each.type != "comment"]
 
     def get(self, field: str) -> Node | None:
@@ -58,7 +58,7 @@ class Node:
         return found
 
     def has(self, token: str) -> bool:
-        """Whether a token stands in it."""
+        """Return whether the node has the token as a child."""
         return any(each.type == token for each in self._node.children)
 
     def unreadable(self, why: str) -> Unreadable:

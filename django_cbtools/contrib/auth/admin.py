@@ -52,7 +52,7 @@ class SignedAdmin(CouchbaseModelAdmin):
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def history_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:
-        """As of any document, without digests of passwords, and signatures."""
+        """Show the history as for any document, but without password hashes and signatures."""
         response = super().history_view(request, object_id, extra_context)
         if isinstance(response, TemplateResponse) and response.context_data is not None:
             for revision in response.context_data.get("revisions", ()):

@@ -66,7 +66,7 @@ class UserCreationForm(DocumentForm, auth_forms.AdminUserCreationForm):  # type:
         field_classes = {"username": auth_forms.UsernameField}
 
     def clean_username(self) -> Any:
-        """As Django's, by key: no ORM is needed."""
+        """Check the username as Django does, but by key, which needs no ORM."""
         username = self.cleaned_data["username"]
         model: Any = get_user_model()
         try:

@@ -84,7 +84,7 @@ def _known(username: str) -> Any:
 
 
 def is_right(username: str, password: str) -> bool:
-    """Whether the gateway has a user of this name and password, who is not disabled."""
+    """Return whether the gateway has a user with this name and password who is not disabled."""
     if ":" in username:
         return False  # what is sent would be another name, and another password
     try:

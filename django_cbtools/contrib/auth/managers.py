@@ -20,20 +20,20 @@ class ByName(Documents[Any]):
         return getattr(self.model, "USERNAME_FIELD", "name")
 
     def get_by_natural_key(self, name: str) -> Any:
-        """Load a document by its name, in two requests; DoesNotExist where there is none."""
+        """Load a document by its name, in two requests. Raise DoesNotExist if there is none."""
         return unique_keys.find(self.model, **{self.natural_field(): name})
 
     async def aget_by_natural_key(self, name: str) -> Any:
-        """As :meth:`get_by_natural_key`."""
+        """Async version of :meth:`get_by_natural_key`."""
         return await sync_to_async(self.get_by_natural_key)(name)
 
     def db_manager(self, using: str | None = None, hints: Any = None) -> Any:
-        """As Django's; but documents are in one place, whichever alias a command names, such as
-        ``createsuperuser``, whose default is ``default``."""
+        """Return a manager for the documents' alias, whichever alias is given. Commands such as
+        ``createsuperuser`` pass ``default``."""
         return super().db_manager(conf.document_alias(), hints)
 
     def using(self, alias: str | None) -> Any:
-        """As :meth:`db_manager`."""
+        """Return a queryset of the documents' alias; see :meth:`db_manager`."""
         return self.get_queryset().using(conf.document_alias())
 
 

@@ -18,7 +18,7 @@ else:
 
 
 class WithoutLog(_Admin):
-    """What :class:`DocumentAdminSite` makes part of each ModelAdmin: nothing is logged.
+    """A part of each ModelAdmin of :class:`DocumentAdminSite` that logs nothing.
 
     Django's log is rows that refer to content types and users. Documents have a history all the
     same: their revisions.
@@ -37,7 +37,7 @@ class WithoutLog(_Admin):
         return []
 
     def log_transaction(self) -> AbstractContextManager[Any]:
-        """As that of CouchbaseModelAdmin: there is nothing to take back."""
+        """Return a context that does nothing, as there are no log entries to take back."""
         return nullcontext()
 
     def get_paginator(self, request: Any, queryset: Any, *args: Any, **kwargs: Any) -> Any:

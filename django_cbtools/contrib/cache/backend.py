@@ -60,7 +60,7 @@ class DocumentCache(BaseCache):
         return self.get_many([key], version).get(key, default)
 
     def get_many(self, keys: Iterable[Any], version: int | None = None) -> dict[Any, Any]:
-        """As Django's, in one request for each thousand keys."""
+        """Return many values, in one request for each thousand keys."""
         uids = {key: self._uid(key, version) for key in keys}
         found = entries.read(uids.values())
         return {
@@ -97,8 +97,8 @@ class DocumentCache(BaseCache):
         timeout: Any = DEFAULT_TIMEOUT,
         version: int | None = None,
     ) -> list[Any]:
-        """As Django's. Each thousand takes one request where all keys are new, three where some are
-        there already. Nothing is written where one of the values cannot be held."""
+        """Set many values. Each thousand takes one request if all keys are new, three if some
+        exist. Nothing is written if one of the values cannot be stored."""
         expires = self._expires(timeout)
         members = {self._uid(key, version): packed(key, value) for key, value in data.items()}
         entries.write(
@@ -124,7 +124,7 @@ class DocumentCache(BaseCache):
         entries.write(uids, lambda uid, entry: None if entry is None else GONE)
 
     def incr(self, key: Any, delta: Any = 1, version: int | None = None) -> Any:
-        """As Django's, and atomic. The entry expires when it would have."""
+        """Increment a value atomically. Its time of expiry does not change."""
         value: Any = None
 
         def increased(entry: Entry) -> Mapping[str, Any]:
@@ -169,7 +169,7 @@ def _is_live(entry: Entry | None) -> bool:
 
 
 def _is_over(expires: float | None) -> bool:
-    """Whether what is set expires at once."""
+    """Return whether a value with this time of expiry expires at once."""
     return expires is not None and expires <= time.time()
 
 
@@ -180,7 +180,7 @@ def _members(entry: Entry) -> dict[str, Any]:
 def _entry(
     expires: float | None, members: Mapping[str, Any], former: Entry | None
 ) -> Mapping[str, Any] | None:
-    """What to write for a value: where it expires at once, nothing is kept."""
+    """Return the entry to write for a value. A value that expires at once is not kept."""
     if _is_over(expires):
         return None if former is None else GONE
     return entries.body(DOC_TYPE, expires, **members)

@@ -13,7 +13,7 @@ from . import files, manifests, webapp
 
 @register("cbtools")
 def check_offline(**kwargs: Any) -> list[CheckMessage]:
-    """Whether the manifests are well formed, name what there is, and can be asked for."""
+    """Check that the manifests are well formed, name existing URLs and files, and have a URL."""
     try:
         names = manifests.names()
     except ImproperlyConfigured as error:

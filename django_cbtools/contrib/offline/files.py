@@ -27,7 +27,7 @@ def matching(cache: Patterns, exclude: Patterns) -> dict[str, str]:
 
 
 def unmatched(cache: Patterns) -> list[str]:
-    """Those of the patterns that match no file."""
+    """Return the patterns that match no file."""
     names = [name for name, _, _ in _found()]
     return [pattern for pattern in cache if not any(re.fullmatch(pattern, name) for name in names)]
 

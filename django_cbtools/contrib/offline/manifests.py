@@ -70,8 +70,8 @@ class Manifest:
         return {"scope": scope, "pages": pages, "fallback": fallback, "network": network}
 
     def as_json(self) -> dict[str, Any]:
-        """What the worker is told: URLs, and a ``version`` that changes whenever a file does, or
-        the worker itself. Raises ImproperlyConfigured."""
+        """Return the manifest for the worker: URLs, and a ``version`` that changes with every file
+        and with the worker itself. Raise ImproperlyConfigured if it is not valid."""
         digests = self.static_files()
         told = {"name": self.name, **self.urls()}
         told["network"] = [*_gateways(), *told["network"]]
@@ -167,7 +167,8 @@ def worker_source() -> str:
 
 
 def _gateways() -> list[str]:
-    """Where the site has the gateway's public API, which is left to the network.
+    """Return the URL prefixes of the gateway's public API in the site, which are left to the
+    network.
 
     A URL that takes something from the address is no beginning of others, and is passed over.
     """

@@ -17,8 +17,8 @@ MAX_AGE = 400 * 24 * 60 * 60
 
 
 def name_of(key: Any) -> str:
-    """What the cookie says of the user with this primary key: the same at each log-in, and nothing
-    that anybody can read."""
+    """Return the cookie's value for the user with this primary key. It is the same at each login,
+    and does not reveal the key."""
     return salted_hmac("django_cbtools.offline", str(key), algorithm="sha256").hexdigest()[:32]
 
 

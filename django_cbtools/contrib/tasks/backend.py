@@ -72,7 +72,7 @@ class DocumentsBackend(BaseTaskBackend):
         return found if is_ours else None
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
-        """Whether the app is there that has its commands, its index and its view."""
+        """Check that the app with the tasks' commands, index and view is installed."""
         if apps.is_installed("django_cbtools.contrib.tasks"):
             return []
         return [

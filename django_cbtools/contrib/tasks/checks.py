@@ -19,7 +19,7 @@ _QUEUE = "django_cbtools.contrib.tasks.mail.EmailBackend"
 
 @register("cbtools")
 def check_tasks(**kwargs: Any) -> list[CheckMessage]:
-    """Whether the back ends in TASKS can be made."""
+    """Check that the back ends in TASKS can be created."""
     found = getattr(settings, "TASKS", {})
     messages: list[CheckMessage] = []
     for alias in found if isinstance(found, Mapping) else ():
@@ -34,7 +34,7 @@ def check_tasks(**kwargs: Any) -> list[CheckMessage]:
 
 @register("cbtools")
 def check_email(**kwargs: Any) -> list[CheckMessage]:
-    """Whether e-mails that are queued can be delivered."""
+    """Check that queued e-mails can be delivered."""
     found = getattr(settings, "MAILERS", None)
     mailers = found if isinstance(found, Mapping) else {}
     # Since Django 6.1, asking the settings themselves for EMAIL_BACKEND is deprecated.

@@ -33,8 +33,9 @@ _SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 @dataclass(frozen=True)
 class Options:
-    """How e-mails are queued: into which ``queue`` of which of ``TASKS``, and what they are
-    delivered by: one of MAILERS, or the dotted path of a back end where there are no MAILERS."""
+    """The options of queued e-mails. ``tasks`` and ``queue`` name the queue, ``deliver_by`` the
+    mailer that delivers them: one of MAILERS, or the dotted path of a back end if there are no
+    MAILERS."""
 
     deliver_by: str = ""
     tasks: str = DEFAULT_TASK_BACKEND_ALIAS
@@ -65,7 +66,8 @@ class Options:
 
 
 def _declared(name: str, default: str) -> str:
-    """What the setting says, unless it is wrong, which is said later."""
+    """Return an option of the setting, or the default if it is wrong. The error is reported
+    elsewhere."""
     found = conf.get(SETTING)
     value = found.get(name) if isinstance(found, Mapping) else None
     return value if isinstance(value, str) else default
@@ -144,7 +146,8 @@ def _mailers() -> Mapping[str, Any] | None:
 
 
 def _class_of(where: str, deliver_by: str) -> Any:
-    """What delivers; ImproperlyConfigured where there is no such thing."""
+    """Return the class of the back end that delivers e-mails. Raise ImproperlyConfigured if it does
+    not exist."""
     path = deliver_by
     mailers = _mailers()
     if mailers is not None:

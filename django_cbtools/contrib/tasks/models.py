@@ -191,7 +191,8 @@ class QueuedTask(Signed, CouchbaseModel):
         )
 
     def result(self) -> TaskResult[..., Any]:
-        """What Django calls the task's result, at any time. InvalidTask as of :meth:`task`."""
+        """Return Django's result of the task, finished or not. Raise InvalidTask as :meth:`task`
+        does."""
         call: Mapping[str, Any] = json.loads(self.call)
         result: TaskResult[..., Any] = TaskResult(
             task=self.task(),

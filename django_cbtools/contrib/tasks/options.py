@@ -14,7 +14,7 @@ from django_cbtools.sync_gateway.options import check, is_seconds
 
 @dataclass(frozen=True)
 class Options:
-    """How tasks are done; times are in seconds.
+    """The options of tasks; times are in seconds.
 
     ``attempts``: how often a task is begun before it counts as failed. ``backoff``: the pause
     before the second attempt; each further one is twice as long, up to ``longest_pause``.

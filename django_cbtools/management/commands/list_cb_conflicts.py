@@ -99,7 +99,8 @@ class Command(DocumentsCommand):
         self.stdout.write("\t".join((shown(conflict.uid), doc_type, " ".join(conflict.revs))))
 
     def _resolve(self, conflict: Conflict, merge_of: MergeOf, dry_run: bool) -> bool:
-        """Whether a conflict is resolved, or would be; one that is not stops no others."""
+        """Resolve a conflict (not in a dry run), and return whether that succeeds. An error is
+        reported, so that other conflicts are still resolved."""
         model = registry.document_class(conflict.doc_type, conflict.keyspace)
         try:
             if model is None:

@@ -150,7 +150,7 @@ class Command(DocumentsCommand):
 
 
 def _hint(error: Failed) -> str:
-    """What to look at where the other gateway refuses the connection, behind a space."""
+    """Return advice, after a space, if the other gateway refuses the connection."""
     status = getattr(error.__cause__, "status", 0)
     if status in (401, 403):
         return (

@@ -1,1 +1,1 @@
-"""Fields of documents: their values in JSON, and what lies within arrays and objects."""
+"""Fields of documents, their values in JSON, and expressions for members of arrays and objects."""

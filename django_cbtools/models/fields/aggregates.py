@@ -18,7 +18,7 @@ from .paths import AnyElement, element_of, is_array
 
 
 class OfElements(Expression):
-    """One value, made by an aggregate function, of a value of each element of an array."""
+    """The value that an aggregate function computes from the elements of one array."""
 
     def __init__(self, function: str, array: Any, element: Any, alias: str, output: Any) -> None:
         super().__init__(output_field=output)
@@ -32,15 +32,15 @@ class OfElements(Expression):
 
 
 class _Ratio(Func):
-    """A sum divided by a number; NULL where that is zero."""
+    """A quotient, which is NULL if the divisor is zero."""
 
     template = "(1.0 * %(expressions)s)"
     arg_joiner = " / "
 
 
 class OverElements:
-    """An aggregate that is not resolved yet; where it turns out to be of an array, it is computed
-    over the elements."""
+    """An unresolved aggregate. If it resolves to one of an array, it is computed over the
+    elements."""
 
     contains_aggregate = True
     contains_over_clause = False
@@ -113,7 +113,7 @@ class OverElements:
 
 
 def over_elements(expression: Any) -> Any:
-    """An expression that is not resolved yet, whose aggregates can be of arrays."""
+    """Return an unresolved expression whose aggregates can be over the elements of arrays."""
     if isinstance(expression, Aggregate):
         return OverElements(expression)
     # What a window computes with is one value of each row.
@@ -129,7 +129,7 @@ def over_elements(expression: Any) -> Any:
 
 
 def check_aggregate(aggregate: Any) -> None:
-    """FieldError where one of an array has not been made one of its elements."""
+    """Raise FieldError if an aggregate of an array is not computed over the elements."""
     sources = aggregate.get_source_expressions()
     if sources and is_array(sources[0]):
         name = type(aggregate).__name__
@@ -140,7 +140,8 @@ def check_aggregate(aggregate: Any) -> None:
 
 
 def _element_field(source: Any) -> Any:
-    """The field of what is in an array, and in the arrays in it."""
+    """Return the field of the elements of an array. Nested arrays are followed to their
+    elements."""
     if isinstance(source, AnyElement):
         inner = source.inner
         return _element_field(inner) if is_array(inner) else inner.output_field
@@ -154,7 +155,8 @@ def _field_within(field: Any) -> Any:
 
 
 def _reduced(function: str, source: Any, output: Any) -> Any:
-    """One value of all elements of an array, and of the arrays in it."""
+    """Return the expression of one value for all elements of an array, including those of nested
+    arrays."""
     if isinstance(source, AnyElement):
         array, element = source.lhs, source.inner
         alias = source.alias

@@ -77,7 +77,7 @@ class DictField(CheckedByForms, _JSONField[Set, Get]):
         super().__init__(*args, **kwargs)
 
     def shown(self, value: Any) -> Any:
-        """JSON to be looked at."""
+        """Return the JSON for display."""
         return value
 
     def formfield(self, **kwargs: Any) -> Any:
@@ -94,7 +94,7 @@ class DictField(CheckedByForms, _JSONField[Set, Get]):
 
 
 class ArrayMembers(Members):
-    """A part of fields of arrays, whose elements are values of ``base_field``."""
+    """A part of array fields, whose elements are values of ``base_field``."""
 
     json_type = "array"
     collection: type[Any] = list

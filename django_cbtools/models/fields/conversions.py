@@ -1,4 +1,4 @@
-"""Values of Django's fields to JSON and back, by type.
+"""The conversion of Django field values to JSON and back, by type.
 
 What is given to JSON has passed the field's ``get_db_prep_save()``. ``ValueError`` (or TypeError)
 says that a value cannot be stored, :exc:`Unreadable` that JSON is no value of the type. Neither has
@@ -29,7 +29,7 @@ _JSON_NAMES = {
 
 
 class Unreadable(ValueError):
-    """A JSON value that is not what the field's type stands for."""
+    """A JSON value of another type than the field's."""
 
     @classmethod
     def as_(cls, expected: str, value: Any) -> Unreadable:
@@ -43,8 +43,8 @@ def text(value: Any) -> str:
 
 
 def text_to_json(value: Any) -> str:
-    """A text; UnicodeEncodeError where gateways would store another one. A number is stored as
-    text, as in a column of texts."""
+    """Return a text. A number becomes its text, as in a text column. Raise UnicodeEncodeError if
+    gateways would store another text."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
@@ -60,7 +60,7 @@ def boolean(value: Any) -> bool:
 
 
 def integer(value: Any) -> int:
-    """A number without a fraction, whether it is written ``1`` or ``1.0``."""
+    """Return an integer, also for a float without a fraction. Raise Unreadable for other values."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -111,7 +111,7 @@ def iso(value: Any) -> str:
 
 
 def parsed(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """A reader of texts in ISO 8601."""
+    """Return a function that reads strings in ISO 8601 by ``parse``."""
 
     def from_json(value: Any) -> Any:
         try:
@@ -137,8 +137,8 @@ def moment(text: str) -> datetime.datetime | None:
 
 
 def in_settings_zone(found: datetime.datetime) -> datetime.datetime:
-    """A time as the program expects it: where USE_TZ is False, the local one without a zone. What
-    was written without a zone has none, as in 1.x; SQL takes it for UTC."""
+    """Return a time in the form that USE_TZ asks for: without it, local and naive. A time that was
+    written without a zone stays naive, as in 1.x; SQL takes it for UTC."""
     if settings.USE_TZ or found.tzinfo is None:
         return found
     try:
@@ -179,7 +179,7 @@ def binary(value: Any) -> bytes:
 
 
 def binary_to_json(value: Any) -> str:
-    """Base64; a text is taken for it already, as in fixtures."""
+    """Return the value in Base64. A string must be Base64 already, as in fixtures."""
     if isinstance(value, str):
         binary(value)
         return value
@@ -195,7 +195,7 @@ def plain_json(value: Any) -> Any:
 
 
 def from_json_text(value: Any) -> Any:
-    """JSON, of the text that fields prepare for a database."""
+    """Parse the JSON text that fields prepare for a database."""
     return json.loads(value.encode()) if isinstance(value, str) else plain_json(value)
 
 

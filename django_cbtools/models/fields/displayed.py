@@ -1,4 +1,4 @@
-"""Lists and objects, displayed for people."""
+"""The display of lists and objects for people."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django_cbtools.form_fields.lines import in_order
 
 
 class Displayed:
-    """A part of fields of lists and objects: models have ``get_<name>_display()``, which says
-    "a, b", or "key: value"."""
+    """A part of list and object fields. It adds ``get_<name>_display()``, which returns "a, b" or
+    "key: value"."""
 
     def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only)  # type: ignore[misc]
@@ -29,7 +29,7 @@ def _display(instance: Any, name: str) -> str:
 
 
 def displayed(field: Any, value: Any) -> str:
-    """A value of a field as a text; choices by what they are called."""
+    """Return a field's value as text. Choices are shown by their labels."""
     if value is None:
         return ""
     base = getattr(field, "base_field", None)

@@ -11,7 +11,8 @@ from .arrays import DictField
 
 
 class DocumentColumn(models.TextField):  # type: ignore[type-arg]
-    """The whole document as JSON text: what instances are made of. It is in no model's fields."""
+    """The column with the whole document as JSON text, from which instances are made. It is not
+    among a model's fields."""
 
     @classmethod
     def of(cls, model: type) -> DocumentColumn:
@@ -22,7 +23,7 @@ class DocumentColumn(models.TextField):  # type: ignore[type-arg]
 
 
 class ExtraField(DictField[dict[str, Any], dict[str, Any]]):
-    """The keys of a document that no field declares, as an object.
+    """The keys of a document that no field declares, as a dictionary.
 
     It is stored as these keys. ``filter(extra__color="red")`` asks for one of them.
     """

@@ -48,7 +48,7 @@ class OfArrays(Lookup):
         return field.get_prep_value(items)
 
     def check_array(self) -> None:
-        """FieldError where the right side is an expression of something else than an array."""
+        """Raise FieldError if the right side is an expression that is no array."""
         field = self.rhs.output_field
         if field.get_internal_type() != "JSONField":
             raise FieldError(

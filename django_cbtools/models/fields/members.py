@@ -1,4 +1,4 @@
-"""Values that contain other values: read from JSON, written to it, and validated."""
+"""Fields whose values contain other values. They read, write and validate these."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Problems: TypeAlias = Iterator[ValidationError]
 
 
 class CheckedByForms:
-    """A part of fields whose values forms check, each part of them at its place."""
+    """A part of fields whose values are validated by forms, each part at its place."""
 
     name: str
 
     def checked(self, model_instance: Any, value: Any) -> None:
-        """Have a value that a form has checked not be checked once more: what somebody else has
-        written, and nobody has touched, need not be right."""
+        """Mark a value as validated by a form, so that it is not validated again. Parts that
+        somebody else has written, and that the form has not changed, need not be valid."""
         if value and isinstance(model_instance, models.Model):
             vars(model_instance._state).setdefault("checked", {})[self.name] = value
 
@@ -60,15 +60,18 @@ class Members(CheckedByForms):
     # ------------------------------------------------------- what each class says
 
     def read(self, raw: Any) -> Any:
-        """A value, of JSON that is not null; values.Unreadable where it is of another type."""
+        """Return the value of JSON that is not null. Raise values.Unreadable if the JSON has
+        another type."""
         raise NotImplementedError
 
     def rewrite(self, value: Any, raw: Any) -> Any:
-        """JSON, of a value that is not None; ``raw`` is what it was read from, or None."""
+        """Return the JSON of a value that is not None. ``raw`` is the JSON that it was read from,
+        or None."""
         raise NotImplementedError
 
     def convert(self, value: Any) -> Any:
-        """A value, of what a program gives, or JSON; ValidationError for what is none."""
+        """Return the value of JSON, or of a value that a program has set. Raise ValidationError if
+        it is not valid."""
         raise NotImplementedError
 
     def problems(self, value: Any) -> Problems:
@@ -76,7 +79,7 @@ class Members(CheckedByForms):
         raise NotImplementedError
 
     def adopted(self, model: Any) -> None:
-        """The field is one of this model's, or part of one."""
+        """Do what is needed after the field has become a field of a model, or a part of one."""
         raise NotImplementedError
 
     def ways_to_ask(self, name: str) -> str:
@@ -143,13 +146,13 @@ class Members(CheckedByForms):
             ) from None
 
     def value_to_string(self, obj: models.Model) -> Any:
-        """JSON, as Django's JSONField has it."""
+        """Return the value as JSON, as Django's JSONField does for fixtures."""
         value = getattr(obj, self.attname)  # type: ignore[attr-defined]
         _, raw = getattr(obj, "_read", {}).get(self.attname, (None, None))  # type: ignore[attr-defined]
         return None if value is None else self.rewrite(value, raw)
 
     def shown(self, value: Any) -> Any:
-        """JSON to be looked at, of a value that may not be right."""
+        """Return the JSON of a value for display, even if the value is not valid."""
         try:
             return self.rewrite(value, None)
         except (TypeError, ValueError, ArithmeticError, ValidationError):
@@ -208,7 +211,8 @@ def written(field: values.Field, value: Any, raw: Any = None) -> Any:
 
 
 def converted(field: values.Field, value: Any) -> Any:
-    """A value of a field, of JSON or of what a program gives; ValidationError."""
+    """Return the value of JSON, or of a value that a program has set, for any field. Raise
+    ValidationError if it is not valid."""
     if isinstance(field, Members):
         return field.convert(value)
     found = read(field, value)
@@ -227,7 +231,8 @@ def problems(field: values.Field, value: Any) -> Problems:
 
 
 def unread(value: Any, raw: Any) -> Any:
-    """JSON of another type than the field's, which nobody has changed; ValueError of all else."""
+    """Return unchanged JSON of another type than the field's. Raise ValueError for any other
+    value."""
     if raw is None or value != raw or type(value) is not type(raw):
         raise ValueError(f"it is no value of the field's type, but {type(value).__name__}")
     return raw

@@ -33,12 +33,14 @@ _NATURAL: dict[type, frozenset[type]] = {
 
 
 def read(field: Any) -> frozenset[type]:
-    """The types of JSON that are read as they are; integers of a field of floats become floats."""
+    """Return the JSON types that a field reads without a conversion. For FloatField, integers still
+    become floats."""
     return _NATURAL.get(type(field), frozenset())
 
 
 def written(field: Any) -> frozenset[type]:
-    """The types of values that are written as they are, where :func:`is_writable` says so."""
+    """Return the types of values that a field writes without a conversion, if :func:`is_writable`
+    is true."""
     if isinstance(field, models.FloatField):
         return read(field) - {int}
     return read(field)

@@ -26,7 +26,7 @@ class Declared(dict[str, Any]):
 
 
 class _Type(TextField):  # type: ignore[type-arg]
-    """The type of what is under a key in JSON, whatever it is."""
+    """The type of the JSON value of a key."""
 
     document_kind = values.Kind("type")
 
@@ -41,13 +41,13 @@ TYPE, RAW = _Type(), _Raw()
 
 
 class Unread(NamedTuple):
-    """JSON that a field could not read."""
+    """A JSON value that a field could not read."""
 
     raw: Any
 
 
 def comparable(field: Any, value: Any) -> Any:
-    """A value of a field, in which nested objects are Declared."""
+    """Return the value of a field with its nested objects replaced by Declared."""
     if hasattr(field, "nested_model"):
         if not isinstance(value, field.nested_model):
             return value
@@ -74,7 +74,7 @@ def has_objects(field: Any) -> bool:
 
 
 def same_as(lhs: Any, value: Any) -> Any:
-    """The lookup that compares an expression with a value that has been prepared."""
+    """Return the lookup that compares an expression with a value that has already been prepared."""
     if value is None:
         return lhs.get_lookup("isnull")(lhs, True)
     lookup = lhs.get_lookup("exact")
@@ -94,8 +94,8 @@ class ObjectExact(JSONExact):
         return value if isinstance(value, Declared) else super().get_prep_lookup()
 
     def by_fields(self, compiler: Any) -> tuple[str, tuple[Any, ...]]:
-        """A comparison by declared fields: that there is an object, and a condition on each field.
-        Backends have it false where it is NULL."""
+        """Compile a comparison by declared fields: the object exists, and a condition on each field
+        holds. Backends turn NULL into false."""
         left, params = compiler.compile(self.lhs)
         conditions, found = [f"{left} IS NOT NULL"], [*params]
         for stored in self.lhs.output_field.members():

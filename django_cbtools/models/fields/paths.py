@@ -19,7 +19,7 @@ from . import values
 
 
 class Part(Transform):
-    """A value in an object, under a key, or in an array, at a place; as a field of its type."""
+    """The value at a key of an object or an index of an array, as a field of its type."""
 
     def __init__(self, key: str | int, field: values.Field, lhs: Any) -> None:
         super().__init__(lhs, output_field=field)
@@ -27,7 +27,8 @@ class Part(Transform):
 
     @property
     def path(self) -> tuple[Any, list[str | int]]:
-        """The expression that the outermost object or array is, and the keys that lead here."""
+        """The expression of the outermost object or array, and the keys from there to this
+        value."""
         keys: list[str | int] = [self.key]
         root = self.lhs
         while isinstance(root, Part):
@@ -37,7 +38,7 @@ class Part(Transform):
 
 
 class Element(Expression):
-    """Each element of an array in turn; ``alias`` is its name in the statement."""
+    """The current element of an array in a loop of the statement. ``alias`` is its name there."""
 
     def __init__(self, alias: str, field: values.Field) -> None:
         super().__init__(output_field=field)
@@ -45,7 +46,8 @@ class Element(Expression):
 
 
 def element_of(lhs: Any, field: values.Field) -> Element:
-    """Each element of an expression's array, under a name that is free there."""
+    """Return the current element of an expression's array, with an alias that is not in use
+    there."""
     root = root_of(lhs)
     depth = root.alias.count("_") if isinstance(root, Element) else 0
     return Element("cbtools" + "_e" * (depth + 1), field)
@@ -120,7 +122,8 @@ class AnyLookup(Lookup):
 
 
 def any_element(field: Any, listed: Callable[[Any], values.Field], name: str) -> Any:
-    """A transform of arrays of such a field: what is under a name in any element of them."""
+    """Return a transform of arrays that applies a transform of the element's field to each
+    element."""
     find = field.get_transform(name)
     if find is None:
         return None
@@ -129,7 +132,8 @@ def any_element(field: Any, listed: Callable[[Any], values.Field], name: str) ->
 
 
 def any_lookup(field: Any, listed: Callable[[Any], values.Field], name: str) -> Any:
-    """A lookup of arrays of such a field: whether it is true of any element."""
+    """Return a lookup of arrays that is true if a lookup of the element's field is true of any
+    element."""
     if field.get_lookup(name) is None:
         return None
 
@@ -140,7 +144,8 @@ def any_lookup(field: Any, listed: Callable[[Any], values.Field], name: str) -> 
 
 
 def _named(name: str, lookup: Any) -> Any:
-    """With the name that classes of lookups have, which django-filter asks for."""
+    """Set the attribute ``lookup_name``, which django-filter reads, on a function in place of a
+    class."""
     lookup.lookup_name = name
     return lookup
 

@@ -17,7 +17,7 @@ from django_cbtools import conf
 
 
 class _Like:
-    """Has what another object has, but for what is said here."""
+    """An object that behaves like another one, apart from its own attributes."""
 
     def __init__(self, other: Callable[[], Any]) -> None:
         self._other = other
@@ -74,7 +74,7 @@ connection: Any = _Connection(_documents)
 
 
 def comparing(connection: Any) -> Any:
-    """A connection by which JSON is prepared to be compared with what is in documents."""
+    """Return a connection with which JSON is prepared for a comparison with values in documents."""
     # Documents' own prepares it so.
     return connection if isinstance(connection, _Connection) else _Comparing(connection)
 

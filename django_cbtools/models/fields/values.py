@@ -46,14 +46,14 @@ Field: TypeAlias = "models.Field[Any, Any]"
 class Kind:
     """The conversion of one type of field's values to and from JSON.
 
-    ``shape`` is the name of what its values are in JSON: each backend knows how its SQL reads what
-    has that shape. ``from_json`` is None where JSON has the type itself; neither it nor ``to_json``
-    sees None.
+    ``shape`` is the name of the form that the values have in JSON. Each backend knows how its SQL
+    reads values of a shape. ``from_json`` is None if JSON has the type itself. Neither
+    ``from_json`` nor ``to_json`` gets None.
 
-    ``rewrite`` is for values that can be changed in place: of such a value, and the JSON that the
-    field was read from (None: it was not), it makes the JSON that is to be written.
+    ``rewrite`` is for values that can be changed in place. It takes a value and the JSON that the
+    field was read from (None if it was not), and returns the JSON to write.
 
-    ``convert`` is what a class of fields makes of what a database has, a null included.
+    ``convert`` applies the converters of a field class to a database value, including null.
     """
 
     shape: str
@@ -63,8 +63,8 @@ class Kind:
     convert: Callable[[Any], Any] | None = None
 
     def read(self, raw: Any) -> Any:
-        """The value that JSON is; what is null, or no JSON, as it is. ValueError where the type
-        has no such value."""
+        """Return the value of JSON. A null, or a value that is no JSON, is returned unchanged.
+        Raise ValueError if the JSON is not a value of the type."""
         if raw is not None:
             if not isinstance(raw, (str, int, float, list, dict)):
                 return raw
@@ -130,7 +130,7 @@ OWN_COLUMNS = frozenset(("uid", "rev", "st_deleted", "extra", "_document"))
 
 
 def kind(field: Field) -> Kind:
-    """The table's row for a field; a class of fields may have a ``document_kind`` of its own."""
+    """Return the kind of a field. A field class may have its own in ``document_kind``."""
     if isinstance(field, models.ForeignKey):
         return kind(field.target_field)
     own: Kind | None = getattr(field, "document_kind", None)
@@ -167,7 +167,7 @@ def converter(field: Field) -> Callable[[Any], Any] | None:
 
 
 def json_key(field: Field) -> str:
-    """The key of a field in a document's JSON."""
+    """Return the key of a field in a document's JSON."""
     if field.db_column:
         return field.db_column
     return f"{field.name}_uid" if is_to_document(field) else field.name
@@ -182,9 +182,12 @@ def is_to_document(field: Field) -> bool:
 
 
 def other_key(field: Field) -> tuple[str, str] | None:
-    """Another key that a document may have a relation under, where it has none under the field's:
-    the relation's name; and what a uid begins with there. Whatever is there is a uid to Django's
-    relations, which were stored so; beside ours, it may be a text of the phones'."""
+    """Return the other key that may hold a relation's uid, with the prefix that the uid must have
+    there, or None.
+
+    The key is the relation's name. Django's relations were stored under it, so any text there is a
+    uid. Beside the library's relations, it may be a phone's own text, so a prefix is needed.
+    """
     if field.db_column or not is_to_document(field):
         return None
     model: Any = field.related_model
@@ -192,7 +195,7 @@ def other_key(field: Field) -> tuple[str, str] | None:
 
 
 def under_other_key(other: tuple[str, str] | None, document: Mapping[str, Any]) -> str | None:
-    """The uid that is there; None where there is none."""
+    """Return the uid under the other key, or None if there is none."""
     raw = other and document.get(other[0])
     return raw if other and isinstance(raw, str) and raw.startswith(other[1]) else None
 

@@ -17,11 +17,8 @@ from ..fields.members import written
 class MemberTarget:
     """A member of a field that an update sets. It behaves like a field for compilers of updates.
 
-    Raise FieldDoesNotExist if the path leads to nothing that is declared, FieldError if it does not
-    name the element of an array.
-
-    FieldDoesNotExist where the path leads to nothing that is declared, FieldError where it does not
-    say to which element.
+    Raises FieldDoesNotExist if the path leads to nothing that is declared, and FieldError if it
+    does not name the element of an array.
     """
 
     #: What Django asks of fields.
@@ -36,14 +33,15 @@ class MemberTarget:
         self.remote_field = self.target.remote_field
 
     def check(self, value: Any) -> None:
-        """CouchbaseValueError for what cannot be stored there."""
+        """Raise CouchbaseValueError if the value cannot be stored in the member."""
         try:
             written(self.target, value)
         except (TypeError, ValueError, ArithmeticError, ValidationError) as error:
             raise CouchbaseValueError(f"{self.name} cannot store {value!r}: {error}") from error
 
     def set(self, document: Any, value: Any) -> None:
-        """Set it; CouchbaseValueError where there is something of another type in the way."""
+        """Set the member in a document. Raise CouchbaseValueError if a value of another type is in
+        the way."""
         attname = self.field.attname
         whole = _changed(self.field, getattr(document, attname), self._path, value, self.name)
         setattr(document, attname, whole)
@@ -62,7 +60,7 @@ def is_member(model: Any, name: str) -> bool:
 
 
 def _follow(field: Any, path: list[str], name: str) -> Any:
-    """The field of what a path leads to; a JSONField where no field is declared for it."""
+    """Return the field at the end of a path. It is a JSONField if no field is declared there."""
     if not path:
         return field
     step, *rest = path
@@ -91,7 +89,8 @@ def _follow(field: Any, path: list[str], name: str) -> Any:
 
 
 def _changed(field: Any, value: Any, path: list[str], new: Any, name: str) -> Any:
-    """A value with something within it set; what is missing on the way there is made."""
+    """Return the value with the member at the path set to ``new``. Missing objects on the way are
+    created."""
     if not path:
         return new
     step, *rest = path

@@ -23,7 +23,7 @@ ACCESS = "collection_access"
 
 
 def get(kind: str, name: str) -> dict[str, Any]:
-    """The configuration of a user or a role; SyncGatewayNotFound where there is none.
+    """Return the configuration of a user or role. Raise SyncGatewayNotFound if it does not exist.
 
     ``kind`` is ``"user"`` or ``"role"``.
     """
@@ -36,7 +36,7 @@ def get(kind: str, name: str) -> dict[str, Any]:
 
 
 def names(kind: str) -> list[str]:
-    """The names of all users, or of all roles."""
+    """Return the names of all users or roles."""
     response = request(ADMIN, "GET", f"_{kind}", "")
     found: list[str] = loads(response)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
@@ -45,7 +45,7 @@ def names(kind: str) -> list[str]:
 
 
 def put(kind: str, name: str, config: Mapping[str, Any]) -> None:
-    """Make a user or a role, or change what ``config`` has of one."""
+    """Create a user or role, or change the members that ``config`` has."""
     path = quote_name(name, kind)
 
     def is_done() -> bool:
@@ -61,7 +61,7 @@ def put(kind: str, name: str, config: Mapping[str, Any]) -> None:
 
 
 def delete(kind: str, name: str) -> None:
-    """Delete a user or a role; SyncGatewayNotFound where there is none."""
+    """Delete a user or role. Raise SyncGatewayNotFound if it does not exist."""
     path = quote_name(name, kind)
 
     def is_gone() -> bool:
@@ -81,8 +81,8 @@ def change(
     wanted: Callable[[list[str]], Iterable[str]],
     keyspace: str | None = None,
 ) -> None:
-    """Change one of the lists of a user or a role, which may be of a keyspace;
-    SyncGatewayNotFound where there is none."""
+    """Change one of the lists of a user or role, in a keyspace if one is given. Raise
+    SyncGatewayNotFound if the user or role does not exist."""
     path = quote_name(name, kind)
     keyspace = checked(keyspace)
 
@@ -101,8 +101,8 @@ def change(
 
 
 def done_once(write: Callable[[], Any], is_done: Callable[[], bool] = lambda: False) -> None:
-    """Write; where the answer is lost, again unless it ``is_done``. Without that, doing it twice
-    does no harm."""
+    """Call ``write``. If the answer is lost, call it again unless ``is_done()`` is true. A write
+    without ``is_done`` must do no harm if it is done twice."""
     from ..settling.done_once import persist
 
     def attempt(lost: SyncGatewayUnavailable | None) -> None:
@@ -131,8 +131,8 @@ def access_of(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def with_access(
     config: dict[str, Any], access: Mapping[str, Iterable[str]] | None, more: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """A configuration with channels of keyspaces, and ``more`` in each of them; ValueError for what
-    is no keyspace."""
+    """Return a configuration with channels in keyspaces, and with the channels ``more`` in each of
+    them. Raise ValueError if a name is no keyspace."""
     if not access:
         return config
     channels = {

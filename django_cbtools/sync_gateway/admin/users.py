@@ -221,12 +221,12 @@ class Users:
 
 
 def with_public(channels: Iterable[str]) -> list[str]:
-    """Channels, and the one that every user may read."""
+    """Return the channels, with the channel that every user may read added."""
     return list(dict.fromkeys([*channels, CHANNEL_PUBLIC]))
 
 
 def _ended(end: Any) -> None:
-    """End sessions; again where the answer is lost, since ending them twice does no harm."""
+    """End sessions. If the answer is lost, end them again, which does no harm."""
     try:
         principals.done_once(end)
     except SyncGatewayNotFound:

@@ -18,10 +18,10 @@ from .matching import check_refusal
 
 
 class Failed(Exception):
-    """An attempt that has failed.
+    """A failed attempt.
 
-    ``error`` is what to raise, ``may_repeat`` whether another attempt does no harm and may help,
-    ``response`` an error answer.
+    ``error`` is the exception to raise. ``may_repeat`` is true if another attempt does no harm and
+    may succeed. ``response`` is the error response, if there was one.
     """
 
     def __init__(
@@ -43,7 +43,8 @@ def ask(
     headers: Mapping[str, str] | None = None,
     stream: bool = False,
 ) -> requests.Response:
-    """Send a request, and return a successful answer; raises Failed."""
+    """Send a request once, and return the response if it is successful. Raise Failed if it is
+    not."""
     url = asked.address.url
     try:
         with telemetry.sending(asked.method, url, asked.path, attempt) as answered:

@@ -54,21 +54,21 @@ def request(
     stream: bool = False,
     keyspace: str | None = None,
 ) -> requests.Response:
-    """Send a request to the database, and return a successful answer.
+    """Send a request to the database, and return the response if it is successful.
 
-    ``path`` are the segments after the database's name, quoted (:func:`quote_name`,
+    ``path`` has the segments after the database's name, quoted (:func:`quote_name`,
     :func:`quote_uid`). ``body`` is sent as JSON unless it is None; bytes are JSON already, and an
-    Upload is sent as it is read. ``uid`` is the document that the request is about, for the error's
-    sake. ``accept`` is the type of the answer where it is not JSON. ``headers`` go with the others.
-    The body of the answer is left to be read, and closed, where ``stream`` is true. ``keyspace`` is
-    the "scope.collection" that is asked, where it is not the one of :mod:`..keyspaces`.
+    Upload is sent while it is read. ``uid`` is the document of the request, for error messages.
+    ``accept`` is the type of the response if it is not JSON. ``headers`` are added to the others.
+    If ``stream`` is true, the caller has to read and close the response's body. ``keyspace`` is the
+    "scope.collection" of the request, if it is not the one of :mod:`..keyspaces`.
 
-    Reads are sent again where there is no answer, or one of :data:`errors.BUSY`. A write is sent
-    again only where no connection was made: see :mod:`.settling` for the others.
+    A read is sent again if there is no response, or one of :data:`errors.BUSY`. A write is sent
+    again only if no connection was made; :mod:`.settling` handles the other cases.
 
-    Raises the exception of :mod:`django_cbtools.exceptions` that stands for an error answer,
-    SyncGatewayUnavailable where there is no answer, its subclass SyncGatewayAnswerLost where that
-    leaves open whether a write was done.
+    Raises the exception of :mod:`django_cbtools.exceptions` for an error response, and
+    SyncGatewayUnavailable if there is no response. Its subclass SyncGatewayAnswerLost means that
+    the write may have been done.
     """
     # Programs import models long before they ask a gateway, and requests takes its time.
     from .. import deadline, keyspaces
@@ -115,7 +115,7 @@ _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 def dumps(value: Any) -> bytes:
-    """A value as JSON; raises SyncGatewayBadRequest for what JSON cannot carry, NaN included."""
+    """Return the value as JSON. Raise SyncGatewayBadRequest if JSON cannot represent it, as NaN."""
     try:
         return _encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -142,7 +142,7 @@ def _out_of_range(value: Any, path: str = "") -> str | None:
 
 
 def loads(response: requests.Response) -> Any:
-    """The JSON of an answer; raises SyncGatewayUnavailable where it is none."""
+    """Return the JSON of a response. Raise SyncGatewayUnavailable if it is no JSON."""
     try:
         return parse(response.content)
     except (ValueError, RecursionError) as error:
@@ -152,8 +152,8 @@ def loads(response: requests.Response) -> Any:
 
 
 def load_rows(response: requests.Response, count: int | None = None) -> dict[str, Any]:
-    """The JSON of an answer that has ``rows``, so many if it is known; raises
-    SyncGatewayUnavailable where it has not."""
+    """Return the JSON of a response with ``rows``. Raise SyncGatewayUnavailable if it has none, or
+    another number of rows than ``count``."""
     answer = loads(response)
     rows = answer.get("rows") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or len(rows) != (len(rows) if count is None else count):
@@ -165,8 +165,8 @@ def load_rows(response: requests.Response, count: int | None = None) -> dict[str
 
 
 def parse(text: str | bytes) -> Any:
-    """JSON from a gateway. A number of thousands of digits, which Python refuses, is infinite: it
-    can be read with its document, and is refused when the document is saved."""
+    """Parse JSON from a gateway. Python refuses integers of thousands of digits. They become
+    infinite: the document can be loaded, and is refused when it is saved."""
     try:
         return json.loads(text)
     except ValueError:
@@ -177,7 +177,7 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def parse_stored(text: str) -> Any:
-    """As :func:`parse`, faster: of JSON that begins and ends with its value."""
+    """Parse JSON faster than :func:`parse`. It must begin and end with its value."""
     try:
         return _decode(text)[0]
     except ValueError:
@@ -185,5 +185,5 @@ def parse_stored(text: str) -> Any:
 
 
 def whole_number(digits: str) -> float:
-    """The number that digits of JSON are, infinite where there are thousands of them."""
+    """Convert digits of JSON to a number. It is infinite for thousands of digits."""
     return int(digits) if len(digits) < 4000 else float(digits)

@@ -30,7 +30,7 @@ BUSY = frozenset((429, 502, 503, 504))
 
 
 class Asked(NamedTuple):
-    """A request, for the messages' sake."""
+    """A request, as error messages describe it."""
 
     port: str
     address: Address
@@ -58,7 +58,7 @@ class Asked(NamedTuple):
 
 
 def no_answer(error: Exception, asked: Asked) -> SyncGatewayUnavailable:
-    """The exception for a request that had no answer."""
+    """Return the exception for a request without a response."""
     never_sent, why = why_no_answer(error, asked.setting, "SYNC_GATEWAY_OPTIONS", "deadline")
     kind = SyncGatewayUnavailable if never_sent else asked.lost
     return kind(
@@ -69,7 +69,7 @@ def no_answer(error: Exception, asked: Asked) -> SyncGatewayUnavailable:
 
 
 def refused(response: requests.Response, asked: Asked) -> SyncGatewayException:
-    """The exception that an error answer stands for."""
+    """Return the exception for an error response."""
     status = response.status_code
     try:
         answer: Any = response.json()
@@ -143,8 +143,8 @@ _NEXT = {
 
 
 def redirected(response: requests.Response, asked: Asked) -> SyncGatewayUnavailable:
-    """The exception for a redirect that cannot be followed: as 302, which would make another method
-    of ours, or one to nowhere."""
+    """Return the exception for a redirect that cannot be followed: it has no valid target, or a
+    status such as 302 that would change the request's method."""
     try:
         target = host_of(urljoin(response.url, response.headers.get("Location", "")))
     except ValueError:
@@ -158,7 +158,7 @@ def redirected(response: requests.Response, asked: Asked) -> SyncGatewayUnavaila
 
 
 def add_out_of_time(error: SyncGatewayException) -> None:
-    """Say in an exception that there might have been another attempt."""
+    """Add to an exception's message that there was no time for another attempt."""
     why = "There is no time to try again within SYNC_GATEWAY_OPTIONS['deadline']."
     error.args = (f"{error} {why}",)
 
@@ -170,7 +170,8 @@ def no_json(url: str, status: int) -> str:
 
 
 def no_gateways(url: str, status: int, what: str = "does not come from a gateway") -> str:
-    """As :func:`no_json`, where it is JSON."""
+    """Return the message about a successful answer that is JSON, but that no gateway can have
+    sent."""
     setting = "SYNC_GATEWAY_URL (or SYNC_GATEWAY_ADMIN_URL)"
     return (
         f"The answer from {host_of(url)} to {urlsplit(url).path} ({status}) {what}. Look at "

@@ -24,10 +24,10 @@ def wrong(
     kind: type[SyncGatewayUnavailable] = SyncGatewayUnavailable,
     uid: str | None = None,
 ) -> SyncGatewayUnavailable:
-    """The exception for a successful answer that cannot be right.
+    """Return the exception for a successful response that cannot be right.
 
-    No request is sent by the connection that it has come by, nor by others of that time: what
-    comes there next may be the answer to something else, too.
+    The connection of the response, and the others of that time, are closed: the next response on
+    them may also belong to another request.
     """
     adapter: Any = getattr(response, "connection", None)
     if adapter is not None:
@@ -41,7 +41,8 @@ def other(
     kind: type[SyncGatewayUnavailable] = SyncGatewayUnavailable,
     uid: str | None = None,
 ) -> SyncGatewayUnavailable:
-    """As :func:`wrong`, of an answer to something else; ``what`` says how that shows."""
+    """Return the exception for a response to another request. ``what`` says how that shows. See
+    :func:`wrong`."""
     from .errors import no_gateways
 
     about = f"is the answer to something else: {what}"
@@ -116,7 +117,8 @@ def check_view(response: requests.Response, rows: Sequence[Any], query: Mapping[
 
 
 def _asked_keys(query: Mapping[str, str]) -> list[Any] | None:
-    """The keys that a query asks for; None where it asks for any, or in no way that is JSON."""
+    """Return the keys that a query asks for. None if it asks for any keys, or if its keys are no
+    JSON."""
     try:
         keys = [json.loads(query["key"])] if "key" in query else json.loads(query["keys"])
     except (KeyError, ValueError):
@@ -135,7 +137,7 @@ def _is_plain(key: Any) -> bool:
 
 
 def well_formed(text: str) -> str:
-    """A text as a gateway has it, which knows no halves of surrogate pairs."""
+    """Return the text as a gateway stores it: halves of surrogate pairs are replaced."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def load_parts(response: requests.Response) -> Iterator[Any]:
-    """The JSON of each part of an answer; raises SyncGatewayUnavailable where it has none."""
+    """Yield the JSON of each part of a response. Raise SyncGatewayUnavailable if a part is no
+    JSON."""
     content = b"\r\n" + response.content.lstrip(b"\r\n")
     # The line that ends each part stands before the first one, too.
     line = content[: content.find(b"\r\n", 2)].rstrip()

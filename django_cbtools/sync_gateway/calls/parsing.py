@@ -31,11 +31,11 @@ class NotAnAnswer(ValueError):
 
 
 class Answer:
-    """The answer that ``read`` gives piece by piece, and then by an empty one. A row, or another
-    member, has ``most`` characters at most.
+    """A response that is parsed while it arrives.
 
-    ``members`` are those around the rows, as far as they have arrived: all of them when
-    :meth:`rows` has ended.
+    ``read`` returns the next piece, and an empty one at the end. A row, or another member, has at
+    most ``most`` characters. ``members`` are those around the rows, as far as they have arrived. It
+    has all of them when :meth:`rows` has ended.
     """
 
     def __init__(self, read: Callable[[], bytes], most: float = math.inf) -> None:
@@ -54,7 +54,7 @@ class Answer:
         self._in_lines = True
 
     def rows(self) -> Iterator[Any]:
-        """The rows. Raises NotAnAnswer, RecursionError, and what ``read`` raises."""
+        """Yield the rows. Raise NotAnAnswer, RecursionError, or an error of ``read``."""
         self._expect("{")
         first = True
         while self._next() != "}":
@@ -94,7 +94,7 @@ class Answer:
             self._expect(",")
 
     def _one_by_one(self) -> Iterator[Any]:
-        """The rows that have arrived, and that others follow."""
+        """Yield the rows that have arrived and are followed by another row."""
         self._next()
         text, scan = self._text, self._scan
         while True:
@@ -109,10 +109,10 @@ class Answer:
             yield value
 
     def _lines(self) -> tuple[list[Any], bool]:
-        """The rows that have arrived as whole lines, and whether they are the last ones.
+        """Return the rows that have arrived as whole lines, and whether they are the last ones.
 
-        Parsed at once they take much less time. That rows are lines is a guess, for documents may
-        have some of their own; but what can be parsed so has been understood.
+        Parsing them at once takes much less time. The rows are only assumed to be lines, since
+        documents may contain line breaks. But if the lines can be parsed, they are rows.
         """
         text, start = self._text, self._at
         is_last = text.find("\n]", start) >= 0
@@ -149,7 +149,7 @@ class Answer:
                     return value
 
     def _next(self) -> str:
-        """The next character that is no space."""
+        """Return the next character that is no space."""
         while True:
             self._at = _space(self._text, self._at).end()  # type: ignore[union-attr]
             if self._at < len(self._text):
@@ -164,8 +164,8 @@ class Answer:
         self._at += 1
 
     def _more(self) -> bool:
-        """Read on: twice what is left, so that a long row is not tried too often; and as much as
-        has been read before, so that many rows are parsed at once, and the first ones early."""
+        """Read on. Read twice the rest, so that a long row is not parsed too often, or as much as
+        before, so that many rows are parsed at once but the first ones early."""
         rest = self._text[self._at :]
         if len(rest) > self._most:
             raise NotAnAnswer(f"a row has more than {self._most} bytes")

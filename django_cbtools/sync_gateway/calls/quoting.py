@@ -1,4 +1,4 @@
-"""Names and uids as segments of a path."""
+"""Quoting of names and uids as segments of a URL's path."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MAX_ID_BYTES = 250
 
 
 def quote_name(name: str, what: str) -> str:
-    """The name of a user or a view as a path segment.
+    """Return the name of a user or a view as a path segment.
 
-    Raises SyncGatewayBadRequest for what cannot be one. A gateway does not unescape a slash in such
-    a segment: it would take another name for it.
+    Raises SyncGatewayBadRequest for a name that cannot be one. A gateway does not unescape a slash
+    in a segment, and would use another name.
     """
     if not _is_text(name) or name in ("", ".", "..") or "/" in name:
         raise SyncGatewayBadRequest(f"{name!r} cannot be the name of a {what}.")
@@ -22,9 +22,9 @@ def quote_name(name: str, what: str) -> str:
 
 
 def quote_uid(uid: str) -> str:
-    """A document's uid as a path segment.
+    """Return a document's uid as a path segment.
 
-    Raises SyncGatewayBadRequest for what cannot be one: it would be another address.
+    Raises SyncGatewayBadRequest for a uid that cannot be one, since it would be another address.
     """
     if (
         not _is_text(uid)
@@ -44,7 +44,7 @@ def quote_uid(uid: str) -> str:
 
 
 def quote_place(uid: str, name: str) -> tuple[str, str]:
-    """A document's uid and the name of an attachment of its, as segments of a path.
+    """Return a document's uid and the name of one of its attachments as path segments.
 
     Raises SyncGatewayBadRequest for a name that cannot be one.
     """

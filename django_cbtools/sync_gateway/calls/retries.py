@@ -16,7 +16,7 @@ _MOST_SECONDS = 5.0
 
 
 class Attempts:
-    """The attempts at one thing; ``total`` None: as many as the deadline allows."""
+    """The attempts of one call. If ``total`` is None, only the deadline limits them."""
 
     def __init__(self, options: Options, total: int | None) -> None:
         self._options, self._total = options, total
@@ -27,7 +27,8 @@ class Attempts:
         self.out_of_time = False
 
     def again(self, response: requests.Response | None = None) -> bool:
-        """Pause before another attempt; False, at once, where there is none.
+        """Pause before another attempt, and return True. Return False at once if there is none
+        left.
 
         ``response`` is an answer that may say how long to wait (Retry-After).
         """

@@ -29,7 +29,8 @@ def _tracer() -> Any:
 def sending(
     method: str, url: str, path: str, resent: int
 ) -> Generator[Callable[[requests.Response], None], None, None]:
-    """Around one request; the function that it gives is told the answer.
+    """Log the request that is sent in this context. Pass the response to the function that it
+    yields.
 
     The span's attributes are OpenTelemetry's conventions for HTTP clients. Neither ``url`` (scheme
     and host) nor ``path`` has a login in it.

@@ -93,8 +93,7 @@ class Attachments:
 
 
 def _changed_once(change: Change, send: Callable[[], Any]) -> str:
-    """Change an attachment; the revision that the gateway, or where its answer was lost, what
-    it has says."""
+    """Change an attachment once, and return the new revision."""
     rev = _made_once(change, send)
     authorship.remember(change.uid, rev)
     return rev
@@ -131,8 +130,8 @@ def _made_once(change: Change, send: Callable[[], Any]) -> str:
 
 
 def _revision(change: Change, response: Any) -> str:
-    """The revision in the answer to a change; raises SyncGatewayAnswerLost where it is another's
-    answer."""
+    """Return the revision in the response to a change. Raise SyncGatewayAnswerLost if the response
+    belongs to another request."""
     try:
         answer = loads(response)
     except Exception as error:

@@ -31,7 +31,7 @@ _own: dict[str, None] = {}
 def noted(
     writes: Sequence[Write], send: Callable[[Sequence[Write]], list[dict[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """Send writes, and remember the revisions that they make; the gateway's rows."""
+    """Send writes, remember the revisions that they make, and return the gateway's rows."""
     cache = _cache()
     # A reader in another process may be faster than the answer. New documents over tombstones have
     # another revision, which only the answer tells.
@@ -56,7 +56,8 @@ def remember(uid: str, rev: str) -> None:
 
 
 def _remember(keys: Iterable[str], cache: Any, known: Iterable[str]) -> None:
-    """Remember revisions, in the cache those that it does not know."""
+    """Remember revisions in this process. Those that are not in ``known`` are put into the cache,
+    too."""
     for key in keys:
         _own[key] = None
     # Another thread may be doing the same.
@@ -80,7 +81,7 @@ def ours(revs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def _key(uid: str, rev: str) -> str:
-    """A key that any cache takes."""
+    """Return a key for the revision that is valid in any cache."""
     bucket, keyspace = conf.get("SYNC_GATEWAY_BUCKET"), keyspaces.current()
     text = "\0".join((bucket if keyspace is None else f"{bucket}.{keyspace}", uid, rev))
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -152,7 +152,8 @@ class Documents:
 
 
 def read_rows(asked: Sequence[Mapping[str, str]]) -> list[Row]:
-    """Documents, or revisions of them, by ``id`` and ``rev``, in one request."""
+    """Load documents or revisions in one request. ``asked`` has an ``id``, and may have a ``rev``,
+    for each."""
     if not asked:
         return []
     uids = list(dict.fromkeys(each["id"] for each in asked))
@@ -172,13 +173,13 @@ def read_rows(asked: Sequence[Mapping[str, str]]) -> list[Row]:
 
 
 def _only(uids: Sequence[str]) -> str | None:
-    """The document that a request for these is about, if it is one."""
+    """Return the only uid, for error messages, or None if there are several."""
     return uids[0] if len(uids) == 1 else None
 
 
 def _read_row(asked: Mapping[str, str], part: Any, response: requests.Response) -> Row:
-    """A row of a part of ``_bulk_get``; raises SyncGatewayUnavailable where it is of another
-    document, or of another revision."""
+    """Return the row for a part of ``_bulk_get``. Raise SyncGatewayUnavailable if the part is
+    another document or revision."""
     uid, rev = asked["id"], asked.get("rev")
     is_error = isinstance(part, dict) and "error" in part and "_rev" not in part
     name = "id" if is_error else "_id"
@@ -194,7 +195,7 @@ def _read_row(asked: Mapping[str, str], part: Any, response: requests.Response) 
 
 
 def row_exception(uid: str, row: Mapping[str, Any]) -> SyncGatewayException:
-    """The exception that stands for a row with an error, of ``_bulk_docs`` or ``_all_docs``."""
+    """Return the exception for a row of ``_bulk_docs`` or ``_all_docs`` with an error."""
     found = row.get("exception")
     if isinstance(found, SyncGatewayException):
         return found
@@ -213,7 +214,7 @@ def row_exception(uid: str, row: Mapping[str, Any]) -> SyncGatewayException:
 
 
 def texts(values: Any, what: str) -> list[str]:
-    """A list of texts as it is; raises SyncGatewayBadRequest for anything else."""
+    """Return the strings as a list. Raise SyncGatewayBadRequest for any other value."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise SyncGatewayBadRequest(f"{what} is a list of texts, not {values!r}.")
     found = list(values)
@@ -225,7 +226,7 @@ def texts(values: Any, what: str) -> list[str]:
 def _done_once(
     send: Callable[[], requests.Response], uid: str, body: Mapping[str, Any], status: int
 ) -> requests.Response:
-    """Write one document; the gateway's answer, or where that was lost, one like it."""
+    """Write a document once. Return the gateway's response, or an equal one if that was lost."""
     from ..settling.done_once import done_once
     from ..settling.lost_writes import Write
 
@@ -250,7 +251,7 @@ def _done_once(
 
 
 def _answer(status: int, row: Row) -> requests.Response:
-    """An answer in place of one that was lost."""
+    """Return a response in place of one that was lost."""
     import requests
 
     answer = requests.Response()
@@ -280,7 +281,7 @@ def _rows_done_once(docs: list[Mapping[str, Any]]) -> list[Row]:
 
 
 def _loads_written(response: requests.Response, uid: str | None = None) -> Any:
-    """The JSON that answers a write; raises SyncGatewayAnswerLost where it is none."""
+    """Return the JSON of the response to a write. Raise SyncGatewayAnswerLost if it is no JSON."""
     try:
         return loads(response)
     except SyncGatewayUnavailable as error:
@@ -321,7 +322,8 @@ def _body(document: Document) -> dict[str, Any]:
 def _batches(
     documents: Iterable[Document], errors: dict[str, SyncGatewayException]
 ) -> Iterable[list[tuple[Document, dict[str, Any]]]]:
-    """Documents with their bodies, as many as go into a request; why others cannot be sent."""
+    """Yield lists of documents with their bodies, one list for each request. The errors of
+    documents that cannot be sent are put into ``errors``."""
     batch: list[tuple[Document, dict[str, Any]]] = []
     size = 0
     for document in documents:
@@ -343,7 +345,7 @@ def _batches(
 
 
 def batches(items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:
-    """Items in lists, of as many as go into one request where no size is given."""
+    """Yield the items in lists of ``size``, by default as many as fit into one request."""
     rest = iter(items)
     while batch := list(islice(rest, size or BULK_COUNT)):
         yield batch

@@ -1,4 +1,4 @@
-"""Attachments as files that are read from the gateway while they are read."""
+"""Attachments as binary files. The bytes come from the gateway while the file is read."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 
 
 class Download(io.RawIOBase):
-    """A range of an attachment's bytes; places are counted from its beginning.
+    """A range of an attachment's bytes. Positions are counted from the attachment's beginning.
 
-    The gateway is asked at once, and again where a connection breaks, or after a ``seek()``.
+    The request is sent at once, and again after a broken connection or a ``seek()``.
     """
 
     _response: Any = None  # of the class, for what fails before there is one is closed, too
@@ -63,8 +63,8 @@ class Download(io.RawIOBase):
     # -------------------------------------------------------------------- asking
 
     def _ask(self) -> None:
-        """Ask for the bytes from the current place on; SyncGatewayConflict where they are of
-        another attachment than before."""
+        """Request the bytes from the current position on. Raise SyncGatewayConflict if the
+        attachment has changed."""
         query = {"content_encoding": "false"}
         if self._rev is not None:
             query["rev"] = self._rev
@@ -116,7 +116,8 @@ class Download(io.RawIOBase):
             self._wanted = max(0, self.total - self._first)
 
     def _kept_size(self, response: requests.Response) -> int:
-        """The size of an answer whose length something on the way keeps back: its end tells it."""
+        """Return the size of a response without a length, which is known only after reading it to
+        its end."""
         try:
             self._response = _Kept(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
@@ -214,7 +215,7 @@ class Download(io.RawIOBase):
 
 
 class _Kept:
-    """An answer that has been read to its end, into a file where it is large."""
+    """A response that has been read to its end. A large one is in a temporary file."""
 
     def __init__(self, response: requests.Response) -> None:
         self.raw = tempfile.SpooledTemporaryFile(max_size=16 * CHUNK)  # noqa: SIM115

@@ -1,4 +1,4 @@
-"""Methods about former revisions of documents."""
+"""Methods about earlier revisions of documents."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Revisions:
 
 
 def _kept(row: Row) -> dict[str, Any] | None:
-    """The body of a row that is a revision's."""
+    """Return the body of a revision's row, or None if the gateway does not show it."""
     body: dict[str, Any] | None = row.get("doc")
     # The reader may have had no access to any of the revision's channels.
     return None if body is None or "_removed" in body else body

@@ -21,7 +21,8 @@ NORMAL, LONGPOLL, CONTINUOUS = "normal", "longpoll", "continuous"
 
 
 class Feed:
-    """A feed, followed by one answer after another; ``since`` is the position that is reached."""
+    """A changes feed, read by one request after another. ``since`` is the position that has been
+    reached."""
 
     def __init__(self, since: Any, feed: str, limit: int, timeout: float | None, **asked: Any):
         from ..transport import transport
@@ -41,9 +42,10 @@ class Feed:
         self._until = time.monotonic() + self._timeout
 
     def answer(self) -> Iterator[Change]:
-        """The rows of the next answer. One that breaks off is asked for again, from where it was.
+        """Yield the rows of the next response. If it breaks off, it is requested again from that
+        position.
 
-        Raises SyncGatewayUnavailable where that does not help, and what :func:`request` raises.
+        Raises SyncGatewayUnavailable if that does not help, and the errors of :func:`request`.
         """
         from ..calls.retries import Attempts
         from ..transport.transport import transport

@@ -1,4 +1,4 @@
-"""The leaves of a document: its current revision, and those in conflict with it."""
+"""The leaves of a document: its current revision, and the revisions in conflict with it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Leaves:
 
 
 def _seen(row: Row) -> Row:
-    """A row, with an error where the gateway does not show what is in it."""
+    """Return the row, or one with an error if the gateway does not show the revision's body."""
     if "_removed" not in row.get("doc", ()):
         return row
     return {"key": row["key"], "error": "forbidden", "reason": "forbidden", "status": 403}

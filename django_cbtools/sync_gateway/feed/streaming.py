@@ -1,4 +1,4 @@
-"""The rows of a feed's answer, read from the connection while they arrive."""
+"""Reads the rows of a feed's response from the connection while they arrive."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _CHUNK = 64 * 1024
 
 
 def rows(response: requests.Response, most: int, members: dict[str, Any]) -> Iterator[Change]:
-    """The rows of an answer; ``members`` gets what is around them, at the end.
+    """Yield the rows of a response. At the end, ``members`` gets the members around the rows.
 
-    Raises SyncGatewayUnavailable where it breaks off, or is no feed. A row has ``most`` bytes.
+    Raises SyncGatewayUnavailable if the response breaks off, is no feed, or has a row of more than
+    ``most`` bytes.
     """
     pieces = response.iter_content(_CHUNK)
     answer = Answer(lambda: next(pieces, b""), most)

@@ -1,4 +1,5 @@
-"""Does a write once: if its answer is lost, the gateway is asked before it is sent again."""
+"""Does a write once: if its answer is lost, the gateway is asked about it before it is sent
+again."""
 
 from __future__ import annotations
 
@@ -26,13 +27,13 @@ Row = dict[str, Any]
 
 
 def done_once(writes: Sequence[Write], send: Callable[[Sequence[Write]], list[Row]]) -> list[Row]:
-    """Write documents: a row for each, with its ``rev`` or its error.
+    """Write documents, and return a row for each, with its ``rev`` or its error.
 
-    ``send`` sends them, once, and returns the gateway's rows; it raises SyncGatewayAnswerLost where
-    it has none. A row of ours, for what was lost, has its error under ``exception``.
+    ``send`` sends them once and returns the gateway's rows. It raises SyncGatewayAnswerLost if
+    there are none. The row of a lost write has its error under ``exception``.
 
-    Raises SyncGatewayAnswerLost where the deadline passes before it is known what became of any of
-    them; where it is known of some, the others' rows have it.
+    Raises SyncGatewayAnswerLost if the deadline passes before the outcome of any write is known. If
+    the outcome of some is known, the rows of the others have the error.
     """
     if transport.transport().is_embedded:
         # In process no answer gets lost.
@@ -72,11 +73,11 @@ def done_once(writes: Sequence[Write], send: Callable[[Sequence[Write]], list[Ro
 def persist(
     attempt: Callable[[SyncGatewayUnavailable | None], SyncGatewayUnavailable | None],
 ) -> SyncGatewayUnavailable | None:
-    """Attempt a write until it is known what became of it; None where it is, the error that says
-    so where the deadline passes before.
+    """Attempt a write until its outcome is known. Return None then, or the error if the deadline
+    passes before.
 
-    An attempt is handed the first error that left it open, None where there was none yet. It
-    returns, or raises, such an error, and returns None once all is known.
+    An attempt gets the first error that left the outcome open, or None if there was none yet. It
+    returns or raises such an error itself, and returns None if the outcome is known.
     """
     options = transport.transport().options
     attempts = Attempts(options, None)

@@ -23,7 +23,7 @@ from .lost_writes import links
 
 
 class Change(NamedTuple):
-    """An attachment of a document that is written, or deleted."""
+    """A write or deletion of a document's attachment."""
 
     uid: str
     #: The revision that it starts from; '' where there is no document yet.
@@ -34,10 +34,11 @@ class Change(NamedTuple):
 
 
 def revision_made(change: Change) -> list[str]:
-    """The revision that a change has made, in a list; an empty one where it is to be sent again.
+    """Return a list with the revision that a change has made, or an empty list if the change has to
+    be sent again.
 
-    Raises SyncGatewayConflict where somebody else has written in between, SyncGatewayAnswerLost
-    where the gateway no longer knows.
+    Raises SyncGatewayConflict if somebody else has written in between, and SyncGatewayAnswerLost if
+    the gateway no longer knows the outcome.
     """
     query = {"open_revs": "all", "revs": "true"}
     try:

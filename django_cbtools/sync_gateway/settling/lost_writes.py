@@ -30,7 +30,7 @@ from ..calls.multipart import load_parts
 
 
 class Write(NamedTuple):
-    """A document's body as it is sent; ``_rev`` in it is the revision that it starts from."""
+    """A document's body as it is sent. ``_rev`` in it is its parent revision."""
 
     uid: str
     body: Mapping[str, Any]
@@ -98,7 +98,7 @@ def misfits(writes: Sequence[Write], rows: Sequence[Mapping[str, Any]]) -> Itera
 
 
 def _parents(revs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The parents of documents' revisions, as far as the gateway tells them."""
+    """Return the parents of documents' revisions, as far as the gateway knows them."""
     query = {"revs": "true", "attachments": "false"}
     body = {"docs": [{"id": uid, "rev": rev} for uid, rev in revs]}
     found = {}
@@ -116,10 +116,11 @@ def _parents(revs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
 
 
 def settle(writes: Sequence[Write]) -> list[Outcome]:
-    """Ask the gateway what has become of writes: in one request for those that have been done, one
-    more for updates that have not, and one for each that is doubtful then.
+    """Return the outcomes of writes, as the gateway tells them.
 
-    Raises SyncGatewayUnavailable where it cannot be asked.
+    This takes one request for writes that have been done, one more for updates that have not, and
+    one for each write that is doubtful then. Raises SyncGatewayUnavailable if the gateway cannot be
+    asked.
     """
     outcomes: list[Outcome] = [None] * len(writes)
     asked = [write.revs() for write in writes]
@@ -159,7 +160,7 @@ def _missing(diff: Mapping[str, Any], uid: str) -> set[str]:
 
 
 def _current(writes: Sequence[Write]) -> dict[str, str]:
-    """The current revisions of the documents that are updated."""
+    """Return the current revisions of the documents that are updated."""
     uids = [write.uid for write in writes if write.parent]
     if not uids:
         return {}
@@ -237,7 +238,8 @@ def _unknown(write: Write) -> SyncGatewayAnswerLost:
 
 
 def links(leaf: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The revisions of a branch, newest first, each with its parent; a root's is ''."""
+    """Yield the revisions of a branch, newest first, each with its parent. The root's parent is
+    ''."""
     history = leaf.get("_revisions") or {}
     start, ids = history.get("start", 0), history.get("ids", ())
     revs = [*(f"{start - n}-{digest}" for n, digest in enumerate(ids)), ""]
@@ -247,7 +249,7 @@ def links(leaf: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _oldest(leaf: Mapping[str, Any]) -> int:
-    """The generation of the oldest revision that is known of a branch."""
+    """Return the generation of the oldest known revision of a branch."""
     history = leaf.get("_revisions") or {}
     return int(history.get("start", 0)) - len(history.get("ids", ())) + 1
 

@@ -30,7 +30,7 @@ class Address:
 
 
 class Connecting(Protocol):
-    """The options that a session is made by."""
+    """The options of a session's connections."""
 
     @property
     def verify(self) -> bool | str: ...
@@ -41,10 +41,10 @@ class Connecting(Protocol):
 
 
 def set_up(session: requests.Session, options: Connecting, setting: str) -> None:
-    """Give a session connections with deadlines, and its certificates.
+    """Give a session adapters with deadlines, and its certificates.
 
-    Raises ImproperlyConfigured, which names the ``setting`` that has the options, for certificates
-    that are of no use.
+    Raises ImproperlyConfigured if certificates cannot be used. ``setting`` is the name of the
+    setting with the options.
     """
     if isinstance(options.verify, str):
         certificates.check_trusted(options.verify, f"{setting}['verify']")
@@ -56,7 +56,7 @@ def set_up(session: requests.Session, options: Connecting, setting: str) -> None
 
 
 def basic(user: str | None, password: str) -> HTTPBasicAuth | None:
-    """A login, None without a user."""
+    """Return a login, or None without a user."""
     # Texts would be sent as Latin-1.
     return HTTPBasicAuth(user.encode(), password.encode()) if user else None
 
@@ -64,9 +64,9 @@ def basic(user: str | None, password: str) -> HTTPBasicAuth | None:
 def address(
     session: requests.Session, url: str, login: HTTPBasicAuth | None, setting: str
 ) -> Address:
-    """The address that a ``setting`` has; raises ImproperlyConfigured where it is none.
+    """Return the address in a ``setting``. Raise ImproperlyConfigured if it is not valid.
 
-    The login is the one given, else the address's own, else netrc's.
+    The login is the given one, else the address's own, else netrc's.
     """
     try:
         prepared = session.prepare_request(

@@ -9,9 +9,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def check_trusted(path: str, setting: str) -> None:
-    """A file (or a folder) of trusted certificates; raises ImproperlyConfigured for what is none.
+    """Check a file or folder of trusted certificates. Raise ImproperlyConfigured if it cannot be
+    used.
 
-    ``setting`` is where the path comes from.
+    ``setting`` is the name of the setting with the path.
     """
     if os.path.isdir(path):
         return  # it is looked into when a certificate is looked for
@@ -24,7 +25,8 @@ def check_trusted(path: str, setting: str) -> None:
 
 
 def check_own(cert: str | tuple[str, str], setting: str) -> None:
-    """A client's certificate with its key; raises ImproperlyConfigured for what is none."""
+    """Check a client's certificate and its key. Raise ImproperlyConfigured if they cannot be
+    used."""
     file, key = (cert, None) if isinstance(cert, str) else cert
     try:
         # Where a key is locked, OpenSSL would ask for its password on the terminal, and wait.

@@ -23,7 +23,7 @@ from ..deadline import socket_timeout
 
 
 class _Reader(io.RawIOBase):
-    """A socket's file, each read within the deadline."""
+    """A socket's file that limits each read to the deadline."""
 
     def __init__(self, sock: Any, file: io.RawIOBase) -> None:
         self._sock = sock
@@ -43,8 +43,8 @@ class _Reader(io.RawIOBase):
 
 
 class _Lines(io.BufferedReader):
-    """A socket's file, which does not take a head that is cut for a whole one as http.client does:
-    a cut answer would be an empty one."""
+    """A socket's file that rejects a response whose headers are cut. http.client would take it for
+    a whole response with an empty body."""
 
     def readline(self, size: int | None = -1, /) -> bytes:
         line = super().readline(size)
@@ -54,7 +54,7 @@ class _Lines(io.BufferedReader):
 
 
 class _WithDeadline:
-    """A connection of http.client's, on its way out and back."""
+    """A connection of http.client that limits sending and receiving to the deadline."""
 
     sock: Any
     connect: Any
@@ -104,8 +104,8 @@ class _TLSConnection(_WithDeadline, HTTPSConnection):  # type: ignore[misc]
 class _Idle(queue.LifoQueue[Any]):
     """A pool's idle connections.
 
-    urllib3 closes them with the pool, and that is in a forked child, too, for whom somebody who
-    does not exist there may hold the lock.
+    urllib3 closes them with the pool. In a forked child this could wait for ever, since a thread
+    that only exists in the parent may hold the lock.
     """
 
     def _init(self, maxsize: int) -> None:
@@ -134,7 +134,7 @@ _POOLS = {"http": _Pool, "https": _TLSPool}
 
 
 class Adapter(HTTPAdapter):
-    """A transport of requests' over such connections."""
+    """A transport adapter for requests with such connections."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

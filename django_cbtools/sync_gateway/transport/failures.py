@@ -18,7 +18,7 @@ PROXY = "the proxy that the environment names (http_proxy, https_proxy) cannot b
 
 
 class AnswerTooLarge(requests.RequestException):
-    """An answer has more bytes than the option ``max_bytes`` allows."""
+    """A response has more bytes than the option ``max_bytes`` allows."""
 
 
 class Reason(NamedTuple):
@@ -80,7 +80,7 @@ def is_final(error: Exception) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and those that it wraps or came of."""
+    """Yield an exception and the exceptions that it wraps or that caused it."""
     seen: set[int] = set()
     waiting: list[Any] = [error]
     while waiting:

@@ -35,7 +35,7 @@ _CHUNK = 64 * 1024
 
 @dataclass(eq=False)
 class Login:
-    """A user of the gateway, in whose name documents are asked for."""
+    """A user of the gateway who sends requests."""
 
     name: str
     password: str = field(repr=False)
@@ -58,10 +58,10 @@ class Transport:
     _current: dict[str, int] = field(default_factory=dict)
 
     def address(self, port: str) -> Address:
-        """The address of a port that is asked at present.
+        """Return the address of a port that is currently used.
 
-        Raises ImproperlyConfigured where the settings have none, SyncGatewayForbidden for the admin
-        API where a user of the gateway is asking.
+        Raises ImproperlyConfigured if the settings have none, and SyncGatewayForbidden for the
+        admin API if the requests are those of a user of the gateway.
         """
         addresses = self.ports[port]
         if self.login is not None and port == ADMIN:
@@ -74,7 +74,7 @@ class Transport:
         return addresses[self._current.get(port, 0)]
 
     def leave(self, port: str, address: Address) -> None:
-        """Ask the next address from now on, since this one does not answer."""
+        """Use the next address from now on, since this one does not answer."""
         addresses = self.ports[port]
         if self.address(port) is address:
             self._current[port] = (addresses.index(address) + 1) % len(addresses)
@@ -90,12 +90,12 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
     ) -> requests.Response:
-        """Ask once; the answer, a requests.Response, has been read whole, except for the body of a
-        successful one where ``stream`` is true.
+        """Send a request once, and return the response.
 
-        ``path`` begins with a slash. A redirect is followed unless it makes another method of ours:
-        that is an answer, then. Raises the exceptions of requests and urllib3, ValueError where a
-        redirect leads to no address.
+        ``path`` begins with a slash. The response's body has been read, unless ``stream`` is true
+        and the response is successful. A redirect is followed unless it changes the request's
+        method; it is the response then. Raises the exceptions of requests and urllib3, and
+        ValueError if a redirect has no valid target.
         """
         request = requests.PreparedRequest()
         request.method, request.url = method, address.url + path
@@ -167,10 +167,11 @@ _login: ContextVar[Login | None] = ContextVar("django_cbtools_login", default=No
 
 
 def transport() -> Transport:
-    """The process's transport by the settings, or the user's for whom it is asked; one is never
-    shared with a forked child.
+    """Return the process's transport by the settings, or the transport of the current user of the
+    gateway.
 
-    Raises ImproperlyConfigured where the settings do not say which gateway to use.
+    A forked child gets a transport of its own. Raises ImproperlyConfigured if the settings do not
+    say which gateway to use.
     """
     global _transport
     login = _login.get()
@@ -193,13 +194,14 @@ def _is_usable(current: Transport | None) -> TypeGuard[Transport]:
 
 
 def login() -> Login | None:
-    """The user in whose name documents are asked for here; None: the settings' own."""
+    """Return the user of the gateway who sends requests in this context, or None for the settings'
+    user."""
     return _login.get()
 
 
 @contextmanager
 def acting_as(login: Login | None) -> Generator[None, None, None]:
-    """Ask for documents in the name of a user, in this thread (or task)."""
+    """Send requests as a user of the gateway, in this thread or task."""
     token = _login.set(login)
     try:
         yield
@@ -208,7 +210,7 @@ def acting_as(login: Login | None) -> Generator[None, None, None]:
 
 
 def auth(port: str) -> HTTPBasicAuth | None:
-    """The login for a port, None where the settings have none."""
+    """Return the login for a port, or None if the settings have none."""
     login = _login.get()
     if login is not None:
         return addresses.basic(login.name, login.password)
@@ -250,7 +252,8 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
 
 
 def _after_fork() -> None:
-    """A lock that another thread held stays locked in the child; nobody is there to open it."""
+    """Replace the lock in a forked child. If another thread held it, nobody would release it
+    there."""
     global _lock
     _lock = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Request bodies that are files, sent while they are read."""
+"""Request bodies that are sent from a file while it is read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST = 20 * 1024 * 1024
 
 
 def too_large(name: str, most: int, uid: str | None) -> SyncGatewayBadRequest:
-    """The error for a file that has more bytes than ``most``, before it is sent."""
+    """Return the error for a file that has more bytes than ``most``. It is not sent."""
     return SyncGatewayBadRequest(
         f"The file {name!r} has more than {most} bytes: the gateway does not take it as an "
         "attachment.",
@@ -32,9 +32,10 @@ def too_large(name: str, most: int, uid: str | None) -> SyncGatewayBadRequest:
 
 
 class Upload:
-    """A file of known length that may be sent several times, from its beginning.
+    """A file of known length that can be sent several times, each time from its beginning.
 
-    ``digest`` is that of an attachment with these contents; None until all of it has been sent.
+    ``digest`` is the digest of an attachment with these contents. It is None until all of it has
+    been sent.
     """
 
     def __init__(self, file: Any, content_type: str) -> None:
@@ -51,18 +52,18 @@ class Upload:
         return self._length
 
     def rewound(self) -> Upload:
-        """The upload itself, which is read from its beginning next."""
+        """Rewind the upload to its beginning, and return it."""
         self.seek(0)
         return self
 
     def seek(self, place: int) -> int:
-        """Go to a place; only the beginning is one."""
+        """Go to the beginning, which is the only position allowed."""
         self._file.seek(place)
         self._left, self._sha1 = self._length, hashlib.sha1(usedforsecurity=False)
         return place
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes; SyncGatewayBadRequest where the file has fewer than it had."""
+        """Return the next bytes. Raise SyncGatewayBadRequest if the file has become shorter."""
         wanted = self._left if size is None or size < 0 else min(size, self._left)
         try:
             data = self._file.read(wanted) if wanted else b""
@@ -79,21 +80,21 @@ class Upload:
         return data
 
     def view(self, start: int = 0, end: int | None = None) -> io.RawIOBase:
-        """A file of the contents, or of a range of them, at a place of its own; closing it closes
-        nothing else."""
+        """Return a file with a range of the contents and a position of its own. Closing it does not
+        close the upload."""
         end = self._length if end is None else min(end, self._length)
         return _View(self._file, start, max(0, end - start))
 
     def close(self) -> None:
-        """Delete the copy, if it is one, of what could be read only once."""
+        """Delete the temporary copy, if there is one."""
         self._finish()
 
 
 def upload_of(file: Any, content_type: str) -> Upload:
-    """An upload of bytes, or of a binary file from its beginning. What cannot go back to its
-    beginning is copied to a temporary file.
+    """Return an upload of bytes, or of a binary file from its beginning. A file that is not
+    seekable is copied to a temporary file.
 
-    Raises SyncGatewayBadRequest for anything else.
+    Raises SyncGatewayBadRequest for any other value.
     """
     if isinstance(file, (bytes, bytearray, memoryview)):
         file = io.BytesIO(file)
@@ -111,7 +112,8 @@ def upload_of(file: Any, content_type: str) -> Upload:
 
 @contextmanager
 def uploading(file: Any, content_type: str) -> Generator[Upload, None, None]:
-    """An upload, closed at the end unless it is one already: see :func:`upload_of`."""
+    """Yield an upload of the file, and close it at the end, unless ``file`` is an upload already.
+    See :func:`upload_of`."""
     if isinstance(file, Upload):
         yield file
         return
@@ -156,7 +158,7 @@ def _is_seekable(file: Any) -> bool:
 
 
 class _Whole:
-    """A file whose ``seek()`` tells the place, as not all of Django's do."""
+    """A file whose ``seek()`` returns the position. Not all of Django's files do that."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -169,5 +171,5 @@ class _Whole:
 
 
 def digest_of(sha1: bytes) -> str:
-    """A SHA-1 as a gateway writes it."""
+    """Return a SHA-1 digest in the gateway's notation."""
     return f"sha1-{base64.b64encode(sha1).decode()}"
