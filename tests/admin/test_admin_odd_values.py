@@ -14,6 +14,7 @@ from django_cbtools.models.naming import whatever_is_there
 from django_cbtools.sync_gateway import SyncGateway
 from tests.admin.browser import fields
 from tests.admin.site import site
+from tests.counts import TORTURE
 from tests.testapp.models import CBArticle, CBAuthor, CBParcel
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.site")]
@@ -34,9 +35,9 @@ def stored(uid: str) -> dict[str, Any]:
     return SyncGateway.all_docs([uid])["rows"][0]["doc"]
 
 
-def save(key: str, value: Any) -> dict[str, Any]:
+def save(**keys: Any) -> dict[str, Any]:
     document = {"doc_type": "article", "channels": ["c"], "st_deleted": False, "title": "t",
-                "year_published": 2000, "is_draft": True, key: value}  # fmt: skip
+                "year_published": 2000, "is_draft": True, **keys}  # fmt: skip
     SyncGateway.save_json("a", document)
     return document
 
@@ -47,16 +48,15 @@ def test_the_site_has_them_all():
 
 
 @pytest.mark.parametrize("value", ODD, ids=repr)
-@pytest.mark.parametrize("key", KEYS)
-def test_pages_are_shown_and_an_untouched_form_keeps_it(boss, key, value):
-    written = save(key, value)
+@pytest.mark.parametrize("keys", [[key] for key in KEYS] if TORTURE else [KEYS[:1], KEYS[1:]])
+def test_pages_are_shown_and_an_untouched_form_keeps_it(boss, keys, value):
+    written = save(**dict.fromkeys(keys, value))
     rev = stored("a")["_rev"]
     assert boss.get(LIST).status_code == 200
     page = boss.get(f"{LIST}a/change/")
     assert page.status_code == 200
     response = boss.post(f"{LIST}a/change/", fields(page, "cbarticle_form"))
-    # A field that must have a value may ask for one; nothing is written then.
-    assert response.status_code in (200, 302)
+    assert response.status_code == 302
     document = stored("a")
     for name in written.keys() - {"updated"}:
         assert document[name] == written[name]
@@ -128,7 +128,7 @@ def test_moments_that_the_time_zone_has_not(boss, monkeypatch, settings, value):
     monkeypatch.setattr(articles, "list_editable", [])
     monkeypatch.setattr(articles, "date_hierarchy", None)
     monkeypatch.setattr(articles, "readonly_fields", ["created"])
-    save("published", value)
+    save(published=value)
     SyncGateway.save_json("a", {**stored("a"), "created": value, "updated": value})
     was = stored("a")
     page = boss.get(LIST).rendered_content

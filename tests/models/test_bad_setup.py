@@ -159,6 +159,7 @@ def test_gateway_that_does_not_answer(settings, caplog):
         settings.COUCHBASE_DATABASE = "plain"
         settings.SYNC_GATEWAY_URL = settings.SYNC_GATEWAY_ADMIN_URL = url
         settings.SYNC_GATEWAY_PASSWORD = settings.SYNC_GATEWAY_ADMIN_PASSWORD = "configured"
+        settings.SYNC_GATEWAY_OPTIONS = {"backoff": 0.001}
         for action in (DOCUMENTS["save"], DOCUMENTS["load"], ADMIN["put_user"]):
             with (
                 caplog.at_level(logging.DEBUG),

@@ -90,6 +90,7 @@ def test_wrong_password(gateway_by_http, settings):
 def test_no_gateway(settings):
     [port] = free_ports(1)
     settings.SYNC_GATEWAY_URL = f"http://user:hidden@127.0.0.1:{port}"
+    settings.SYNC_GATEWAY_OPTIONS = {"backoff": 0.001}
     settings.COUCHBASE_DATABASE = "plain"
     with pytest.raises(SyncGatewayUnavailable, match="SYNC_GATEWAY_URL") as caught:
         SyncGateway.all_docs(["a"])
@@ -116,7 +117,8 @@ class _Html(BaseHTTPRequestHandler):
 def test_a_proxys_page_is_no_gateway(settings, status, monkeypatch):
     monkeypatch.setattr(_Html, "status", status)
     with HTTPServer(("127.0.0.1", 0), _Html) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        settings.SYNC_GATEWAY_OPTIONS = {"backoff": 0.001}
         settings.SYNC_GATEWAY_URL = f"http://127.0.0.1:{server.server_port}"
         settings.COUCHBASE_DATABASE = "plain"
         with pytest.raises(SyncGatewayUnavailable):

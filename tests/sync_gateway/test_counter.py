@@ -19,10 +19,16 @@ from tests.sync_gateway.faults.rival import Rival
 pytestmark = pytest.mark.torture
 
 TORTURE = os.environ.get("TORTURE") == "1"
-PROCESSES = 4 if TORTURE else 2
 THREADS = 4
 TIMES = int(os.environ.get("COUNTER_TIMES", "2000" if TORTURE else "40"))
-
+#: The processes: each asks the server, or keeps documents in its file itself.
+WAYS = {"both": ["HTTP", "in process"]}
+if TORTURE:
+    WAYS = {
+        "both": ["HTTP", "in process"] * 2,
+        "over HTTP": ["HTTP"] * 4,
+        "in process": ["in process"] * 4,
+    }
 
 USER = {
     "name": "django_cbtools_admin",
@@ -42,24 +48,24 @@ def _prepare(server):
     rival.save("counter", None, doc_type="cbeverything", integer=0)
 
 
-def _start(where):
+def _start(where, times):
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "tests.sync_gateway.counter.raiser",
-         str(where), str(THREADS), str(TIMES // PROCESSES)],
+         str(where), str(THREADS), str(times)],
         cwd=ROOT, env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
-def _raise_it(where):
+def _raise_it(places):
     """The attempts that all processes made."""
-    processes = [_start(where) for _ in range(PROCESSES)]
-    assert [process.stdout.readline() for process in processes] == ["ready\n"] * PROCESSES
+    processes = [_start(where, TIMES // len(places)) for where in places]
+    assert {process.stdout.readline() for process in processes} == {"ready\n"}
     for process in processes:
         process.stdin.write("\n")
         process.stdin.flush()
     attempts = sum(int(process.communicate()[0]) for process in processes)
-    assert [process.returncode for process in processes] == [0] * PROCESSES
+    assert {process.returncode for process in processes} == {0}
     return attempts
 
 
@@ -74,17 +80,11 @@ def _check(file, attempts):
     store.check(file)
 
 
-def test_over_http(file):
+@pytest.mark.parametrize("ways", WAYS.values(), ids=WAYS)
+def test_none_gets_lost(file, ways):
     with ServerProcess(file) as server:
         _prepare(server)
-        attempts = _raise_it(server.urls[0])
+        attempts = _raise_it([server.urls[0] if way == "HTTP" else file for way in ways])
         assert server.stop() == 0
         assert server.log() == ""
     _check(file, attempts)
-
-
-def test_in_process(file):
-    with ServerProcess(file) as server:
-        _prepare(server)
-        assert server.stop() == 0
-    _check(file, _raise_it(file))

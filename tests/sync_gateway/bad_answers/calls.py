@@ -15,7 +15,8 @@ from tests.testapp.models import CBArticle
 CALLS = READS | WRITES | ADMIN_CALLS
 everything = pytest.mark.parametrize("call", CALLS)
 #: One of each kind.
-some = pytest.mark.parametrize("call", ["load", "save", "delete", "put_user", "query_view"])
+SOME = ["load", "save", "delete", "put_user", "query_view"]
+some = pytest.mark.parametrize("call", SOME)
 TIMEOUT = "SYNC_GATEWAY_OPTIONS['timeout']"
 DEADLINE = "SYNC_GATEWAY_OPTIONS['deadline']"
 MAX_BYTES = "SYNC_GATEWAY_OPTIONS['max_bytes']"

@@ -8,6 +8,7 @@ import itertools
 import json
 import socket
 import zlib
+from itertools import product
 
 import pytest
 
@@ -17,11 +18,13 @@ from django_cbtools.exceptions import (
     SyncGatewayUnavailable,
 )
 from django_cbtools.sync_gateway import SyncGateway
+from tests.pairs import pairs
 from tests.sync_gateway.bad_answers.calls import (
     BROKEN,
     CALLS,
     DEADLINE,
     MAX_BYTES,
+    SOME,
     TIMEOUT,
     check_call,
     chunked,
@@ -90,9 +93,9 @@ ENDLESS = {
 }
 
 
-@some
-@pytest.mark.parametrize(("answer", "names"), ENDLESS.values(), ids=ENDLESS)
-def test_endless_answer(call, answer, names, settings, caplog):
+@pytest.mark.parametrize(("call", "name"), pairs(SOME, ENDLESS))
+def test_endless_answer(call, name, settings, caplog):
+    answer, names = ENDLESS[name]
     with HTTP(lambda request: answer()) as server:
         use(settings, server.url, deadline=0.2, retries=1)
         check_call(call, *names, caplog=caplog)
@@ -139,14 +142,13 @@ TOO_MUCH = {
 }
 
 
-@some
-@pytest.mark.parametrize("status", [200, 500])
-@pytest.mark.parametrize("answer", TOO_MUCH.values(), ids=TOO_MUCH)
-def test_answer_that_is_too_large(call, status, answer, settings, caplog):
+@pytest.mark.parametrize(("call", "answer"), pairs(SOME, product(TOO_MUCH, [200, 500])))
+def test_answer_that_is_too_large(call, answer, settings, caplog):
     """It is not kept in memory."""
+    name, status = answer
 
     def with_status(request):
-        pieces = iter(answer())
+        pieces = iter(TOO_MUCH[name]())
         yield next(pieces).replace(b"200 OK", f"{status} X".encode())
         yield from pieces
 
@@ -235,7 +237,7 @@ PAUSES = [
 @pytest.mark.parametrize("words", PAUSES)
 def test_retry_after_that_is_none(words, settings, caplog):
     with HTTP(lambda request: reply({"error": "x"}, 503, Retry_After=words)) as server:
-        use(settings, server.url, deadline=0.3, retries=1)
+        use(settings, server.url, **GIVING_UP)
         for call in CALLS:
             check_call(call, "503", caplog=caplog)
 

@@ -9,6 +9,7 @@ import pytest
 
 from django_cbtools.exceptions import SyncGatewayUnavailable
 from django_cbtools.sync_gateway import SyncGateway
+from tests.pairs import pairs
 from tests.sync_gateway.environment.calls import CALLS, everything, setting_of, with_login
 from tests.sync_gateway.scripted import (
     GIVING_UP,
@@ -39,8 +40,10 @@ def test_next_address_where_nobody_listens(call, settings):
         assert len(writes) == 2
 
 
-@pytest.mark.parametrize("call", [*READS, "get_user", "query_view"])
-@pytest.mark.parametrize("failing", ["cut", "silent", 502, 503, 504])
+@pytest.mark.parametrize(
+    ("call", "failing"),
+    pairs([*READS, "get_user", "query_view"], ["cut", "silent", 502, 503, 504]),
+)
 def test_reads_go_to_the_next_address(call, failing, settings):
     answers = {"cut": None, "silent": lambda: (), **{n: reply({}, n) for n in (502, 503, 504)}}
     with contextlib.ExitStack() as stack:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 from dataclasses import replace
+from itertools import product
 from urllib.parse import quote, urlsplit
 
 import pytest
 
 from django_cbtools.sync_gateway import SyncGateway
-from tests.sync_gateway.environment.calls import CALLS, everything, with_login
+from tests.pairs import pairs
+from tests.sync_gateway.environment.calls import CALLS, with_login
 from tests.sync_gateway.faults.proxy import read
 from tests.sync_gateway.scripted import (
     ADMIN_LOGIN,
@@ -119,10 +121,11 @@ def test_no_proxy(no_proxy, settings, monkeypatch):
             call()
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("how", ["down", "login", "no address"])
-@everything
-def test_proxy_that_does_not_pass_us_on(call, how, scheme, settings, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    ("call", "proxy"), pairs(CALLS, product(["down", "login", "no address"], ["http", "https"]))
+)
+def test_proxy_that_does_not_pass_us_on(call, proxy, settings, monkeypatch, caplog):
+    how, scheme = proxy
     with contextlib.ExitStack() as stack:
         if how == "down":
             url = url_of(stack.enter_context(closed_port()))
