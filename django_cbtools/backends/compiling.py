@@ -16,7 +16,8 @@ from django_cbtools.sync_gateway.keyspaces import of_class
 
 
 def register(vendor: str, compiled: Mapping[Any, Callable[..., Any]]) -> None:
-    """Have a vendor compile expressions and lookups so, by Django's hook."""
+    """Register methods by which a vendor's backend compiles expressions and lookups, by Django's
+    hook."""
     for expression, as_vendor in compiled.items():
         setattr(expression, f"as_{vendor}", as_vendor)
 
@@ -44,7 +45,7 @@ class DocumentCompiler(compiler.SQLCompiler):
         opts: Options[Any] | None = None,
         from_parent: Any = None,
     ) -> list[Any]:
-        """Instances are made of the whole document: that is all that is selected for them."""
+        """Return the column with the whole document, from which instances are made."""
         opts = opts or self.query.get_meta()
         if opts is None or not issubclass(opts.model, CouchbaseModel):
             ordinary: list[Any] = super().get_default_columns(
@@ -76,12 +77,12 @@ class DocumentCompiler(compiler.SQLCompiler):
         return bool(is_ordered or query.is_ordered_in_combination)
 
     def _types(self, table: BaseTable | Join) -> tuple[str, ...]:
-        """The types of the documents that a table of a query has."""
+        """Return the doc_types of the documents that a table of the query holds."""
         model = CouchbaseModel.tables[table.table_name]
         return tuple(by_type(model)) if self._is_of_several(table) else (model.type_name(),)
 
     def _place(self, table: BaseTable | Join) -> str | None:
-        """The keyspace of the documents that a table of a query has."""
+        """Return the keyspace of the documents that a table of the query holds."""
         model = CouchbaseModel.tables[table.table_name]
         return keyspace_of(model) if self._is_of_several(table) else of_class(model)
 

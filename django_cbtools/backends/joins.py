@@ -12,7 +12,7 @@ from django_cbtools.models.sql import IN_TWO_STEPS
 
 
 def ordinary_model(table: str) -> Any:
-    """The model that has a table, and is no document; None for another table."""
+    """Return the model of a table, if it is not a document, else None."""
     for model in apps.get_models(include_auto_created=True):
         if model._meta.db_table == table and not issubclass(model, CouchbaseModel):
             return model
@@ -20,7 +20,7 @@ def ordinary_model(table: str) -> Any:
 
 
 def not_joined(here: str, model: Any) -> NotSupportedError:
-    """The error where documents of an alias would be joined with a model's rows elsewhere."""
+    """Return the exception for a join of documents with rows in another database."""
     return NotSupportedError(
         f"Documents, which are in the database {here!r}, cannot be joined with "
         f"{model._meta.label}, nor have a subquery of it: its rows are in "

@@ -1,4 +1,5 @@
-"""UPDATE of documents: computed by the database, and written through the gateway.
+"""Updates of documents with values that the database computes. They are written through the
+gateway.
 
 If somebody else has changed a document in between, its values are computed and written again.
 """
@@ -34,7 +35,8 @@ Select: TypeAlias = Callable[[list[Any], "Collection[str] | None"], dict[str, li
 
 
 class Update:
-    """New values of the documents that match a query: ``values`` by field, or expressions."""
+    """An update of the documents that match a query. ``values`` has values or expressions, by
+    field."""
 
     def __init__(self, manager: Any, select: Select, values: Mapping[Any, Any]) -> None:
         self._manager, self._select = manager, select
@@ -46,7 +48,8 @@ class Update:
         self._columns = {column for each in self._computed.values() for column in _columns(each)}
 
     def write(self) -> int:
-        """Change the documents; how many. SyncGatewayBulkError says which ones were refused."""
+        """Update the documents, and return their number. Raise SyncGatewayBulkError, which names
+        the refused ones."""
         with Bulk() as bulk:
             self._write(bulk, None)
             for wait in chain((0.0,), waits(ATTEMPTS, DELAY, BACKOFF)):
@@ -77,8 +80,8 @@ class Update:
     def _fill_in_defaults(
         self, bulk: Bulk, documents: list[Any], found: dict[str, list[Any]]
     ) -> None:
-        """Compute once more of the defaults of the fields whose keys are missing, as instances have
-        them."""
+        """Compute the values again with the defaults of fields whose keys are missing, as instances
+        have them."""
         fields = {stored.field for stored in self._manager.model._stored_fields()}
         defaults = {
             column: column.target.get_default()
@@ -107,7 +110,8 @@ class Update:
                     )
 
     def _changed(self, document: Any, computed: list[Any]) -> Any:
-        """A document with the values; CouchbaseValueError where one cannot be what it computes."""
+        """Return the document with the new values. Raise CouchbaseValueError if a field cannot
+        store one."""
         for field, value in self.constants.items():
             _set(document, field, value)
         for (field, expression), value in zip(self._computed.items(), computed, strict=True):
@@ -123,7 +127,8 @@ class Update:
         return document
 
     def _check_null(self, document: Any, field: Any, expression: Any) -> None:
-        """CouchbaseValueError where null comes of what a field cannot read, or may not be."""
+        """Raise CouchbaseValueError if a computed value is null because a field could not be read,
+        or if the field does not allow null."""
         about = f"Document {shown(document.uid)}: field {field.name} cannot become null"
         unread = document.unread()
         odd = {column.target.name for column in _columns(expression)} & unread.keys()
@@ -138,7 +143,7 @@ def _is_computed(value: Any) -> bool:
 
 
 def _columns(expression: Any) -> Iterator[Any]:
-    """The columns that an expression is computed of; those of subqueries are theirs."""
+    """Yield the columns of an expression, without those of subqueries."""
     if isinstance(expression, Col):
         yield expression
         return
@@ -147,7 +152,7 @@ def _columns(expression: Any) -> Iterator[Any]:
 
 
 def _target(field: Any) -> Any:
-    """The field whose values are set."""
+    """Return the field whose values are set."""
     return field.target if isinstance(field, MemberTarget) else field
 
 
@@ -159,7 +164,7 @@ def _set(document: Any, field: Any, value: Any) -> None:
 
 
 def _stored(field: Any, expression: Any, value: Any) -> Any:
-    """A computed value as the field's column would have it."""
+    """Return a computed value as it would be in a column of the field."""
     if isinstance(field, models.DecimalField) and value is not None:
         return format_number(value, field.max_digits, field.decimal_places)
     convert = kind(field).convert

@@ -1,4 +1,4 @@
-"""INSERT, UPDATE and DELETE of documents: they go through the gateway, not through SQL.
+"""Compilers of INSERT, UPDATE and DELETE that write documents through the gateway, not by SQL.
 
 All of Django's machinery ends in these compilers: QuerySets, deletion of related objects, and
 related managers. SQL would bypass the gateway. So the compilers select the documents, with the
@@ -29,18 +29,18 @@ from .updates import Update
 
 
 class _Compiler(compiler.SQLCompiler):
-    """A compiler that knows whether it is about documents."""
+    """A part of compilers that write documents or ordinary rows."""
 
     @property
     def model(self) -> Any:
-        """The class of the documents that are written; None for ordinary rows."""
+        """The class of the documents to write, or None for ordinary rows."""
         model = self.query.get_meta().model
         return model if issubclass(model, CouchbaseModel) else None
 
 
 class SQLInsertCompiler(compiler.SQLInsertCompiler, _Compiler):
     def execute_sql(self, returning_fields: Any = None) -> Any:  # type: ignore[override]
-        """New documents; a row for each, with nothing in it: they have their values already."""
+        """Create documents. Return an empty row for each, as they already have their values."""
         if self.model is None:
             return super().execute_sql(returning_fields)
         query: Any = self.query
@@ -53,7 +53,7 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, _Compiler):
 
 class SQLDeleteCompiler(compiler.SQLDeleteCompiler, _Compiler):
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
-        """Soft deletion; how many documents were not deleted yet."""
+        """Delete documents softly. Return the number of those that were not deleted yet."""
         if self.model is None:
             return super().execute_sql(*args, **kwargs)
         found: Any = DocumentQuerySet(self.model, self.query.chain(DocumentQuery), self.using)
@@ -66,7 +66,7 @@ class SQLDeleteCompiler(compiler.SQLDeleteCompiler, _Compiler):
 
 class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
-        """Changed documents; how many they are."""
+        """Update documents. Return their number."""
         if self.model is None:
             return super().execute_sql(*args, **kwargs)
         query: Any = self.query
@@ -78,8 +78,8 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
         return update.write()
 
     def _resolved(self, field: Any, value: Any) -> Any:
-        """A value for a field, or an expression; raises what Django does, and FieldError for what
-        is not the program's to write."""
+        """Return a field's value or resolved expression. Raise Django's errors, and FieldError for
+        ``uid`` and ``rev``."""
         if field.name in ("uid", "rev"):
             raise FieldError(
                 f"Cannot update model field {field!r}: it is what tells a document, and its "
@@ -123,8 +123,8 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
                 blank._to_json(stored)
 
     def _select(self, expressions: list[Any], uids: Collection[str] | None) -> dict[str, list[Any]]:
-        """The version of each document that matches, and has one of the uids where some are given,
-        and its values of the expressions."""
+        """Return the version and the values of the expressions for each document that matches, by
+        uid. ``uids`` restricts the documents."""
         self.pre_sql_setup()
         query: Any = self.query.chain(DocumentQuery)
         query.clear_ordering(force=True)
@@ -141,7 +141,7 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
 
 
 def _target(field: Any) -> Any:
-    """The field whose values are set."""
+    """Return the field whose values are set."""
     return field.target if isinstance(field, MemberTarget) else field
 
 

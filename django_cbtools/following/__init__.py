@@ -1,4 +1,4 @@
-"""Follows the changes of documents, by phones and others, and sends signals for them."""
+"""Follows the changes of documents by phones and others, and sends signals for them."""
 
 from .tasks import handle_change
 

@@ -11,11 +11,11 @@ from .notes import Note
 
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be used; the message says why, and what to do."""
+    """A checkpoint cannot be used. The message tells the reason and what to do."""
 
 
 class Checkpoint:
-    """The position up to which the follower with a name has handled all changes of a keyspace."""
+    """The position in a keyspace's feed up to which a follower has handled all changes."""
 
     def __init__(self, name: str, keyspace: str | None = None) -> None:
         self.name = name
@@ -23,9 +23,9 @@ class Checkpoint:
         self._database: Database | None = None
 
     def load(self, database: Database, since: str | None = None) -> str:
-        """The position; "0" where there is none, ``since`` where that is given instead.
+        """Return the position: ``since`` if it is given, else the stored one, else "0".
 
-        Raises CheckpointError where it is one of another database.
+        Raises CheckpointError if the stored position belongs to another database.
         """
         found = self._note.read()
         self._database = database
@@ -54,9 +54,9 @@ class Checkpoint:
         return position
 
     def save(self, since: str, database: Database | None = None) -> None:
-        """Note the position.
+        """Store the position.
 
-        Raises CheckpointError where another follower of that name does the same.
+        Raises CheckpointError if another follower with this name stores one, too.
         """
         known = database or self._database
         body = {

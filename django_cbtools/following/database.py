@@ -1,4 +1,4 @@
-"""Information from the gateway about the database that is followed."""
+"""The gateway's information about the database that is followed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ _TAIL = 1000
 
 
 class Database(NamedTuple):
-    """A database: its name, the cluster that it is in ('' where that is not told), and the highest
-    sequence that it has given."""
+    """A database: its name, the id of its cluster ('' if unknown), and its highest sequence."""
 
     name: str
     server: str
@@ -25,7 +24,8 @@ class Database(NamedTuple):
 
     @classmethod
     def now(cls) -> Database:
-        """The database as it is now; raises SyncGatewayUnavailable where it cannot be asked."""
+        """Load the current state of the database. Raise SyncGatewayUnavailable if the gateway
+        cannot be asked."""
         answer: Any = loads(request(PUBLIC, "GET", ""))
         try:
             return cls(
@@ -40,12 +40,12 @@ class Database(NamedTuple):
 
 
 def number(since: str) -> int:
-    """The highest sequence in a position, which may be made of several."""
+    """Return the highest sequence in a position, which may consist of several."""
     return max(map(int, re.findall(r"\d+", since)), default=0)
 
 
 def end(keyspace: str | None = None) -> str:
-    """The position behind all that there is in a keyspace."""
+    """Return the position at the end of a keyspace's feed."""
     since = max(Database.now().last - _TAIL, 0)
     feed: Changes = SyncGateway.in_keyspace(keyspace).changes(since, request_plus=True)
     for _ in feed:

@@ -1,4 +1,4 @@
-"""Delivers changes to the receivers of signals, each on its own, or to a queue."""
+"""Delivers changes to the receivers of signals, one by one, or to a queue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVERYBODY = ""
 
 
 class Failure(NamedTuple):
-    """A receiver that has raised, by its name, and what it has raised."""
+    """A receiver's name, and the exception that it has raised."""
 
     receiver: str
     error: Exception
@@ -52,7 +52,7 @@ class Delivery:
         return self._senders.unknown
 
     def hand_on(self, change: Change, by_us: bool, only: Collection[str] = ()) -> list[Failure]:
-        """Call the receivers of a change, or those ``only``; those that have raised."""
+        """Call the receivers of a change, or only those in ``only``. Return the failures."""
         try:
             event = self._senders.event(change, by_us)
         except UnreadableDocument as error:
@@ -84,7 +84,7 @@ def made_by_us(changes: Collection[Change], keyspace: str | None = None) -> set[
 
 
 def as_it_is_now(told: Change, keyspace: str | None = None) -> Change | None:
-    """A change, or what has become of its document since; None where that is nowhere any more."""
+    """Return the change that the document is at now, or None if the document no longer exists."""
     if told.is_lost:
         return told
     gateway = SyncGateway.in_keyspace(keyspace)

@@ -30,18 +30,18 @@ def anybody_listens(models: Collection[type[CouchbaseModel]] = ()) -> bool:
 
 
 class UnreadableDocument(Exception):
-    """A document of a class of ours cannot be made an instance of it."""
+    """A document cannot be made an instance of its class."""
 
 
 class Event(NamedTuple):
-    """A signal that is to be sent, with its arguments."""
+    """A signal to send, with its arguments."""
 
     signal: Any
     sender: type[CouchbaseModel]
     named: Mapping[str, Any]
 
     def calls(self) -> list[tuple[str, Callable[[], Any]]]:
-        """The receivers that are connected, by their names; calling one raises what it raises."""
+        """Return the connected receivers, with their names. Calling one raises its own errors."""
         plain, coroutines = self.signal._live_receivers(self.sender)
         calls = [(name_of(each), each) for each in plain]
         calls += [(name_of(each), async_to_sync(each)) for each in coroutines]
@@ -50,8 +50,8 @@ class Event(NamedTuple):
 
 
 class Senders:
-    """The document classes of the project, or some of them, as senders of what happens in a
-    keyspace."""
+    """The document classes that are the senders of a keyspace's changes: all classes, or
+    ``models``."""
 
     def __init__(
         self, models: tuple[type[CouchbaseModel], ...] = (), keyspace: str | None = None
@@ -66,9 +66,9 @@ class Senders:
         self.unknown: Counter[str] = Counter()
 
     def event(self, change: Change, by_us: bool) -> Event | None:
-        """The event of a change; None for what is none of the program's, or of other classes.
+        """Return the event of a change, or None if it concerns none of the classes.
 
-        Raises UnreadableDocument.
+        Raises UnreadableDocument if the document cannot be read.
         """
         if change.deleted or change.is_lost:
             # The feed has no body of these.
@@ -106,7 +106,7 @@ class Senders:
         return Event(cb_changed, known, told)
 
     def _leave_alone(self, uid: str, doc_type: Any) -> None:
-        """Count it, and say of the first document of each unknown type that it is left alone."""
+        """Count an ignored document. The first one of each unknown doc_type is logged."""
         name = f"{doc_type!r:.100}"
         known = name in self.unknown
         if known or len(self.unknown) < 100:
@@ -118,6 +118,6 @@ class Senders:
 
 
 def name_of(receiver: Any) -> str:
-    """A receiver's name, by which it is found again."""
+    """Return a receiver's name, by which it can be found again."""
     name = getattr(receiver, "__qualname__", None) or type(receiver).__qualname__
     return f"{getattr(receiver, '__module__', None) or type(receiver).__module__}.{name}"

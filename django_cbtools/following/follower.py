@@ -35,10 +35,10 @@ _BATCH, _ANSWER = 50, 1000
 
 
 class Follower:
-    """Hands changes on, and remembers how far it has come: of some classes, or of all where none is
-    given, in all keyspaces that they name.
+    """Delivers changes, and remembers its position in the feeds.
 
-    ``tell`` is called with its health, again and again, also while nothing happens.
+    It follows some classes, or all if none is given, in all their keyspaces. ``tell`` is called
+    repeatedly with its health, even if nothing happens.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Follower:
         self._saved_at = 0.0
 
     def run(self, since: str | None = None, *, once: bool = False) -> None:
-        """Follow the feeds from the checkpoints, or from ``since`` ("now": from their ends); with
-        ``once``, up to what there is.
+        """Follow the feeds from the checkpoints, or from ``since`` ("now" is their ends). With
+        ``once``, stop at the present end.
 
-        Raises CheckpointError, TooManyFailures, and where the gateway refuses at the beginning
-        (with ``once``: ever) SyncGatewayException.
+        Raises CheckpointError and TooManyFailures. Also raises SyncGatewayException if the gateway
+        refuses the first request, or with ``once``, any request.
         """
         with reported(self.health, self._say):
             try:
@@ -80,7 +80,7 @@ class Follower:
         return sum((source.delivery.unknown for source in self._sources), Counter())
 
     def _persist(self, work: Callable[[], None], source: Source, once: bool) -> None:
-        """Do it, again and again where the gateway is down."""
+        """Do the work, and repeat it as long as the gateway is down."""
         self._patience.persist(work, lambda: source.since, once=once)
         self.health.error = ""
 
@@ -95,7 +95,7 @@ class Follower:
         self._say("following")
 
     def _follow(self, source: Source, once: bool) -> None:
-        """Read one answer, and hand on what is in it."""
+        """Read one response of the feed, and deliver its changes."""
         poll = POLL if len(self._sources) == 1 else SHORT_POLL
         feed = source.changes(
             feed="normal" if once else "longpoll",
@@ -127,7 +127,7 @@ class Follower:
             return list(islice(feed, _BATCH))
 
     def _handle(self, source: Source, change: Change, by_us: bool) -> None:
-        """Hand a change on; it is parked where that fails for good."""
+        """Deliver a change. If its receivers fail repeatedly, park it."""
         failures = source.delivery.hand_on(change, by_us)
         for pause in self._pauses:
             if not failures:
@@ -142,7 +142,7 @@ class Follower:
             )  # fmt: skip
 
     def _save(self, source: Source, *, is_end: bool = False) -> None:
-        """Note how far it is; ``is_end`` is whether there is no more at present."""
+        """Store the position. ``is_end`` says whether it is the present end of the feed."""
         source.save(is_end=is_end)
         self._saved_at = time.monotonic()
         self._say("following")

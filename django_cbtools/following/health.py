@@ -23,7 +23,8 @@ class Report:
     pid: int = field(default_factory=os.getpid)
 
     def write(self, path: Path) -> None:
-        """Write a file of JSON; who reads it sees the former one, or this one. Raises OSError."""
+        """Write the state to a JSON file. Readers see either the former file or the new one. Raise
+        OSError if it cannot be written."""
         told = {**asdict(self), "updated": timezone.now().isoformat(timespec="seconds")}
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:

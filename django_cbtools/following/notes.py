@@ -2,8 +2,8 @@
 whose names nobody can guess.
 
 Any user of a gateway can read and write a local document if they know its name
-(16-local-docs.json). So the names of these are made with SECRET_KEY. After it was changed, they are
-found by SECRET_KEY_FALLBACKS.
+(16-local-docs.json). So the names contain a signature with SECRET_KEY. After that setting has
+changed, SECRET_KEY_FALLBACKS is used to find them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _ATTEMPTS = 3
 
 
 class Note:
-    """A local document of a kind, of the follower with a name, in a keyspace.
+    """A local document of a follower, by kind, name and keyspace.
 
-    A gateway forgets it when nobody has read or written it for 90 days (its
+    A gateway deletes it if nobody has read or written it for 90 days (its
     ``local_doc_expiry_secs``).
     """
 
@@ -63,10 +63,10 @@ class Note:
         return None
 
     def write(self, body: Mapping[str, Any]) -> None:
-        """Replace what was read, or written, last.
+        """Replace the note as it was last read or written.
 
-        Raises SyncGatewayConflict where somebody else has written it in between,
-        SyncGatewayUnavailable where the gateway does not answer: it may have been done then.
+        Raises SyncGatewayConflict if somebody else has written it in between, and
+        SyncGatewayUnavailable if the gateway does not answer; the write may have been done then.
         """
         for _ in range(_ATTEMPTS):
             before, stamp = self._rev, uuid.uuid4().hex

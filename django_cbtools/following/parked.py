@@ -1,4 +1,4 @@
-"""Changes whose receivers have failed repeatedly, stored until they are replayed."""
+"""Changes whose receivers have failed repeatedly. They are stored until they are replayed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _ATTEMPTS = 20
 
 
 class TooManyFailures(Exception):
-    """There is no room for another failed change; the message says what to do."""
+    """There is no room for another failed change. The message tells what to do."""
 
 
 class Parked(NamedTuple):
-    """A document whose change has failed: which receivers have, with what, and how often."""
+    """A failed change, with its receivers, their errors, and the number of attempts."""
 
     change: Change
     by_us: bool
@@ -35,7 +35,7 @@ class Parked(NamedTuple):
 
 
 class ParkingLot:
-    """The failed changes of the follower with a name in a keyspace, by uid."""
+    """The failed changes of a follower in a keyspace, by uid."""
 
     def __init__(self, name: str, keyspace: str | None = None) -> None:
         self.name, self.keyspace = name, keyspace
@@ -47,7 +47,8 @@ class ParkingLot:
         return sorted(found, key=lambda parked: number(parked.change.seq))
 
     def add(self, change: Change, by_us: bool, failures: Sequence[Failure]) -> int:
-        """Park a change; how many are parked. Raises TooManyFailures where there is no room."""
+        """Park a change, and return the number of parked changes. Raise TooManyFailures if there is
+        no room."""
 
         def change_entries(entries: dict[str, Any]) -> None:
             former = entries.get(change.uid, {})
@@ -75,7 +76,7 @@ class ParkingLot:
         return self._update(change_entries)
 
     def forget(self, parked: Parked) -> None:
-        """Take a change away, unless it has failed again since it was read."""
+        """Remove a change, unless it has failed again since it was read."""
 
         def change_entries(entries: dict[str, Any]) -> None:
             if entries.get(parked.change.uid, {}).get("seq") == parked.change.seq:
@@ -84,8 +85,8 @@ class ParkingLot:
         self._update(change_entries)
 
     def replay(self, parked: Parked, delivery: Delivery) -> list[Failure]:
-        """Call the receivers that have failed, with the document as it is now; those that fail
-        again. Where none does, the change is parked no more."""
+        """Call the receivers that have failed with the document as it is now, and return the
+        failures. Without failures, the change is removed."""
         change = as_it_is_now(parked.change, self.keyspace)
         failures: list[Failure] = []
         if change is not None:

@@ -20,7 +20,7 @@ DOWN, LONGEST_DOWN = 1.0, 30.0
 
 
 class Patience:
-    """Tries again what fails since the gateway is down, for as long as nobody asks to stop.
+    """Repeats work while the gateway is down, until a stop is requested.
 
     ``tell`` is called before each pause, with the error and the seconds. Errors of the classes
     ``final`` never mean that the gateway is down.
@@ -72,7 +72,7 @@ class Patience:
 @contextmanager
 def reported(health: Report, say: Callable[[str], None]) -> Generator[None, None, None]:
     """Run the block and report its states: "starting", and "stopped" at its end. Stopped ends it
-    quietly; any other error is noted in ``health`` and raised."""
+    quietly. Any other error is recorded in ``health`` and raised."""
     say("starting")
     try:
         yield

@@ -29,7 +29,7 @@ _MEANINGS = {
 
 
 def options() -> Mapping[str, Any]:
-    """The setting; raises ImproperlyConfigured where it has what is none of its options."""
+    """Return the setting. Raise ImproperlyConfigured if it has an unknown option."""
     found = conf.get("SYNC_GATEWAY_CHANGES")
     if not isinstance(found, Mapping):
         raise ImproperlyConfigured(

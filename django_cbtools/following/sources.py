@@ -1,4 +1,4 @@
-"""The feeds that are followed: one for each keyspace that documents are in."""
+"""The feeds to follow, one for each keyspace of documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .parked import ParkingLot
 
 
 class Source:
-    """The feed of a keyspace, as the follower with a name has it."""
+    """The feed of a keyspace, with the position of a follower in it."""
 
     def __init__(
         self, name: str, keyspace: str | None, models: Sequence[type[CouchbaseModel]]
@@ -33,7 +33,7 @@ class Source:
         self.lag: int | None = None
 
     def begin(self, since: str | None) -> None:
-        """Take up the checkpoint, or ``since`` ("now": the end of the feed); raises
+        """Begin at the checkpoint, or at ``since`` ("now" is the end of the feed). Raise
         CheckpointError."""
         given = end(self.keyspace) if since == "now" else since
         self.since = self._checkpoint.load(Database.now(), given)
@@ -47,7 +47,7 @@ class Source:
         return feed
 
     def save(self, *, is_end: bool = False) -> None:
-        """Note the position; ``is_end`` is whether there is no more at present. Raises
+        """Store the position. ``is_end`` says whether it is the present end of the feed. Raise
         CheckpointError."""
         database = Database.now()
         if self.since != self._saved:
@@ -57,17 +57,17 @@ class Source:
         self.lag = 0 if is_end else max(database.last - number(self.since), 0)
 
     def end(self) -> None:
-        """Note the position for the last time, where that is still to be done."""
+        """Store the position for the last time, unless it is stored already."""
         if self.since and self.since != self._saved:
             self._checkpoint.save(self.since)
 
 
 def sources(name: str, models: Sequence[type[CouchbaseModel]] = ()) -> list[Source]:
-    """The feeds of the keyspaces that some classes (all: none is given) name."""
+    """Return the feeds of the keyspaces of the classes (without any: of all classes)."""
     return [Source(name, keyspace, models) for keyspace in followed(models)]
 
 
 def followed(models: Sequence[type[CouchbaseModel]] = ()) -> list[str | None]:
-    """The keyspaces that some classes (all: none is given) name."""
+    """Return the keyspaces of the classes (without any: of all classes)."""
     found = {of_class(model) for model in models or documents()} or {None}
     return sorted(found, key=lambda keyspace: keyspace or "")

@@ -13,7 +13,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(BaseException):
-    """Somebody has asked to stop. It is no Exception: receivers do not catch it."""
+    """Raised when a stop has been requested. It is no Exception, so that receivers do not catch
+    it."""
 
 
 class Stop:
@@ -25,7 +26,7 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Generator[None, None, None]:
-        """Hear the signals. Only the main thread can; elsewhere nothing is done."""
+        """Listen to the signals. Only the main thread can; in other threads, nothing happens."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -55,6 +56,6 @@ class Stop:
             self._is_waiting = False
 
     def sleep(self, seconds: float) -> None:
-        """Wait; raises Stopped."""
+        """Wait for some seconds. Raise Stopped if a stop is requested."""
         with self.waiting():
             time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Form fields of lists and objects, the forms of their elements, and their widgets.
+"""Form fields for lists and objects, the forms of their elements, and their widgets.
 
 They know model fields but not documents. Code about documents as a whole is in ``forms``.
 """

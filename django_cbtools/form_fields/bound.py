@@ -40,7 +40,7 @@ class Sent:
 
 
 class NestedBoundField(BoundField):
-    """A field that is shown by forms."""
+    """A bound field that is shown as forms."""
 
     field: Any
 
@@ -53,11 +53,11 @@ class NestedBoundField(BoundField):
 
     @cached_property
     def sent(self) -> Any:
-        """The forms as they were sent."""
+        """The forms with the sent data."""
         return self._forms(self.initial, self.form.data, self.form.files)
 
     def sent_of(self, initial: Any) -> Any:
-        """The forms as they were sent, of another value than what is there now."""
+        """Return the forms with the sent data, for another initial value."""
         if initial is self.initial:
             return self.sent
         return self._forms(initial, self.form.data, self.form.files)
@@ -68,7 +68,7 @@ class NestedBoundField(BoundField):
 
     @cached_property
     def first(self) -> Any:
-        """The forms of what is there."""
+        """The forms of the initial value."""
         return self._forms(self.initial)
 
     def _forms(self, value: Any, data: Any = None, files: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Form fields of lists with choices."""
+"""Form fields for lists with choices."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .unread import as_text
 
 
 class ElementChoices(KeptWhereUntouched, forms.TypedMultipleChoiceField):
-    """An array whose elements are chosen. What is in it and was never a choice is shown, and not
-    silently lost."""
+    """A form field for an array whose elements are chosen. Elements that were never a choice are
+    shown, too, so that they are not lost."""
 
     widget = forms.CheckboxSelectMultiple
 

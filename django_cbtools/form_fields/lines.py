@@ -1,4 +1,4 @@
-"""Form fields of arrays and objects: simple values one per line, all else as JSON."""
+"""Form fields for arrays and objects: simple values one per line, all others as JSON."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ONE_LINE = frozenset(("text", "number", "email", "url"))
 
 
 class KeptWhereUntouched(forms.Field):
-    """A part of form fields: what was there, and nobody has touched, is kept, and is not checked.
+    """A part of form fields that keeps an unchanged value, and does not validate it.
 
-    A phone may have written what is no value of the field; whoever edits something else is not to
-    mend it. ``field`` is the model's field.
+    A phone may have written a value that the field does not allow. Users who edit another field
+    need not correct it. ``field`` is the model's field.
     """
 
     field: Any
@@ -30,7 +30,7 @@ class KeptWhereUntouched(forms.Field):
         return self._checked(bound, bound.initial)
 
     def _checked(self, bound: Any, value: Any) -> Any:
-        """A value that the model need not check."""
+        """Return a value that the model need not validate again."""
         if self.required and value in self.empty_values:
             raise ValidationError(self.error_messages["required"], code="required")
         self.field.checked(getattr(bound.form, "instance", None), value)
@@ -70,7 +70,7 @@ class MembersFormField(KeptWhereUntouched):
         return self.text_of(value)
 
     def text_of(self, value: Any) -> Any:
-        """The text; what was entered is shown again as it was."""
+        """Return the text of a value. Entered text is shown again unchanged."""
         if value is None or isinstance(value, str):
             return value
         try:
@@ -132,7 +132,7 @@ def _lines(text: Any) -> list[str]:
 
 
 def in_order(items: Any) -> list[Any]:
-    """Sets sorted, all else as it is."""
+    """Return the items as a list. Sets are sorted."""
     if not isinstance(items, (set, frozenset)):
         return list(items)
     try:

@@ -10,8 +10,8 @@ _LOCATED = "%(path)s: %(problem)s"
 
 
 def located(place: Any, error: ValidationError) -> ValidationError:
-    """An error that says where it is, by the names and numbers that a lookup has; ``place`` goes
-    before what it says already."""
+    """Return an error with the place of its value, in the notation of lookups. ``place`` is put
+    before the place that the error already has."""
     params: Any = error.params
     path, problem = str(place), error.messages[0]
     if is_located(error):

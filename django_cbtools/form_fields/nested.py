@@ -1,4 +1,4 @@
-"""Form fields of nested objects, and of lists of them, as forms within the form."""
+"""Form fields for nested objects and lists of them, which are shown as forms within the form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SAVE_FIRST = _("Save this first; then there is a form for it.")
 
 
 class NestedWidget(forms.Widget):
-    """Shows forms; or JSON, where that is what there is."""
+    """A widget that shows forms, or JSON if the value is JSON."""
 
     use_fieldset = True
     template_name: str
@@ -105,22 +105,23 @@ class NestedFormField(MembersFormField):
 
     @property
     def nested(self) -> Any:
-        """The model's field of one object."""
+        """The model field of a single object."""
         return self.field
 
     @property
     def model(self) -> Any:
-        """The class of an object."""
+        """The class of the objects."""
         return self.nested.nested_model
 
     @property
     def title(self) -> Any:
-        """The name of one object."""
+        """The name of an object."""
         return self.model._meta.verbose_name
 
     @property
     def form_class(self) -> Any:
-        """The class of an object's form. It is made late: a class may have its own in it."""
+        """The class of an object's form. It is created when it is needed, since a nested model may
+        contain its own class."""
         if "form" not in self._made:
             subform = self.subform
             if subform._meta.model is None:
@@ -134,14 +135,14 @@ class NestedFormField(MembersFormField):
         return self._made["form"]
 
     def make_form(self, element: Any, is_there: bool, **kwargs: Any) -> Any:
-        """The form of an object, or of what is there instead of one."""
+        """Return the form of an element. An element that is no object gets a form with its JSON."""
         if is_there and not isinstance(element, self.model):
             return RawForm(nested=self.nested, element=element, **kwargs)
         instance = element if is_there else None
         return self.form_class(instance=instance, is_there=is_there, **kwargs)
 
     def form_of(self, element: Any, is_there: bool, **kwargs: Any) -> Any:
-        """As :meth:`make_form`, where the field may be disabled."""
+        """Return :meth:`make_form`, disabled if the field is."""
         form = self.make_form(element, is_there, **kwargs)
         if self.disabled:
             for each in form.fields.values():
@@ -224,15 +225,15 @@ class NestedListFormField(NestedFormField):
         ]
 
     def made_of(self, elements: list[Any]) -> Any:
-        """The value that has these elements."""
+        """Return the value with these elements."""
         return elements
 
     def check_forms(self, forms: list[Any]) -> None:
-        """Add errors to forms that say what others say already."""
+        """Add errors to forms whose values repeat those of others."""
 
 
 def leaves(field: Any, seen: Any = ()) -> Iterator[forms.Field]:
-    """The fields of the forms that a field shows, and of those in these."""
+    """Yield the fields of the forms that a field shows, and of the forms in these."""
     model = field.model
     if model in seen:
         return

@@ -1,4 +1,4 @@
-"""A form field of an object with any keys: a row for each key."""
+"""A form field for an object with any keys, with a row for each key."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TEXT, _JSON = "text", "json"
 
 
 class Pair(NamedTuple):
-    """A key, by which it is known, and what is under it."""
+    """A key of an object, which identifies the pair, and its value."""
 
     uid: str
     value: Any
 
 
 class PairForm(Row, forms.Form):
-    """The form of a key and its value. What is no text is JSON."""
+    """The form of a key and its value. A value that is no text is JSON."""
 
     key = forms.CharField(label=_("Key"), strip=False)
     text = forms.CharField(
@@ -71,7 +71,8 @@ class PairForm(Row, forms.Form):
 
 
 class ObjectFormField(NestedListFormField):
-    """A form field of an object with any keys: a row for each key, and ``extra`` blank rows."""
+    """A form field for an object with any keys. It has a row for each key, and ``extra`` blank
+    rows."""
 
     can_order = False
     form_class = PairForm
@@ -99,7 +100,7 @@ class ObjectFormField(NestedListFormField):
         return value is None or (isinstance(value, dict) and len(value) <= MOST)
 
     def check_forms(self, forms: list[Any]) -> None:
-        """Tell the forms that have the key of another."""
+        """Add errors to forms with the key of another one."""
         seen = set()
         for form in sorted(forms, key=lambda form: form.is_bound):
             key = form.value().uid if form.is_valid() else None

@@ -1,4 +1,4 @@
-"""The forms of a list's elements."""
+"""The formset of a list's elements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REST = "REST"
 
 
 class Unsent:
-    """In place of the form of an element that nothing was sent of, not even that it is removed."""
+    """A stand-in for the form of an element for which nothing was sent, not even its removal."""
 
     is_bound = is_removed = False
     is_there = True
@@ -44,9 +44,9 @@ class Unsent:
 class Rows(BaseFormSet):  # type: ignore[type-arg]
     """A formset of a list's elements, and of blank ones.
 
-    Each form says which element it is of: by the element's uid, or by what is in it. So what is in
-    an element, and is in no form, stays with it wherever it goes, and in whatever a phone has made
-    of the list since. Elements that are more than a page can have inputs for are in one text.
+    Each form names its element, by the element's uid or by a digest of its JSON. So the parts of an
+    element that have no input stay with it, even if it is moved or a phone has changed the list
+    meanwhile. Elements for which a page has no room are edited together as one JSON text.
     """
 
     can_delete = can_delete_extra = can_order = True
@@ -156,7 +156,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
 
     @cached_property
     def rest_was(self) -> str:
-        """The text of the elements that have no forms."""
+        """The JSON text of the elements that have no forms."""
         self.forms  # noqa: B018 - it says how many have
         rest = self.elements[self.shown :]
         return json.dumps([self.field.as_json(each) for each in rest], ensure_ascii=False, indent=1)
@@ -188,7 +188,8 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
         return bool(form.is_removed)
 
     def _kept(self) -> list[Any]:
-        """The forms of what is in the list now, in its order; what was not sent stays."""
+        """Return the forms of the present elements, in their order. Elements that were not sent are
+        kept."""
         sent = {form.source for form in self.forms}
         unsent = [
             Unsent(i, element)
@@ -211,7 +212,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
         )
 
     def value(self) -> list[Any]:
-        """The list as it is now; valid forms only."""
+        """Return the list with its changes. The forms must be valid."""
         return [form.value() for form in self._kept()] + self._rest_now
 
     def located_errors(self, name: str) -> list[ValidationError]:
@@ -264,9 +265,9 @@ def _digest(element: Any, as_json: Any) -> str:
 
 
 def matched(tokens: Sequence[str], elements: Sequence[Any], as_json: Any) -> list[int | None]:
-    """The places of the elements that tokens are of; None where an element is there no more.
+    """Return the places of the elements that tokens refer to. None if an element no longer exists.
 
-    One without a uid, which has changed since, is what is in its place.
+    The token of an element without a uid that has changed since refers to the element at its place.
     """
     digests = [_digest(element, as_json) for element in elements]
     free: dict[str, list[int]] = {}

@@ -1,4 +1,4 @@
-"""The forms of the elements of a list or an object."""
+"""Forms of the elements of a list or an object."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ else:
 
 
 class Row(_Form):
-    """The part of a form that is about its element: which one it is, and where it goes."""
+    """The part of a form that knows its element and the element's place."""
 
     #: Whether the element was there when the form was made.
     is_there: bool
@@ -40,7 +40,7 @@ class Row(_Form):
     number: int | None = None
 
     def mark(self, token: str, can_delete: bool) -> None:
-        """Have it say which element it is of."""
+        """Add the fields that name the element, and that remove it."""
         self.fields[ELEMENT] = forms.CharField(
             required=False, initial=token, widget=forms.HiddenInput
         )
@@ -48,7 +48,7 @@ class Row(_Form):
             self.fields[DELETION_FIELD_NAME] = forms.BooleanField(required=False, label=_("Remove"))
 
     def mark_order(self, order: int | None) -> None:
-        """Have it say where the element goes."""
+        """Add the field with the element's place."""
         self.fields[ORDERING_FIELD_NAME] = forms.IntegerField(
             required=False, initial=order, label=_("Order")
         )
@@ -59,7 +59,8 @@ class Row(_Form):
 
     @property
     def order(self) -> int | None:
-        """The number that it was given; that of its place where none was sent, or no number."""
+        """The number that was entered for the element's place. If none was sent, or no number, that
+        of its present place."""
         found = self._marked(ORDERING_FIELD_NAME)
         try:
             number: int | None = forms.IntegerField(required=False).clean(found)
@@ -84,7 +85,7 @@ class Row(_Form):
         ]
 
     def _untouched(self) -> list[str]:
-        """The fields that stay as they are, and are not validated."""
+        """Return the names of fields that are unchanged. They are not validated."""
         if not self.is_there:
             return []
         return [name for name in self.fields if name not in self.changed_data]
@@ -110,7 +111,7 @@ class Row(_Form):
         )
 
     def value(self) -> Any:
-        """The element, as it is now."""
+        """Return the element with its changes."""
         raise NotImplementedError
 
 
@@ -144,7 +145,7 @@ class NestedForm(Row, forms.ModelForm):  # type: ignore[type-arg]
                 self.initial[name] = raw
 
     def _share_choices(self) -> None:
-        """Ask for choices once for a list; and have what is chosen, and is there no more, stay."""
+        """Query choices once for a whole list. A chosen value that no longer exists is kept."""
         known = surroundings(self).choices
         fields: dict[str, Any] = self.fields
         for name, field in fields.items():
@@ -184,7 +185,7 @@ class NestedForm(Row, forms.ModelForm):  # type: ignore[type-arg]
             setattr(self.instance, attname, value)
 
     def validate_unique(self) -> None:
-        """Nothing: it is a part of a document."""
+        """Do nothing: a nested object is a part of a document."""
 
     def value(self) -> Any:
         token = surroundings(self).token
@@ -195,7 +196,7 @@ class NestedForm(Row, forms.ModelForm):  # type: ignore[type-arg]
 
 
 class RawForm(Row, forms.Form):
-    """The form of an element of another type, as JSON; ``nested`` is the elements' field."""
+    """The form of an element of another type, as JSON. ``nested`` is the elements' field."""
 
     JSON = forms.CharField(
         required=False,
@@ -226,7 +227,8 @@ class RawForm(Row, forms.Form):
 
 
 def from_json(field: Any, text: str) -> Any:
-    """A value of a model's field, of JSON that somebody entered; ValidationError."""
+    """Return the value of a model field for entered JSON. Raise ValidationError if it is not
+    valid."""
     try:
         raw = json.loads(text)
     except ValueError:

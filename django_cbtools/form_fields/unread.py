@@ -14,7 +14,7 @@ UNREADABLE = _("Nobody can read this value. It stays as it is unless you change 
 
 
 def as_text(raw: Any) -> str:
-    """A value of JSON, to be looked at."""
+    """Return a JSON value as text for display."""
     return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
 
 
@@ -42,13 +42,13 @@ def is_in_zone(moment: datetime.datetime) -> bool:
 
 
 def lines(text: Any) -> str:
-    """A text that came from a browser, or went there, to be compared."""
+    """Return a text from or for a browser in the form in which texts are compared."""
     return (text or "").replace("\r\n", "\n").strip()
 
 
 class UnreadField(forms.Field):
-    """In place of a field that cannot read what it has: the value as a text, which can be kept, or
-    changed to one that the field takes."""
+    """A form field in place of one that cannot read its value. It shows the value as text. The
+    value can be kept, or changed to one that the original field accepts."""
 
     def __init__(self, field: forms.Field, raw: Any) -> None:
         self.field, self.raw = field, raw

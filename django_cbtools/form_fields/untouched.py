@@ -1,4 +1,5 @@
-"""Finds out whether a form field was changed, from what its widget shows and what was sent."""
+"""Finds out whether a form field was changed, by comparing the sent data with what its widget
+shows."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _UNKNOWN = _(
 
 
 class Row(NamedTuple):
-    """A field that has two versions."""
+    """A field with two versions."""
 
     name: str
     label: str
@@ -74,7 +74,7 @@ class Conflict:
         return format_html("{} {}", found, _DELETED) if self.is_deleted else found
 
     def render(self) -> SafeString:
-        """The whole of it; where the form's errors are shown, a line is left then."""
+        """Render the whole conflict. After that, only a line is shown among the form's errors."""
         self._is_shown = True
         return render_to_string(self.template_name, {"conflict": self, "form": self.form})
 
@@ -87,7 +87,7 @@ class Conflict:
 
 
 def shown(field: Any, value: Any) -> str:
-    """A value of a form's field as a text for people."""
+    """Return the value of a form field as text for people."""
     if isinstance(field, forms.ModelChoiceField):
         return _related(field, value) or _EMPTY
     if isinstance(field, forms.ChoiceField):

@@ -1,7 +1,8 @@
-"""Forms of documents that know which revision they were made from.
+"""Forms of documents that know the revision that they were made from.
 
 Somebody else, mostly a phone, may save a document while its form is open. The form does not
-overwrite their changes: it shows both versions of what both have changed, and merges the rest.
+overwrite their changes. It shows both versions of fields that both sides have changed, and merges
+the rest.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _TIMES = (forms.DateField, forms.DateTimeField, forms.SplitDateTimeField, forms.
 
 
 class _DocumentFormType(ModelFormMetaclass):
-    """Takes ``channels`` among the fields of a form: of the model's, no form can change them."""
+    """The metaclass of document forms. It handles ``channels`` in ``Meta.fields``, which Django's
+    forms of models cannot edit."""
 
     def __new__(mcs, name: str, bases: Any, attrs: dict[str, Any]) -> Any:
         meta: Any = attrs.get("Meta")
@@ -76,7 +78,7 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
         return is_own or "channels" in (self._meta.fields or ())
 
     def start(self) -> None:
-        """Begin with what is stored: what a view gives as ``initial`` is only shown."""
+        """Begin with the stored document. A view's ``initial`` is only shown."""
         super().start()
         self.outdated = set()
         shown = self.values_of(self.instance)
@@ -112,7 +114,8 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
         return {name: value for name, value in found.items() if name in self.fields}
 
     def _show_default_channels(self) -> None:
-        """Show what the class says new documents are in; a function of theirs cannot know yet."""
+        """Show the channels that the class gives new documents, unless a function of the document
+        decides."""
         document: Any = self.instance
         default = type(document).default_channels
         if not callable(default):
@@ -123,8 +126,8 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
             field.help_text = format_html("{} {}", field.help_text, _CHOSEN)
 
     def _make_room_for_unread(self) -> None:
-        """Browsers show no other texts than numbers in an input for numbers, and inputs for times
-        have none at all: these are told beside them."""
+        """Make unreadable values visible. Inputs for numbers cannot show other texts, so they
+        become inputs for text. Inputs for times show them in the help text."""
         for name, raw in unread_of(self.instance).items():
             field: Any = self.fields.get(name)
             if isinstance(field, _TIMES) and not self.is_bound:
@@ -133,7 +136,7 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
                 field.widget = forms.TextInput(field.widget.attrs)
 
     def _seen_of(self, stored: dict[str, Any]) -> dict[str, Any]:
-        """The JSON of what the form shows and can change, by key."""
+        """Return the JSON of the fields that the form shows and can change, by key."""
         keys = {
             values.json_key(field)
             for field in self._meta.model._meta.concrete_fields
@@ -143,7 +146,7 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
         return {key: value for key, value in stored.items() if key in keys}
 
     def _offer_related(self) -> None:
-        """Let a relation stay as it is: to a document that has been deleted softly, or is gone."""
+        """Let a relation keep its document, even if the document is deleted softly or gone."""
         fields: dict[str, Any] = self.fields
         for name, field in fields.items():
             queryset, uid = getattr(field, "queryset", None), self.initial.get(name)
@@ -155,7 +158,7 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
                 field.help_text = format_html(str(_GONE), field.help_text, uid)
 
     def _offer_choices(self) -> None:
-        """Let a choice stay as it is that is none any more."""
+        """Let a choice keep its value, even if that is no longer among the choices."""
         for name, value in self.values_of(self.instance).items():
             field: Any = self.fields[name]
             is_choice = isinstance(field, forms.ChoiceField) and not isinstance(

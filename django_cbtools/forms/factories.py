@@ -40,7 +40,7 @@ def inlinedocumentformset_factory(
 
 
 def knowing_revisions(form: Any, base: Any = DocumentForm) -> Any:
-    """A class of ModelForms of documents as one of DocumentForms, with the same fields."""
+    """Return a class of model forms of documents as a DocumentForm, with the same fields."""
     if issubclass(form, base):
         return form
     ours = DocumentForm.declared_fields

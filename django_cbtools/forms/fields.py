@@ -1,4 +1,4 @@
-"""Form fields of documents that model fields do not provide."""
+"""Form fields of documents that belong to no model field."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ class RevisionField(forms.Field):
 
 
 def show_stored(field: Any) -> None:
-    """Have a field of a form show what it began with, and not what somebody has entered."""
+    """Let a form field show its initial value in place of the entered one."""
     field.bound_data = lambda data, initial: initial

@@ -1,4 +1,4 @@
-"""Formsets of documents, some of which may have left the queryset before the formset is sent."""
+"""Formsets of documents. Some documents may leave the queryset before the formset is sent."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _ELSEWHERE = _(
 
 
 class KnowingElsewhere(_Base):
-    """The part of a formset that is about documents which are not in it any more.
+    """The part of a formset for documents that are no longer in its queryset.
 
-    The form of such a document has an error where anything was entered in it: Django would leave
-    it out without a word. Where nothing was, it is left alone.
+    The form of such a document has an error if anything was entered in it. Django would ignore it
+    silently.
     """
 
     model: Any
 
     @cached_property
     def _elsewhere(self) -> dict[str, Any]:
-        """The documents as their forms have shown them, by their uids; None where a form does not
-        say what it has shown."""
+        """The documents as their forms have shown them, by uid. None if a form does not tell what
+        it has shown."""
         return {}
 
     def _existing_object(self, pk: Any) -> Any:

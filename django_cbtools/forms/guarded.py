@@ -13,9 +13,9 @@ from .fields import RevisionField, show_stored
 
 
 class GuardedForm(forms.Form):
-    """A form that is valid only where nobody has saved its document since it was shown.
+    """A form that is only valid if nobody has saved its document since it was shown.
 
-    :attr:`document` is it. ``cleaned_data`` has nothing of the revision.
+    :attr:`document` is the document. ``cleaned_data`` does not contain the revision.
     """
 
     document: Any

@@ -30,7 +30,7 @@ _BESIDE = 100
 
 
 class MergingForm(SidedForm):
-    """The part of DocumentForm that merges what somebody else has saved."""
+    """The part of DocumentForm that merges the changes of somebody else."""
 
     #: Both versions of what somebody else has changed too, once the form is cleaned.
     conflict: Conflict | None = None
@@ -41,16 +41,16 @@ class MergingForm(SidedForm):
 
     @property
     def unmerged(self) -> dict[str, Any]:
-        """The JSON that is still to be merged with what is stored, by key: the form is shown again
-        with what was entered, for another reason."""
+        """The JSON that has yet to be merged with the stored document, by key, if the form is shown
+        again with what was entered."""
         was = self.sides.seen if self._merged and self.conflict is not None else None
         keys = [self.keys[name] for name in self._merged]
         return {} if was is None else {key: was.values[key] for key in keys}
 
     @property
     def older(self) -> dict[str, Any]:
-        """The JSON that forms in the form are about, by key, where something else is stored now:
-        what is entered in them is entered in that."""
+        """The JSON that the forms in the form are based on, by key, if the stored JSON is another
+        one."""
         was, found = self.sides.seen, {}
         if self.conflict is not None and was is not None:
             for name in self._nested():
@@ -60,7 +60,7 @@ class MergingForm(SidedForm):
         return found
 
     def _nested(self) -> Iterable[str]:
-        """The fields that are forms in the form."""
+        """Return the names of fields that consist of forms."""
         return (name for name in self.keys if isinstance(self.fields[name], NestedFormField))
 
     # --------------------------------------------------------------- cleaning
@@ -83,7 +83,8 @@ class MergingForm(SidedForm):
 
     @contextmanager
     def _as_stored(self, names: Iterable[str]) -> Any:
-        """Have fields say what is stored, whatever was sent, and whether or not it is valid."""
+        """Let fields have their stored values in this context, whatever was sent, and whether or
+        not they are valid."""
         fields: dict[str, Any] = {name: self.fields[name] for name in names}
         for name, field in fields.items():
             field.disabled = True
@@ -107,7 +108,8 @@ class MergingForm(SidedForm):
         return None if is_relation else self.initial.get(name)
 
     def _unchanged(self) -> set[str]:
-        """The fields that nobody here has changed. Those of files leave them where they are."""
+        """Return the names of fields that the user has not changed. File fields are left out:
+        unchanged, they keep their file anyway."""
         return {
             name
             for name in self.keys.keys() - set(self.sides.mine)
@@ -145,7 +147,8 @@ class MergingForm(SidedForm):
         self.conflict, self._merged = None, frozenset()
 
     def _merge(self) -> None:
-        """Merge what both sides have changed; add errors where that cannot be done."""
+        """Merge the fields that both sides have changed. Add errors for those that cannot be
+        merged."""
         sides = self.sides
         is_known = sides.seen is not None
         clashing = sides.mine if sides.seen is None else self._clashing(sides.seen)
@@ -169,7 +172,7 @@ class MergingForm(SidedForm):
             self.add_error(row.name, ValidationError(_THEIRS, code, {"theirs": theirs}))
 
     def _clashing(self, shown_then: seen.Seen) -> list[str]:
-        """The fields that both sides have changed and that cannot be merged."""
+        """Return the names of fields that both sides have changed and that cannot be merged."""
         older = self.sides.older
         names = [name for name in self.sides.mine if name in older]
         if not names:
@@ -203,7 +206,7 @@ class MergingForm(SidedForm):
         return clashing
 
     def _made_of(self, merged: dict[str, Any], name: str) -> Any:
-        """The value of a field that JSON is, of which each part is either side's."""
+        """Return the field's value of merged JSON. Each part of it comes from one of the sides."""
         document, field = type(self.instance)(), self.fields[name]
         document.from_dict(merged)
         value = getattr(document, name)

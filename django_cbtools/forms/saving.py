@@ -17,13 +17,13 @@ from .merging import MergingForm
 
 
 class SavingForm(MergingForm):
-    """The part of DocumentForm that is about saving."""
+    """The part of DocumentForm that saves the document."""
 
     #: The JSON of the instance when the form was made; None of what is not stored yet.
     _loaded: str | None = None
 
     def start(self) -> None:
-        """Begin with what is stored."""
+        """Begin with the stored document."""
         self._loaded = self._json()
 
     def _json(self) -> str:
@@ -57,8 +57,8 @@ class SavingForm(MergingForm):
         return self.instance
 
     def write(self, save: Callable[[], Any]) -> None:
-        """Call what saves the instance, unless that would change nothing; or has been done already,
-        since the form of a new document was sent twice."""
+        """Call ``save``, unless it would change nothing, or the form of a new document has been
+        sent and saved before."""
         document: Any = self.instance
         if self.is_as_loaded():
             return
@@ -79,7 +79,7 @@ class SavingForm(MergingForm):
 
     @cached_property
     def _chosen_uid(self) -> str | None:
-        """The uid that was chosen for a new document when its form was shown."""
+        """The uid that was chosen for a new document when its form was shown, or None."""
         return seen.read_uid(self.instance, self.token) if self.is_new else None
 
     def _is_saved_as(self, uid: str) -> bool:
@@ -116,7 +116,7 @@ class SavingForm(MergingForm):
             raise
 
     def _clean_again(self, conflict: SyncGatewayConflict) -> None:
-        """Clean what was sent once more, on top of what is stored by now."""
+        """Clean the sent data again, on top of the document that is stored by now."""
         try:
             self.instance.load(self.instance.uid)
         except ObjectDoesNotExist:

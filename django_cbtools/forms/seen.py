@@ -26,7 +26,7 @@ class Seen(NamedTuple):
 
 
 def sign(document: Any, values: dict[str, Any], older: dict[str, Any] | None = None) -> str:
-    """A text that :func:`read` takes."""
+    """Return a signed text that :func:`read` reads."""
     return signing.dumps([document.rev, values, older or {}], salt=_salt(document), compress=True)
 
 
@@ -38,14 +38,14 @@ def read(document: Any, text: Any, uid: str | None = None) -> Seen | None:
 
 
 def sign_uid(document: Any) -> str | None:
-    """A text with the uid that a new document is to have, so that a form which is sent twice does
-    not make two; None where the class makes uids of its own."""
+    """Return a signed text with a uid for a new document, so that a form that is sent twice creates
+    only one. None if the class makes its own uids."""
     is_free = document.uid is None and type(document).get_uid is CouchbaseModel.get_uid
     return signing.dumps(new_uid(document.uid_prefix), salt=_salt(document)) if is_free else None
 
 
 def read_uid(document: Any, text: Any) -> str | None:
-    """The uid that :func:`sign_uid` has chosen; None where there is none."""
+    """Return the uid that :func:`sign_uid` has chosen, or None."""
     uid: str | None = _read(text, _salt(document)) if document.uid is None else None
     return uid
 

@@ -1,4 +1,4 @@
-"""Finds out which side has changed what since a form was shown: its user, or others."""
+"""Finds out which fields the user and others have changed since a form was shown."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Sides(NamedTuple):
 
 
 class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The part of DocumentForm that finds out who has changed what."""
+    """The part of DocumentForm that finds out which side has changed a field."""
 
     #: Whether the form was made for a new document.
     is_new: bool
@@ -52,12 +52,12 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def token(self) -> Any:
-        """The signed text that the form sends back, which says what it has shown."""
+        """The signed text that the form sends back. It tells what the form has shown."""
         return self["revision"].data if "revision" in self.fields else None
 
     @cached_property
     def keys(self) -> dict[str, str]:
-        """The keys of what the form can change, by the fields' names."""
+        """The JSON keys of the fields that the form can change, by the fields' names."""
         editable = self.values_of(self.instance)
         return {
             field.name: values.json_key(field)
@@ -67,7 +67,7 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
 
     @cached_property
     def taken(self) -> frozenset[str]:
-        """The fields that are to be as somebody else has saved them."""
+        """The fields for which the user has chosen the version of somebody else."""
         name = self.add_prefix(TAKE)
         posted: Any = self.data
         found = posted.getlist(name) if hasattr(posted, "getlist") else posted.get(name, ())
@@ -100,7 +100,7 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
         return Sides(shown_then, older, then, mine, frozenset(theirs), settled)
 
     def _bound_to(self, older: dict[str, Any]) -> dict[str, Any]:
-        """Fields as they were when the document had this JSON, by their names."""
+        """Return bound fields, by name, as they were when the document had this JSON."""
         if not older:
             return {}
         was = type(self.instance)()
@@ -136,7 +136,7 @@ class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
         ]
 
     def forget_sides(self) -> None:
-        """Find out once more."""
+        """Forget the result, so that it is computed again."""
         for name in ("keys", "taken", "sides", "changed_data"):
             self.__dict__.pop(name, None)
         self._bound_fields_cache.clear()

@@ -1,4 +1,4 @@
-"""Documents as QuerySets."""
+"""The QuerySet and the managers of documents."""
 
 from __future__ import annotations
 
@@ -272,7 +272,8 @@ class DocumentQuerySet(models.QuerySet[Model]):
         return counts
 
     def _check_may(self, what: str) -> None:
-        """Django's errors for queries that cannot be written by, and for those of subclasses."""
+        """Raise Django's errors for queries that cannot write, and an error for queries of
+        subclasses."""
         if isinstance(self.query, SubclassesQuery):
             classes = ", ".join(cls.__name__ for cls in by_type(self.model).values())
             raise NotSupportedError(
@@ -307,18 +308,19 @@ class AllDocuments(Telling, models.Manager[Model]):
     _queryset_class = DocumentQuerySet
 
     def scan_consistency(self, value: str) -> DocumentQuerySet[Model]:
-        """As :meth:`DocumentQuerySet.scan_consistency`."""
+        """Return a QuerySet with this scan consistency; see
+        :meth:`DocumentQuerySet.scan_consistency`."""
         found: DocumentQuerySet[Model] = self.get_queryset().scan_consistency(value)
         return found
 
     def bulk_save(self, documents: Iterable[Any], *args: Any, **kwargs: Any) -> BulkSaved[Model]:
-        """As :meth:`DocumentQuerySet.bulk_save`."""
+        """Save documents in batches; see :meth:`DocumentQuerySet.bulk_save`."""
         return self.get_queryset().bulk_save(documents, *args, **kwargs)
 
     async def abulk_save(
         self, documents: Iterable[Any] | AsyncIterable[Any], *args: Any, **kwargs: Any
     ) -> BulkSaved[Model]:
-        """As :meth:`DocumentQuerySet.abulk_save`."""
+        """Async version of :meth:`bulk_save`."""
         return await self.get_queryset().abulk_save(documents, *args, **kwargs)
 
     if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Documents by raw SQL."""
+"""Raw SQL queries of documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AT_ONCE = 500
 
 
 class RawDocumentQuery(sql.RawQuery):
-    """SQL in which documents are in tables of the names that Django has for them."""
+    """SQL in which the names of Django's tables stand for documents."""
 
     def clone(self, using: str) -> RawDocumentQuery:
         return RawDocumentQuery(self.sql, using, params=self.params)
@@ -36,10 +36,10 @@ class RawDocumentQuery(sql.RawQuery):
 
 
 class RawDocuments(RawQuerySet):  # type: ignore[type-arg]
-    """The documents that raw SQL selects: by uid, which it has to select.
+    """The documents that raw SQL selects. The SQL has to select their uids.
 
-    Instances are made of whole documents, whatever else it selects. Columns that are no field's
-    become attributes.
+    Instances are made from whole documents, whatever else the SQL selects. Columns that belong to
+    no field become attributes.
     """
 
     model: Any

@@ -80,7 +80,8 @@ class Refreshing(DocumentJSON):
         self._state.db = fresh._state.db
 
     def _to_refresh(self, fields: Iterable[str]) -> set[str]:
-        """The names of fields that have to be loaded; what was prefetched is forgotten here."""
+        """Return the names of fields that have to be loaded. Prefetched objects with one of the
+        names are forgotten."""
         prefetched = getattr(self, "_prefetched_objects_cache", {})
         names = set()
         for name in set(fields):
@@ -98,7 +99,7 @@ class Refreshing(DocumentJSON):
         return names
 
     def _take_field(self, field: Any, fresh: Any) -> None:
-        """Have a field as another instance of the document has it."""
+        """Take over a field from another instance of the document."""
         self.__dict__.pop(field.attname, None)  # else an image's dimensions would be read
         setattr(self, field.attname, getattr(fresh, field.attname))
         self._read = _with(self._read, field.attname, fresh._read)
@@ -107,7 +108,7 @@ class Refreshing(DocumentJSON):
             field.delete_cached_value(self)
 
     def __copy__(self) -> Any:
-        """A copy whose lists and objects are its own."""
+        """Return a copy with copies of lists and objects."""
         reduced: Any = self.__reduce__()
         make, arguments, state = reduced
         copied = make(*arguments)
@@ -131,6 +132,7 @@ _PLAIN = (str, int, float, type(None), datetime.date, datetime.time, decimal.Dec
 
 
 def _with(mine: dict[str, Any], key: str, other: dict[str, Any]) -> dict[str, Any]:
-    """A dictionary with the other one's value of a key, or without the key where it has none."""
+    """Return a dictionary with a key's value taken from another one. If the other one lacks the
+    key, so does the result."""
     rest = {name: value for name, value in mine.items() if name != key}
     return {**rest, key: other[key]} if key in other else rest

@@ -15,8 +15,8 @@ from .base import CouchbaseModel, CouchbaseNestedModel
 def documents(
     app_configs: Iterable[AppConfig] | None = None, *, nested: bool = False
 ) -> list[type[CouchbaseModel]]:
-    """The document classes of the apps (all apps: None), proxies left out; with ``nested``, those
-    of their parts too."""
+    """Return the document classes of the apps (by default, of all apps), without proxies. With
+    ``nested``, classes of nested models are included."""
     return [
         model
         for config in (apps.get_app_configs() if app_configs is None else app_configs)
@@ -28,7 +28,7 @@ def documents(
 
 
 def document_class(doc_type: Any, keyspace: str | None = None) -> type[CouchbaseModel] | None:
-    """The class of documents with this ``doc_type``, in a keyspace; None where the project has
+    """Return the class of documents with this ``doc_type`` in a keyspace, or None if there is
     none."""
     found = (
         model

@@ -1,4 +1,4 @@
-"""Helpers of 1.x around documents."""
+"""Helpers of 1.x for documents that refer to others."""
 
 from __future__ import annotations
 

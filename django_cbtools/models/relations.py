@@ -1,4 +1,4 @@
-"""Relations to documents, by key."""
+"""Relations to documents, which are loaded by key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Get = TypeVar("_Get", covariant=True)
 
 
 class DocumentChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """A choice of a document. Where no ORM is there to ask for the choices, its uid is entered."""
+    """A choice of a document. If documents have no ORM to query the choices, its uid is entered."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         field = super().__deepcopy__(memo)
@@ -60,8 +60,8 @@ def is_loaded_by_key(model: Any) -> bool:
 
 class _ForwardDescriptor(ForwardManyToOneDescriptor):  # type: ignore[type-arg]
     def get_object(self, instance: Any) -> Any:
-        """The related document, by key through the gateway, unless its base manager is one that
-        may leave it out."""
+        """Return the related document. It is loaded by key through the gateway, unless its base
+        manager may leave it out."""
         model: Any = self.field.remote_field.model
         if is_loaded_by_key(model):
             return model(getattr(instance, self.field.attname))
@@ -136,7 +136,7 @@ class ForeignKey(models.ForeignKey[_Set, _Get]):
         return super().formfield(**{"form_class": DocumentChoiceField, **kwargs})
 
     def deconstruct(self) -> Any:
-        """In a migration, where documents are unknown, it is the text column that it makes."""
+        """Return the field for migrations: a text column, since they do not know documents."""
         name, _, _, kwargs = super().deconstruct()
         kept: dict[str, Any] = {
             key: value

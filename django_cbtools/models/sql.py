@@ -1,4 +1,4 @@
-"""Queries of documents below QuerySets, and the databases that can run them."""
+"""Queries of documents, and the check that a database can run them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def holds_documents(connection: Any) -> bool:
 
 
 def check_holds_documents(connection: Any) -> None:
-    """NotSupportedError where a query that is asked elsewhere is about documents too."""
+    """Raise NotSupportedError if a query of another database than the documents' includes
+    documents."""
     if holds_documents(connection):
         return
     alias = conf.document_alias()
@@ -44,7 +45,8 @@ def check_holds_documents(connection: Any) -> None:
 
 
 def check_can_be_asked(asked: str) -> None:
-    """CannotBeQueried where documents cannot be in an alias: why, and what to do."""
+    """Raise CannotBeQueried, with the reason and advice, if documents cannot be queried in an
+    alias."""
     alias = conf.document_alias()
     if not holds_documents(connections[alias]):
         conf.uses_embedded_gateway()  # where there is no place for documents at all, it says so
@@ -78,7 +80,8 @@ IN_TWO_STEPS = (
 
 
 class WhereDocumentsAre(Expression):
-    """A condition on joins to documents. It is true; a database without them cannot be asked."""
+    """A condition on joins to documents. It is always true, but cannot be compiled for a database
+    without documents."""
 
     output_field = BooleanField()
 
@@ -97,15 +100,15 @@ def where_documents_are(field: Any, *aliases: str | None) -> Any:
 
 
 class CannotBeQueried(ImproperlyConfigured, DataError):
-    """There is no ORM for documents, or not where they were asked for.
+    """Documents have no ORM, or none in the database of the query.
 
-    To REST framework's validators of unique values a DataError says that no document has the value:
-    where none can be asked, none is checked, as in ``full_clean()``.
+    REST framework's validators take a DataError for the answer that no document has the value. So
+    without an ORM they check nothing, as ``full_clean()`` does.
     """
 
 
 class DocumentQuery(sql.Query):
-    """A query that can only be asked where documents are."""
+    """A query that can only run in the documents' database."""
 
     #: Whether it is, or is part of, a union or its like that is ordered.
     is_ordered_in_combination = False
@@ -131,8 +134,8 @@ class DocumentQuery(sql.Query):
         return super().resolve_expression(query, *args, **kwargs)
 
     def is_nullable(self, field: Any) -> bool:
-        """Whatever a class says, a document may lack a key, and phones delete what others point to:
-        neither loses a document in a query."""
+        """Return whether a field can be NULL. Any document may lack a key, and phones delete
+        documents that others point to. Neither may lose documents in a query."""
         is_of_document = hasattr(field.model, "document_column")
         may_lack_it = is_of_document and field.name not in values.OWN_COLUMNS
         return may_lack_it or bool(super().is_nullable(field))

@@ -21,8 +21,8 @@ class SubclassesQuery(DocumentQuery):
 
 
 def by_type(model: Any, keyspaces: Collection[str | None] | None = None) -> dict[str, Any]:
-    """A class and its subclasses that have documents (in some keyspaces), by their doc_type; where
-    two have the same one, the class that is inherited."""
+    """Return a class and its subclasses by doc_type, if they have documents (in ``keyspaces``). If
+    two share a doc_type, the base is returned."""
     found: dict[str, Any] = {}
     known = set(apps.get_models())
     waiting = deque([model._meta.concrete_model])
@@ -36,7 +36,8 @@ def by_type(model: Any, keyspaces: Collection[str | None] | None = None) -> dict
 
 
 def keyspace_of(model: Any) -> str | None:
-    """The keyspace of a class and its subclasses; NotSupportedError where they are in several."""
+    """Return the keyspace of a class and its subclasses. Raise NotSupportedError if they have
+    several."""
     found = {of_class(cls) for cls in by_type(model).values()} or {of_class(model)}
     if len(found) > 1:
         names = ", ".join(sorted(name or "_default._default" for name in found))
@@ -48,7 +49,7 @@ def keyspace_of(model: Any) -> str | None:
 
 
 class AnyOf:
-    """Makes instances as a class does: each of the class that its doc_type says."""
+    """A stand-in for a model that makes instances of the class that the doc_type names."""
 
     def __init__(self, model: Any) -> None:
         self._by_type = by_type(model)

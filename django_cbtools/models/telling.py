@@ -1,4 +1,4 @@
-"""Error messages about documents: which document, of which class, and what to do next."""
+"""Error messages about documents. They name the document, its class, and the next step."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .document import DocumentJSON
 
 
 def instance_of(document: Any) -> Any:
-    """A document itself, of one or of what says what is written of it."""
+    """Return the instance of a document, or of the description of its write."""
     return document if isinstance(document, DocumentJSON) else document.document
 
 
 @contextlib.contextmanager
 def told_of(model: type[Any], uid: Any) -> Iterator[None]:
-    """Have errors of the gateway about a document say its class."""
+    """Add the class of a document to errors of the gateway about it."""
     try:
         yield
     except SyncGatewayException as error:
@@ -28,7 +28,7 @@ def told_of(model: type[Any], uid: Any) -> Iterator[None]:
 
 
 def say_class(error: SyncGatewayException, model: type[Any], uid: Any) -> None:
-    """Begin an error's message with the document's class, where it is about this document."""
+    """Begin an error's message with the document's class, if the error is about this document."""
     if error.uid and error.uid == uid and not str(error).startswith(f"{model.__name__} "):
         about = f"{error}".removeprefix(f"document {shown(error.uid)}: ")
         error.args = (f"{named(model, uid)}: {about}",)
@@ -39,7 +39,7 @@ def named(model: type[Any], uid: Any) -> str:
 
 
 def conflict(model: type[Any], uid: str, reason: str) -> SyncGatewayConflict:
-    """A conflict that is seen before the gateway is asked to write."""
+    """Return the exception for a conflict that is detected before the write is sent."""
     return SyncGatewayConflict(
         f"{named(model, uid)}: {reason}. Load it again, apply the change, and save.",
         status=409,
@@ -50,7 +50,7 @@ def conflict(model: type[Any], uid: str, reason: str) -> SyncGatewayConflict:
 
 
 def missing(document: Any, uid: Any, message: str) -> Exception:
-    """The DoesNotExist of a document's class."""
+    """Return the DoesNotExist exception of a document's class."""
     error: Exception = document.DoesNotExist(
         message, status=404, error="not_found", reason="missing", uid=uid
     )
@@ -58,7 +58,8 @@ def missing(document: Any, uid: Any, message: str) -> Exception:
 
 
 def row_error(document: Any, row: Mapping[str, Any]) -> Exception:
-    """The exception for a row with an error, in place of a document of this one's class."""
+    """Return the exception for a row with an error. ``document`` is an instance of the expected
+    class."""
     uid, name = row.get("key"), type(document).__name__
     # 400 is for what cannot be a document's uid.
     if row.get("status", 404) in (400, 404):

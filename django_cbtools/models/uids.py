@@ -10,8 +10,8 @@ _LENGTH = 22
 
 
 def new_uid(prefix: str, source: str = "") -> str:
-    """``<prefix>_<shortuuid>``: a random UUID in 22 letters and digits; the same one for the same
-    ``source``, where that is given."""
+    """Return ``<prefix>_<shortuuid>``: a random UUID in 22 letters and digits. With ``source``, the
+    UUID is computed from it."""
     found = uuid.uuid5(uuid.NAMESPACE_OID, source) if source else uuid.uuid4()
     number = found.int
     letters = []

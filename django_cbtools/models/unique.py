@@ -1,7 +1,7 @@
-"""Unique constraints of documents: what validation checks, and what is enforced.
+"""Unique constraints of documents, in validation and at the gateway.
 
-``unique=True``, ``UniqueConstraint``, ``unique_together`` and ``unique_for_date`` are checked by
-the ORM, among the documents that are not deleted softly: what such a document has is free again.
+The ORM checks ``unique=True``, ``UniqueConstraint``, ``unique_together`` and ``unique_for_date``
+among documents that are not deleted softly. The values of a softly deleted document are free again.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class UniqueKey(UniqueConstraint):
 class ValidatedUniqueness:
     """The part of CouchbaseModel that validates documents.
 
-    Where no ORM can be asked about documents, what is unique is not checked.
+    If documents have no ORM, uniqueness is not checked.
     """
 
     def full_clean(

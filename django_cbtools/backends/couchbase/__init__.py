@@ -1,1 +1,1 @@
-"""Documents in Django's ORM, by SQL++ at Couchbase Server's query service."""
+"""A Django database backend for documents, by SQL++ at Couchbase Server's query service."""

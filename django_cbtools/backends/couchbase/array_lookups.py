@@ -141,6 +141,6 @@ def object_exact(node: ObjectExact, compiler: Any, connection: Any) -> Compiled:
 
 
 def register() -> None:
-    """Have this backend compile these lookups so."""
+    """Register the lookups with this backend."""
     compiled: dict[Any, Any] = {OfArrays: of_arrays, ObjectExact: object_exact}
     compiling.register("couchbase", compiled)

@@ -25,7 +25,7 @@ _ESCAPED = r"REPLACE(REPLACE(REPLACE({}, '\\', '\\\\'), '%%', '\\%%'), '_', '\\_
 
 
 class DatabaseWrapper(BaseDatabaseWrapper):
-    """An alias whose documents are read by SQL++, and written through the gateway."""
+    """A connection to documents that are read by SQL++ and written through the gateway."""
 
     vendor = "couchbase"
     display_name = "Couchbase"
@@ -74,36 +74,36 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         return query_service.connect(conn_params)
 
     def _close(self) -> None:
-        """Nothing: the service, with its connections, is all threads'."""
+        """Do nothing: all threads share the service and its connections."""
 
     def init_connection_state(self) -> None:
-        """Nothing: each request says for itself what it needs."""
+        """Do nothing: each request has its own options."""
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(self.connection, self.scan_consistency)
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        """Nothing: a statement is on its own, whatever the program calls a transaction."""
+        """Do nothing: the service has no transactions, so each statement stands alone."""
 
     def _commit(self) -> None:
-        """Nothing, as :meth:`_set_autocommit`."""
+        """Do nothing; see :meth:`_set_autocommit`."""
 
     def _rollback(self) -> None:
-        """Nothing, as :meth:`_set_autocommit`."""
+        """Do nothing; see :meth:`_set_autocommit`."""
 
     # A block inside another one that fails leaves the outer one usable, as with savepoints.
 
     def _savepoint(self, sid: str) -> None:
-        """Nothing, as :meth:`_set_autocommit`."""
+        """Do nothing; see :meth:`_set_autocommit`."""
 
     def _savepoint_rollback(self, sid: str) -> None:
-        """Nothing, as :meth:`_set_autocommit`."""
+        """Do nothing; see :meth:`_set_autocommit`."""
 
     def _savepoint_commit(self, sid: str) -> None:
-        """Nothing, as :meth:`_set_autocommit`."""
+        """Do nothing; see :meth:`_set_autocommit`."""
 
     def is_usable(self) -> bool:
         return True
 
     def check_constraints(self, table_names: Any = None) -> None:
-        """Documents have no tables that could be asked, and no constraints."""
+        """Do nothing: documents have no tables and no constraints."""

@@ -1,4 +1,4 @@
-"""``manage.py dbshell``: Couchbase's own shell, cbq."""
+"""The shell of ``manage.py dbshell``, which is Couchbase's cbq."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class DatabaseClient(BaseDatabaseClient):
     def settings_to_cmd_args_env(
         cls, settings_dict: Any, parameters: Iterable[str]
     ) -> tuple[list[str], dict[str, str] | None]:
-        """The arguments of cbq. It asks for the password: what is on a command line others see."""
+        """Return the arguments of cbq, without the password: others can see a command line. cbq
+        asks for it."""
         args = [cls.executable_name, "-engine", str(settings_dict["HOST"])]
         if settings_dict["USER"]:
             args += ["-user", str(settings_dict["USER"])]

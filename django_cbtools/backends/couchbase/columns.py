@@ -1,8 +1,8 @@
 """The SQL++ expressions that read fields of documents, in one table by the shape of their JSON.
 
-An expression of the table is over ``{x}``, the value in the document. It is never MISSING: what is
-not there, or is of another type than the field's, is NULL, so that it never breaks a query. All of
-its text is literal, so that an index on the same expression serves it.
+The expressions contain ``{x}``, the value in the document. They are never MISSING: a missing value,
+or one of another type than the field's, is NULL, so that it breaks no query. They have no
+parameters, so that an index on the same expression serves them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ SHAPES = {
 
 
 def quoted(name: str) -> str:
-    """A name, or a step of a path, quoted for SQL++; ValueError for one that it cannot have."""
+    """Return a name, or a key in a path, quoted for SQL++. Raise ValueError if SQL++ cannot have
+    the name."""
     if not name or "\0" in name:
         # An empty step would be the whole object.
         raise ValueError(f"{shown(name)!r} cannot be a name in SQL++.")
@@ -70,12 +71,13 @@ def quoted(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A text, quoted for SQL++."""
+    """Return a text as a literal of SQL++."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''").replace("\0", "\\u0000") + "'"
 
 
 def path(root: str | None, keys: list[Any]) -> str:
-    """The value that keys, and places in arrays, lead to; with no root, the document's own."""
+    """Return the expression of the value at a path of keys and array indexes. Without ``root``, the
+    path begins in the document."""
     if root is None:
         first, *keys = keys
         root = quoted(first)
@@ -92,29 +94,30 @@ def path(root: str | None, keys: list[Any]) -> str:
 
 
 def below(sql: str, keys: list[Any]) -> str:
-    """As :func:`path`, from an expression of a statement, whose signs of percent are doubled."""
+    """Return :func:`path` from an expression of a statement, with the percent signs of the keys
+    doubled."""
     return path("\0", keys).replace("%", "%%").replace("\0", sql)
 
 
 def read(shape: str, value: str) -> str:
-    """The table's expression for a value."""
+    """Return the table's expression for a value."""
     return SHAPES[shape].format(x=value)
 
 
 def exact(alias: str, field: Any) -> str | None:
-    """The expression that shows a field exactly, where that is another one."""
+    """Return the expression that shows a field exactly, or None if the field's own does."""
     if values.kind(field).shape != "decimal":
         return None
     return read("exact decimal", path(quoted(alias), [values.json_key(field)]))
 
 
 def uid(alias: str | None) -> str:
-    """The key of the document that has an alias; in an index it has none."""
+    """Return the expression of a document's key. Indexes have no alias."""
     return f"META({'' if alias is None else quoted(alias)}).id"
 
 
 def is_document(alias: str | None) -> str:
-    """The condition that a document is none of the gateway's own.
+    """Return the condition that a document is not one of the gateway's own.
 
     Those are beside the others, and one of them, ``_local``, has a body that its client chooses.
     """
@@ -122,8 +125,7 @@ def is_document(alias: str | None) -> str:
 
 
 def column(alias: str | None, field: Any) -> str:
-    """The expression that reads a field of the document that has an alias; in an index it has
-    none."""
+    """Return the expression that reads a field of a document. Indexes have no alias."""
     root = None if alias is None else quoted(alias)
     if field.name == "uid":
         # Were the key itself in an index, the service would take is_document(), which each query

@@ -1,7 +1,7 @@
-"""SQL++ for queries of documents: rows are arrays, in the order of what is selected.
+"""Compilers of queries to SQL++. Rows are arrays, in the order of the selected expressions.
 
-Where another backend's SQL has a model's table, this has the keyspace of all documents, and a
-predicate on ``doc_type``; where it has a column, this has the field's expression.
+Another backend's SQL names a model's table. This one names the keyspace of all documents, with a
+condition on ``doc_type``. In place of a column, it has the field's expression.
 """
 
 from __future__ import annotations
@@ -310,7 +310,8 @@ class SQLCompiler(plans.PlannedCompiler):
         return f" {word} ".join(parts), params
 
     def _qualified(self, with_col_aliases: bool) -> Compiled:
-        """A condition on window functions: on what a subquery has computed of them."""
+        """Compile a condition on window functions, as a condition on a subquery that computes
+        them."""
         self.derived = "qualify"
         result, params = self.get_qualify_sql()
         names = [alias for _, _, alias in self.get_select(with_col_aliases=True)[0]]
@@ -348,12 +349,13 @@ def _as_version(expression: Any) -> Any:
 
 
 def _joined(alias: str, field: Any) -> str:
-    """A column by which documents are joined: a key itself, by which they are fetched."""
+    """Return the column by which documents are joined. For uids it is the key itself, by which the
+    service fetches documents."""
     return columns.uid(alias) if field.name == "uid" else columns.column(alias, field)
 
 
 def _exact(expression: Any) -> Any:
-    """The value of a decimal as it is in the document; None for what is compared as it is shown."""
+    """Compile a decimal as it is in the document. None for other expressions."""
     if not isinstance(expression, Col) or expression.target.name in values.OWN_COLUMNS:
         return None
     sql = columns.exact(expression.alias or "", expression.target)

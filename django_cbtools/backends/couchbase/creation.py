@@ -1,7 +1,7 @@
-"""Test databases: none is made at Couchbase Server.
+"""Test databases, none of which is created at Couchbase Server.
 
-While tests run, an embedded gateway stands in for the real one, and is where documents are asked
-for (:mod:`django_cbtools.test_runs`).
+While tests run, an embedded gateway replaces the real one, and documents are queried there
+(:mod:`django_cbtools.test_runs`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ class DatabaseCreation(BaseDatabaseCreation):
         return str(self.connection.settings_dict["NAME"])
 
     def destroy_test_db(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: none was made."""
+        """Do nothing: no database was created."""
 
     def clone_test_db(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: all processes ask the same one."""
+        """Do nothing: all processes query the same database."""
 
     def setup_worker_connection(self, _worker_id: int) -> None:
-        """Nothing, as :meth:`clone_test_db`."""
+        """Do nothing; see :meth:`clone_test_db`."""

@@ -1,4 +1,4 @@
-"""A cursor as the DB-API has it, over the rows that the query service streams."""
+"""A DB-API cursor over the rows that the query service streams."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ class Cursor:
 
 
 def positional(sql: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
-    """A statement with ``$1``, ``$2`` and so on for ``%s``, and their values."""
+    """Return a statement with ``$1``, ``$2`` and so on in place of ``%s``, and the values of
+    these."""
     arguments: list[Any] = []
     numbers: dict[Any, int] = {}
     places = []

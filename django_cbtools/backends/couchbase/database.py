@@ -1,4 +1,4 @@
-"""The module of a database that Django expects: its exceptions, and its type of binary data."""
+"""The DB-API module that Django expects of a database: exceptions, and the type of binary data."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ __all__ = [
 
 
 def Binary(value: Any) -> str:
-    """Bytes as documents have them, in base64; TypeError for anything else."""
+    """Return bytes in Base64, as documents store them. Raise TypeError for other values."""
     return base64.b64encode(memoryview(value)).decode()

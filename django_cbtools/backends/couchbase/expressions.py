@@ -1,4 +1,4 @@
-"""Django's expressions as SQL++, by Django's hook for a vendor."""
+"""Compiles Django's expressions to SQL++, by Django's hook for vendors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ref(node: Any, compiler: Any, connection: Any) -> Compiled:
 
 
 def subquery(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-    """The first row of a subquery, which is an array of all of them."""
+    """Compile a subquery as its first row. In SQL++, a subquery is an array of all its rows."""
     sql, params = node.query.as_sql(compiler, connection)
     return f"IFMISSING({sql}[0], NULL)", params
 
@@ -61,7 +61,7 @@ def exists(node: Any, compiler: Any, connection: Any, **context: Any) -> Compile
 
 
 def combined(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """Integers are divided as SQL does it: without a fraction."""
+    """Compile an arithmetic expression. Integers are divided without a fraction, as in SQL."""
     if node.connector == "/" and all(map(_is_integer, (node.lhs, node.rhs))):
         left, left_params = compiler.compile(node.lhs)
         right, right_params = compiler.compile(node.rhs)
@@ -71,7 +71,8 @@ def combined(node: Any, compiler: Any, connection: Any) -> Compiled:
 
 
 def duration(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """A time and a duration, in microseconds; or two durations."""
+    """Compile the sum or difference of a time and a duration, or of two durations, in
+    microseconds."""
     sides = []
     params: list[Any] = []
     temporal = None
@@ -93,7 +94,8 @@ def duration(node: Any, compiler: Any, connection: Any) -> Compiled:
 
 
 def aggregate(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-    """A filter that has a subquery goes into the aggregate: beside it, it is refused (4000)."""
+    """Compile an aggregate. A filter with a subquery is moved into the aggregate, since the service
+    refuses it beside the aggregate (4000)."""
     if node.filter is not None and has_subquery(node.filter):
         copy = node.copy()
         copy.filter = None
@@ -133,7 +135,7 @@ def _is_integer(expression: Any) -> bool:
 
 
 def register() -> None:
-    """Have this backend compile these expressions so."""
+    """Register the expressions with this backend."""
     compiled: dict[Any, Any] = {
         Col: col,
         Ref: ref,

@@ -1,4 +1,4 @@
-"""Django's database functions as SQL++: one table, and those that need more than a template."""
+"""Compiles Django's database functions to SQL++, by templates where these are enough."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _TEMPLATES: dict[Any, str] = {
 
 
 def concat_pair(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-    """Two texts, one behind the other; what is null is empty."""
+    """Compile the concatenation of two texts. NULL counts as empty."""
     parts = []
     for each in node.get_source_expressions():
         sql, params = compiler.compile(each)
@@ -90,7 +90,8 @@ def substr(node: Any, compiler: Any, connection: Any, **context: Any) -> Compile
 
 
 def ordinal(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-    """The number of printable ASCII: the service has no function for others."""
+    """Compile the code of a character, for printable ASCII. The service has no function for
+    others."""
     (text,) = (compiler.compile(each) for each in node.get_source_expressions())
     printable = columns.literal("".join(map(chr, range(32, 127)))).replace("%", "%%")
     sql, params = text
@@ -102,7 +103,8 @@ def ordinal(node: Any, compiler: Any, connection: Any, **context: Any) -> Compil
 
 
 def among(name: str) -> Callable[..., Compiled]:
-    """Greatest and Least: null where one of them is, as on SQLite."""
+    """Return a method that compiles Greatest or Least. They are NULL if one of the values is, as on
+    SQLite."""
 
     def as_couchbase(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
         parts = [compiler.compile(each) for each in node.get_source_expressions()]
@@ -136,7 +138,7 @@ def json_array(node: Any, compiler: Any, connection: Any, **context: Any) -> Com
 
 
 def cast(node: Any, compiler: Any, connection: Any, **context: Any) -> Compiled:
-    """A value as one of another type: all of it, or null."""
+    """Compile a conversion to another type. A value that cannot be converted as a whole is NULL."""
     (source,) = node.get_source_expressions()
     found = compiler.compile(source)
     there = getattr(source, "_output_field_or_none", None)
@@ -180,7 +182,8 @@ def _cast(kind: str, wanted: str) -> str:
 
 
 def _number(kind: str) -> str:
-    """A value of some type as a number. TONUMBER reads more texts than SQL knows for numbers."""
+    """Return a template that converts a value to a number. TONUMBER accepts more texts than SQL
+    does."""
     if kind in ("CharField", "TextField", "SlugField", ""):
         return f"IFNANORINF({columns.read('decimal', '{0}')}, NULL)"
     return "TONUMBER({0})" if kind == "BooleanField" else "{0}"
@@ -201,7 +204,7 @@ def refused(node: Any, compiler: Any, connection: Any, **context: Any) -> Compil
 
 
 def register() -> None:
-    """Have this backend compile these functions so, by Django's hook for a vendor."""
+    """Register the functions with this backend, by Django's hook for vendors."""
     compiled: dict[Any, Any] = {
         **{function: templates.compiling(template) for function, template in _TEMPLATES.items()},
         ConcatPair: concat_pair,

@@ -1,7 +1,7 @@
-"""Indexes on fields of documents: on the very expressions that queries are compiled to.
+"""Indexes of documents, on the same expressions that queries are compiled to.
 
-Each begins with the type of documents, which a query always names, so that it serves an order
-without a condition, too; and it has in its name a digest of its definition.
+Each index begins with the doc_type, which every query names, so that it serves an order without a
+condition, too. Its name contains a digest of its definition.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NOT_IN_DOCUMENTS = frozenset(("rev", "extra", "_document"))
 
 
 class _IndexCompiler(SQLCompiler):
-    """Fields as an index has them: without the name that a query gives to a keyspace."""
+    """A compiler of expressions for indexes. Fields have no alias of a keyspace there."""
 
     def compile(self, node: Any) -> Any:
         if isinstance(node, Col) and node.target.name in _NOT_IN_DOCUMENTS:
@@ -106,12 +106,12 @@ def _changes_in(
 
 
 def _of(parts: tuple[str, ...], template: str) -> str:
-    """A template with the parts of the name of a keyspace."""
+    """Return a template filled with the parts of a keyspace's name."""
     return template.format(*map(columns.literal, (*parts, "_default", "_default")[:3]))
 
 
 def _present(connection: Any, keyspace: str, there: Callable[[str], str]) -> dict[str, str]:
-    """The state of each index of ours, by name."""
+    """Return the state of each index of the library, by name."""
     beginning = columns.literal(PREFIX.replace("_", "\\_") + "%")
     with connection.cursor() as cursor:
         cursor.execute(there(_KEYSPACES))

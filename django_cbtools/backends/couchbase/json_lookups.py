@@ -1,4 +1,4 @@
-"""Lookups of JSON fields as SQL++: of whole values, and of what is under their keys."""
+"""Compiles lookups of JSON fields to SQL++: of whole values, and of the values of keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_in(node: In, compiler: Any, connection: Any) -> Compiled:
 
 
 def key_path(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """The value under a key of a JSON field, which may be MISSING."""
+    """Compile the value of a key of a JSON field. It may be MISSING."""
     found = node.preprocess_lhs(compiler, connection)
     lhs, params, keys = found[:3]
     return _path(lhs, keys), tuple(params)
@@ -61,8 +61,8 @@ def key_text(node: Any, compiler: Any, connection: Any, **context: Any) -> Compi
 
 
 def of_key(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """A comparison with what is under a key. A null there equals nothing; where there is no such
-    key, nothing is known, so that neither filter() nor exclude() finds the document."""
+    """Compile a comparison with the value of a key. A null equals nothing. If the key is missing,
+    the result is NULL, so that neither filter() nor exclude() finds the document."""
     copied = copy.copy(node)
     copied.lhs = copy.copy(node.lhs)
     copied.lhs.is_compared = True
@@ -86,14 +86,15 @@ _ORDERED = {int: "ISNUMBER", float: "ISNUMBER", str: "ISSTRING"}
 
 
 def of_key_text(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """As :func:`of_key`, of the text under a key."""
+    """Compile a comparison with the value of a key as text; see :func:`of_key`."""
     path = key_path(node.lhs, compiler, connection)
     compared = builtin(node, compiler, connection)
     return filled("CASE WHEN {0} IS NOT MISSING THEN IFNULL({1}, FALSE) END", [path, compared])
 
 
 def key_exact(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """As :func:`of_key`; a null is there, and an object or an array can have one in it."""
+    """Compile an exact comparison with the value of a key; see :func:`of_key`. It also finds a
+    null, and objects and arrays with nulls."""
     path = key_path(node.lhs, compiler, connection)
     right, params = super(django.JSONExact, node).process_rhs(compiler, connection)
     if right == "%s" and [*params] == [None]:
@@ -105,7 +106,7 @@ def key_exact(node: Any, compiler: Any, connection: Any) -> Compiled:
 
 
 def in_json(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """One of several objects or arrays, which may have nulls in them."""
+    """Compile a comparison with several objects or arrays, which may contain nulls."""
     if not node.rhs_is_direct_value():
         return in_list(node, compiler, connection)
     lhs, lhs_params = node.process_lhs(compiler, connection)
@@ -154,7 +155,8 @@ def _lhs(expression: Any, compiler: Any, connection: Any) -> Compiled:
 
 
 def json_exact(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """Whatever the order of keys; an object or an array with a null in it equals nothing by =."""
+    """Compile a comparison with an object or array, whatever the order of keys. ``=`` would not
+    find one with a null in it."""
     lhs, lhs_params = node.process_lhs(compiler, connection)
     rhs, rhs_params = super(django.JSONExact, node).process_rhs(compiler, connection)
     if rhs == "%s" and [*rhs_params] == [None]:
@@ -169,7 +171,7 @@ def json_exact(node: Any, compiler: Any, connection: Any) -> Compiled:
 
 
 def register() -> None:
-    """Have this backend compile these lookups so."""
+    """Register the lookups with this backend."""
     compiled: dict[Any, Any] = {
         In: is_in,
         django.KeyTransform: key_transform,

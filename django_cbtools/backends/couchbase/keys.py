@@ -1,4 +1,4 @@
-"""USE KEYS: documents that a query names by uid are fetched, and need no index."""
+"""USE KEYS: a query that names documents by uid fetches them, and needs no index."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from . import lookups
 
 
 def of(compiler: Any, alias: str) -> list[str] | None:
-    """The uids, each once, of which the documents with an alias are; None where a query does not
-    say it."""
+    """Return the uids of an alias's documents, each once, or None if the query does not name
+    them."""
     where = compiler.where
     if where is None or where.negated or where.connector != AND:
         return None

@@ -1,4 +1,4 @@
-"""Django's lookups as SQL++, by its hook for a vendor."""
+"""Compiles Django's lookups to SQL++, by Django's hook for vendors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .templates import Compiled, inlined
 
 
 def in_list(node: In, compiler: Any, connection: Any) -> Compiled:
-    """A list is one parameter, however long it is."""
+    """Compile ``in``. The list is one parameter, however long it is."""
     if isinstance(node.rhs, Subquery):
         node = copy.copy(node)
         node.rhs = node.rhs.query  # all rows of it, and not the first alone
@@ -43,7 +43,7 @@ def in_list(node: In, compiler: Any, connection: Any) -> Compiled:
 
 
 def builtin(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """A comparison; with the first row of a query, which is an array of all of them."""
+    """Compile a comparison. A query on the right side counts as its first row."""
     if isinstance(node.rhs, Query):
         node = copy.copy(node)
         node.rhs = Subquery(node.rhs)
@@ -52,7 +52,8 @@ def builtin(node: Any, compiler: Any, connection: Any) -> Compiled:
 
 
 def tuple_in(node: Any, compiler: Any, connection: Any) -> Compiled:
-    """Of a relation with one column, that column is in a list; of others, as Django has it."""
+    """Compile ``in`` of tuples. For a relation with one column, the column is compared with a
+    list."""
     columns_of = node.lhs.get_source_expressions()
     if len(columns_of) > 1 or not node.rhs_is_direct_value():
         found: Compiled = node.as_sql(compiler, connection)
@@ -62,14 +63,14 @@ def tuple_in(node: Any, compiler: Any, connection: Any) -> Compiled:
 
 
 def single(node: Any) -> In:
-    """A lookup of tuples of one column, as one of that column."""
+    """Return a lookup of tuples with one column as a lookup of that column."""
     (column,) = node.lhs.get_source_expressions()
     values = [each[0] if isinstance(each, (tuple, list)) else each for each in node.rhs]
     return In(column, values)
 
 
 def is_null(node: IsNull, compiler: Any, connection: Any) -> Compiled:
-    """NULL, or MISSING, which only a guarded field cannot be."""
+    """Compile ``isnull``. Only expressions without a guard can be MISSING, which counts as NULL."""
     if not isinstance(node.rhs, bool):
         raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
     sql, params = node.process_lhs(compiler, connection)
@@ -80,7 +81,8 @@ def is_null(node: IsNull, compiler: Any, connection: Any) -> Compiled:
 
 
 def exact(node: Exact, compiler: Any, connection: Any) -> Compiled:
-    """A boolean is a literal: an index with a condition on it serves prepared statements."""
+    """Compile ``exact``. A boolean is a literal, so that an index with a condition on it serves
+    prepared statements."""
     sql, params = builtin(node, compiler, connection)
     if isinstance(node.rhs, bool) and isinstance(node.lhs, Col):
         return inlined(sql, params).replace("%", "%%"), ()
@@ -88,7 +90,7 @@ def exact(node: Exact, compiler: Any, connection: Any) -> Compiled:
 
 
 def register() -> None:
-    """Have this backend compile these lookups so."""
+    """Register the lookups with this backend."""
     compiled: dict[Any, Any] = {
         BuiltinLookup: builtin,
         Exact: exact,

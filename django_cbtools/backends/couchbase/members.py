@@ -1,4 +1,4 @@
-"""Expressions for members and elements of arrays and objects, as SQL++."""
+"""Compiles expressions for members and elements of arrays and objects to SQL++."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def element(node: Element, compiler: Any, connection: Any) -> Compiled:
 
 
 def array(compiler: Any, expression: Any) -> Compiled:
-    """An expression's array; NULL where it is none."""
+    """Compile an expression's array. It is NULL if the value is no array."""
     sql, params = compiler.compile(expression)
     if isinstance(expression, (Col, Part)) and _shape(expression.output_field) == "array":
         return sql, params  # it has been looked at
@@ -97,21 +97,22 @@ def each_element(node: AnyElement, compiler: Any) -> Compiled:
 
 
 def each_of_array(column: Any, compiler: Any) -> Compiled:
-    """As :func:`each_element`, of an array's elements themselves."""
+    """Compile the key of an index that has an entry for each element of an array; the entries are
+    the elements themselves."""
     found, params = array(compiler, column)
     item = compared(Contains(column, []).compared.shape, "e").replace("%", "%%")
     return f"{EACH} {item} FOR e IN {found} END", params
 
 
 def compared(shape: str, value: str) -> str:
-    """An element as arrays are compared, element by element."""
+    """Return SQL of an element in the form in which elements are compared."""
     # Objects and arrays with nulls in them equal nothing.
     return f"ENCODE_JSON({value})" if shape == "any" else columns.read(shape, value)
 
 
 def truths(node: Any) -> dict[int, Any]:
-    """The conditions in a condition, by id, of which it only counts whether they are true: where
-    they are NULL, it need not be made false. By an index, ANY is found only as it is."""
+    """Return the conditions, by id, that only need to be true or not true. Such a condition may be
+    NULL, and needs no conversion to false. An index serves ANY only without a conversion."""
     if not isinstance(node, WhereNode):
         return {id(node): node}
     found: dict[int, Any] = {}
@@ -127,7 +128,7 @@ def length(node: Length, compiler: Any, connection: Any, **context: Any) -> Comp
 
 
 def of_elements(node: OfElements, compiler: Any, connection: Any) -> Compiled:
-    """An aggregate of one document's elements: over none of them there is no sum."""
+    """Compile an aggregate of one document's elements. It is NULL if there are none."""
     found, params = array(compiler, node.array)
     sql, element_params = compiler.compile(node.element)
     each = f"{node.alias}_v"
@@ -147,7 +148,7 @@ def of_elements(node: OfElements, compiler: Any, connection: Any) -> Compiled:
 
 
 def register() -> None:
-    """Have this backend compile these expressions so, by Django's hook for a vendor."""
+    """Register the expressions with this backend, by Django's hook for vendors."""
     compiled: dict[Any, Any] = {
         Part: part,
         Element: element,

@@ -39,28 +39,28 @@ FROM_MICROSECONDS = (
 
 
 def in_zone(sql: str, zone: str | None) -> str:
-    """A time in UTC as it is in a zone."""
+    """Return SQL of a time in a zone, from one in UTC."""
     if zone in (None, "UTC"):
         return sql
     return f"STR_TO_TZ({sql}, {columns.literal(_offset(zone))})"
 
 
 def shown(sql: str, zone: str | None, layout: str) -> str:
-    """A time in UTC in a zone, in a layout."""
+    """Return SQL of a time in a zone and a layout, from one in UTC."""
     if zone in (None, "UTC"):
         return f"DATE_FORMAT_STR({sql}, '{layout}')"
     return f"STR_TO_TZ({sql}, {columns.literal(_offset(zone))}, '', '{layout}')"
 
 
 def extracted(part: str, sql: str) -> str:
-    """A part of a date or a time, as a number."""
+    """Return SQL of a part of a date or a time, as a number."""
     if part == "week_day":
         return f"(DATE_PART_STR({sql}, 'dow') + 1)"
     return f"DATE_PART_STR({sql}, {columns.literal(_PARTS.get(part, part))})"
 
 
 def truncated(part: str, sql: str, zone: str | None) -> str:
-    """A time without what is smaller than a part: a wall clock, without an offset."""
+    """Return SQL of a time truncated to a part, in local time without an offset."""
     if part in _LAYOUTS:
         layout, rest = _LAYOUTS[part]
         return f"({shown(sql, zone, layout)} || '{rest}')"
@@ -69,7 +69,7 @@ def truncated(part: str, sql: str, zone: str | None) -> str:
 
 
 def truncated_time(part: str, sql: str, zone: str | None) -> str:
-    """A time of day without what is smaller than a part."""
+    """Return SQL of a time of day truncated to a part."""
     lengths = {"hour": (2, ":00:00"), "minute": (5, ":00"), "second": (8, "")}
     length, rest = lengths[part]
     if zone not in (None, "UTC"):
@@ -78,6 +78,6 @@ def truncated_time(part: str, sql: str, zone: str | None) -> str:
 
 
 def _offset(zone: str | None) -> str:
-    """A zone's name, or its offset, which Django writes as ``UTC+02:00`` where it has no name."""
+    """Return a zone's name, or its offset. Django writes a zone without a name as ``UTC+02:00``."""
     name = str(zone)
     return name[3:] if name.startswith("UTC") and name[3:4] in ("+", "-") else name

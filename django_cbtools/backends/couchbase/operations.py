@@ -1,4 +1,4 @@
-"""The parts of SQL++ that Django leaves to a backend, and the conversion of values."""
+"""The parts of SQL++ that Django leaves to backends, and the conversion of values."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         return ".".join(map(columns.quoted, self.keyspace_parts(connection, named)))
 
     def keyspace_parts(self, connection: Any, named: str | None = None) -> tuple[str, ...]:
-        """The parts of :meth:`keyspace`, as they are."""
+        """Return the parts of :meth:`keyspace`, without quotes."""
         parts = keyspace(connection.settings_dict)
         return parts if named is None else (parts[0], *named.split("."))
 
@@ -84,7 +84,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         return combined
 
     def check_expression_support(self, expression: Any) -> None:
-        """NotSupportedError for sums of times: they are texts, of which there is none."""
+        """Raise NotSupportedError for sums of times: they are stored as texts, which cannot be
+        added."""
         if isinstance(expression, (Sum, Avg, Variance, StdDev)) and any(
             getattr(each, "_output_field_or_none", None) is not None
             and each.output_field.get_internal_type() in moments.MICROSECONDS
@@ -96,7 +97,8 @@ class DatabaseOperations(BaseDatabaseOperations):
             )
 
     def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
-        """A boolean field is compared, so that an index serves it."""
+        """Return whether the expression may be a condition by itself. A boolean field may not: it
+        is compared, so that an index serves it."""
         return not isinstance(expression, Col)
 
     def no_limit_value(self) -> None:
@@ -106,7 +108,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         return "RANDOM()"
 
     def sql_flush(self, *args: Any, **kwargs: Any) -> list[str]:
-        """Nothing: documents are deleted through the gateway."""
+        """Return no statements, since documents are deleted through the gateway."""
         return []
 
     def explain_query_prefix(self, format: str | None = None, **options: Any) -> str:
@@ -174,7 +176,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         return number(value)
 
     def adapt_json_value(self, value: Any, encoder: type[json.JSONEncoder] | None) -> Any:
-        """JSON itself, and no text."""
+        """Return the value as JSON itself, since the service takes it without a conversion to
+        text."""
         return json.loads(json.dumps(value, cls=encoder))
 
     def adapt_document_json(self, value: Any, encoder: type[json.JSONEncoder] | None) -> Any:
@@ -206,13 +209,13 @@ class DatabaseOperations(BaseDatabaseOperations):
         return list(changes(self.connection, declared))
 
     def view_rows(self, connection: Any, *asked: Any) -> list[Any]:
-        """The rows of a view of the project's folders."""
+        """Return the rows of a view from the project's folders."""
         from .views.answering import view_rows
 
         return view_rows(connection, *asked)
 
     def raw_document_sql(self, sql: str, has_params: bool) -> str:
-        """SQL++ as it is: it names keyspaces, and says itself which documents it means."""
+        """Return SQL++ unchanged. It names keyspaces, and has its own conditions."""
         return sql
 
 
@@ -233,7 +236,7 @@ _FIFTEEN_DIGITS = decimal.Context(prec=15)
 
 
 def number(value: Any) -> Any:
-    """A decimal as a number of JSON: an integer where it is one, else a double."""
+    """Return a decimal as a JSON number: an integer if possible, else a double."""
     if value is None or hasattr(value, "resolve_expression"):
         return value
     exact = decimal.Decimal(value)
@@ -263,7 +266,7 @@ def _time(value: Any, expression: Any, connection: Any) -> Any:
 
 
 def _parsed(parse: Any, text: str) -> Any:
-    """A date, a time, or both; None for what Python has none of, as in the year 10000."""
+    """Parse a date, a time, or both. None if Python cannot represent it, as in the year 10000."""
     try:
         return parse(text)
     except ValueError:
@@ -288,7 +291,7 @@ def _binary(value: Any, expression: Any, connection: Any) -> Any:
 
 
 def _json(value: Any, expression: Any, connection: Any) -> Any:
-    """The text that fields of JSON read."""
+    """Return the JSON text that JSON fields read."""
     return None if value is None else json.dumps(value)
 
 

@@ -19,7 +19,7 @@ def direction(ordering: Any) -> str:
 
 
 def of_bound(order_by: Sequence[Any], bound: Sequence[Any], selected: Sequence[Any]) -> list[Any]:
-    """The order of a grouped query, in which what is bound to a name is called by it."""
+    """Return the order of a grouped query, with the names of expressions that LET has bound."""
     names = [(selected[number][0], name) for number, _, name, _ in bound]
     found = []
     for each, (sql, params, is_ref) in order_by:
@@ -34,7 +34,8 @@ def of_bound(order_by: Sequence[Any], bound: Sequence[Any], selected: Sequence[A
 def of_combined(
     order_by: Sequence[Any], selected: Sequence[Any], by_name: bool, is_scalar: bool
 ) -> str:
-    """The order of the rows ``u`` of a union, or the like; DatabaseError for what is in none."""
+    """Return the order of the rows ``u`` of a union or the like. Raise DatabaseError if an
+    expression is not in the rows."""
     # Django adds columns to what is combined, for its order alone.
     added: list[Any] = [
         (None, ("", []), str(ordering.expression.refs))
@@ -53,7 +54,7 @@ def of_combined(
 def of_distinct(
     order_by: Sequence[Any], selected: Sequence[Any], by_name: bool, is_scalar: bool
 ) -> tuple[str, list[Any]]:
-    """The order of the rows ``r`` of a SELECT DISTINCT."""
+    """Return the order of the rows ``r`` of a SELECT DISTINCT, and its parameters."""
     found: list[str] = []
     params: list[Any] = []
     for ordering, (sql, more, _) in order_by:

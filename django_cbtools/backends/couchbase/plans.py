@@ -42,7 +42,8 @@ _NAMES = {
 
 
 class PlannedCompiler(DocumentCompiler):
-    """Has what is done with plans: where a query has none, or a bad one, and explain()."""
+    """A compiler that explains queries, and that helps if no index, or a bad one, serves a
+    query."""
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         """Execute the query as Django does. If no index serves it, the error tells which one
@@ -66,7 +67,8 @@ class PlannedCompiler(DocumentCompiler):
         return found
 
     def explain_query(self) -> Iterator[str]:
-        """The plan, an operator a line; with format="json", as the service has it."""
+        """Yield the plan, a line for each operator. With format="json", yield it as the service
+        returns it."""
         query: Any = self.query
         for rows in self.execute_sql():
             for (found,) in rows:
@@ -86,7 +88,7 @@ def _scan_consistency(query: Any) -> str | None:
 
 
 def shown(operator: Any, depth: int = 0) -> Iterator[str]:
-    """The lines of a plan, an operator a line, indented by what it is part of."""
+    """Yield the lines of a plan, one for each operator, indented by depth."""
     name = operator.get("#operator")
     if name is not None and name not in _PLUMBING:
         said = [
@@ -149,7 +151,7 @@ def _looked_at(service: Any, statement: str) -> Iterator[bool]:
 
 
 def warn(compiler: Any, statement: str) -> None:
-    """Warn of a query that no index serves, once for each statement."""
+    """Log a warning about a query without an index, once for each statement."""
     if next(_looked_at(compiler.connection.connection, statement), False):
         logger.warning(
             "A query looks for documents among all that the bucket has. %sThen run `manage.py "

@@ -1,4 +1,4 @@
-"""Queries that are refused, since this database contains nothing but documents."""
+"""Errors for queries that cannot run in this database, which contains only documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_cbtools.models.sql import IN_TWO_STEPS, DocumentQuery
 
 
 def check_is_document(compiler: Any, table: str) -> None:
-    """NotSupportedError for the table of an ordinary model: what happened, and what to do."""
+    """Raise NotSupportedError, with advice, if the table belongs to an ordinary model."""
     if table in CouchbaseModel.tables:
         return
     query, alias = compiler.query, compiler.connection.alias
@@ -27,7 +27,7 @@ def check_is_document(compiler: Any, table: str) -> None:
 
 
 class WritesDocuments:
-    """A compiler that writes documents alone."""
+    """A part of compilers that only write documents."""
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         compiler: Any = self
@@ -47,7 +47,7 @@ def _ordinary(compiler: Any) -> NotSupportedError:
 
 
 def refused(connection: Any, name: str, what: str) -> NotSupportedError:
-    """The exception for what the features name as refused."""
+    """Return the exception for a feature that the backend refuses."""
     return NotSupportedError(
         f"{what} cannot be in a query here. {connection.features.refused[name]}"
     )

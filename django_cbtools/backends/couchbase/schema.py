@@ -1,4 +1,5 @@
-"""No schema: documents are in no tables. Migrations leave this database alone."""
+"""The schema editor, which does nothing: documents have no tables, and migrations skip this
+database."""
 
 from __future__ import annotations
 

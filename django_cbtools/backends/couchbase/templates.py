@@ -1,4 +1,4 @@
-"""Templates of SQL++, with placeholders for expressions."""
+"""Templates of SQL++ with placeholders for expressions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Compiled = tuple[str, Any]
 
 
 def filled(template: str, parts: Sequence[tuple[str, Any]]) -> Compiled:
-    """A template with ``{0}``, ``{1}`` and so on, each as often as it likes, over compiled
-    expressions; their parameters, in the order in which they stand there. Signs of percent in the
-    template are doubled, as Django's statements have them."""
+    """Return a template with ``{0}``, ``{1}`` and so on replaced by compiled expressions. Each may
+    occur several times. The parameters have the order of the placeholders. Percent signs of the
+    template are doubled, as in Django's statements."""
     sql: list[str] = []
     params: list[Any] = []
     for text, name, _, _ in string.Formatter().parse(template.replace("%", "%%")):
@@ -27,8 +27,8 @@ def filled(template: str, parts: Sequence[tuple[str, Any]]) -> Compiled:
 
 
 def inlined(sql: str, params: Sequence[Any]) -> str:
-    """A statement with its parameters as literals, as an index has them. It has no more signs of
-    percent that are doubled."""
+    """Return a statement with its parameters as literals, for indexes. Percent signs in it are no
+    longer doubled."""
     left = iter(params)
     return re.sub("%([%s])", lambda it: "%" if it[1] == "%" else json.dumps(next(left)), sql)
 

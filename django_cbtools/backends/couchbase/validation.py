@@ -6,4 +6,4 @@ from django.db.backends.base.validation import BaseDatabaseValidation
 
 
 class DatabaseValidation(BaseDatabaseValidation):
-    """Documents' own checks say what is wrong with them; there is nothing about tables to add."""
+    """No checks: the system checks of documents find what is wrong with them."""

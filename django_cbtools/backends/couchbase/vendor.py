@@ -1,4 +1,4 @@
-"""All expressions and lookups that this backend compiles in its own way."""
+"""Registers all expressions and lookups that this backend compiles in its own way."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from . import array_lookups, expressions, functions, json_lookups, lookups, memb
 
 
 def register() -> None:
-    """Have Django find them, by its hook for a vendor."""
+    """Register them with Django, by its hook for vendors."""
     for module in (array_lookups, expressions, functions, json_lookups, lookups, members):
         module.register()

@@ -1,1 +1,1 @@
-"""Documents in Django's ORM, over the embedded gateway's SQLite file."""
+"""A Django database backend for documents in the embedded gateway's SQLite file."""

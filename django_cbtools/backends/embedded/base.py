@@ -1,4 +1,4 @@
-"""Django's SQLite backend, in a file that holds documents too."""
+"""Django's SQLite backend for a file that also holds documents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMEOUT = 30.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection to a SQLite file; the gateway's tables are there once it is open."""
+    """A connection to a SQLite file. It creates the gateway's tables when it is opened."""
 
     display_name = "SQLite with documents"
     ops_class = DatabaseOperations
@@ -109,7 +109,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return cursor
 
     def check_constraints(self, table_names: Iterable[str] | None = None) -> None:
-        """Documents have no tables that could be asked, and no constraints."""
+        """Check constraints as Django does, but not of documents, which have no tables."""
         if table_names is not None:
             from django_cbtools.models.base import CouchbaseModel  # it loads this module
 

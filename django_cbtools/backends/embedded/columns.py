@@ -45,8 +45,8 @@ def _second(start: int) -> tuple[str, str]:
 
 
 def _moment() -> str:
-    """A time in UTC, with microseconds only where there are some, as Django's functions for SQLite
-    have it. On the first day, it could be in year 0 there."""
+    """Return SQL for a time in UTC, with microseconds if there are any, as Django's functions for
+    SQLite expect it. The first day of year 1 is excluded: it could be in year 0 there."""
     fraction, zone = _second(20)
     return (
         f"CASE WHEN {_is_day('0001-01-02')} AND substr({{value}}, 12, 2) < '24' "
@@ -55,7 +55,7 @@ def _moment() -> str:
 
 
 def _hour() -> str:
-    """A time of day, whose zone, if it has one, means nothing."""
+    """Return SQL for a time of day. Its zone, if it has one, is ignored."""
     fraction, _ = _second(9)
     return (
         f"CASE WHEN {{type}} = 'text' AND {{value}} GLOB '{_TIME_SHAPE}' AND {{value}} < '24' "
@@ -117,17 +117,17 @@ _EXACT = {"decimal": _decimal("CASE {type} WHEN 'text' THEN {value} ELSE {json} 
 
 
 def template(field: values.Field) -> str:
-    """The table's expression for a field."""
+    """Return the table's expression for a field."""
     return SHAPES[values.kind(field).shape]
 
 
 def quoted(name: str) -> str:
-    """A name, quoted for SQL."""
+    """Return a name, quoted for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """A text, quoted for SQL."""
+    """Return a text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -150,7 +150,7 @@ _OWN = {
 
 
 def column_sql(field: values.Field) -> str:
-    """The SQL that reads a field from a row of the gateway's documents."""
+    """Return the SQL that reads a field from a row of the gateway's documents."""
     if field.name in _OWN:
         return _OWN[field.name]
     sql = _of_body(field, template(field))
@@ -172,7 +172,8 @@ def _under_other_key(field: values.Field, name: str, beginning: str) -> str:
 
 
 def exact_columns(field: values.Field) -> dict[str, str]:
-    """The SQL of the column that shows a field exactly, by its name, where it has one."""
+    """Return the SQL of the column that shows a field exactly, by the column's name, or an empty
+    dictionary."""
     sql = _EXACT.get(values.kind(field).shape)
     return {} if sql is None else {exact_column(field): _of_body(field, sql)}
 
@@ -195,7 +196,8 @@ def _path(key: str) -> str:
 
 
 def quoted_key(key: str) -> str:
-    """A key as a JSON path of SQLite's has it; ValueError for one that it cannot have."""
+    """Return a key in the form of SQLite's JSON paths. Raise ValueError for a key that JSON has to
+    escape."""
     if not values.is_readable(key):
         raise ValueError(f"{key!r} cannot be a field's key: JSON has to escape something in it.")
     return canonical.escaped(f'"{key}"')  # SQLite compares it with the text that is stored

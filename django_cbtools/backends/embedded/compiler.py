@@ -1,7 +1,8 @@
-"""SQL for documents: where Django names a document model's table, it reads a subselect.
+"""Compilers of queries to SQLite's SQL. In place of a document model's table, they write a
+subquery.
 
-SQLite flattens the subselect into the query around it, so that indexes on the same expressions
-serve it.
+SQLite flattens the subquery into the query around it, so that indexes on the same expressions serve
+it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _WITH_PATHS = (KeyTransform, KeyTransformIsNull, HasKeyLookup)
 
 
 class _Compiling(threading.local):
-    """The statement that a thread is compiling; subqueries are parts of it."""
+    """The statement that a thread compiles. Subqueries are parts of it."""
 
     statement: Statement | None = None
 
@@ -123,7 +124,7 @@ class SQLCompiler(DocumentCompiler):
         return quoted.replace("%", "%%")
 
     def quote_name_unless_alias(self, name: str) -> str:
-        """The name of :meth:`quote_name` before Django 6.1."""
+        """Quote a name. This is :meth:`quote_name` before Django 6.1."""
         if isinstance(name, DocumentTable):
             return name.sql
         quoted: str = super().quote_name_unless_alias(name)
@@ -147,7 +148,7 @@ class SQLCompiler(DocumentCompiler):
         return table is not None and table.table_name in CouchbaseModel.tables
 
     def _check_is_here(self, table: str) -> None:
-        """NotSupportedError where documents would be joined with an ordinary table elsewhere."""
+        """Raise NotSupportedError if documents would be joined with a table in another database."""
         here, model = self.connection.alias, ordinary_model(table)
         if model and here not in (router.db_for_read(model), router.db_for_write(model)):
             raise not_joined(here, model)

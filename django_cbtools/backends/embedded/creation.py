@@ -13,9 +13,12 @@ from django_cbtools.embedded import schema
 
 
 class DatabaseCreation(creation.DatabaseCreation):
-    """Copies of the test database for parallel tests are copies of its file: nothing may still
-    be in the write-ahead log beside it. What ``serialized_rollback`` brings back is the gateway's
-    tables as well, as they were: documents with their revisions, users, views, attachments."""
+    """Creates and copies test databases.
+
+    Copies for parallel tests are copies of the file, so nothing may be left in the write-ahead log.
+    ``serialized_rollback`` also restores the gateway's tables: documents with their revisions,
+    users, views, attachments.
+    """
 
     def _clone_test_db(self, suffix: str, verbosity: int, keepdb: bool = False) -> None:
         with self.connection.cursor() as cursor:
@@ -57,7 +60,7 @@ class DatabaseCreation(creation.DatabaseCreation):
             )
 
     def _columns(self, table: str) -> list[str]:
-        """The columns of a table that are not computed."""
+        """Return the columns of a table that are not computed."""
         with self.connection.cursor() as cursor:
             cursor.execute(f"PRAGMA table_info({table})")
             return [name for _, name, *_ in cursor.fetchall()]

@@ -1,6 +1,6 @@
-"""Functions of SQL that documents need beside Django's.
+"""SQL functions that documents need in addition to Django's.
 
-No index may use them: the file could then be written only by connections that have them.
+No index may use them: then only connections with these functions could write the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OF_TIMES = {
 
 
 def register(connection: sqlite3.Connection) -> None:
-    """Give a connection all of them."""
+    """Add the functions to a connection."""
     connection.create_function("cbtools_unbase64", 1, _unbase64, deterministic=True)
     django_functions = importlib.import_module("django.db.backends.sqlite3._functions")
     for name, (count, function) in _OF_TIMES.items():
@@ -41,9 +41,8 @@ def _unbase64(text: str) -> bytes | None:
 
 
 def _null_out_of_range(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that gives NULL where a time, in its time zone, would be in no year that there
-    is, or a duration has more than 64 bits: one document with "9999-12-31T23:59:59Z" breaks no
-    query."""
+    """Return a function that returns NULL if a time is out of range in its zone, or a duration has
+    more than 64 bits. So a document with "9999-12-31T23:59:59Z" breaks no query."""
 
     def null_out_of_range(*args: Any) -> Any:
         try:

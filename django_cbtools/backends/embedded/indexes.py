@@ -1,4 +1,4 @@
-"""Indexes on fields of documents: on the expressions that read them from the JSON."""
+"""Indexes of documents, on the expressions that read fields from the JSON."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _COVERED = ("st_deleted", "expires", "uid", "keyspace")
 
 
 class _IndexCompiler(SQLCompiler):
-    """Fields as they are read from a row: around an index there is no subselect.
+    """A compiler of expressions for indexes, where no subquery is around the fields.
 
-    SQLite gives what comes out of a subselect a collation; so expressions around it need it too.
+    SQLite gives the columns of a subquery a collation, so expressions on them need it here, too.
     """
 
     def compile(self, node: Any) -> Any:

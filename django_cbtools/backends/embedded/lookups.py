@@ -1,4 +1,4 @@
-"""Lookups of arrays and of objects as a whole, as SQLite's SQL."""
+"""Compiles lookups of arrays and of whole objects to SQLite's SQL."""
 
 from __future__ import annotations
 
@@ -147,6 +147,6 @@ class _Objects:
 
 
 def register() -> None:
-    """Have SQLite compile these lookups so, by Django's hook for a vendor."""
+    """Register the lookups with SQLite, by Django's hook for vendors."""
     compiled: dict[Any, Any] = {OfArrays: of_arrays, ObjectExact: object_exact}
     compiling.register("sqlite", compiled)

@@ -1,6 +1,6 @@
-"""Expressions for members and elements of arrays and objects, as SQLite's SQL.
+"""Compiles expressions for members and elements of arrays and objects to SQLite's SQL.
 
-Values are compared by the expression that the table in :mod:`.columns` has for their shape.
+Values are compared by the expression for their shape in :mod:`.columns`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Compiled = tuple[str, tuple[Any, ...]]
 
 
 def read(template: str, params: Sequence[Any], **parts: str) -> Compiled:
-    """An expression of the table's, over SQL that has these parameters each time it stands there;
-    of what is given, only that has its signs of percent doubled already."""
+    """Fill a template of the table with SQL, and repeat its parameters for each placeholder.
+    ``parts`` already have doubled percent signs, the template does not."""
     times = sum(1 for _, name, _, _ in string.Formatter().parse(template) if name)
     return template.replace("%", "%%").format(**parts), tuple(params) * times
 
@@ -44,7 +44,7 @@ def part(node: Part, compiler: Any, connection: Any, **context: Any) -> Compiled
 
 
 def element(node: Element, compiler: Any, connection: Any) -> Compiled:
-    """An element, as a row of json_each() with the alias."""
+    """Compile an element, which is a row of json_each() with the alias."""
     return element_sql(node.alias, columns.template(node.output_field)), ()
 
 
@@ -59,7 +59,7 @@ def element_sql(alias: str, template: str) -> str:
 
 
 def array_sql(compiler: Any, expression: Any) -> Compiled:
-    """An expression's array as JSON text; NULL where it is none."""
+    """Compile an expression's array as JSON text. It is NULL if the value is no array."""
     sql, params = compiler.compile(expression)
     template = "(CASE json_type({value}) WHEN 'array' THEN {value} END)"
     if isinstance(expression, KeyTransform):  # of a string, that gives what is no JSON
@@ -113,7 +113,7 @@ def of_elements(node: OfElements, compiler: Any, connection: Any) -> Compiled:
 
 
 def register() -> None:
-    """Have SQLite compile these expressions so, by Django's hook for a vendor."""
+    """Register the expressions with SQLite, by Django's hook for vendors."""
     compiled: dict[Any, Any] = {
         Part: part,
         Element: element,

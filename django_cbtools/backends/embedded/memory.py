@@ -25,7 +25,8 @@ def is_shared(name: Any) -> bool:
 
 
 def patiently(timeout: float, do: Callable[..., T], *args: Any) -> T:
-    """Do something as soon as nobody else has what it needs locked, within ``timeout`` seconds."""
+    """Call a function again for up to ``timeout`` seconds, until no other connection has locked its
+    tables."""
     deadline, pause = time.monotonic() + timeout, _FIRST
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The parts of SQL that are different for documents."""
+"""The parts of Django's SQL that differ for documents."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class DatabaseOperations(operations.DatabaseOperations):
         return flush + [f"DELETE FROM {self.quote_name(table)};" for table in gateways]
 
     def adapt_document_json(self, value: Any, encoder: type[json.JSONEncoder] | None) -> str:
-        """A value as JSON text, the way it is written in stored documents."""
+        """Return a value as JSON text in the notation of stored documents."""
         return canonical.dumps(json.loads(json.dumps(value, cls=encoder)))
 
     def raw_document_sql(self, sql: str, has_params: bool) -> str:
-        """SQL that names document models' tables, with what it means by them."""
+        """Return SQL with definitions of the document models' tables that it names."""
         from .raw import with_documents  # it needs models, and the first model loads this module
 
         return with_documents(sql, has_params)
@@ -75,7 +75,8 @@ class DatabaseOperations(operations.DatabaseOperations):
         return convert
 
     def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
-        """Booleans of documents are compared (``st_deleted = 0``): no index serves ``NOT x``."""
+        """Return whether the expression may be a condition by itself. Booleans of documents may
+        not: they are compared (``st_deleted = 0``), since no index serves ``NOT x``."""
         # The first model that is defined loads this module.
         from django_cbtools.models.base import CouchbaseModel
 

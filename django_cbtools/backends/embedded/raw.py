@@ -1,4 +1,4 @@
-"""Raw SQL on documents. The document tables that it names are added to it."""
+"""Raw SQL queries of documents. The document tables that a query names are added to it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _WITH = re.compile(r"\s*WITH(\s+RECURSIVE)?\b", re.IGNORECASE)
 
 
 def with_documents(sql: str, has_params: bool) -> str:
-    """The query, behind a common table expression for each document model's table in it.
+    """Return the query, preceded by a common table expression for each document model's table in
+    it.
 
-    ``has_params``: whether its signs of percent are doubled, as Django's cursors expect where
-    there are parameters.
+    ``has_params`` says whether percent signs in the query are doubled, as Django's cursors expect
+    if there are parameters.
     """
     named = (sql.replace("%%", "%") if has_params else sql).replace('""', '"').lower()
     given = []

@@ -1,4 +1,4 @@
-"""Document models as tables: a subselect of the gateway's documents for each."""
+"""Tables of document models: a subquery of the gateway's documents for each."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class DocumentTable(str):
-    """Stands where Django has the name of a document model's table.
+    """A stand-in for the name of a document model's table.
 
-    It equals the table's alias, so that Django writes none behind it: it is in the SQL.
+    It equals the table's alias, so that Django does not write the alias after it. The SQL contains
+    the alias.
     """
 
     sql: str
 
 
 class Statement:
-    """A statement that is being compiled. A document's table in it has the columns that something
-    in the statement asks for; which these are is known when all of it has been compiled."""
+    """A statement that is being compiled. A document's table in it has only the columns that the
+    statement uses. They are known when all of it has been compiled."""
 
     def __init__(self) -> None:
         self._columns: dict[str | None, set[str]] = {}
@@ -38,24 +39,25 @@ class Statement:
         self._asks_all = False
 
     def ask(self, alias: str | None, column: str) -> None:
-        """Note that a column of the table with this alias is asked for."""
+        """Record that the statement uses a column of the table with this alias."""
         self._columns.setdefault(alias, set()).add(column)
 
     def ask_all(self) -> None:
-        """Note that nobody knows which columns are asked for."""
+        """Record that the statement may use any column."""
         self._asks_all = True
 
     def table(
         self, name: str, alias: str, types: tuple[str, ...], keyspace: str | None
     ) -> DocumentTable:
-        """A document model's table, as :meth:`written` finds it; of these doc_types."""
+        """Return a stand-in for a document model's table with these doc_types, which
+        :meth:`written` replaces."""
         table = DocumentTable(alias)
         table.sql = f"{_PLACE}{len(self._tables)};"
         self._tables[table.sql] = name, alias, types, keyspace
         return table
 
     def written(self, sql: str) -> str:
-        """The statement with its tables in it."""
+        """Return the statement with its tables filled in."""
         for place, (name, alias, types, keyspace) in self._tables.items():
             names = None if self._asks_all else frozenset(self._columns.get(alias, ()))
             subselect = _subselect(CouchbaseModel.tables[name], _place(keyspace), names, types)
@@ -75,7 +77,7 @@ def document_subselect(name: str) -> str:
 
 
 def _place(keyspace: str | None) -> str:
-    """A keyspace as the gateway's tables name it."""
+    """Return the name of a keyspace in the gateway's tables."""
     bucket: str = conf.get("SYNC_GATEWAY_BUCKET")
     return bucket if keyspace is None else f"{bucket}.{keyspace}"
 
@@ -116,5 +118,5 @@ def _most(column: str, *found: str) -> str:
 
 
 def document_path(path: str) -> str:
-    """A JSON path of Django's with its keys as they are written in stored documents."""
+    """Return Django's JSON path with its keys in the notation of stored documents."""
     return _JSON_STRING.sub(lambda key: canonical.dumps(json.loads(key[0])), path)

@@ -1,8 +1,7 @@
-"""The queue of a process's writers: each database serves them in order of arrival.
+"""A queue of a process's writers, in which each database serves them in order of arrival.
 
-SQLite allows one writing transaction at a time. Without the queue, each writer would sleep and try
-again, so that with many writers some would wait for very long. Writers of different processes still
-do.
+SQLite allows one writing transaction at a time. Without the queue, each writer would sleep and
+retry, and with many writers some would wait for very long. Writers of different processes still do.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ _real_path = lru_cache(maxsize=64)(os.path.realpath)
 
 
 def enter(connection: DatabaseWrapper) -> Turns | None:
-    """Wait for a turn to write, for as long as SQLite would; None: write without one.
+    """Wait for a turn to write, as long as SQLite would. None means to write without a turn.
 
-    A thread that is inside another transaction does not wait, for whoever has the turn may be
-    waiting for that transaction; nor does one for a database that is its own.
+    A thread inside another transaction does not wait, since the writer whose turn it is may wait
+    for that transaction. A private database in memory needs no turns.
     """
     name = str(connection.settings_dict["NAME"])
     is_shared = memory.is_shared(name)

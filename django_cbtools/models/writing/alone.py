@@ -6,15 +6,15 @@ from typing import Any
 
 
 class _Alone:
-    """A part of a QuerySet of what points to something in another database."""
+    """A part of a QuerySet whose relations lead to another database."""
 
     def select_related(self, *fields: Any) -> Any:
-        """Nothing is joined: the admin's pages would have what is pointed to with it."""
+        """Join nothing. The admin's pages would otherwise join the related objects."""
         return self
 
 
 def alone(found: Any) -> Any:
-    """Have a QuerySet join nothing."""
+    """Let a QuerySet join nothing, and return it."""
     cls = type(found)
     if not issubclass(cls, _Alone):
         found.__class__ = type(cls.__name__, (_Alone, cls), {})
@@ -22,6 +22,6 @@ def alone(found: Any) -> Any:
 
 
 def asked_in(found: Any, alias: str) -> Any:
-    """A QuerySet of what points to something, asked in an alias: alone where that is another one
-    than the QuerySet's own."""
+    """Return a QuerySet that uses the alias. If that is another one than its own, it joins
+    nothing."""
     return found if found.db == alias else alone(found.using(alias))

@@ -1,4 +1,5 @@
-"""The attachments of a document: read as streams, written with the document or alone."""
+"""The attachments of a document. They are read as streams, and written with the document or
+alone."""
 
 from __future__ import annotations
 
@@ -156,7 +157,8 @@ class Attachment:
         return gateway_of(type(self.document))
 
     def _place(self, what: str) -> tuple[str, str]:
-        """The document's uid and revision."""
+        """Return the document's uid and revision. Raise CouchbaseModelError if it has not been
+        saved."""
         document = self.document
         see_expiries([document])
         if document.rev is None:
@@ -235,7 +237,7 @@ class Attachments(Mapping[str, Attachment]):
         return Attachment(document, name)
 
     def __delitem__(self, name: str) -> None:
-        """Have no such attachment when the document is saved."""
+        """Delete the attachment when the document is saved."""
         document = self._document
         metas, uploads = _metas(document), dict(document._uploads)
         if name not in metas and name not in uploads:
@@ -249,7 +251,7 @@ class Attachments(Mapping[str, Attachment]):
 
 
 class AttachmentsDescriptor:
-    """``document.attachments``."""
+    """The attribute ``document.attachments``."""
 
     @overload
     def __get__(self, document: None, cls: Any = None) -> AttachmentsDescriptor: ...
@@ -271,7 +273,7 @@ def attaches(field: Any) -> bool:
 
 
 def attaching(model: Any) -> tuple[Any, ...]:
-    """The fields of a class whose values are saved as attachments."""
+    """Return the fields of a class whose files are saved as attachments."""
     if "_attaching_cache" not in model.__dict__:
         model._attaching_cache = tuple(filter(attaches, model._meta.concrete_fields))
     found: tuple[Any, ...] = model._attaching_cache
@@ -279,7 +281,8 @@ def attaching(model: Any) -> tuple[Any, ...]:
 
 
 def release(document: Any, fields: Iterable[Any]) -> None:
-    """Take away the attachments that were values of these fields, and are of none any more."""
+    """Delete the attachments that were values of these fields, and no longer belong to any
+    field."""
     found = attaching(type(document))
     for field in [each for each in found if each in fields]:
         former = document._base.get(values.json_key(field))
@@ -296,8 +299,8 @@ def upload_rest(document: Any) -> None:
 
 
 def written(document: Any, rev: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A body that has been written, with stubs for the attachments that were sent in it; they are
-    those of the document then."""
+    """Return a written body with stubs for the attachments that were sent in it. The document gets
+    the stubs."""
     sent = body.get(ATTACHMENTS)
     if not isinstance(sent, dict) or not any(_has_data(meta) for meta in sent.values()):
         return body
@@ -314,7 +317,7 @@ def _has_data(meta: Any) -> bool:
 
 
 def stub_of(meta: Mapping[str, Any], rev: str) -> dict[str, Any]:
-    """The stub of an attachment that is sent in a document's JSON."""
+    """Return the stub of an attachment that is sent in a document's JSON."""
     data = base64.b64decode(meta["data"])
     known = {key: meta[key] for key in ("content_type", "encoding") if key in meta}
     return {
@@ -327,7 +330,7 @@ def stub_of(meta: Mapping[str, Any], rev: str) -> dict[str, Any]:
 
 
 def guessed(name: str) -> str:
-    """The type of a file by its name."""
+    """Return the content type that a file's name suggests."""
     kind, encoding = mimetypes.guess_type(name)
     return DEFAULT_TYPE if kind is None or encoding else kind
 
@@ -353,7 +356,7 @@ def _text(value: Any) -> str:
 
 
 def _written_alone(document: Any, rev: str, name: str, stub: dict[str, Any] | None) -> None:
-    """Take note of an attachment that has been written, or deleted, without the document."""
+    """Record an attachment that has been written, or deleted, without the document."""
     expires = document._base.get(EXPIRES)
     metas, uploads = _metas(document), dict(document._uploads)
     stored = dict(document._base.get(ATTACHMENTS) or {})

@@ -1,4 +1,4 @@
-"""Writes many documents in few requests, and raises one exception for all that are refused."""
+"""Writes many documents in few requests. One exception tells all that were refused."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ from .written import Changed, Tombstone, Whole, whole
 class Bulk:
     """A write of many documents.
 
-    ``with Bulk() as bulk`` raises one SyncGatewayBulkError at its end, where documents were
-    refused. A request that fails as a whole is raised as it is where it is the first one; else its
-    documents count as refused, and those behind it are not tried.
+    ``with Bulk() as bulk`` raises a SyncGatewayBulkError at its end if documents were refused. If
+    the first request fails as a whole, its exception is raised. If a later one does, its documents
+    count as refused, and the remaining documents are not sent.
     """
 
     def __init__(self) -> None:
@@ -59,8 +59,8 @@ class Bulk:
             raise SyncGatewayBulkError(self.errors, self.saved) from self.failure
 
     def _batches(self, items: Iterable[Any], size: int | None = None) -> Iterator[list[Any]]:
-        """Documents, or uids, in lists of as many as go into a request, which is of one keyspace,
-        until one has failed; what is left then is refused."""
+        """Yield lists of documents or uids, one for each request and keyspace. After a failed
+        request, the remaining ones count as refused."""
         for batch in chain.from_iterable(map(grouped, batches(items, size))):
             if self.failure is None:
                 yield batch
@@ -71,7 +71,8 @@ class Bulk:
     # ---------------------------------------------------------------- reading
 
     def load(self, manager: Any, revs: Mapping[str, str]) -> Iterator[list[Any]]:
-        """Documents in batches, by uid. Those that have another revision now are refused."""
+        """Yield batches of documents, loaded by uid. Documents with another revision than in
+        ``revs`` are refused."""
         for uids in self._batches(revs):
             found = {document.uid: document for document in manager.filter(pk__in=uids)}
             loaded = []
@@ -95,7 +96,7 @@ class Bulk:
         on_conflict: OnConflict | None = None,
         update_fields: Collection[Any] = (),
     ) -> None:
-        """Make new documents; CouchbaseModelError, before anything is written, where one is in no
+        """Create documents. Raise CouchbaseModelError, before any is written, if one is in no
         channel."""
         for document in documents:
             decide_channels(document)
@@ -128,7 +129,7 @@ class Bulk:
     def _update_instead(
         self, documents: Sequence[Any], fields: Collection[Any], *, may_be_gone: bool = False
     ) -> None:
-        """Write some fields of documents to those that are there."""
+        """Write some fields of documents to the existing documents with their uids."""
         changed = []
         for document, row in rows_of(documents):
             there = type(document)()
@@ -146,8 +147,9 @@ class Bulk:
     def update(
         self, documents: Iterable[Any], fields: Collection[Any], size: int | None = None
     ) -> None:
-        """Write some fields of documents, and ``updated``: on top of the revision that each has, or
-        of what is there, if anything, where it has none. Of those of one uid, it is the first."""
+        """Write some fields of documents, and ``updated``. Each is written on top of its revision,
+        or of the existing document if it has no revision. If several have the same uid, the first
+        is written."""
         documents = list(documents)
         reveal(documents)
         chosen: dict[Any, Any] = {}
@@ -166,7 +168,8 @@ class Bulk:
             self._update_instead(batch, fields, may_be_gone=True)
 
     def delete(self, documents: Iterable[Any]) -> list[Any]:
-        """Delete documents softly, as ``document.delete()`` does it; those that were deleted."""
+        """Delete documents softly, as ``document.delete()`` does, and return those that were
+        deleted."""
         deleted = []
         for batch in self._batches(documents):
             see_expiries(batch)
@@ -178,7 +181,7 @@ class Bulk:
         return deleted
 
     def hard_delete(self, documents: Iterable[Any]) -> list[Any]:
-        """Delete documents for real; those that were deleted."""
+        """Delete documents for real, and return those that were deleted."""
         deleted = []
         for batch in self._batches(documents):
             reveal(batch)
@@ -206,9 +209,10 @@ class Bulk:
         return prepared
 
     def write(self, documents: Sequence[Document]) -> list[Any]:
-        """Write documents in a request, or in some where they are large; those that were saved.
+        """Write documents in one request, or in several if they are large. Return those that were
+        saved.
 
-        What is wrong with one of them is known before any of them is written.
+        Errors of the documents themselves are found before any of them is written.
         """
         documents = self.prepared(documents, whole)
         claims = Claims(documents)
@@ -246,7 +250,7 @@ class Bulk:
         ]
 
     def _with_uploads(self, document: Any) -> Any:
-        """A document that has been saved, its large attachments written too."""
+        """Write the large attachments of a saved document, and return the document."""
         try:
             upload_rest(document)
         except SyncGatewayException as error:

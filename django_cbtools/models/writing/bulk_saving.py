@@ -1,4 +1,4 @@
-"""Saves documents from an iterable, in batches, with a result for each."""
+"""Saves documents from an iterable in batches, and reports a result for each."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class BulkSaved(Generic[Model]):
 def save_all(
     model: type[Any], documents: Iterable[Any], size: int | None, progress: Progress | None
 ) -> BulkSaved[Any]:
-    """Save documents as they come; see :meth:`DocumentQuerySet.bulk_save`."""
+    """Save documents while they are generated; see :meth:`DocumentQuerySet.bulk_save`."""
     result: BulkSaved[Any] = BulkSaved()
     for batch in _batches(documents, size or BULK_COUNT):
         saving = _Batch(model, batch)
@@ -67,7 +67,7 @@ def save_all(
 
 
 def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Lists of at most so many documents, in each of them no document twice."""
+    """Yield lists of at most ``size`` documents. No list has a document twice."""
     batch: list[Any] = []
     known: set[Any] = set()
     for document in documents:
@@ -82,7 +82,7 @@ def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 class _Batch:
-    """Documents that are saved together."""
+    """A batch of documents that are saved together."""
 
     def __init__(self, model: type[Any], documents: list[Any]) -> None:
         self._model, self._documents = model, documents
@@ -134,7 +134,8 @@ class _Batch:
 
     @contextmanager
     def _trying(self, document: Any) -> Iterator[None]:
-        """Within this, what is done with a document may raise: it stops no others."""
+        """Record an exception of this context as the document's error, so that others are still
+        saved."""
         try:
             yield
         except Exception as error:
@@ -142,7 +143,7 @@ class _Batch:
 
 
 def pulled(documents: AsyncIterable[Any]) -> Iterator[Any]:
-    """Documents that come in async code, for a thread that works for it."""
+    """Yield the documents of an async iterable in the thread that works for the async code."""
     source = aiter(documents)
 
     async def following() -> Any:

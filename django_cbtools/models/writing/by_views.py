@@ -1,4 +1,4 @@
-"""Finds documents that refer to a deleted object by views, if documents have no ORM."""
+"""Finds documents that refer to a deleted object by views, for documents without an ORM."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = 20
 
 
 class Found(list[Any]):
-    """Documents, as Django's deletion asks for them: in place of a QuerySet."""
+    """Documents in place of a QuerySet, as Django's deletion uses it."""
 
     query = SimpleNamespace(select_related=True)  # documents are loaded whole
 
@@ -32,9 +32,9 @@ def has_view(field: Any) -> bool:
 
 
 def pointing(model: Any, fields: Iterable[Any], objs: Sequence[Any]) -> Found:
-    """The documents of a class that point to some of these rows or documents by the fields.
+    """Return the documents of a class that point to any of the objects by the fields.
 
-    Raises SyncGatewayNotFound where a view is not deployed.
+    Raises SyncGatewayNotFound if a view is not deployed.
     """
     found: dict[str, Any] = {}
     for field in fields:

@@ -20,7 +20,7 @@ from .written import whole
 
 
 class Carrier(ExitStack):
-    """Attachments of a document; their contents are gone when the carrier is closed."""
+    """The attachments of a document, with contents that are kept until the carrier is closed."""
 
     def __init__(self, document: Any) -> None:
         super().__init__()
@@ -28,11 +28,11 @@ class Carrier(ExitStack):
         self._held: dict[str, tuple[Any, str]] = {}
 
     def take_over(self, bases: Mapping[str, Mapping[str, Any]]) -> None:
-        """Have the document, which is to follow the first of the branches, have its attachments of
-        the others as well.
+        """Add the attachments of the other branches to the document, which will follow the first
+        branch.
 
-        ``bases`` are the branches' JSON, by their revisions. A gateway takes the stub of an
-        attachment for the one of that name in its own branch, whatever the digest is.
+        ``bases`` are the branches' JSON, by their revisions. The gateway takes a stub for the
+        attachment of that name in its own branch, whatever its digest.
         """
         document = self._document
         first, *others = ((rev, base.get(ATTACHMENTS) or {}) for rev, base in bases.items())
@@ -48,10 +48,10 @@ class Carrier(ExitStack):
                     break
 
     def hold(self) -> None:
-        """Keep the contents of the document's attachments where the gateway may lose them.
+        """Keep the contents of the document's attachments, if the gateway may lose them.
 
-        A real one takes the attachments of what was written last for the document's, be it in a
-        branch that loses: a tombstone leaves none.
+        A real gateway takes the attachments of the last write for the document's, even if that
+        write is on a losing branch. After a tombstone, there are none.
         """
         # Programs import models long before they ask a gateway, and requests takes its time.
         from django_cbtools.sync_gateway.transport.transport import transport
@@ -61,7 +61,7 @@ class Carrier(ExitStack):
             self._held = {name: self._read(name, rev) for name in self._document.attachments}
 
     def write_again(self) -> None:
-        """Write the document with the attachments that are held, on top of what is there by now."""
+        """Write the document with the held attachments, on top of its current revision."""
         document = self._document
         if not self._held:
             return
@@ -80,7 +80,8 @@ class Carrier(ExitStack):
                 return
 
     def _read(self, name: str, rev: str) -> tuple[Any, str]:
-        """The contents of an attachment, in a temporary file where they are large, and its type."""
+        """Return the contents of an attachment (in a temporary file if they are large) and its
+        type."""
         document = self._document
         file = self.enter_context(tempfile.SpooledTemporaryFile(max_size=SMALL))  # noqa: SIM115
         found: Any = gateway_of(type(document)).get_attachment(document.uid, name, rev=rev)

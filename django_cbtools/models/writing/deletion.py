@@ -1,9 +1,9 @@
-"""Deleting documents: softly, which can be taken back, or for real.
+"""The deletion of documents: softly, which can be undone, or for real.
 
-``on_delete`` of the relations to a document holds for both, with one difference: a soft deletion
-deletes nothing for real. Documents that CASCADE are deleted softly themselves; ordinary rows stay
-until the document is deleted for real. What is deleted softly already neither protects a document
-from being deleted softly, nor is it touched.
+``on_delete`` of relations to a document applies to both, but a soft deletion deletes nothing for
+real. Documents with CASCADE are deleted softly, too. Ordinary rows stay until the document is
+deleted for real. Documents that are already deleted softly neither protect a document from soft
+deletion nor are changed by it.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ class DocumentCollector(Collector):
         self._itself: Any = None
 
     def announce(self, *documents: Any) -> None:
-        """Send ``pre_delete`` for documents, and for all that are deleted with them: as in Django,
-        before anything is."""
+        """Send ``pre_delete`` for documents, and for all that are deleted with them, before any is
+        deleted, as Django does."""
         self._is_announced = True
         for document in documents:
             self.send(pre_delete, document)
@@ -135,7 +135,7 @@ class DocumentCollector(Collector):
                 self.send(pre_delete, document)
 
     def send(self, signal: ModelSignal, document: Any) -> None:
-        """Send one of Django's signals for a document; ``hard`` is told besides."""
+        """Send one of Django's signals for a document, with ``hard`` as an additional argument."""
         about = {"using": self.using, "origin": self.origin, "hard": self.hard}
         signal.send(sender=type(document), instance=document, **about)
 
@@ -168,7 +168,7 @@ class DocumentCollector(Collector):
         return found if self.hard else found.filter(st_deleted=False)
 
     def take_from(self, other: Collector) -> None:
-        """Take the documents from what another collector has found."""
+        """Take over the documents that another collector has found."""
         for model in [model for model in other.data if is_document(model)]:
             self.data[model] = other.data.pop(model)
         for field, value in [key for key in other.field_updates if is_document(key[0].model)]:
@@ -177,7 +177,7 @@ class DocumentCollector(Collector):
         other.fast_deletes = [found for found in other.fast_deletes if not is_document(found.model)]
 
     def decide(self) -> None:
-        """Find out all that is to be written, before anything is."""
+        """Decide all writes before the first one is sent."""
         for found in [found for found in self.fast_deletes if is_document(found.model)]:
             self.fast_deletes.remove(found)
             self._unseen.append((found.model, revisions(found)))
@@ -217,7 +217,8 @@ class DocumentCollector(Collector):
             yield model, len(gone)
 
     def _take_updates(self) -> dict[frozenset[Any], list[Any]]:
-        """Documents that are to lose, or change, what they point to, by the fields; each once."""
+        """Return the documents whose relations have to change, by the set of fields. Each document
+        is in it once."""
         doomed = {document for found in self.data.values() for document in found} | {self._itself}
         unseen = {(of_class(model), uid) for model, revs in self._unseen for uid in revs}
         changed: dict[Any, set[Any]] = defaultdict(set)

@@ -1,9 +1,9 @@
 """Finds documents that refer to a deleted object, for Django's own deletion.
 
 Django deletes an ordinary row, and looks for related objects in the row's database. Related
-documents are found and written where documents are. If they have no ORM, they are found by the view
-that their class names for the relation. If it names none, they cannot be found, and are left
-unchanged, as with ``DO_NOTHING``; a system check reports it.
+documents are queried and written in the documents' alias. If they have no ORM, the view that their
+class names for the relation finds them. Without a view they cannot be found, and stay unchanged, as
+with ``DO_NOTHING``. A system check reports it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _can_fast_delete: Any = deletion.Collector.can_fast_delete
 
 
 def extend() -> None:
-    """Have Django's deletion find documents where they are."""
+    """Let Django's deletion query documents in their own alias."""
     deletion.get_candidate_relations_to_delete = candidates
     deletion.Collector.related_objects = related_objects  # type: ignore[method-assign]
     deletion.Collector.collect = collect  # type: ignore[method-assign]
@@ -38,7 +38,8 @@ def extend() -> None:
 
 
 def candidates(opts: Any) -> Iterator[Any]:
-    """Relations whose on_delete holds: not those of documents that cannot be found."""
+    """Yield the relations whose ``on_delete`` applies. Relations of documents that cannot be found
+    are left out."""
     is_orm_there: bool | None = None
     for relation in _candidates(opts):
         if is_document(relation.related_model):

@@ -17,7 +17,7 @@ from .versions import reveal
 
 
 class Unchanged:
-    """Says that a document is to expire when it did before."""
+    """The default of ``expires``, which keeps the document's expiry."""
 
     def __repr__(self) -> str:
         return "UNCHANGED"
@@ -64,10 +64,11 @@ class Expiring:
 
 
 def set_expiry(document: Expiring, value: Any) -> None:
-    """Have a document expire at an aware datetime, or after a timedelta; or what the gateway takes
-    for ``_exp``: seconds from now, seconds since 1970, a text in ISO 8601, or None for never.
+    """Set the expiry of a document.
 
-    CouchbaseValueError for anything else.
+    ``value`` is an aware datetime, a timedelta from now, or a value of ``_exp``: seconds from now,
+    seconds since 1970, a string in ISO 8601, or None for never. Raises CouchbaseValueError for
+    other values.
     """
     if isinstance(value, datetime.timedelta):
         value = timezone.now().astimezone(datetime.timezone.utc) + value
@@ -82,14 +83,14 @@ def set_expiry(document: Expiring, value: Any) -> None:
 
 
 def settle_expiry(document: Expiring) -> None:
-    """Turn what the program has put under ``_exp`` into a time, which is the same one with each
-    save that follows."""
+    """Convert the ``_exp`` that a program has set to a time, so that further saves do not move
+    it."""
     if EXPIRES in document.extra:
         set_expiry(document, document.extra[EXPIRES])
 
 
 def see_expiries(documents: Iterable[Any]) -> None:
-    """Ask, in one request, when those of the documents expire that were read without it."""
+    """Load, in one request, the expiry of documents that were read without it."""
     documents = list(documents)
     reveal(documents)
     hidden = [each for each in documents if each._hides_expiry and each.rev is not None]

@@ -1,4 +1,4 @@
-"""Updates other instances of a document that was written, so that they have its revision."""
+"""Updates other instances of a written document with its new revision."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ def following(instances: Iterable[Any]) -> Iterator[None]:
 
 
 def tell(document: Any, former: str | None) -> None:
-    """Have those that follow know that a document has been written, on top of that revision."""
+    """Update the instances that follow a document after it was written on top of the revision
+    ``former``."""
     for other in _followed.get().get(document.uid, ()):
         if other is not document and other.rev == former:
             other.saved_as(document.rev, document._base)
 
 
 class Telling:
-    """The base of the documents' managers.
+    """The base class of the documents' managers.
 
     Django makes related managers from them. Documents that are passed to such a manager, or that
     its instance has prefetched, get the revisions that it writes, so they can still be saved.

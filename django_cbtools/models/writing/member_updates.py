@@ -1,4 +1,4 @@
-"""Changes inside objects and arrays: ``QuerySet.update(address__city="X")``."""
+"""Updates of members of objects and arrays: ``QuerySet.update(address__city="X")``."""
 
 from __future__ import annotations
 

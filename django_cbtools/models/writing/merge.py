@@ -99,7 +99,8 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def merge_members(base: Any, ours: Any, theirs: Any) -> list[Any]:
-    """A list as a set: their members and ours, without those that either side has removed."""
+    """Merge lists as sets: the members of both sides, without those that either side has
+    removed."""
     sides = [side or [] for side in (base, ours, theirs)]
     if not all(isinstance(side, (list, tuple)) for side in sides):
         raise SyncGatewayConflict("These are no lists.")
@@ -109,12 +110,12 @@ def merge_members(base: Any, ours: Any, theirs: Any) -> list[Any]:
 
 
 def later(base: Any, ours: Any, theirs: Any) -> Any:
-    """The later of two dates and times; one that cannot be read loses."""
+    """Return the later of two dates and times. One that cannot be read loses."""
     return max(ours, theirs, key=lambda text: _moment(text, datetime.datetime.min))
 
 
 def earlier(base: Any, ours: Any, theirs: Any) -> Any:
-    """The earlier of two dates and times; one that cannot be read loses."""
+    """Return the earlier of two dates and times. One that cannot be read loses."""
     return min(ours, theirs, key=lambda text: _moment(text, datetime.datetime.max))
 
 

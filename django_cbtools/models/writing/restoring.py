@@ -16,12 +16,12 @@ logger = logging.getLogger(__name__)
 
 
 class Restored(Written):
-    """A document of a fixture. What its ``extra`` has under a field's key is that field's JSON, in
-    place of the field's value: the fixture has it there where the field's type cannot have it."""
+    """A document of a fixture. If its ``extra`` has the key of a field, this JSON replaces the
+    field's value: the fixture has it there if the field's type cannot represent it."""
 
     def __init__(self, document: DocumentSaving, there: Mapping[str, Any]) -> None:
-        """``there`` is the ``extra`` of the document that is there already. It stays where the
-        fixture has nothing that no field declares."""
+        """Prepare the document. ``there`` is the ``extra`` of the existing document, whose keys
+        stay if the fixture has no undeclared keys."""
         declared = document.declared_keys()
         given = dict(document.extra)
         attachments = self._attachments(
@@ -40,7 +40,8 @@ class Restored(Written):
 
     @staticmethod
     def _attachments(uid: Any, given: Any, there: Any) -> dict[str, Any]:
-        """The attachments that the gateway has, or gets: all others would answer 404."""
+        """Return the attachments that the gateway has or gets. A stub of any other attachment would
+        lead to a 404."""
         kept = there if isinstance(there, dict) else {}
         if not isinstance(given, dict):
             return kept

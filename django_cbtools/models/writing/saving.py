@@ -1,4 +1,4 @@
-"""Saving documents, also merged with changes of others, or again after a conflict."""
+"""Saves documents, also merged with the changes of others, or again after a conflict."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         self._send(post_save, update_fields=names, created=created)
 
     def _send(self, signal: ModelSignal, **about: Any) -> None:
-        """Send one of Django's signals; to be deleted softly is not to be saved."""
+        """Send one of Django's signals, unless the document is being deleted softly."""
         if not self._is_being_deleted:
             using = conf.document_alias()
             signal.send(sender=type(self), instance=self, using=using, raw=False, **about)
@@ -161,7 +161,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         names: frozenset[str] | None,
         merge: Merge | None,
     ) -> None:
-        """The errors of Django's save(), and those of documents alone."""
+        """Raise the errors of Django's ``save()`` for wrong arguments, and those of documents."""
         check_using(using, "saved in")
         if force_insert and (force_update or names):
             raise ValueError("Cannot force both insert and updating in model saving.")
@@ -177,7 +177,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
             raise ValueError("Cannot force an update in save() with no primary key.")
 
     def _fields(self, names: frozenset[str]) -> list[Any]:
-        """The fields that have these names, or attributes."""
+        """Return the fields with these names or attributes."""
         return [
             field
             for field in self._meta.concrete_fields
@@ -185,7 +185,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         ]
 
     def _write_over(self, fields: list[Any] | None, is_expiring: bool) -> None:
-        """Send the document, or some fields of it, where there is one already."""
+        """Write the document, or some of its fields, on top of an existing one."""
         try:
             if self.rev is None:
                 raise DocumentExists(
@@ -205,7 +205,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
             raise missing(f"{what} did not affect any rows.") from conflict
 
     def _write(self, merge: Merge | None, is_new: bool) -> bool:
-        """Send the document, merged where that is needed; whether it is a new one."""
+        """Write the document, merged if necessary, and return whether it is a new one."""
         former = self.rev
         if is_new:
             self.rev = None
@@ -251,7 +251,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         return was_there
 
     def _restore(self) -> bool:
-        """Be written as a fixture has it; whether the document was there."""
+        """Write the document as a fixture has it, and return whether it existed before."""
         (row,) = gateway_of(type(self)).bulk_get([self.get_uid()])
         self.rev, there = None, type(self)()
         decide_channels(self)
@@ -267,7 +267,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         return was_there
 
     def _merge(self, merge: Merge, conflict: SyncGatewayConflict) -> None:
-        """Become the gateway's document with our changes in it."""
+        """Take over the gateway's document, merged with the changes of this instance."""
         uid = self.get_uid()
         (row,) = gateway_of(type(self)).bulk_get([uid])
         theirs = type(self)()
@@ -300,7 +300,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         check_channels(self.channels, type(self))
 
     def saved_as(self, rev: str, document: Mapping[str, Any]) -> None:
-        """Record that the gateway has this JSON of the document now, with this revision."""
+        """Record the JSON and the revision that the gateway has of the document now."""
         former, document = self.rev, attachments.written(self, rev, document)
         self.rev, self._base, self._prepared = rev, remembered(document), {}
         tell(self, former)
@@ -390,7 +390,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
 
 
 def check_using(using: str | None, what: str) -> None:
-    """ImproperlyConfigured for an alias that holds no documents."""
+    """Raise ImproperlyConfigured if the alias holds no documents."""
     if using not in (None, conf.document_alias()):
         raise ImproperlyConfigured(
             f"Documents cannot be {what} {using!r}: they are in {conf.document_alias()!r}. "

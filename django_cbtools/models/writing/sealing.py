@@ -17,7 +17,8 @@ class Sealing:
 
     @classmethod
     def _seal(cls, uid: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The JSON as it is written under a uid: of a document, or of the key of a UniqueKey."""
+        """Return the JSON to write under a uid, for a document or for the key document of a
+        UniqueKey."""
         return body
 
     @classmethod
@@ -34,5 +35,6 @@ class Sealing:
         nothing may be saved that is made of it."""
 
     def _sealed(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The JSON of a document that is saved, which may be made of what was loaded."""
+        """Return the JSON to save for this document. It may be based on the JSON that was
+        loaded."""
         return body

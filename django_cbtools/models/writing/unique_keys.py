@@ -1,11 +1,12 @@
-"""Documents that stand for unique values: see :class:`.unique.UniqueKey`.
+"""Key documents, which stand for unique values: see :class:`.unique.UniqueKey`.
 
-The uid of such a key document is a digest of the values; the gateway makes it once, which is what
-excludes a second writer. It names its owner, the document that has the values or is about to. It is
-made before its owner is written, and deleted once the owner has other values or is deleted.
+The uid of a key document is a digest of the values. The gateway creates it only once, which
+excludes a second writer. It names its owner, the document that has the values or is about to have
+them. It is created before its owner is written, and deleted after its owner has other values or is
+deleted.
 
-A program may end in between. Then a key is left whose owner does not have the values; after GRACE
-seconds, another document may take it over.
+A program may end in between. Then the owner of the key does not have the values. After GRACE
+seconds, another document may take over the key.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ Keys = dict[str, UniqueKey]
 
 
 def keys_of(model: Any, body: Mapping[str, Any]) -> Keys:
-    """The keys that a document of this class has, as JSON, by their uids."""
+    """Return the keys that a document of the class has, given its JSON, by their uids."""
     if body.get("_deleted") or body.get("st_deleted") is True:
         return {}
     found = {}
@@ -70,7 +71,7 @@ def _constraints(model: Any) -> list[UniqueKey]:
 
 
 def _same(field: values.Field, raw: Any) -> Any:
-    """JSON that is the same for the same value, however it is written."""
+    """Return JSON that is equal for equal values, however they are written."""
     from_json = values.kind(field).from_json
     if raw is None or from_json is None:
         return raw
@@ -94,7 +95,7 @@ class _Owner(NamedTuple):
 
 
 class Claims:
-    """The keys of documents that are about to be written."""
+    """The keys of documents that will be written."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._owners: dict[str, _Owner] = {}
@@ -122,11 +123,11 @@ class Claims:
 
     @property
     def uids(self) -> Collection[str]:
-        """The documents that have, or had, keys."""
+        """The uids of the documents that have, or had, keys."""
         return self._owners.keys()
 
     def claim(self) -> dict[str, SyncGatewayException]:
-        """Make the keys; why documents cannot be written, by uid."""
+        """Create the keys. Return the errors of documents that cannot be written, by uid."""
         refused: dict[str, SyncGatewayException] = {}
         wanted: dict[str, str] = {}
         for owner in self._owners.values():
@@ -150,8 +151,8 @@ class Claims:
         return refused
 
     def settle(self, saved: Collection[str], unknown: Collection[str] = ()) -> None:
-        """Delete the keys that the documents with these uids have no more, and those that were made
-        for the others, unless it is unknown whether they were written."""
+        """Delete the keys that saved documents no longer have, and the new keys of other documents.
+        Those whose outcome is unknown keep both."""
         gone = {
             key: self._releasing[key]
             for uid in saved
@@ -209,15 +210,15 @@ class Claims:
 
 
 def _rows(gateway: Any, uids: Collection[Any]) -> dict[str, Any]:
-    """The documents that there are, as rows with their revisions, by uid."""
+    """Return the rows of the documents that exist, by uid."""
     texts = [uid for uid in uids if isinstance(uid, str)]
     rows = gateway.all_docs(texts)["rows"] if texts else []
     return {row["id"]: row for row in rows if "doc" in row}
 
 
 def find(model: Any, **named: Any) -> Any:
-    """The document that has these values of the fields of a UniqueKey, found by key, with no query:
-    two requests. DoesNotExist where there is none."""
+    """Return the document with these values of a UniqueKey's fields. It is found by key, in two
+    requests and without a query. Raise DoesNotExist if there is none."""
     body = {values.json_key(model._meta.get_field(name)): named[name] for name in named}
     gateway = gateway_of(model)
     for key in keys_of(model, body):
@@ -264,7 +265,7 @@ def _is_held(owner: _Owner, key: str, claim: Mapping[str, Any], holder: Any) -> 
 
 
 def _queried(model: Any, named: Mapping[str, Any]) -> Iterator[Any]:
-    """The documents that have these values, and count; found by a query."""
+    """Yield the documents that a query finds for these values, if the site has written them."""
     for document in model.all_objects.filter(st_deleted=False, **named):
         if document._is_own():
             yield document
@@ -272,7 +273,8 @@ def _queried(model: Any, named: Mapping[str, Any]) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def reserved(document: Document) -> Iterator[None]:
-    """Write a document within this: UniqueKeyTaken where another one has its values."""
+    """Reserve the unique keys of a document that is written in this context. Raise UniqueKeyTaken
+    if another document has its values."""
     claims = Claims([document])
     for refusal in claims.claim().values():
         raise refusal

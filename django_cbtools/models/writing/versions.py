@@ -1,8 +1,8 @@
 """Loads revisions, attachments and expiry of documents that SQL++ has read without them.
 
-The gateway keeps these in its own metadata. If one of them is needed, the documents are loaded from
-the gateway, all in one request. If the body is not the one that SQL++ has read, somebody has
-written the document since.
+The gateway keeps these in its own metadata. When one of them is needed, the documents are loaded
+from the gateway, all in one request. If a body differs from the one that SQL++ has read, somebody
+has written the document since.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _KEPT = (ATTACHMENTS, EXPIRES)
 
 
 class VersionCol(Col):
-    """The column of versions: revisions, where a query can read them, or what else tells what was
-    read from what is there later."""
+    """The column of documents' versions. A version is the revision, if a query can read it, or else
+    a text that changes with the document."""
 
     @classmethod
     def of(cls, column: Col) -> VersionCol:
-        """The version of the document whose revision a column is."""
+        """Return the version column for a column of revisions."""
         return cls(column.alias or "", column.target, column.output_field)
 
 
 class Version(F):
-    """A document's version, in queries of the library's own."""
+    """The version of a document, for the library's own queries."""
 
     def __init__(self) -> None:
         super().__init__("rev")
@@ -49,7 +49,8 @@ class Version(F):
 
 
 class Revision(DeferredAttribute):
-    """The revision of a document; asked for when it is first needed, where it was not read."""
+    """The revision of a document. If it was not read with the document, it is loaded when it is
+    needed."""
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         if instance is None:
@@ -67,7 +68,7 @@ def version_of(document: Any) -> str | None:
 
 
 def hide(document: Any, version: str) -> None:
-    """Have a document that was read without its revision know that."""
+    """Mark a document as read without its revision."""
     try:
         # Not by way of __dict__, which Python makes only for those who ask.
         del document.rev
@@ -77,7 +78,7 @@ def hide(document: Any, version: str) -> None:
 
 
 def reveal(documents: Iterable[Any]) -> None:
-    """Ask, in one request, for the revisions of the documents that were read without them."""
+    """Load, in one request, the revisions of documents that were read without them."""
     hidden = [each for each in documents if "rev" not in each.__dict__]
     for document in hidden:
         if document.uid != document._version_uid:
@@ -99,8 +100,8 @@ def _body(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _take_over(document: Any, found: dict[str, Any]) -> None:
-    """Know what only the gateway knows of a document; and numbers exactly, where it has more
-    digits than the query service keeps."""
+    """Take over the gateway's metadata of a document, and numbers with more digits than the query
+    service keeps."""
     inexact = [key for key, value in document._base.items() if not _is_exactly(value, found[key])]
     if inexact:
         untouched = document._untouched()

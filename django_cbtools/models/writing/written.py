@@ -1,4 +1,4 @@
-"""The parts of a document that are written if not all of it is."""
+"""Descriptions of writes: a whole document, some of its fields, or a tombstone."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ class Written:
 
 
 class Changed(Written):
-    """A document with some of its fields changed, and ``updated``; the rest is what was loaded.
+    """A document with changes in some of its fields, and in ``updated``. The rest is as it was
+    loaded.
 
-    ``expiry`` is whether the time that it expires is among them.
+    ``expiry`` says whether the expiry is among the changes.
 
-    CouchbaseModelError where it has never been saved, is in no channel, or has a value that its
-    field cannot store; SyncGatewayConflict where what was loaded is known to be stale.
+    Raises CouchbaseModelError if the document has never been saved, is in no channel, or has a
+    value that its field cannot store. Raises SyncGatewayConflict if the loaded document is known to
+    be stale.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Changed(Written):
 
 
 class Whole(Written):
-    """A document that is written as it is; its JSON is made once."""
+    """A whole document. Its JSON is made once."""
 
     def __init__(self, document: DocumentSaving) -> None:
         body = document.to_dict()  # before it has a uid, if it cannot be saved
@@ -124,7 +126,7 @@ class Tombstone(Written):
 
 
 def with_fields(document: DocumentSaving, fields: Collection[Any]) -> dict[str, Any]:
-    """The JSON that a document was loaded from, with these fields as they are now."""
+    """Return the JSON that a document was loaded from, with the current values of these fields."""
     base = document._base or _current(document)
     body = {key: value for key, value in base.items() if key not in GATEWAY_KEYS}
     if document._meta.get_field("extra") in fields:
@@ -142,7 +144,7 @@ def with_fields(document: DocumentSaving, fields: Collection[Any]) -> dict[str, 
 
 
 def _current(document: DocumentSaving) -> dict[str, Any]:
-    """A document as the gateway has it, for an instance that was not made from it."""
+    """Return the gateway's JSON of a document, for an instance that was not made from it."""
     uid = document.get_uid()
     (row,) = gateway_of(type(document)).bulk_get([uid])
     if "doc" not in row or row["value"]["rev"] != document.rev:
@@ -152,7 +154,7 @@ def _current(document: DocumentSaving) -> dict[str, Any]:
 
 
 def exists(conflict: SyncGatewayConflict) -> DocumentExists:
-    """A conflict as that of a new document whose uid is taken."""
+    """Return the exception for a new document whose uid is taken, from a conflict."""
     return DocumentExists(
         str(conflict),
         status=conflict.status,
@@ -163,7 +165,7 @@ def exists(conflict: SyncGatewayConflict) -> DocumentExists:
 
 
 def check_extra(document: Any) -> None:
-    """CouchbaseValueError where ``extra`` has a key that means something to the gateway."""
+    """Raise CouchbaseValueError if ``extra`` has a key with a meaning for the gateway."""
     if not isinstance(document.extra, Mapping):
         raise CouchbaseValueError(
             f"{named(document)}: extra is a dictionary, not {type(document.extra).__name__}."
@@ -177,7 +179,7 @@ def check_extra(document: Any) -> None:
 
 
 def check_values(document: Any, fields: Iterable[Any]) -> None:
-    """CouchbaseValueError where a field is set to an expression, such as F("n") + 1."""
+    """Raise CouchbaseValueError if a field is set to an expression, such as F("n") + 1."""
     for field in fields:
         value = getattr(document, field.attname)
         if hasattr(value, "resolve_expression"):
@@ -188,6 +190,7 @@ def check_values(document: Any, fields: Iterable[Any]) -> None:
 
 
 def alters_data(*methods: Any, **marks: Any) -> None:
-    """Mark methods as Django does: no template may call them; other marks go along."""
+    """Mark methods with ``alters_data``, so that templates do not call them, and with other
+    attributes."""
     for method in methods:
         vars(method).update(marks, alters_data=True)

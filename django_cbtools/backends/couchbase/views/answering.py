@@ -27,10 +27,11 @@ from .statements import grouped, limited, statement
 def view_rows(
     connection: Any, design: str, name: str, parameters: Mapping[str, Any], timeout: float | None
 ) -> list[Row]:
-    """The rows of a view of the project's folders; ``parameters`` are a Query's, as values.
+    """Return the rows of a view from the project's folders. ``parameters`` are those of a Query, as
+    values.
 
-    Raises SyncGatewayNotFound where no folder has the view, SyncGatewayBadRequest where SQL++
-    cannot answer it, or the service refuses it, SyncGatewayUnavailable where that does not answer.
+    Raises SyncGatewayNotFound if no folder has the view, SyncGatewayBadRequest if SQL++ cannot
+    answer it or the service refuses it, and SyncGatewayUnavailable if the service does not answer.
     """
     return answer(connection, f"{design}/{name}", find_view(design, name), parameters, timeout)
 
@@ -38,7 +39,8 @@ def view_rows(
 def answer(
     connection: Any, title: str, view: View, parameters: Mapping[str, Any], timeout: float | None
 ) -> list[Row]:
-    """As :func:`view_rows`, of a view that has been read; messages have its title."""
+    """Return the rows of a view that has already been read. ``title`` is its name for messages. See
+    :func:`view_rows`."""
     asked = Asked.of(parameters)
     reduce = view.reduce if asked.reduce else None
     _check_reduce(reduce, asked, title)
@@ -74,7 +76,7 @@ def _row(found: list[Any], reduce: str | None) -> tuple[Row, Any]:
 
 
 def find_view(design: str, name: str) -> View:
-    """A view of the project's folders, read."""
+    """Return a view from the project's folders."""
     try:
         functions = design_documents().get(design, {"views": {}})["views"].get(name)
     except ViewFileError as error:
@@ -124,7 +126,7 @@ def _ask(connection: Any, title: str, sql: str, args: list[Any], how: dict[str, 
 
 
 def _as_javascript(value: Any) -> Any:
-    """A value with the numbers that JavaScript has: doubles."""
+    """Return the value with its numbers as doubles, as JavaScript has them."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value if abs(value) <= 2**53 else plain(float(value))
     if isinstance(value, float):

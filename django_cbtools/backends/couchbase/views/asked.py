@@ -1,4 +1,4 @@
-"""The parameters of a view query, as the REST API has them."""
+"""The parameters of a view query, in the form of the REST API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ UNSET: Any = object()
 
 @dataclass(frozen=True)
 class Asked:
-    """``group_level`` is 0 to reduce all rows to one, and None to group by whole keys."""
+    """The parameters of a view query. ``group_level`` is 0 to reduce all rows to one, and None to
+    group by whole keys."""
 
     startkey: Any = UNSET
     endkey: Any = UNSET
@@ -30,7 +31,7 @@ class Asked:
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Asked:
-        """The parameters of a Query, as values; raises SyncGatewayBadRequest for bad ones."""
+        """Return the parameters of a Query. Raise SyncGatewayBadRequest if one is not valid."""
         found: dict[str, Any] = {
             name: parameters[name] for name in ("startkey", "endkey") if name in parameters
         }

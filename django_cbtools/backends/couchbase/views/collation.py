@@ -1,7 +1,7 @@
 """The order of views: null, false, true, numbers, texts, arrays, objects; texts in ICU's order.
 
-SQL++ has the same order of types, and texts by their bytes. Of ASCII, ICU's order is known here;
-of all else, the JavaScript engine of the ``embedded`` extra knows it.
+SQL++ has the same order of types, but compares texts by their bytes. ICU's order of ASCII is known
+here. For all other texts, the JavaScript engine of the ``embedded`` extra is needed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _is_ascii = re.compile("[ -~]*").fullmatch
 
 
 class Order:
-    """The order of keys, which have no other texts in them than those of ``keys``.
+    """The order of keys. It knows the texts in ``keys``, and no others.
 
-    Raises ImproperlyConfigured where the engine is needed, and is not installed.
+    Raises ImproperlyConfigured if the engine is needed and not installed.
     """
 
     def __init__(self, keys: Iterable[Any]) -> None:
@@ -71,7 +71,7 @@ def _collect(key: Any, texts: set[str]) -> None:
 
 
 def _ranks(texts: dict[str, str]) -> dict[str, int]:
-    """The place of each text among all; texts that are equal have the same one."""
+    """Return the place of each text among all. Equal texts have the same place."""
     different = sorted(set(texts.values()))
     if len(different) == 1:
         return dict.fromkeys(texts, 0)

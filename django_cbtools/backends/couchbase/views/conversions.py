@@ -1,4 +1,4 @@
-"""JavaScript's conversions, in SQL++ and of constants."""
+"""JavaScript's conversions, as SQL++ and of constants."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def falsy(sql: str) -> str:
 
 
 def exactly(sql: str) -> str:
-    """A condition as TRUE or FALSE."""
+    """Return SQL++ of a condition that is TRUE or FALSE, and never NULL or MISSING."""
     return f"IFMISSINGORNULL({sql}, FALSE)"
 
 
 def number(sql: str) -> str:
-    """``Number(value)``; NULL for what is none. (What counts as 0 or 1 among arrays is none.)"""
+    """Return SQL++ for ``Number(value)``, or NULL if that is NaN. Arrays that JavaScript converts
+    to 0 or 1 are NULL, too."""
     only = literal(f"{_SPACE}{_NUMBER}{_SPACE}")
     return (
         f"CASE WHEN {sql} IS NULL THEN 0 WHEN ISNUMBER({sql}) THEN {sql} "
@@ -39,7 +40,7 @@ def number(sql: str) -> str:
 
 
 def leading_number(sql: str) -> str:
-    """``parseFloat(value)``; NULL for what is none."""
+    """Return SQL++ for ``parseFloat(value)``, or NULL if that is NaN."""
     begins = literal(f"^{_SPACE}{_NUMBER}")
     return (
         f"CASE WHEN ISNUMBER({sql}) THEN {sql} "
@@ -52,17 +53,17 @@ def _first_number(sql: str) -> str:
 
 
 def lower(sql: str) -> str:
-    """``value.toLowerCase()``."""
+    """Return SQL++ for ``value.toLowerCase()``."""
     return f"LOWER(REPLACE({sql}, '\u0130', 'i\u0307'))"
 
 
 def constant(value: object) -> str:
-    """A constant of JSON in SQL++."""
+    """Return a JSON constant as SQL++."""
     return literal(value) if isinstance(value, str) else json.dumps(value).upper()
 
 
 def number_of(text: str) -> int | float | None:
-    """The number that JavaScript takes a constant text for; None for none."""
+    """Return the number that JavaScript converts a constant text to, or None for NaN."""
     found = text.strip("\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff")
     if not found:
         return 0

@@ -25,7 +25,8 @@ _WANTED = {
 
 
 class Compiler:
-    """``prefix`` begins the names of loops' elements."""
+    """A compiler of values and conditions of map functions. ``prefix`` begins the names of loops'
+    elements."""
 
     def __init__(self, prefix: str = "e") -> None:
         self._prefix = prefix
@@ -100,11 +101,11 @@ class Compiler:
     # -------------------------------------------------------------- conditions
 
     def true(self, value: Value) -> str:
-        """A condition that is TRUE where a value is truthy, else FALSE, NULL or MISSING."""
+        """Return a condition that is TRUE if the value is truthy, else FALSE, NULL or MISSING."""
         return self._when(value, True)
 
     def false(self, value: Value) -> str:
-        """A condition that is TRUE where a value is falsy, else FALSE, NULL or MISSING."""
+        """Return a condition that is TRUE if the value is falsy, else FALSE, NULL or MISSING."""
         return self._when(value, False)
 
     def _when(self, value: Value, wanted: bool) -> str:
@@ -180,8 +181,8 @@ class Compiler:
     # ------------------------------------------------------------------- loops
 
     def source(self, loop: Loop) -> str:
-        """The array that a loop goes through: of its elements, or of objects with their ``name``
-        and ``val``. What is no array has none."""
+        """Return the array of a loop: of its elements, or of objects with their ``name`` and
+        ``val``. A value that is no array has no elements."""
         of = self.value(loop.source)
         if isinstance(shapes.known(loop.source), _NESTED):
             of = f"({of})"

@@ -32,7 +32,7 @@ _compiler = Compiler()
 
 
 class Fields:
-    """The fields of the class whose documents a view has; of no class, there are none."""
+    """The fields of the class with this doc_type. Without a class, there are none."""
 
     def __init__(self, name: str | None) -> None:
         found: Any = next((each for each in documents() if each.type_name() == name), None)
@@ -42,14 +42,16 @@ class Fields:
         }
 
     def expression(self, value: Value, key: Any) -> str:
-        """The field's expression where a value is a field's, and equal to a key; or the value's."""
+        """Return the field's expression if the value is a field that is equal to the key, else the
+        value's own."""
         field = self._field(value)
         if field is None or not _is_kept(values.kind(field).shape, key):
             return _compiler.value(value)
         return columns.column(NAME, field)
 
     def in_array(self, value: Value, key: Any) -> str | None:
-        """A condition with ``{0}`` for a key, that it is in the array that a loop goes over."""
+        """Return a condition, with ``{0}`` in place of the key, that the key is in the array of a
+        loop. None if the value is not an element of an array field."""
         if not isinstance(value, shapes.Element) or not isinstance(key, str):
             return None
         field = self._field(value.loop.source)

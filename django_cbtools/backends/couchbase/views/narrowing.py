@@ -25,7 +25,7 @@ _compiler = Compiler()
 
 
 class Narrowing:
-    """Conditions on the keys of emissions; ``args`` gets the values of their parameters."""
+    """Conditions on the keys of emissions. ``args`` gets the values of their parameters."""
 
     def __init__(self, asked: Asked) -> None:
         self.args: list[Any] = []
@@ -45,7 +45,7 @@ class Narrowing:
         return self._between(emission.key, asked.lowest, asked.highest)
 
     def _asked_type(self, emission: Emission) -> str | None:
-        """The type of documents that is a part of what is asked for."""
+        """Return the doc_type that the query's keys name, or None."""
         key, asked = shapes.known(emission.key), self._asked
         if asked.keys is not None or not isinstance(key, shapes.ArrayOf):
             return None
@@ -141,8 +141,9 @@ class Narrowing:
         return [*is_text, f"CASE WHEN {is_within} THEN TRUE ELSE {others} END"]
 
     def _bound(self, key: Any, above: bool = False) -> str:
-        """A key, or the beginning (the end) of all that is of its type: texts have another order
-        here, and arrays with nulls in them have none."""
+        """Return the parameter for a key, or the lowest (with ``above``, highest) value of the
+        key's type. Texts are ordered in another way here, and arrays with nulls are not ordered at
+        all."""
         if isinstance(key, (bool, int, float)):
             return self._arg(key)
         ends = ("''", "[]", "{}")
@@ -205,7 +206,7 @@ def _composed(key: Any) -> Any:
 
 
 def _forms(key: Any) -> list[Any]:
-    """A text as it is, composed and decomposed: views take them for equal."""
+    """Return a text as it is, composed, and decomposed. Views take these for equal."""
     if not isinstance(key, str) or key.isascii():
         return [key]
     forms = (key, *(unicodedata.normalize(form, key) for form in ("NFC", "NFD")))

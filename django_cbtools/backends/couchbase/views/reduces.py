@@ -1,4 +1,4 @@
-"""The built-in reduces, over rows in the order of views."""
+"""The built-in reduce functions, for rows in the order of views."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ BUILT_IN = ("_count", "_sum", "_stats")
 
 
 class Partial(NamedTuple):
-    """Numbers of rows: how many there are, how many have a value that is no number, and of the
-    others the sum, the least, the greatest, and the sum of squares."""
+    """Statistics of rows: the number of rows, the number of values that are no numbers, and the
+    sum, minimum, maximum and sum of squares of the numbers."""
 
     rows: int
     odd: int
@@ -36,10 +36,10 @@ class Partial(NamedTuple):
 def reduced(
     rows: list[Row], reduce: str, level: int | None, order: Callable[[Any], Any], name: str
 ) -> Iterator[Row]:
-    """A row for each group of rows, whose values are Partials: ``level`` 0 makes one of all, None
-    one of each key, another number one of what the first items of keys are.
+    """Yield a row for each group of rows, whose values are Partials.
 
-    Raises SyncGatewayBadRequest where a value is no number, and one is wanted.
+    ``level`` 0 makes one group of all rows, None a group of each key, and another number a group of
+    the first items of keys. Raises SyncGatewayBadRequest if a value must be a number and is not.
     """
 
     def of(row: Row) -> Any:
@@ -83,7 +83,8 @@ def _sum(numbers: list[float]) -> float:
 
 
 def plain(number: float) -> Any:
-    """A number as JavaScript writes it as JSON: a whole one as such."""
+    """Return a number in the form in which JavaScript writes it as JSON. Whole numbers are
+    integers."""
     number = float(number)
     if not math.isfinite(number):
         return None

@@ -1,4 +1,4 @@
-"""The rows of a view: selection and order."""
+"""The selection and order of a view's rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .collation import Order
 
 
 class Row(NamedTuple):
-    """A row; ``id`` is '' after a reduce."""
+    """A row of a view. ``id`` is '' after a reduce."""
 
     id: str
     key: Any
@@ -22,15 +22,16 @@ Sorted = list[tuple[Any, str, Any, Row]]
 
 
 def order_of(rows: Iterable[Row], asked: Asked) -> Order:
-    """An order that has the keys of rows, and those that are asked for."""
+    """Return an order that knows the keys of the rows and of the query."""
     bounds = [key for key in (asked.startkey, asked.endkey) if key is not UNSET]
     return Order([*(row.key for row in rows), *bounds, *(asked.keys or ())])
 
 
 def chosen(found: list[Any], asked: Asked, order: Callable[[Any], Any]) -> list[list[Row]]:
-    """The rows that are asked for, in one list for each key of ``keys``, or else in one.
+    """Return the rows that the query selects, in one list for each key of ``keys``, or else in a
+    single one.
 
-    ``found`` are pairs of a row and its place among the rows of its document.
+    ``found`` has pairs of a row and its place among the rows of its document.
     """
     keyed = [(order(row.key), row.id, place, row) for row, place in found]
     keyed.sort(key=itemgetter(0, 1, 2), reverse=asked.descending)

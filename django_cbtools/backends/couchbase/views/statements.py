@@ -1,4 +1,4 @@
-"""A view's rows as a statement: ``[id, key, value, place]`` each."""
+"""Statements that select a view's rows: ``[id, key, value, place]`` each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _within = Compiler("x")
 
 
 def statement(view: View, keyspace: str, narrow: Narrow) -> str | None:
-    """The statement of a view's rows; None where there can be none."""
+    """Return the statement that selects a view's rows, or None if there can be none."""
     parts = []
     for emission in view.emissions:
         conditions = narrow(emission)
@@ -33,8 +33,8 @@ def statement(view: View, keyspace: str, narrow: Narrow) -> str | None:
 
 
 def grouped(sql: str) -> str:
-    """The rows of a statement, counted and summed for each key: ``[key, partial]``, see
-    :class:`.reduces.Partial`."""
+    """Return a statement that counts and sums the rows of another one for each key: ``[key,
+    partial]``, see :class:`.reduces.Partial`."""
     value, square = "r[2]", "r[2] * r[2]"
     odd = f"SUM(CASE WHEN ISNUMBER({value}) THEN 0 ELSE 1 END)"
     totals = ["COUNT(*)", odd, f"SUM({value})", f"MIN({value})", f"MAX({value})", f"SUM({square})"]
@@ -43,7 +43,7 @@ def grouped(sql: str) -> str:
 
 
 def limited(sql: str, number: int, descending: bool) -> str:
-    """The first rows of a statement whose rows have one key."""
+    """Return a statement for the first rows of another one, whose rows have all the same key."""
     way = " DESC" if descending else ""
     order = f"ORDER BY r[0]{way}, r[3]{way}"
     return f"SELECT RAW r FROM ({sql}) AS r {order} LIMIT {number}"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 
 class Prefix(NamedTuple):
-    """All texts of a range, of those that are ASCII, are in small letters at least ``first``, and
-    begin with ``common``."""
+    """A prefix of all texts in a range. Texts in ASCII, in lower case, begin with ``common`` and
+    are at least ``first``."""
 
     common: str
     first: str
