@@ -28,7 +28,7 @@ else:
 
 
 class ShownAttachments(_Base):
-    """The part of CouchbaseModelAdmin that is about attachments."""
+    """The part of CouchbaseModelAdmin that shows attachments."""
 
     def get_urls(self) -> Any:
         view = self.admin_site.admin_view(require_safe(self.attachment_view))
@@ -36,7 +36,8 @@ class ShownAttachments(_Base):
         return [path("attachment/", view, name=name), *super().get_urls()]
 
     def attachment_view(self, request: Any) -> Any:
-        """The attachment ``name`` of the document ``uid``, for those who may view the document."""
+        """Serve the attachment ``name`` of the document ``uid`` to users who may view the
+        document."""
         document: Any = self.get_object(request, request.GET.get("uid", ""))
         if not self.has_view_permission(request, document):
             raise PermissionDenied
@@ -75,7 +76,8 @@ def _shown(base: str, attachment: Any) -> dict[str, Any]:
 
 
 def without_attachments(document: Any) -> Any:
-    """The document, or a copy whose ``extra`` has no attachments: they are shown as links."""
+    """Return the document, or a copy without attachments in ``extra``, as these are shown as
+    links."""
     if ATTACHMENTS not in document.extra:
         return document
     found = copy.copy(document)

@@ -24,10 +24,10 @@ _STATES = {None: "all", False: "live", True: "deleted"}
 
 
 class Listed:
-    """In place of a QuerySet, for the admin: the documents of a class, the last change first.
+    """A list of a class's documents in place of a QuerySet. The last change comes first.
 
-    They can be sliced, counted, found by their uids, and told by whether they are deleted softly;
-    NotSupportedError for anything else. SyncGatewayNotFound where the view is not deployed.
+    It can be sliced, counted, and filtered by uid and by ``st_deleted``. Raises NotSupportedError
+    for any other operation, and SyncGatewayNotFound if the view is not deployed.
     """
 
     ordered = totally_ordered = True
@@ -56,8 +56,7 @@ class Listed:
         return Listed(self.model, deleted, uids)
 
     def get(self, **lookups: Any) -> Any:
-        """A document by its uid; the class's DoesNotExist where there is none, or it is deleted and
-        these are not."""
+        """Return the document with a uid. Raise DoesNotExist if the list does not contain it."""
         found = self.filter(**lookups)
         if found._uids is None or len(found._uids) != 1:
             raise _not_supported(self.model, "anything but its uid")
@@ -72,7 +71,7 @@ class Listed:
     _clone = all
 
     def order_by(self, *names: str) -> Listed:
-        """The same: their order is the view's."""
+        """Return the same list, since the view determines the order."""
         return self.all()
 
     def count(self) -> int:
@@ -99,11 +98,11 @@ class Listed:
         return load_objects([row.id for row in rows], self.model)
 
     def delete(self) -> None:
-        """Delete them softly; SyncGatewayBulkError for those that were refused."""
+        """Delete the documents softly. Raise SyncGatewayBulkError if some are refused."""
         self._each(lambda document: document.delete())
 
     def undelete(self) -> None:
-        """Undo soft deletions; SyncGatewayBulkError for those that were refused."""
+        """Undo soft deletions. Raise SyncGatewayBulkError if some are refused."""
         self._each(lambda document: document.undelete())
 
     def _each(self, change: Callable[[Any], Any]) -> None:
@@ -131,7 +130,8 @@ class Listed:
         return self._deleted in (None, document.st_deleted is True)
 
     def _asked(self, **options: Any) -> Query:
-        """The rows of these documents; a list that has just been changed shows it."""
+        """Return a query of the documents' rows. It waits for the index, so that a list shows the
+        user's own change."""
         first = [self.model.type_name(), _STATES[self._deleted]]
         last = [*first, {}]
         ends = (last, first) if options.get("descending") else (first, last)

@@ -96,7 +96,7 @@ def _search_problem(admin: Any, name: str) -> str:
 
 
 def _filtered(admin: Any) -> list[tuple[str, Any]]:
-    """The fields that Django finds a filter for."""
+    """Return the names and fields in ``list_filter`` for which Django finds a filter."""
     found = []
     for name in admin.list_filter:
         if isinstance(name, str):

@@ -14,7 +14,7 @@ from .addresses import address
 
 
 class SoftlyDeleted(NestedObjects, DocumentCollector):
-    """Django's tree of what is deleted, of what a soft deletion deletes."""
+    """Django's tree of objects to delete, for a soft deletion."""
 
     def __init__(self, origin: Any) -> None:
         super().__init__(origin, hard=False)

@@ -15,10 +15,12 @@ _AS_TEXTS = (models.DateTimeField, models.DecimalField, models.FloatField, model
 
 
 def shown(document: Any, names: Any = None) -> Any:
-    """The document, or a copy whose booleans, numbers, moments, lists and objects can be shown.
-    Django has no icon for other values than booleans but the one for unknown, formats whatever is
-    in a field of numbers or moments, and shows lists as JSON. ``names`` are what is shown; None:
-    all."""
+    """Return the document, or a copy with texts in place of booleans, numbers, times, lists and
+    objects that Django cannot show well.
+
+    Django has no icon for booleans of another type, tries to format any value of fields for numbers
+    and times, and shows lists as JSON. ``names`` are the shown fields; None means all.
+    """
     booleans, texts = [], {}
     for name, raw in unread_of(document).items():
         field = document._meta.get_field(name)
@@ -49,7 +51,8 @@ def shown(document: Any, names: Any = None) -> Any:
 
 
 class _Called(models.TextField):  # type: ignore[type-arg]
-    """A field whose value, which stays as it is, is called by a text: Django looks choices up."""
+    """A stand-in for a field that shows its value as a given text, by Django's look-up of
+    choices."""
 
     flatchoices: Any = ()
 
@@ -71,7 +74,7 @@ def _is_collection(value: Any) -> bool:
 
 
 def _with(opts: Any, fields: Any) -> Any:
-    """The options of a class, with other fields under these names."""
+    """Return the options of a class with other fields under these names."""
     for name, field in fields.items():
         field.set_attributes_from_name(name)
     found = copy.copy(opts)

@@ -50,7 +50,8 @@ def shows_deleted(request: Any) -> bool:
 
 
 class ElementsFilter(admin.FieldListFilter):
-    """By what a list contains: of ``list_filter = ["tags"]``, each of the tags that there are."""
+    """A filter by the elements of a list field. ``list_filter = ["tags"]`` offers each existing
+    tag."""
 
     def __init__(
         self, field: Any, request: Any, params: Any, model: Any, model_admin: Any, field_path: str

@@ -1,4 +1,5 @@
-"""A page about the gateway: its documents by type and channel, its users, its last changes."""
+"""A page about the gateway: its documents by type and channel, its users, and its latest
+changes."""
 
 from __future__ import annotations
 
@@ -114,8 +115,8 @@ def _users() -> dict[str, Any]:
 def _changes(
     site: admin.AdminSite, request: Any, seen: list[Any], last: Any
 ) -> Iterator[dict[str, Any]]:
-    """The last changes of documents that the user may see, the newest first; ``last`` is the
-    position of the last one."""
+    """Yield the latest changes of documents that the user may see, the newest first. ``last`` is
+    the position of the last one."""
     since = max(0, last - _MOST_CHANGES) if isinstance(last, int) else 0
     for keyspace in of_settings():
         gateway = SyncGateway.in_keyspace(keyspace)
@@ -137,7 +138,8 @@ def _changes(
 
 
 def _url(site: admin.AdminSite, model: Any, page: str, uid: str | None = None) -> str | None:
-    """A page of a class, or of one of its documents, in the admin; None where it has none."""
+    """Return the URL of a page of a class, or of one of its documents, in the admin. None if there
+    is none."""
     if model is None or not site.is_registered(model):
         return None
     try:

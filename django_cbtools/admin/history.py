@@ -18,12 +18,12 @@ _UNTOLD = GATEWAY_KEYS | {_UPDATED}
 
 
 def history(model: Any, uid: str, limit: int) -> list[dict[str, Any]]:
-    """The newest revisions of a document of a class, each with what it changed of the one before.
+    """Return the newest revisions of a document, each with its changes to the one before.
 
-    ``is_kept``: the gateway has its body. ``is_whole``: it lacks the body of the one before, so
-    that all keys are listed. ``changes``: rows of ``key``, ``before`` and ``after``. ``time``: when
-    it was written, as far as it says so itself by ``updated``; gateways note no times. It is a text
-    where the current time zone has no such time.
+    ``is_kept`` is true if the gateway has the revision's body. ``is_whole`` is true if the body of
+    the one before is missing, so that all keys are listed. ``changes`` has rows of ``key``,
+    ``before`` and ``after``. ``time`` is the time of the write according to ``updated``, as
+    gateways record no times. It is a text if the current time zone cannot represent it.
 
     Raises SyncGatewayException.
     """
@@ -41,8 +41,8 @@ def history(model: Any, uid: str, limit: int) -> list[dict[str, Any]]:
 
 
 def _time(before: dict[str, Any] | None, after: dict[str, Any] | None) -> Any:
-    """The time that a revision says it was written at; None where it says what the one before did:
-    a phone that does not set it leaves it as it was."""
+    """Return the time of a write according to ``updated``. None if it is the same as in the
+    revision before: a phone may not update it."""
     text = (after or {}).get(_UPDATED)
     if not isinstance(text, str) or (before or {}).get(_UPDATED) == text:
         return None

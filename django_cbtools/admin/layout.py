@@ -24,7 +24,7 @@ SHOWN = ("uid", "rev", "created", "updated", "extra")
 
 
 class DocumentLayout(_Base):
-    """The part of CouchbaseModelAdmin, and of inlines, that is about forms."""
+    """The part of CouchbaseModelAdmin, and of inlines, that chooses forms and fields."""
 
     form: Any = DocumentForm
 

@@ -87,7 +87,7 @@ class CouchbaseModelAdmin(
 
     @admin.display(description=gettext_lazy("deleted"), ordering="st_deleted")
     def deleted_mark(self, document: Any) -> Any:
-        """A word, in a list, of a document that is deleted softly."""
+        """Return a word that marks softly deleted documents in a list."""
         is_deleted = document.st_deleted is True
         return (
             format_html('<span class="cbtools-deleted">{}</span>', _("Deleted"))
@@ -164,7 +164,7 @@ class CouchbaseModelAdmin(
     def _telling_failures(
         self, request: Any, view: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """A view whose forms tell why they could not be saved."""
+        """Call a view whose forms show why they could not be saved."""
         for is_last in (False, False, True):
             try:
                 return view(request, *args, **kwargs)
@@ -289,8 +289,8 @@ class CouchbaseModelAdmin(
         return None
 
     def _forget_deletions(self, request: Any, refused: Mapping[str, Exception] | None) -> int:
-        """Delete what Django has logged of deletions that were refused (None: all), since it logs
-        them first; how many are left."""
+        """Delete Django's log entries of refused deletions (None means all), since Django logs
+        deletions before they are done. Return the number of the other entries."""
         entries = [entry for entry in getattr(request, _DELETIONS, ()) if entry.pk]
         gone = [entry for entry in entries if refused is None or entry.object_id in refused]
         for entry in gone:

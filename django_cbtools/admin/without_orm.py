@@ -27,11 +27,10 @@ def has_transactions(model: Any) -> bool:
 
 
 class WithoutORM(_Base):
-    """The part of CouchbaseModelAdmin that is about sites without an ORM for documents.
+    """The part of CouchbaseModelAdmin for sites without an ORM for documents.
 
-    Their lists show what was changed last first, by a view. They can be told by what is deleted,
-    and not be searched, sorted, filtered, counted by filters or edited; there are no inlines of
-    documents.
+    Lists come from a view, with the last change first. They can be filtered by soft deletion, but
+    not searched, sorted, edited or filtered otherwise. There are no inlines of documents.
     """
 
     def get_queryset(self, request: Any) -> Any:

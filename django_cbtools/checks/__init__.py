@@ -1,8 +1,8 @@
 """Django's system checks for documents and for the library's settings.
 
-Each message has an id; docs/checks.rst says what each means and what to do about it.
-The checks read settings and classes: none asks a database, a gateway or a cluster, and none fails,
-whatever the settings hold.
+Each message has an id. docs/checks.rst explains each, with what to do. The checks only read
+settings and classes. None uses a database, a gateway or a cluster, and none fails, whatever the
+settings contain.
 """
 
 from .changes import check_changes

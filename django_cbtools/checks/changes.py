@@ -1,4 +1,4 @@
-"""Checks of how changes are followed."""
+"""A check of the setting for following changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the databases in which documents are.
+"""Checks of the databases that hold documents.
 
 They only look at settings. So they do not have the tag of Django's database checks, which are not
 run by default.

@@ -1,4 +1,4 @@
-"""A check of ``on_delete`` of the relations of documents."""
+"""A check of ``on_delete`` in the relations of documents."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_deletion(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 
 def _relation_views(app_configs: Sequence[AppConfig] | None) -> list[CheckMessage]:
-    """Views that are named for no relation, or that the project does not have."""
+    """Return errors for views that belong to no relation, or that the project does not have."""
     try:
         designs = design_documents()
     except ViewFileError:

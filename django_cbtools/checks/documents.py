@@ -35,7 +35,7 @@ def check_documents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 
 
 def _attached(model: Document) -> list[CheckMessage]:
-    """Fields of a part of documents whose contents would be attachments."""
+    """Return errors for fields of a nested model that would need attachments."""
     fields: list[Any] = [*model._meta.local_concrete_fields] if model.is_nested else []
     return [
         Error(
@@ -64,7 +64,7 @@ def _many_to_many(model: Document) -> list[CheckMessage]:
 
 
 def _computed(model: Document) -> list[CheckMessage]:
-    """Fields whose values a table would compute."""
+    """Return errors for fields with values that a table would compute."""
     fields = model._meta.local_concrete_fields
     by_annotate = "Compute it where it is asked for, by annotate() or by a property."
     by_default = "Use default, which may be a function."

@@ -1,4 +1,4 @@
-"""Checks of indexes that are declared outside of document classes; Django checks the others."""
+"""A check of indexes that are declared outside of document classes. Django checks the others."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Checks of names that look like the library's and are not: of settings, of their options, and of
-attributes of document classes."""
+"""Checks for misspelled names of settings, of options, and of attributes of document classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the passwords that the gateway and the cluster are asked with."""
+"""Checks of the passwords for the gateway and the cluster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KNOWN_PASSWORDS = frozenset(
 
 
 class _Login(NamedTuple):
-    """A login in the settings; ``is_asked``: a server that is in use asks for its password."""
+    """A login in the settings. ``is_asked`` is true if a server in use asks for its password."""
 
     name: str
     user: Any
@@ -81,5 +81,5 @@ def check_passwords(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _lower(user: Any) -> str | None:
-    """The name of a user, who may be without."""
+    """Return the name of a user in lower case, or None without a name."""
     return user.lower() if isinstance(user, str) and user else None

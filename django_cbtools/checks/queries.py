@@ -1,4 +1,4 @@
-"""Checks of how documents are queried with a real gateway."""
+"""Checks of the settings for queries of documents with a real gateway."""
 
 from __future__ import annotations
 

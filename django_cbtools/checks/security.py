@@ -1,4 +1,4 @@
-"""Checks of how the gateway and the cluster are reached."""
+"""Checks of the connections to the gateway and the cluster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class _Address(NamedTuple):
 
 
 def _addresses(name: str) -> list[_Address]:
-    """The addresses in a setting; what is none is left to the client, who refuses it."""
+    """Return the addresses in a setting. Invalid ones are left out, since the client refuses
+    them."""
     found = []
     for url in _texts(name):
         try:
@@ -41,7 +42,8 @@ def _addresses(name: str) -> list[_Address]:
 
 
 def database_entry() -> Mapping[str, Any]:
-    """The entry of DATABASES with documents, where it names a query service."""
+    """Return the entry of DATABASES for documents, if it names a query service, else an empty
+    one."""
     alias = place(conf.document_alias)
     return conf.entry(alias) if alias is not None and conf.is_couchbase_alias(alias) else {}
 

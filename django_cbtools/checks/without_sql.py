@@ -67,7 +67,7 @@ def check_sync_function(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _stores() -> Iterator[str]:
-    """The settings that name what keeps documents."""
+    """Yield the settings that store documents."""
     for setting in ("CACHES", "TASKS"):
         configs = getattr(settings, setting, {})
         for alias, config in configs.items() if isinstance(configs, Mapping) else ():

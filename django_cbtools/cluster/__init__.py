@@ -1,7 +1,7 @@
-"""Couchbase Server by its SDK: views, and the design documents that they are in.
+"""Couchbase Server by its SDK: views and their design documents.
 
-Where COUCHBASE_HOSTS is set, views are asked of the cluster itself; otherwise of the gateway.
-The SDK is imported when the cluster is first used.
+If COUCHBASE_HOSTS is set, the cluster itself answers views, otherwise the gateway does. The SDK is
+imported when the cluster is first used.
 """
 
 from .connection import close, connected

@@ -1,8 +1,8 @@
-"""The process's one connection to each cluster, shared by its threads.
+"""The connections of a process to clusters, one for each, shared by its threads.
 
 A connection belongs to the process that made it. It is closed when the interpreter ends, and when
-the settings change; a forked child leaves an inherited one alone, since its threads are not there
-to finalise it, and makes its own when it needs one.
+the settings change. A forked child does not close an inherited connection, since the threads to
+finalise it do not exist there. It makes its own when it needs one.
 """
 
 from __future__ import annotations
@@ -47,12 +47,11 @@ _changed = threading.Condition()
 
 @contextmanager
 def connected(target: options.Target | None = None) -> Generator[Connection, None, None]:
-    """The process's cluster, and its bucket, for what is done inside: those of the settings where
-    no other is asked for.
+    """Yield the process's connection to a cluster and its bucket, by default those of the settings.
 
-    Raises ImproperlyConfigured for settings that are of no use, and the exceptions of
-    :mod:`django_cbtools.exceptions` where there is no connection: SyncGatewayForbidden,
-    SyncGatewayNotFound for the bucket, SyncGatewayUnavailable.
+    Raises ImproperlyConfigured if the settings cannot be used. If there is no connection, raises an
+    exception of :mod:`django_cbtools.exceptions`: SyncGatewayForbidden, SyncGatewayNotFound (for
+    the bucket), or SyncGatewayUnavailable.
     """
     global _users
     with _changed:
@@ -68,9 +67,9 @@ def connected(target: options.Target | None = None) -> Generator[Connection, Non
 
 
 def close() -> None:
-    """Close the process's connections, if there are any; the next use makes others.
+    """Close the process's connections. The next use makes new ones.
 
-    It is for when no thread is using them.
+    Call it when no thread uses them.
     """
     with _changed:
         made = list(_connections.values())

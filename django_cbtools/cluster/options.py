@@ -1,4 +1,4 @@
-"""The COUCHBASE_* settings, as options of the SDK."""
+"""The settings COUCHBASE_* as options of the SDK."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DEFAULTS = {"enable_metrics": False, "enable_tracing": False}
 
 
 class Names(NamedTuple):
-    """The settings that a cluster is reached by, as messages name them."""
+    """The names of a cluster's settings, for messages."""
 
     hosts: str
     bucket: str
@@ -46,9 +46,9 @@ SETTINGS = Names(
 
 @dataclass(frozen=True)
 class Target:
-    """A cluster, the bucket of it that is opened, and how it is reached.
+    """A cluster, its bucket, and the options of the connection.
 
-    ``address`` is its connection string, ``options`` are as COUCHBASE_OPTIONS.
+    ``address`` is the connection string. ``options`` are as in COUCHBASE_OPTIONS.
     """
 
     address: str
@@ -60,7 +60,7 @@ class Target:
 
 
 def of_settings() -> Target:
-    """The settings' cluster; raises ImproperlyConfigured for what cannot be one."""
+    """Return the cluster of the settings. Raise ImproperlyConfigured if they are not valid."""
     given = conf.get("COUCHBASE_OPTIONS")
     if not isinstance(given, Mapping):
         raise ImproperlyConfigured(
@@ -71,9 +71,9 @@ def of_settings() -> Target:
 
 
 def connection_string() -> str:
-    """COUCHBASE_HOSTS, a text or a list, as ``couchbase://host,host``.
+    """Return COUCHBASE_HOSTS, a text or a list, as ``couchbase://host,host``.
 
-    Raises ImproperlyConfigured for what cannot be one.
+    Raises ImproperlyConfigured if it is not valid.
     """
     hosts = conf.require("COUCHBASE_HOSTS", "the cluster's hosts, or its connection string")
     text = hosts if isinstance(hosts, str) else ",".join(map(str, hosts))
@@ -91,15 +91,15 @@ def connection_string() -> str:
 
 
 def bucket_name() -> str:
-    """COUCHBASE_BUCKET, or else the gateway's database."""
+    """Return COUCHBASE_BUCKET, or else the name of the gateway's database."""
     return str(conf.get("COUCHBASE_BUCKET") or conf.get("SYNC_GATEWAY_BUCKET"))
 
 
 def cluster_options(target: Target) -> ClusterOptions:
-    """A target's options with its login; raises ImproperlyConfigured for what cannot be one.
+    """Return a cluster's options with its login. Raise ImproperlyConfigured if one is not valid.
 
-    The options are the SDK's ClusterOptions and ClusterTimeoutOptions by name, durations in
-    seconds; ``cert_path`` and ``key_path`` are CertificateAuthenticator's.
+    The options are those of the SDK's ClusterOptions and ClusterTimeoutOptions by name, with
+    durations in seconds. ``cert_path`` and ``key_path`` are those of CertificateAuthenticator.
     """
     from couchbase.options import ClusterOptions
 
@@ -136,7 +136,7 @@ def _authenticator(target: Target, certificate: str | None, key: str | None) -> 
 
 
 def _value(shown: str, name: str, value: Any, checks: Mapping[str, Any]) -> Any:
-    """An option's value as the SDK takes it, after the SDK's own checks."""
+    """Return the value of an option for the SDK, after the SDK's own checks."""
     from couchbase.exceptions import InvalidArgumentException
 
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)

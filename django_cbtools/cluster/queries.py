@@ -1,4 +1,4 @@
-"""SQL++ by the SDK, which finds the cluster's query services itself."""
+"""SQL++ by the SDK, which finds the cluster's query services."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Query(NamedTuple):
-    """A statement with what is asked along with it; ``timeout`` is in seconds."""
+    """A statement with its options. ``timeout`` is in seconds."""
 
     statement: str
     args: Sequence[Any]
@@ -27,10 +27,10 @@ class Query(NamedTuple):
 
 
 class QueryFailed(Exception):
-    """The SDK has no rows, or no more of them.
+    """The SDK returned no rows, or stopped returning them.
 
-    ``errors`` are the query service's, objects with ``code`` and ``msg``, where it gave any;
-    ``name`` is the SDK's exception, ``status`` the one of HTTP (None where there is none).
+    ``errors`` are the query service's, objects with ``code`` and ``msg``, if it gave any. ``name``
+    is the class of the SDK's exception. ``status`` is the HTTP status, or None.
     """
 
     def __init__(self, name: str, errors: list[Any], status: int | None) -> None:
@@ -41,11 +41,11 @@ class QueryFailed(Exception):
 
 
 def query_rows(target: Target, asked: Query, members: dict[str, Any]) -> Generator[Any]:
-    """The rows of an answer; ``members`` gets its warnings and metrics when they are over.
+    """Yield the rows of a response. After the last one, ``members`` gets its warnings and metrics.
 
-    The SDK reads on while rows are used; to close them is to wait for the last one. No plan is
-    kept. Raises QueryFailed; ImproperlyConfigured, and exceptions of
-    :mod:`django_cbtools.exceptions`, where there is no connection.
+    The SDK reads on while rows are used. Closing the generator waits for the last row. No plan is
+    kept. Raises QueryFailed. Raises ImproperlyConfigured or exceptions of
+    :mod:`django_cbtools.exceptions` if there is no connection.
     """
     with connected(target) as (cluster, _):
         from couchbase.exceptions import CouchbaseException
@@ -93,7 +93,7 @@ def query_rows(target: Target, asked: Query, members: dict[str, Any]) -> Generat
 
 
 def _camel(name: str) -> str:
-    """The service's own name of a metric."""
+    """Return the service's own name of a metric."""
     first, *others = name.split("_")
     return first + "".join(map(str.capitalize, others))
 

@@ -10,7 +10,8 @@ from django_cbtools.sync_gateway.calls.client import parse
 
 
 class RowSerializer(Serializer):  # type: ignore[misc]
-    """Rows as all JSON is read, whatever numbers are in them; unread when ``skips``."""
+    """A serializer that parses rows as all JSON here, whatever numbers they contain. If ``skips``
+    is true, it does not parse them."""
 
     skips = False
 

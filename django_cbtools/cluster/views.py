@@ -1,4 +1,4 @@
-"""Views, and the design documents that they are in, by the SDK."""
+"""Views and their design documents, by the SDK."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _TIMEOUT = "COUCHBASE_OPTIONS['views_timeout']"
 
 
 def view_rows(design: str, view: str, parameters: Mapping[str, Any]) -> list[ViewRow]:
-    """The rows of a view.
+    """Return the rows of a view.
 
-    ``parameters`` are the REST API's (as values, not as texts) and any other of the SDK's
+    ``parameters`` are those of the REST API (as values, not as texts) and others of the SDK's
     ViewOptions. Raises the exceptions of :mod:`django_cbtools.exceptions`.
     """
     timeout = "the query's own timeout" if "timeout" in parameters else _TIMEOUT
@@ -45,7 +45,8 @@ def view_rows(design: str, view: str, parameters: Mapping[str, Any]) -> list[Vie
 
 
 def view_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters as keywords of the SDK's ``view_query``: its ViewOptions would drop a None."""
+    """Return the parameters as keyword arguments of the SDK's ``view_query``. Its ViewOptions would
+    drop a None."""
     from couchbase.management.views import DesignDocumentNamespace
     from couchbase.views import ViewOrdering
 
@@ -79,7 +80,7 @@ def _unit() -> float:
 
 
 def deploy(design: str, views: Mapping[str, Mapping[str, str]]) -> bool:
-    """Put a design document in the place of the one that is there; False where it is the same.
+    """Replace a design document. Return False if the deployed one is the same.
 
     ``views`` maps names to ``{"map": ..., "reduce": ...}``. Raises the exceptions of
     :mod:`django_cbtools.exceptions`.

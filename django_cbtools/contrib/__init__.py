@@ -1,1 +1,1 @@
-"""Apps that a project may leave out."""
+"""Optional apps."""

@@ -1,4 +1,4 @@
-"""Small documents that only the server uses: the entries of caches and sessions.
+"""Small documents for the server only: the entries of caches and sessions.
 
 They are in no channel, so that no phone gets them. An entry is invalid after ``expires`` (seconds
 since 1970). The gateway deletes it then, because of ``_exp``.
@@ -28,7 +28,7 @@ _MAX_EXP = (1 << 32) - 1
 
 
 class Entry(NamedTuple):
-    """The entry with a uid: its revision, and the document."""
+    """An entry's revision and document."""
 
     rev: str
     body: Mapping[str, Any]
@@ -48,8 +48,8 @@ Decide = Callable[[str, "Entry | None"], "Mapping[str, Any] | None"]
 
 
 def body(doc_type: str, expires: float | None, **members: Any) -> dict[str, Any]:
-    """An entry's JSON. Each is another one, so that two programs that write the same are told apart
-    by the revisions that they make."""
+    """Return the JSON of an entry. It contains a random stamp, so that equal entries of two
+    programs have different revisions."""
     found = {"doc_type": doc_type, "channels": [], "expires": expires, **members}
     if expires is not None and (seconds := math.ceil(expires)) <= _MAX_EXP:
         # A number of seconds that is smaller than now would be taken for a time to live.
@@ -58,7 +58,7 @@ def body(doc_type: str, expires: float | None, **members: Any) -> dict[str, Any]
 
 
 def read(uids: Iterable[str]) -> dict[str, Entry]:
-    """The documents that there are under some uids, expired ones included, by one request for each
+    """Load the entries with these uids, including expired ones, in one request for each
     thousand."""
     found = {}
     for batch in batches(dict.fromkeys(uids)):
@@ -71,12 +71,12 @@ def read(uids: Iterable[str]) -> dict[str, Entry]:
 
 
 def write(uids: Iterable[str], decide: Decide, there: Mapping[str, Entry] | None = None) -> None:
-    """Write under each of some uids what ``decide`` says of what is there, or nothing where it says
-    None; again, with what is there then, where somebody else was first.
+    """Write the document that ``decide`` returns for each uid and its present entry. None means to
+    write nothing. If somebody else was faster, decide again with the new entry.
 
-    ``there`` is what is thought to be there (``{}``: nothing), so that it is not read first: one
-    request where that is so, three where it is not; two without it. Raises SyncGatewayConflict
-    where others were first too often.
+    ``there`` are the expected entries (``{}``: none), which are not read first. Then it takes one
+    request if they are right, three if not. Without ``there``, it takes two. Raises
+    SyncGatewayConflict if others were faster too often.
     """
     for batch in batches(dict.fromkeys(uids)):
         _write(batch, decide, read(batch) if there is None else there)
@@ -108,8 +108,8 @@ def _write(uids: list[str], decide: Decide, there: Mapping[str, Entry]) -> None:
 
 
 def listed(prefix: str, *, bodies: bool = False) -> Iterator[dict[str, Entry]]:
-    """The documents whose uids are a prefix and hexadecimal digits, in batches; without bodies
-    unless they are asked for."""
+    """Yield the entries whose uids are a prefix and hexadecimal digits, in batches. They have no
+    bodies, unless ``bodies`` is true."""
     start = prefix
     query = {"endkey": json.dumps(prefix + "g"), "limit": str(BULK_COUNT)}
     if bodies:
@@ -129,7 +129,7 @@ def listed(prefix: str, *, bodies: bool = False) -> Iterator[dict[str, Entry]]:
 
 
 def remove(entries: Mapping[str, Entry]) -> None:
-    """Delete documents, but those that have been written since they were read."""
+    """Delete entries, except those that have been written since they were read."""
     if not entries:
         return
     docs = [{**GONE, "_id": uid, "_rev": entry.rev} for uid, entry in entries.items()]

@@ -103,6 +103,6 @@ class SessionStore(SessionBase):
 
     @classmethod
     def clear_expired(cls) -> None:
-        """Delete what has expired and the gateway has not deleted yet, in batches."""
+        """Delete expired sessions that the gateway has not deleted yet, in batches."""
         for found in entries.listed(PREFIX, bodies=True):
             entries.remove({uid: entry for uid, entry in found.items() if not entry.is_live})

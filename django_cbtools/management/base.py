@@ -14,10 +14,10 @@ from django_cbtools.exceptions import SyncGatewayException
 
 
 class DocumentsCommand(BaseCommand):
-    """A command that asks the gateway, the cluster or the query service.
+    """A command that uses the gateway, the cluster or the query service.
 
-    What they answer ends it with a CommandError. So does what is wrong with the settings where the
-    command was typed; programs that call it get the ImproperlyConfigured.
+    Their errors become a CommandError. So do errors of the settings if the command was typed. A
+    program that calls the command gets ImproperlyConfigured.
     """
 
     #: What ends it so, and the exit status then.
@@ -42,6 +42,6 @@ class DocumentsCommand(BaseCommand):
 
 
 def counted(number: int, thing: str, verbs: str = "", plural: str = "s") -> str:
-    """A number of things, and what they do: ``counted(1, "task", "is,are")`` is "1 task is"."""
+    """Return a number with a noun and a verb: ``counted(1, "task", "is,are")`` is "1 task is"."""
     verb = pluralize(number, verbs) if verbs else ""
     return f"{number} {thing}{pluralize(number, plural)} {verb}".rstrip()

@@ -13,7 +13,7 @@ from django_cbtools.management.base import DocumentsCommand, counted
 
 
 class FailuresCommand(DocumentsCommand):
-    """A list of what has failed: of all of it, or of what is named."""
+    """The base class of commands for failures: of all, or of those that are named."""
 
     #: What is named, in the usage and in what is said at the end.
     named, thing = "UID", "document"
@@ -35,7 +35,8 @@ class FailuresCommand(DocumentsCommand):
     def _work(
         self, uids: list[str], replay: bool, forget: bool, verbosity: int, **options: Any
     ) -> int:
-        """List them, replay, or forget them; how many have failed again."""
+        """List, replay or remove the failures. Return the number of those that have failed
+        again."""
         chosen = self.chosen(uids, **options)
         failed = 0
         for each in chosen:
@@ -58,7 +59,7 @@ class FailuresCommand(DocumentsCommand):
         raise NotImplementedError
 
     def replay(self, each: Any) -> bool:
-        """Do it again; whether it has failed again."""
+        """Replay a failure, and return whether it has failed again."""
         raise NotImplementedError
 
     def forget(self, each: Any) -> None:

@@ -10,7 +10,7 @@ from django_cbtools.following.health import Report
 
 
 def add_health_argument(parser: CommandParser) -> None:
-    """Let a command be told where to write how it is."""
+    """Add the option with the path of the health file."""
     parser.add_argument(
         "--health-file", type=Path, metavar="PATH",
         help="A JSON file with the state of the command, written every few seconds.",
@@ -18,7 +18,7 @@ def add_health_argument(parser: CommandParser) -> None:
 
 
 def write_health(health: Report, path: Path | None) -> None:
-    """Write it, where a path is given; CommandError where that fails."""
+    """Write the health file, if a path is given. Raise CommandError if that fails."""
     try:
         if path is not None:
             health.write(path)

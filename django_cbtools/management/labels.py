@@ -9,7 +9,7 @@ from django_cbtools.models import CouchbaseModel
 
 
 def add_model_argument(parser: CommandParser) -> None:
-    """Let a command be told the document classes that it is about."""
+    """Add the option with the document classes that a command is about."""
     parser.add_argument(
         "--model", action="append", default=[], metavar="APP.MODEL",
         help="Only documents of this class; may be given several times.",
@@ -17,7 +17,7 @@ def add_model_argument(parser: CommandParser) -> None:
 
 
 def document_class(label: str) -> type[CouchbaseModel]:
-    """The document class with a label (app.Model); CommandError where there is none."""
+    """Return the document class with a label (app.Model). Raise CommandError if there is none."""
     try:
         model = apps.get_model(label)
     except LookupError as error:

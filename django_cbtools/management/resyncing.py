@@ -16,8 +16,8 @@ _PAUSE = 0.5
 
 
 def resync(keyspaces: Iterable[str | None] | None = None) -> str:
-    """Run the sync functions over all documents, or those of some keyspaces, with the database
-    offline meanwhile; what came of it, in words. Raises CommandError where it fails."""
+    """Run the sync functions on all documents, or on those of some keyspaces, and return the result
+    in words. The database is offline meanwhile. Raise CommandError if that fails."""
     try:
         SyncGateway.take_offline()
         try:

@@ -1,4 +1,4 @@
-"""Conditions of map functions as lookups of QuerySets."""
+"""Converts the conditions of map functions to lookups of QuerySets."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _OWN = "_sync"
 
 
 class NoQuerySet(Exception):
-    """A view has something that QuerySets do not say."""
+    """Raised if QuerySets cannot express a part of a view."""
 
 
 class Lookups:
-    """The lookups of a class."""
+    """The lookups for a class's documents."""
 
     def __init__(self, model: Any) -> None:
         self._fields = {
@@ -50,7 +50,7 @@ class Lookups:
         return "__".join(map(str, names)), field if len(keys) == 1 else None
 
     def element_of(self, value: Value) -> shapes.Loop | None:
-        """The loop whose element, or a member of whose element, a value is."""
+        """Return the loop whose element, or a member of whose element, the value is, or None."""
         found = shapes.known(value)
         while isinstance(found, shapes.Member):
             found = shapes.known(found.of)

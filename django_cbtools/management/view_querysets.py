@@ -1,4 +1,4 @@
-"""Views as Django code: the index to declare, and the QuerySets that answer the same."""
+"""Converts views to Django code: the index to declare, and QuerySets with the same results."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _SUMS = {
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of a key: ``name`` is what conditions and orders call it, ``index`` what an index has
-    of it, ``code`` the expression that has to be annotated by that name."""
+    """A part of a key. ``name`` is its name in conditions and orders, ``index`` its entry in an
+    index, and ``code`` the expression to annotate under the name."""
 
     name: str
     index: str
@@ -40,7 +40,7 @@ class _Part:
 
 
 def described(view: View, name: str) -> str:
-    """The code for a view; raises NoQuerySet for what cannot be said so."""
+    """Return the code for a view. Raise NoQuerySet if QuerySets cannot express it."""
     if not view.emissions:
         raise NoQuerySet("it emits nothing")
     blocks = ["\n".join(_Code(each, view.reduce, name).lines()) for each in view.emissions]
@@ -49,7 +49,7 @@ def described(view: View, name: str) -> str:
 
 
 class _Code:
-    """The code for what a view emits in one place."""
+    """The code for one emission of a view."""
 
     def __init__(self, emission: Emission, reduce: str | None, view: str) -> None:
         self._emission = emission
@@ -107,7 +107,7 @@ class _Code:
         yield f'COUCHBASE_INDEXES = {{"{label}": [{item}]}}'
 
     def _declared(self) -> list[str]:
-        """The fields of an index that is declared, and begins with the parts of the key."""
+        """Return the fields of a declared index that begins with the parts of the key."""
         wanted = [part.index for part in self._parts]
         if wanted == ["uid"]:
             return ["uid"]
@@ -156,7 +156,7 @@ class _Code:
         yield "rows.reverse()  # descending=True; [skip : skip + limit] is skip and limit"
 
     def _values(self, value: Value) -> list[str]:
-        """The names of what is emitted as the value."""
+        """Return the names of the emitted value's parts."""
         if isinstance(value, shapes.ArrayOf):
             found = [self._values(shapes.known(each)) for each in value.items]
         elif isinstance(value, shapes.ObjectOf):
@@ -220,7 +220,7 @@ def _is_fixed(value: Value) -> bool:
 
 
 def _part(value: Value, lookups: Lookups) -> _Part:
-    """A part of a key, or a value."""
+    """Return the part for an item of a key, or of a value."""
     value = shapes.known(value)
     if isinstance(value, shapes.DocumentId):
         return _Part("pk", "uid")

@@ -1,4 +1,4 @@
-"""Couchbase Server's query service (SQL++): statements, and the rows that answer them."""
+"""A client of Couchbase Server's query service (SQL++)."""
 
 from .rows import Rows
 from .service import Service, connect

@@ -13,7 +13,8 @@ from .errors import DataError, about
 
 @dataclass(frozen=True)
 class Asked:
-    """``timeout`` is in seconds, ``prepared`` whether its plan is worth keeping."""
+    """A statement with its parameters and options. ``timeout`` is in seconds. ``prepared`` says
+    whether its plan is worth keeping."""
 
     statement: str
     args: Sequence[Any]
@@ -24,10 +25,10 @@ class Asked:
     context_id: str
 
     def body(self, seconds: float, **how: Any) -> bytes:
-        """The request as JSON, to be answered within so many seconds.
+        """Return the request as JSON, to be answered within ``seconds``.
 
-        ``how`` are the members that say what to do with the statement. Raises DataError for
-        parameters that JSON does not have, InterfaceError where there is too much of them.
+        ``how`` has the members that say what to do with the statement. Raises DataError if JSON
+        cannot represent a parameter, and InterfaceError if the request is too large.
         """
         members = {
             **how,

@@ -1,4 +1,4 @@
-"""The error codes of the query service: their classes, and what to do."""
+"""The error codes of the query service, with exception classes and advice."""
 
 from __future__ import annotations
 
@@ -108,7 +108,8 @@ _NO_INDEX = "no index available"
 
 
 def exception(found: Any, statement: str, timeout: float) -> Error:
-    """The exception for the errors in an answer: a list of objects with ``code`` and ``msg``."""
+    """Return the exception for the errors in a response: a list of objects with ``code`` and
+    ``msg``."""
     said: Sequence[Any] = found if isinstance(found, list) else []
     first: Mapping[str, Any] = said[0] if said and isinstance(said[0], dict) else {}
     code = first.get("code")
@@ -154,7 +155,7 @@ def _has_code(reason: Any, code: int) -> bool:
 
 
 def too_large(size: int, statement: str) -> Error:
-    """The exception for a request that the service would not read."""
+    """Return the exception for a request that is too large for the service."""
     return errors.InterfaceError(
         about(f"The request has {size / 1024 / 1024:.1f} MiB. {_LARGE}", statement),
         code=BAD_VALUE,

@@ -1,6 +1,7 @@
-"""The query service's errors, as the classes that Python's database API 2.0 has for them.
+"""The exceptions of Python's database API 2.0 for the query service.
 
-Django makes its own of these, with the same words. No message has a parameter's value or a login.
+Django raises its own ones from these, with the same messages. No message contains a parameter's
+value or a login.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ _SHOWN = 500
 class Error(Exception):
     """The query service refused a statement, or could not be asked.
 
-    ``code`` is the service's own (None where it gave none), ``statement`` what was asked,
-    ``errors`` all that the service said, as it said it.
+    ``code`` is the service's own (None if it gave none), ``statement`` is the statement, and
+    ``errors`` is the service's list of errors.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Error(Exception):
 
 
 class InterfaceError(Error):
-    """The request is none that the query service takes, or the answer none that it gives."""
+    """The request, or the response, is not valid."""
 
 
 class DatabaseError(Error):
@@ -42,36 +43,37 @@ class DatabaseError(Error):
 
 
 class DataError(DatabaseError):
-    """A value is of no use where it stands."""
+    """A value cannot be used at its place."""
 
 
 class OperationalError(DatabaseError):
-    """The query service could not do it now: no answer, no index, no time, no right."""
+    """The query service could not run the statement now: no response, no index, no time, no
+    right."""
 
 
 class IntegrityError(DatabaseError):
-    """The key of a document is taken."""
+    """The key of a document is in use."""
 
 
 class InternalError(DatabaseError):
-    """The query service is at fault."""
+    """The query service has an internal error."""
 
 
 class ProgrammingError(DatabaseError):
-    """The statement is wrong, or names what is not there."""
+    """The statement is wrong, or names something that does not exist."""
 
 
 class NotSupportedError(DatabaseError):
-    """The query service does not do that."""
+    """The query service does not support the statement."""
 
 
 def shortened(statement: str) -> str:
-    """A statement for a message."""
+    """Return a statement, shortened for a message."""
     if len(statement) <= _SHOWN:
         return statement
     return f"{statement[:_SHOWN]}... ({len(statement)} characters)"
 
 
 def about(message: str, statement: str) -> str:
-    """A message with its statement."""
+    """Return a message with its statement added."""
     return f"{message}\nThe statement: {shortened(statement)}"

@@ -24,12 +24,12 @@ _EXAMPLES = (
 class Options:
     """The options of queries at the query service; times are in seconds.
 
-    ``urls``: the services, by HTTP, or the one cluster, by the SDK; without a login. ``bucket``:
-    the one that the SDK opens. ``timeout``: for a whole query, its rows and what is tried again
-    included. ``connect_timeout``: for a connection. ``scan_consistency``: REQUEST_PLUS finds all
-    that was written before, NOT_BOUNDED what the indexes have. ``read_only``: refuse what writes.
-    ``retries``, ``backoff``, ``verify``, ``cert``, ``pool_size`` are SYNC_GATEWAY_OPTIONS', the
-    last one for HTTP only.
+    ``urls`` has the addresses of the services (by HTTP), or of the single cluster (by the SDK),
+    without a login. ``bucket`` is the bucket that the SDK opens. ``timeout`` limits a whole query,
+    with its rows and its retries. ``connect_timeout`` limits a connection. ``scan_consistency`` is
+    REQUEST_PLUS to find all documents that were written before, or NOT_BOUNDED to find those in the
+    indexes. ``read_only`` refuses statements that write. ``retries``, ``backoff``, ``verify``,
+    ``cert`` and ``pool_size`` are as in SYNC_GATEWAY_OPTIONS; the last one is for HTTP only.
     """
 
     urls: tuple[str, ...]
@@ -52,7 +52,8 @@ class Options:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Options:
-        """The options in an entry of DATABASES; raises ImproperlyConfigured for what is none."""
+        """Return the options in an entry of DATABASES. Raise ImproperlyConfigured if one is not
+        valid."""
         given = entry.get("OPTIONS", {})
         if not isinstance(given, Mapping):
             raise ImproperlyConfigured(f"OPTIONS is a dictionary, not {type(given).__name__}.")
@@ -70,9 +71,9 @@ class Options:
 
 
 def keyspace(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """The bucket that an entry of DATABASES names; or the bucket, the scope and the collection.
+    """Return the bucket that an entry of DATABASES names, or its bucket, scope and collection.
 
-    Raises ImproperlyConfigured where it names none.
+    Raises ImproperlyConfigured if it names none.
     """
     name = str(entry.get("NAME") or "")
     parts = tuple(name.split("."))
@@ -86,7 +87,7 @@ def keyspace(entry: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _urls(hosts: Any, port: Any) -> tuple[str, ...]:
-    """HOST and PORT as addresses; a service's own port is added where there is none."""
+    """Return HOST and PORT as URLs. Without a port, the service's own port is used."""
     if not isinstance(hosts, str):
         hosts = ",".join(map(str, hosts))
     found = [text.strip() for text in hosts.split(",") if text.strip()]

@@ -19,9 +19,10 @@ _MOST = 1000
 
 
 class Plans:
-    """Statements that were asked before, the latest ones, and where they are prepared.
+    """The latest statements, and the services at which they are prepared.
 
-    To prepare one takes more time than to ask it once, so that waits for the second time.
+    Preparing a statement takes more time than running it once, so a statement is prepared when it
+    is used for the second time.
     """
 
     def __init__(self) -> None:
@@ -30,10 +31,11 @@ class Plans:
         self._lock = threading.Lock()
 
     def ask(self, statement: str, url: str, send: Callable[[Members], Rows]) -> Rows:
-        """Ask a service for a statement: ``send`` does so by members of a request.
+        """Run a statement at a service, prepared if possible. ``send`` sends the members of a
+        request.
 
-        Where the service has no plan that it should have, it makes one; where it makes none, it is
-        asked without. Raises what ``send`` does; exceptions have a ``code``.
+        A lost plan is prepared again. A statement that cannot be prepared is run without a plan.
+        Raises the exceptions of ``send``, which have a ``code``.
         """
         while True:
             members = self._members(statement, url)
@@ -80,5 +82,5 @@ def _is_plain(members: Members) -> bool:
 
 
 def name_of(statement: str) -> str:
-    """The name of a prepared statement, the same for each process that asks for it."""
+    """Return the name of a prepared statement. It is the same in all processes."""
     return f"cbtools-{hashlib.sha256(statement.encode()).hexdigest()[:40]}"

@@ -1,4 +1,4 @@
-"""Retries reads that have failed, as for the gateway."""
+"""Repeats reads that have failed, by the same rules as for the gateway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUSY = frozenset((429, 502, 503, 504))
 
 
 class Failed(Exception):
-    """An attempt that has failed; ``may_repeat``: another does no harm, and may help."""
+    """A failed attempt. ``may_repeat`` is true if another attempt does no harm and may succeed."""
 
     def __init__(
         self, error: Error, may_repeat: bool, response: requests.Response | None = None

@@ -1,4 +1,4 @@
-"""The query service's REST API, by pooled connections of one process."""
+"""A client of the query service's REST API, with pooled connections of one process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
 class Rest:
-    """The services at ``options.urls``; the first one is asked, and the next where it is gone."""
+    """The services at ``options.urls``. The first one is used, and the next one if it does not
+    answer."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -49,7 +50,7 @@ class Rest:
         self._current = 0
 
     def query(self, asked: Asked) -> Rows:
-        """The rows of an answer; raises the exceptions of :mod:`.errors`."""
+        """Run a statement, and return its rows. Raise the exceptions of :mod:`.errors`."""
         return repeated(
             lambda: self._ask(asked, self._addresses[self._current]),
             self._options,
@@ -57,7 +58,7 @@ class Rest:
         )
 
     def _ask(self, asked: Asked, address: Address) -> Rows:
-        """Ask one service, which may have to prepare the statement; raises Failed."""
+        """Run a statement at one service, prepared if it is worth it. Raise Failed."""
         if not asked.prepared:
             return self._send(asked, address, {"statement": asked.statement})
         return self._plans.ask(
@@ -107,7 +108,7 @@ class Rest:
     def _rows(
         self, response: requests.Response, asked: Asked, address: Address, clock: _Clock
     ) -> Rows:
-        """The rows of an answer that has begun; raises Failed where there is none of them."""
+        """Return the rows of a response that has begun. Raise Failed if it is an error."""
         if 300 <= response.status_code < 400:
             response.close()
             raise Failed(
@@ -136,7 +137,7 @@ class Rest:
     def _checked(
         self, response: requests.Response, answer: Answer, asked: Asked, address: Address
     ) -> Generator[Any]:
-        """The rows of an answer, which has to come to a good end."""
+        """Yield the rows of a response, and check that it ends without an error."""
         ok = response.status_code == 200
         try:
             yield from answer.rows()
@@ -160,7 +161,7 @@ class Rest:
             raise self._failure(f"ended with status {status!r}", asked, address)
 
     def _refused(self, response: requests.Response, asked: Asked, address: Address) -> Error:
-        """The exception for an error answer that is not the query service's own."""
+        """Return the exception for an error response that is not the query service's own."""
         status = response.status_code
         advice = {
             401: "Look at USER and PASSWORD",
@@ -178,17 +179,17 @@ class Rest:
         )
 
     def _leave(self, address: Address) -> None:
-        """Ask the next service from now on."""
+        """Use the next service from now on."""
         if self._addresses[self._current] is address:
             self._current = (self._current + 1) % len(self._addresses)
 
 
 class _Cut(OperationalError):
-    """An answer has no end."""
+    """The response has no end."""
 
 
 class _Clock:
-    """The time that is left to wait for an answer; what is done with it between is not counted."""
+    """The time that is left to wait for a response. Time between two waits does not count."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds

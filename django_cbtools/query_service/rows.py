@@ -1,4 +1,4 @@
-"""The rows of an answer."""
+"""The rows of a response."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 
 class Rows(Iterator[Any]):
-    """The rows of an answer, parsed while they arrive: an iterator of JSON's values.
+    """An iterator of a response's rows, which are parsed while they arrive.
 
-    It raises the exceptions of :mod:`.errors`; an answer that fails, or is cut, ends with one.
-    Who does not want the rest closes it, which ends the request.
+    It raises the exceptions of :mod:`.errors`. A response that fails or is cut ends with one.
+    Closing it ends the request.
     """
 
     def __init__(self, source: Generator[Any], members: Mapping[str, Any]) -> None:
-        """``source`` gives the rows, the first of which is asked for now; ``members`` are what
-        the answer has besides, when ``source`` has ended."""
+        """Read the first row of ``source``. ``members`` has the other members of the response after
+        ``source`` has ended."""
         self._source = source
         self._members = members
         self._rows = chain([*self._first()], source)
@@ -45,7 +45,7 @@ class Rows(Iterator[Any]):
         self.close()
 
     def close(self) -> None:
-        """End the request; there are no more rows."""
+        """End the request. There are no more rows then."""
         self._rows = chain()
         self._source.close()
 
@@ -57,5 +57,6 @@ class Rows(Iterator[Any]):
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """The service's ``metrics``, such as mutationCount; when the rows are over."""
+        """The service's ``metrics``, such as mutationCount. They are complete after the last
+        row."""
         return dict(self._members.get("metrics") or {})

@@ -1,4 +1,4 @@
-"""The query services of a cluster, by the SDK."""
+"""A client of a cluster's query services, by the SDK."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMES = Names("HOST", "NAME", "USER", "PASSWORD", "OPTIONS")
 
 
 class Sdk:
-    """The cluster at ``options.urls``."""
+    """The query services of the cluster at ``options.urls``."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -32,7 +32,7 @@ class Sdk:
         )
 
     def query(self, asked: Asked) -> Rows:
-        """The rows of an answer; raises the exceptions of :mod:`.errors`."""
+        """Run a statement, and return its rows. Raise the exceptions of :mod:`.errors`."""
         asked.body(asked.timeout, statement=asked.statement)  # parameters are refused here too
         return repeated(lambda: self._ask(asked), self._options, asked.timeout)
 
@@ -70,7 +70,7 @@ class Sdk:
 
 
 def _sdk(options: Options) -> Mapping[str, Any]:
-    """The options as the SDK has them."""
+    """Return the options for the SDK."""
     found: dict[str, Any] = {"bootstrap_timeout": options.connect_timeout}
     if isinstance(options.verify, str):
         found["trust_store_path"] = options.verify

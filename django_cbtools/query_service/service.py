@@ -1,4 +1,4 @@
-"""The query service of a DATABASES entry."""
+"""The query service of an entry in DATABASES."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """A query service. Threads share it; a forked child has connections of its own."""
+    """A query service. All threads share it. A forked child has its own connections."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -35,13 +35,14 @@ class Service:
         timeout: float | None = None,
         prepared: bool = True,
     ) -> Rows:
-        """Ask for a statement, with values for its parameters ``$1``, ``$2``...; its rows.
+        """Run a statement, and return its rows. ``args`` are the values of its parameters ``$1``,
+        ``$2``...
 
-        ``readonly`` False lets it write, and it is not tried again then. ``scan_consistency`` and
-        ``timeout`` (seconds) are the options' unless given. ``prepared`` keeps the plan of a
-        statement that is asked again.
+        ``readonly`` must be False for a statement that writes; it is then not repeated.
+        ``scan_consistency`` and ``timeout`` (seconds) are by default those of the options.
+        ``prepared`` keeps the plan of a statement that is used again.
 
-        Raises the exceptions of :mod:`.errors`, the rows do, too.
+        Raises the exceptions of :mod:`.errors`. The rows raise them, too.
         """
         options = self.options
         if options.read_only and not readonly:
@@ -83,9 +84,10 @@ _services: dict[Options, Service] = {}
 
 
 def connect(entry: Mapping[str, Any]) -> Service:
-    """The query service of a DATABASES entry: the same one, with its connections, for each thread.
+    """Return the query service of an entry in DATABASES. All threads get the same one, with its
+    connections.
 
-    Raises ImproperlyConfigured for what cannot be one. Nothing is asked yet.
+    Raises ImproperlyConfigured if the entry is not valid. No request is sent yet.
     """
     options = Options.of(entry)
     return _services.get(options) or _services.setdefault(options, Service(options))

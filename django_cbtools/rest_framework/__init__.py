@@ -1,4 +1,4 @@
-"""Documents behind Django REST framework: serializers, viewsets, and what they answer."""
+"""Serializers, viewsets and errors for documents in Django REST framework."""
 
 from __future__ import annotations
 

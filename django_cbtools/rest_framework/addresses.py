@@ -1,8 +1,8 @@
-"""Uids as parts of URLs, whatever characters they have.
+"""Encodes uids as parts of URLs, whatever characters they contain.
 
-A server gives an application the path of a URL with its percent signs resolved, so that ``a%2Fb``
-and ``a/b`` are the same. What a path cannot have in one of its parts is escaped once more: the URL
-of document ``a/b`` is ``/articles/a%252Fb/``. Other uids are in URLs as in any other.
+A server decodes the path of a URL, so that ``a%2Fb`` and ``a/b`` are the same for an application.
+So characters that cannot be in a part of a path are escaped twice: the URL of document ``a/b`` is
+``/articles/a%252Fb/``. Other uids are used as they are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Attachments of documents as links."""
+"""The representation of attachments as links."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ImageField(FileField, serializers.ImageField):
 
 
 def attachment_of(value: Any) -> Any:
-    """The attachment that is the value of a field; None where that is none, or is gone."""
+    """Return the attachment that is a field's value. None if it is no attachment, or is gone."""
     try:
         return getattr(value, "attachment", None)
     except _LOST:
@@ -70,14 +70,14 @@ def attachment_of(value: Any) -> Any:
 
 
 def attachment_name(value: Any) -> str | None:
-    """The name of that attachment."""
+    """Return the name of the attachment that is a field's value, or None."""
     attachment = attachment_of(value)
     return None if attachment is None else str(attachment.name)
 
 
 def link_to(attachment: Any, context: dict[str, Any]) -> str | None:
-    """The URL of an attachment's contents: that of the view that answers the request, where it has
-    one, else that of the site's, or its admin's, view of attachments; None where there is none."""
+    """Return the URL of an attachment's contents: at the view of the request if it has one, else at
+    the site or its admin. None if there is none."""
     uid, name = attachment.document.uid, attachment.name
     try:
         quote_place(uid, name)

@@ -21,14 +21,15 @@ from django_cbtools.exceptions import (
 
 
 class _Overtaken(exceptions.APIException):
-    """Somebody else has saved the document. Where it can be said, the answer has what is stored now
-    as ``current`` (None: it has been deleted) and its ETag as ``etag``."""
+    """The base class of errors after somebody else has saved the document. If possible, the
+    response has the stored document as ``current`` (None if it is deleted) and its ETag as
+    ``etag``."""
 
     detail: Any
     etag: str | None = None
 
     def show(self, current: Any, etag: str | None) -> None:
-        """Have the answer show what is stored."""
+        """Add the stored document to the response."""
         self.etag = etag
         self.detail = {"detail": self.detail, "etag": etag, "current": current}
 
@@ -92,7 +93,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
 
 
 def translated(error: Exception) -> Any:
-    """The error of the API for one of the library's; any other as it is."""
+    """Return the API's exception for one of the library's. Other exceptions are returned
+    unchanged."""
     found = _translated(error)
     if found is not error:
         found.__cause__ = error

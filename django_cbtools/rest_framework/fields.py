@@ -1,4 +1,4 @@
-"""Serializer fields of what only documents have: arrays, objects, channels, blobs."""
+"""Serializer fields of documents: arrays, objects, channels, blobs."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class IdentityField(serializers.HyperlinkedIdentityField):
 
 
 def _optional(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a field that need not be sent."""
+    """Return the arguments of a field with ``required=False``, unless it is read-only."""
     return kwargs if kwargs.get("read_only") else {"required": False, **kwargs}
 
 

@@ -11,10 +11,10 @@ DEEPEST = 100
 
 
 def shown(value: Any) -> Any:
-    """A value of JSON as an answer can have it: the value itself, mostly.
+    """Return a JSON value that a response can contain. In most cases it is the value itself.
 
-    A number that is not finite becomes a text, as does what is nested too deeply; what UTF-8 does
-    not have in a text is escaped.
+    A number that is not finite becomes a text, as does a value that is nested too deeply.
+    Characters that UTF-8 cannot encode are escaped.
     """
     return value if is_shown(value) else _safe(value, DEEPEST)
 

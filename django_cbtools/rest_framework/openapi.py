@@ -25,7 +25,8 @@ _NAMES = {
 
 
 class DocumentExtension(OpenApiSerializerExtension):
-    """``unread``, and what is left out where there is nothing to show."""
+    """Adds ``unread`` to schemas, and makes fields optional that are left out if they have nothing
+    to show."""
 
     target_class = "django_cbtools.rest_framework.serializers.DocumentSerializer"
     match_subclasses = True
@@ -43,7 +44,7 @@ class DocumentExtension(OpenApiSerializerExtension):
 
 
 class BlobExtension(OpenApiSerializerFieldExtension):
-    """A blob: a file to send, an object to read."""
+    """Describes a blob: a file in requests, an object in responses."""
 
     target_class = "django_cbtools.rest_framework.fields.BlobField"
 
@@ -130,7 +131,7 @@ class _Refusals:
 
 
 class ViewSetExtension(OpenApiViewExtension):
-    """The headers of requests and answers that are about revisions."""
+    """Adds the headers of requests and responses for revisions."""
 
     target_class = "django_cbtools.rest_framework.viewsets.ReadOnlyDocumentViewSet"
     match_subclasses = True
@@ -150,7 +151,7 @@ class ViewSetExtension(OpenApiViewExtension):
 
 
 def _copied(method: Any) -> Any:
-    """A method of its own, for what is said of it."""
+    """Return a copy of a method, whose description can be changed."""
 
     @functools.wraps(method)
     def copied(*args: Any, **kwargs: Any) -> Any:

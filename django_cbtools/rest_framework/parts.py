@@ -16,7 +16,8 @@ from .odd import shown
 
 
 class Part(dict):  # type: ignore[type-arg]
-    """The validated data of an object, and the stored one (None: it is new) that it is to be."""
+    """The validated data of an object, with the stored object that they change (None for a new
+    one)."""
 
     stored: Any = None
 
@@ -64,8 +65,7 @@ class PartsSerializer(serializers.ListSerializer):
 
 
 def matched(was: list[Any], sent: list[Any]) -> list[int | None]:
-    """For each object that is sent, the place of the stored one that it is, as that is shown; None
-    for a new one."""
+    """Return the index of the stored object for each sent one, or None for a new one."""
     found: list[int | None] = [None] * len(sent)
     left = set(range(len(was)))
     tokens, stored = list(map(_token, sent)), list(map(_token, was))

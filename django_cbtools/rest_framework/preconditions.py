@@ -1,4 +1,4 @@
-"""Conditional requests: ETags from revisions, as RFC 9110 has them."""
+"""Conditional requests with ETags from revisions, by RFC 9110."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _WEAK = "W/"
 
 
 def etag_of(document: Any) -> str | None:
-    """The ETag of a document: its revision, in quotes; None of one that was never saved."""
+    """Return the ETag of a document, which is its revision in quotes. None if it was never
+    saved."""
     return quote_etag(document.rev) if document.rev else None
 
 

@@ -1,4 +1,4 @@
-"""Serializer fields of relations to documents, with an ORM and without."""
+"""Serializer fields for relations to documents, with or without an ORM."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ UNREAD = "unread"
 
 
 class MomentField(serializers.DateTimeField):
-    """A date and time, in a zone that need not be looked up for each one of a list."""
+    """A field for dates and times whose zone is looked up once for a whole list."""
 
     zone: Any = None
     style: dict[str, Any]
@@ -40,14 +40,14 @@ class MomentField(serializers.DateTimeField):
 
 
 class Representing(serializers.ModelSerializer):
-    """The part of serializers that shows documents."""
+    """The part of serializers that represents documents."""
 
     #: What :meth:`planned` found, while several documents are shown.
     plan: Any = None
 
     @contextmanager
     def showing_several(self) -> Iterator[None]:
-        """Look once at what is the same for each of several documents."""
+        """Compute once, for this context, what is the same for several documents."""
         zoned = [field for field in self._readable_fields if isinstance(field, MomentField)]
         self.plan = self.planned()
         for field in zoned:
@@ -60,8 +60,8 @@ class Representing(serializers.ModelSerializer):
                 field.zone = None
 
     def planned(self) -> list[tuple[str, Any, Any, str | None]]:
-        """The fields that are shown: name, field, what shows a value, and the attribute of the
-        document that is its value, for those that need not look further for it."""
+        """Return the fields to show: the name, the field, the function that represents a value, and
+        the attribute with the value, if it needs no further look-up."""
         attributes = {}
         for stored in self.Meta.model._stored_fields():
             attributes[stored.field.name] = attributes[stored.attname] = stored.attname

@@ -45,7 +45,7 @@ _OF_ALL = frozenset(field.name for field in CouchbaseModel._meta.local_fields)
 
 
 class _Documents(serializers.ListSerializer):
-    """Several documents: what only the gateway knows of them is asked for once."""
+    """A list of documents. The gateway's metadata of all of them are loaded at once."""
 
     def to_representation(self, data: Any) -> Any:
         documents = data.all() if isinstance(data, models.Manager) else data
@@ -104,7 +104,7 @@ class DocumentSerializer(Representing):
 
     @property
     def stored(self) -> Any:
-        """The document, or the part of one, that the data are to change; None for a new one."""
+        """The document or nested object that the data change, or None for a new one."""
         return self.instance if isinstance(self.instance, CouchbaseModel) else None
 
     def shows_attachment(self, document: Any, name: str) -> bool:
@@ -144,7 +144,7 @@ class DocumentSerializer(Representing):
         return cls, kwargs
 
     def _build_part(self, field_name: str, model_field: Any, embedded: Any) -> Any:
-        """A nested serializer, of one object or of a list of them."""
+        """Return a nested serializer for an object or a list of objects."""
         _, kwargs = super().build_standard_field(field_name, model_field)
         kwargs = {key: value for key, value in kwargs.items() if key in _COMMON}
         # Its own fields are checked one by one; a part of what is stored is no whole value.
@@ -187,8 +187,8 @@ class DocumentSerializer(Representing):
         return found
 
     def _keep(self, names: Iterable[str], values: dict[str, Any]) -> None:
-        """Have what is sent as it is shown be the stored values, whose JSON stays as it is: answers
-        may have the same moment in another zone, and more digits of a number."""
+        """Replace values that were sent as they are shown by the stored values. Their JSON then
+        stays unchanged: responses may show a time in another zone, or fewer digits of a number."""
         attributes = {stored.attname for stored in type(self.stored)._stored_fields()}
         for name in names:
             field = self.fields[name]
@@ -214,7 +214,7 @@ class DocumentSerializer(Representing):
         return document
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
-        """Change the document, and save it where that changes something."""
+        """Change the document, and save it if anything has changed."""
         values = dict(validated_data)
         rev = values.pop("rev", None)
         if rev is not None and rev != instance.rev:
@@ -228,7 +228,7 @@ class DocumentSerializer(Representing):
         return instance
 
     def assign(self, instance: Any, values: Mapping[str, Any]) -> None:
-        """Set attributes to validated values, objects included."""
+        """Set attributes, including nested objects, to validated values."""
         by_source = {field.source: field for field in self.fields.values()}
         for name, value in values.items():
             field = by_source.get(name)
@@ -320,7 +320,7 @@ class PartSerializer(DocumentSerializer):
         return part
 
     def _require(self, data: Any) -> None:
-        """A new object is whole, also where the rest of the document is not sent."""
+        """Check that a new object is complete, even in a partial update of the document."""
         errors = {
             field.field_name: [field.error_messages["required"]]
             for field in self._writable_fields
@@ -330,7 +330,8 @@ class PartSerializer(DocumentSerializer):
             raise serializers.ValidationError(errors, code="required")
 
     def made_of(self, part: Mapping[str, Any]) -> Any:
-        """The object that validated data are to be; of a stored one, all else stays."""
+        """Return the object for validated data. Attributes of a stored object that are not in the
+        data stay."""
         stored = getattr(part, "stored", None)
         instance = self.Meta.model() if stored is None else copy.copy(stored)
         self.assign(instance, part)
@@ -345,13 +346,13 @@ def _same(names: Iterable[str], sent: Mapping[str, Any], shown: dict[str, Any]) 
 
 
 def _embedded(model_field: Any) -> Any:
-    """The field of the objects in a model's field, of one or of a list of them; None in others."""
+    """Return the field of the nested objects in a model field, or None if it has none."""
     field = model_field.base_field if isinstance(model_field, ArrayMembers) else model_field
     return field if isinstance(field, EmbeddedField) else None
 
 
 @cache
 def part_serializer(model: Any) -> Any:
-    """The serializer class of the objects of a class."""
+    """Return a serializer class for the objects of a nested model."""
     meta = type("Meta", (), {"model": model, "fields": serializers.ALL_FIELDS})
     return type(f"{model.__name__}Serializer", (PartSerializer,), {"Meta": meta})

@@ -14,14 +14,14 @@ AS_TEXT = {"input_type": "text"}
 
 
 class _Unread(NamedTuple):
-    """JSON that the document's field could not read."""
+    """A JSON value that the document's field could not read."""
 
     raw: Any
 
 
 class _AsItIs:
-    """A part of serializers' fields. What is no value of the document's field is shown as it is:
-    one odd document breaks no list."""
+    """A part of serializer fields that shows values of another type unchanged, so that an odd
+    document breaks no list."""
 
     source_attrs: list[str]
     parent: Any
@@ -55,7 +55,7 @@ class _AsItIs:
 
 
 def register() -> None:
-    """Make ModelSerializers show values of documents that a field cannot read unchanged."""
+    """Let ModelSerializers show values that a document's field cannot read unchanged."""
     mapping = serializers.ModelSerializer.serializer_field_mapping
     for model_field, field in mapping.items():
         if not issubclass(field, _AsItIs):
@@ -66,7 +66,7 @@ def register() -> None:
 
 
 def plain(field: Any) -> Any:
-    """A class of serializers' fields as it was before :func:`register`."""
+    """Return the class of a serializer field from before :func:`register`."""
     return field.__bases__[1] if issubclass(field, _AsItIs) else field
 
 

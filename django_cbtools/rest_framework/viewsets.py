@@ -28,7 +28,7 @@ from .errors import Conflict, PreconditionFailed, PreconditionRequired, translat
 
 
 class _Metadata:
-    """Metadata for OPTIONS, also of objects inside objects of the same class."""
+    """Metadata for OPTIONS, also for objects that contain objects of the same class."""
 
     def get_serializer_info(self, serializer: Any) -> Any:
         if getattr(serializer, "is_recurring", False):
@@ -74,7 +74,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
         return document
 
     def _loaded(self) -> Any:
-        """The document by its key, where there is no ORM to ask for it."""
+        """Return the document, loaded by its key. This is used without an ORM."""
         queryset = self.filter_queryset(self.get_queryset())
         model = queryset.model
         if self.lookup_field not in ("pk", "uid") or not _is_unrestricted(queryset):
@@ -142,7 +142,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
         return url and f"{url}?{urlencode({'name': attachment.name}, errors='replace')}"
 
     def _reverse(self, name: str, document: Any) -> str | None:
-        """The URL of an action on a document; None where the site has no such URL."""
+        """Return the URL of an action on a document, or None if the site has none."""
         if getattr(self, "basename", None) is None:
             return None
         arguments = {**self.kwargs, self._lookup_name(): part_of(str(document.pk))}
@@ -160,7 +160,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
         return _with_etag(response, getattr(found, "etag", None))
 
     def _show_stored(self, error: Any, document: Any = None) -> None:
-        """Have an error show what is stored: the document, or what is there now."""
+        """Let an error's response show the stored document."""
         if self._lookup_name() not in self.kwargs:
             return
         try:

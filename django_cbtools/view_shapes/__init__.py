@@ -1,7 +1,7 @@
-"""Parses map functions into data: for which documents they emit which rows.
+"""Parses map functions into data: the rows that they emit, and the conditions of these.
 
-The meaning of the JavaScript is kept exactly, or the function is refused (:exc:`Unreadable`). The
-package does not know SQL++ or models.
+The result has exactly the meaning of the JavaScript, or the function is refused
+(:exc:`Unreadable`). The package does not know SQL++ or models.
 """
 
 from .reading import read_view

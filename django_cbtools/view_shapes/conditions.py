@@ -13,7 +13,8 @@ TYPE = shapes.Member(shapes.Document(), "doc_type")
 
 
 def doc_type(emission: Emission) -> str | None:
-    """The type of all documents that have rows of an emission; None where there are several."""
+    """Return the doc_type of all documents that an emission has rows of. None if there are
+    several."""
     for condition in emission.reach:
         for value in _required(condition, True):
             if isinstance(value, shapes.Compare) and shapes.known(value.left) == TYPE:

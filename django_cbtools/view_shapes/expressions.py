@@ -29,13 +29,13 @@ Names = Mapping[str, Value | str]
 
 
 class Reader:
-    """Reads expressions in which names stand for values."""
+    """A reader of expressions. ``names`` are the values of names in them."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
 
     def read(self, node: Node) -> Value:
-        """The value; raises Unreadable."""
+        """Return the value of an expression. Raise Unreadable if it cannot be read."""
         read: Callable[[Reader, Node], Value] | None = _READERS.get(node.type)
         if read is None:
             raise node.unreadable("this cannot be read")
@@ -259,7 +259,7 @@ def _is_constant(node: Node) -> bool:
 
 
 def _method(node: Node) -> str | None:
-    """The name of the method that a call calls."""
+    """Return the name of the method that an expression calls, or None."""
     if node.type != "call_expression" or node["function"].type != "member_expression":
         return None
     return node["function"]["property"].text

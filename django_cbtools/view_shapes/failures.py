@@ -1,4 +1,4 @@
-"""Expressions that raise a TypeError in JavaScript, which ends a map function."""
+"""Finds expressions that may raise a TypeError in JavaScript, which ends a map function."""
 
 from __future__ import annotations
 

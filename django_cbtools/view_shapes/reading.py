@@ -1,4 +1,4 @@
-"""Parses the statements of map functions: which emissions are reached, and when."""
+"""Parses the statements of map functions: the emissions, and the conditions to reach them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NESTED = ("statement_block", "else_clause")
 
 
 def read_view(functions: Mapping[str, str]) -> View:
-    """A view, as its functions' texts are: ``map``, and ``reduce`` where it has one.
+    """Return the view for the texts of its functions: ``map``, and ``reduce`` if it has one.
 
-    Raises :exc:`.Unreadable` for a map function of another shape, ImproperlyConfigured where the
+    Raises :exc:`.Unreadable` if the map function cannot be read, and ImproperlyConfigured if the
     parser is not installed.
     """
     reduce = (functions.get("reduce") or "").strip() or None
@@ -61,7 +61,7 @@ class _Statements:
         self._loops = 0
 
     def body(self, function: Node, reach: Reach, names: Names, place: _Place) -> None:
-        """The body of a function."""
+        """Read the body of a function."""
         body = function["body"]
         if body.type == "statement_block":
             self._block(body.children, reach, dict(names), place)
@@ -224,7 +224,7 @@ class _Statements:
     def _count_up(
         self, node: Node, reach: Reach, names: dict[str, Value | str], place: _Place
     ) -> None:
-        """``for (var i = 0; i < doc.tags.length; i++)``."""
+        """Read a loop such as ``for (var i = 0; i < doc.tags.length; i++)``."""
         wrong = node.unreadable("a loop must be as for (var i = 0; i < doc.tags.length; i++)")
         start = node["initializer"]
         if start.type not in ("variable_declaration", "lexical_declaration"):

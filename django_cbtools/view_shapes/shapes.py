@@ -33,12 +33,12 @@ class Undefined(Value):
 
 @dataclass(frozen=True)
 class Document(Value):
-    """The document."""
+    """The document that is given to the map function."""
 
 
 @dataclass(frozen=True)
 class DocumentId(Value):
-    """``meta.id``."""
+    """The document's uid, ``meta.id``."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class Element(Value):
-    """The element that a loop is at."""
+    """The current element of a loop."""
 
     loop: Loop
 
@@ -112,7 +112,8 @@ class Not(Value):
 
 @dataclass(frozen=True)
 class Compare(Value):
-    """``operator`` is "===", "==", "<", "<=", ">" or ">=": a value with a Literal or Undefined."""
+    """A comparison of a value with a Literal or Undefined. ``operator`` is "===", "==", "<", "<=",
+    ">" or ">="."""
 
     operator: str
     left: Value
@@ -168,7 +169,8 @@ class Lower(Value):
 
 @dataclass(frozen=True)
 class Number(Value):
-    """``Number(of)``; ``is_prefix``: ``parseFloat(of)``, which takes what a text begins with."""
+    """``Number(of)`` or, if ``is_prefix`` is true, ``parseFloat(of)``, which reads the beginning of
+    a text."""
 
     of: Value
     is_prefix: bool = False
@@ -200,10 +202,10 @@ class Failure(NamedTuple):
 
 
 class Emission(NamedTuple):
-    """``emit(key, value)``, where all of ``reach`` is truthy, for each turn of its loops.
+    """``emit(key, value)``, which is done if all of ``reach`` is truthy, in each turn of its loops.
 
-    ``place`` orders the rows of a document: numbers of statements, and None where a loop's turn
-    counts. ``line`` is where it stands.
+    ``place`` orders the rows of a document: it has the numbers of statements, and None for the
+    turns of loops. ``line`` is the line of the call.
     """
 
     key: Value
@@ -215,7 +217,8 @@ class Emission(NamedTuple):
 
 
 class View(NamedTuple):
-    """A view: ``reduce`` is None, a built-in function's name, or another function's text."""
+    """A view. ``reduce`` is None, the name of a built-in function, or the text of another
+    function."""
 
     emissions: tuple[Emission, ...]
     failures: tuple[Failure, ...]
@@ -223,7 +226,7 @@ class View(NamedTuple):
 
 
 def known(value: Value) -> Value:
-    """An expression without what says that it was computed before."""
+    """Return a value without the marks that it was computed before."""
     while isinstance(value, Known):
         value = value.of
     return value

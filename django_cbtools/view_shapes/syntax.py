@@ -1,4 +1,4 @@
-"""The syntax of JavaScript, by tree-sitter: the package's extra ``views`` installs it."""
+"""The syntax tree of JavaScript, by tree-sitter, which the extra ``views`` installs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0
 
 
 class Unreadable(Exception):
-    """A function is not of the shape that can be read: ``line`` says where, ``text`` what is
-    there, ``why`` what is wrong with it."""
+    """A function has a form that cannot be read. ``line`` is the line, ``text`` is the text there,
+    and ``why`` is the reason."""
 
     def __init__(self, line: int, text: str, why: str) -> None:
         self.line = line
@@ -31,7 +31,7 @@ class Unreadable(Exception):
 
 
 class Node:
-    """A node of the tree of a function's syntax."""
+    """A node of a function's syntax tree."""
 
     def __init__(self, node: Any) -> None:
         self._node = node
@@ -67,9 +67,10 @@ class Node:
 
 
 def parse_function(source: str) -> Node:
-    """The function that a file of a view has.
+    """Return the function in the text of a view file.
 
-    Raises Unreadable where it is none, ImproperlyConfigured where tree-sitter is not installed.
+    Raises Unreadable if the text is no function, and ImproperlyConfigured if tree-sitter is not
+    installed.
     """
     tree = _parser().parse(f"({source}\n)".encode())
     if tree.root_node.has_error:
@@ -83,7 +84,7 @@ def parse_function(source: str) -> Node:
 
 
 def text_of(node: Node) -> str:
-    """The text that a literal stands for."""
+    """Return the text of a string literal."""
     inner = node.text[1:-1]
 
     def unescaped(found: re.Match[str]) -> str:
@@ -96,7 +97,7 @@ def text_of(node: Node) -> str:
 
 
 def number_of(node: Node) -> int | float:
-    """The number that a literal stands for; Unreadable for what JSON does not have."""
+    """Return the number of a literal. Raise Unreadable if JSON has no such number."""
     try:
         found: int | float = json.loads(node.text)
     except ValueError:

@@ -38,8 +38,8 @@ class GroupFilter(admin.SimpleListFilter):
 
 
 class SignedAdmin(CouchbaseModelAdmin):
-    """An admin of signed documents. One without a valid signature can be seen and deleted, and not
-    be changed: saving it would sign what somebody else has written."""
+    """An admin of signed documents. A document without a valid signature can be viewed and deleted
+    but not changed: saving would sign what somebody else has written."""
 
     def has_change_permission(self, request: Any, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.is_signed())
@@ -63,7 +63,7 @@ class SignedAdmin(CouchbaseModelAdmin):
 
 
 class GroupAdmin(SignedAdmin):
-    """Groups, whose permissions are chosen from those of the project's models."""
+    """An admin of groups. Permissions are chosen from those of the project's models."""
 
     form = ChoosingForm
     list_display = ("name", "is_signed")
@@ -72,7 +72,7 @@ class GroupAdmin(SignedAdmin):
 
 
 class UserAdmin(SignedAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg]
-    """Django's UserAdmin, of documents."""
+    """Django's UserAdmin for users in documents."""
 
     form = UserChangeForm
     add_form: Any = UserCreationForm

@@ -1,4 +1,4 @@
-"""Authentication back ends: users in documents, and users of the gateway."""
+"""Authentication back ends for users in documents, and for users of the gateway."""
 
 from __future__ import annotations
 
@@ -103,6 +103,6 @@ class GatewayBackend(GatewayLogin, DocumentBackend):
 
 
 def _texts(permissions: Any) -> set[str]:
-    """The texts among what somebody has written for permissions."""
+    """Return the valid strings in a list of permissions, which somebody else may have written."""
     listed = permissions if isinstance(permissions, (list, tuple)) else ()
     return {text for text in listed if isinstance(text, str) and "." in text}

@@ -32,8 +32,8 @@ def _groups() -> Any:
 
 
 class ChoosingForm(DocumentForm):
-    """A form whose groups and permissions are chosen from those that there are. Others that are
-    stored already stay, unless they are taken away."""
+    """A form with choices of existing groups and permissions. Stored values that are no longer
+    choices stay, unless the user removes them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Logging in at Django with the password of a user of the gateway."""
+"""Login at Django with the password of a user of the gateway."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class GatewayLogin(BaseBackend):
 
 
 def _known(username: str) -> Any:
-    """The Django user of this name; None where there is none."""
+    """Return the Django user with this name, or None."""
     model: Any = get_user_model()
     try:
         return model._default_manager.get_by_natural_key(username)

@@ -1,4 +1,4 @@
-"""Managers of users and groups, which are found by their names without a query."""
+"""Managers of users and groups. They load these by name without a query."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django_cbtools.models.writing import unique_keys
 
 
 class ByName(Documents[Any]):
-    """Documents that have a :class:`UniqueKey` of their natural key."""
+    """A manager of documents with a :class:`UniqueKey` of their natural key."""
 
     def natural_field(self) -> str:
-        """The field whose values are unique."""
+        """Return the name of the field with unique values."""
         return getattr(self.model, "USERNAME_FIELD", "name")
 
     def get_by_natural_key(self, name: str) -> Any:

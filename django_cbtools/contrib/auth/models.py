@@ -1,4 +1,4 @@
-"""Users and groups."""
+"""Users and groups in documents."""
 
 from __future__ import annotations
 

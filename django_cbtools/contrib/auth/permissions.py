@@ -1,4 +1,4 @@
-"""Permissions as texts, ``"app.codename"``: those of a project, found without a database."""
+"""A project's permissions as strings, ``"app.codename"``, without a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures of users and groups: documents that somebody else has written are not trusted.
+"""Signatures of users and groups, so that documents that somebody else has written are not trusted.
 
 A gateway lets phones write everything that its sync function does not refuse. So the library signs
 these documents, and the key documents of their names, with SECRET_KEY whenever it writes them.
@@ -74,10 +74,10 @@ class Signed(Sealing):
         return self._is_own()
 
     def vouch(self) -> None:
-        """Have the next save sign the document, whoever has written it.
+        """Let the next save sign the document, whoever has written it.
 
-        Look at the whole document before, and set again what it was loaded without: whether a user
-        is active, the password, and the rights.
+        Look at the whole document before. Set again what is ignored without a signature: whether a
+        user is active, the password, and the rights.
         """
         # Nothing that was loaded is trusted, not even that the name belongs to this user.
         self._vouched, self._base = self.rev, {}
@@ -148,7 +148,8 @@ class Signed(Sealing):
 
 
 def _plain(value: Any) -> Any:
-    """JSON whose numbers are the same, however somebody has written them."""
+    """Return JSON with its numbers in one notation, so that equal documents have equal
+    signatures."""
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

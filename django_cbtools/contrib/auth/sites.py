@@ -1,4 +1,4 @@
-"""The admin without SQL: no log, and no content types."""
+"""An admin site without SQL: without a log and without content types."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ else:
 class WithoutLog(_Admin):
     """A part of each ModelAdmin of :class:`DocumentAdminSite` that logs nothing.
 
-    Django's log is rows that refer to content types and users. Documents have a history all the
-    same: their revisions.
+    Django's log consists of rows that refer to content types and users. The revisions of documents
+    are a history without it.
     """
 
     def log_addition(self, request: Any, obj: Any, message: Any) -> Any:
@@ -62,10 +62,11 @@ class WithoutLog(_Admin):
 
 
 class DocumentAdminSite(admin.AdminSite):
-    """An admin of documents alone: ``"django_cbtools.contrib.auth.apps.DocumentAdminConfig"`` in
-    INSTALLED_APPS, in the place of ``"django.contrib.admin"``, has it be ``admin.site``.
+    """An admin site of documents only.
 
-    Django's own groups, which are rows, are left out.
+    With ``"django_cbtools.contrib.auth.apps.DocumentAdminConfig"`` in INSTALLED_APPS, in place of
+    ``"django.contrib.admin"``, it is ``admin.site``. Django's own groups, which are rows, are left
+    out.
     """
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
@@ -83,7 +84,7 @@ class DocumentAdminSite(admin.AdminSite):
 
 
 class NoEntries(list[Any]):
-    """The log, in place of a QuerySet: the front page asks it for the entries of a user."""
+    """An empty log in place of a QuerySet, for the index page."""
 
     def filter(self, **conditions: Any) -> NoEntries:
         return self
@@ -96,8 +97,8 @@ def _is_log(queryset: Any) -> bool:
 
 
 def know_content_type(model: Any) -> None:
-    """Have Django know a model's content type where there is no table of them. The admin's pages
-    look it up, though none of them shows its number."""
+    """Add a model's content type to Django's cache if there is no table of content types. The
+    admin's pages look it up, although none of them shows its number."""
     from django.contrib.contenttypes.models import ContentType
 
     alias = router.db_for_read(ContentType)

@@ -1,4 +1,4 @@
-"""A cache of Django's in documents: ``CACHES = {"default": {"BACKEND":
+"""A Django cache in documents: ``CACHES = {"default": {"BACKEND":
 "django_cbtools.contrib.cache.DocumentCache"}}``."""
 
 from .backend import DocumentCache

@@ -41,11 +41,11 @@ class DocumentCache(BaseCache):
         self._prefix = f"{PREFIX}{place[:16]}_"
 
     def validate_key(self, key: str) -> None:
-        """Every key is valid: memcached's limits are no concern of documents."""
+        """Accept every key. The limits of memcached do not apply to documents."""
 
     def _uid(self, key: Any, version: int | None) -> str:
-        """The uid for a key, which nobody can guess: phones may write documents, where the sync
-        function lets them, and are not to fill the cache."""
+        """Return the uid of a key's document. Nobody can guess it: a phone that may write documents
+        must not be able to fill the cache."""
         made = self.make_and_validate_key(key, version=version)
         digest = salted_hmac(_SALT, made.encode("utf-8", "surrogatepass"), algorithm="sha256")
         return self._prefix + digest.hexdigest()
@@ -137,12 +137,13 @@ class DocumentCache(BaseCache):
         return value
 
     def clear(self) -> None:
-        """Delete all that this cache has, in batches; other caches' entries stay."""
+        """Delete all entries of this cache, in batches. Entries of other caches stay."""
         for found in entries.listed(self._prefix):
             entries.remove(found)
 
     def _change(self, key: Any, version: int | None, changed: Any) -> bool:
-        """Write what ``changed`` makes of a live entry; whether there is one."""
+        """Write the document that ``changed`` returns for a live entry. Return whether there is a
+        live entry."""
         was_there = False
 
         def decide(uid: str, entry: Entry | None) -> Mapping[str, Any] | None:

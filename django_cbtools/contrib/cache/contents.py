@@ -1,4 +1,4 @@
-"""The values of a cache as members of a document: JSON strings, and pages."""
+"""The conversion of a cache's values, JSON and pages, to members of a document and back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.http.response import HttpResponseBase
 
 
 def packed(key: str, value: Any) -> dict[str, Any]:
-    """A value as members of a document. It is a text of JSON, so that no gateway makes other
-    numbers or texts of it.
+    """Return a value as members of a document. The JSON is a string, so that gateways do not change
+    numbers or texts in it.
 
-    Raises TypeError for what would not be read as it was written: JSON has no tuples, for instance,
-    and no keys that are numbers.
+    Raises TypeError for a value that would be read as another one: JSON has no tuples, for
+    instance, and no numbers as keys.
     """
     if isinstance(value, HttpResponseBase):
         return {"page": _page(key, value)}
@@ -31,7 +31,7 @@ def packed(key: str, value: Any) -> dict[str, Any]:
 
 
 def unpacked(body: Mapping[str, Any]) -> Any:
-    """The value that :func:`packed` has made members of a document of."""
+    """Return the value that :func:`packed` has converted."""
     if "page" not in body:
         return json.loads(body["value"])
     page = body["page"]
@@ -48,7 +48,7 @@ def unpacked(body: Mapping[str, Any]) -> Any:
 
 
 def _page(key: str, response: Any) -> dict[str, Any]:
-    """A page, which the cache middleware and ``cache_page`` keep."""
+    """Return the members for a page, which the cache middleware and ``cache_page`` store."""
     if response.streaming or not getattr(response, "is_rendered", True):
         raise _refused(key, response, "it is a response that is not there as a whole")
     return {

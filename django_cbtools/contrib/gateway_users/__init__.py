@@ -1,1 +1,1 @@
-"""Django users as users of the gateway: their channels, roles and sessions."""
+"""Keeps the gateway's users up to date with Django's: their channels, roles and sessions."""

@@ -28,7 +28,7 @@ _UID = "django_cbtools.gateway_users"
 
 
 def connect() -> None:
-    """Listen to changes of users, and of what they have many of: groups, permissions."""
+    """Connect the receivers of changes to users, and to their groups and permissions."""
     user_model: Any = get_user_model()
     post_save.connect(_saved, sender=user_model, dispatch_uid=f"{_UID}.saved")
     post_delete.connect(_deleted, sender=user_model, dispatch_uid=f"{_UID}.deleted")
@@ -76,7 +76,8 @@ def _related(
     using: str,
     **kwargs: Any,
 ) -> None:
-    """Groups of users, permissions of users and of groups, from both sides."""
+    """Handle changes to the groups of users, and to permissions of users and groups, from either
+    side."""
     if not _is_in_use() or action not in ("post_add", "post_remove", "pre_clear"):
         return
     if not reverse:
@@ -95,7 +96,7 @@ def _related_deleted(instance: Any, using: str, **kwargs: Any) -> None:
 
 
 def _holders_changed(model: Any, keys: set[Any], using: str) -> None:
-    """Users have changed, or what users have many of."""
+    """Update users, or the users that have the changed groups or permissions."""
     user_model: Any = get_user_model()
     if issubclass(model, user_model):
         _later(keys, using)
@@ -107,7 +108,7 @@ def _holders_changed(model: Any, keys: set[Any], using: str) -> None:
 
 
 def _on_commit(work: Callable[[], Any], using: str) -> None:
-    """Do it once the transaction is committed: at once where no database has any."""
+    """Call ``work`` after the transaction is committed, or at once if no database has one."""
     if conf.is_dummy_alias(using):
         work()
     else:
@@ -115,7 +116,7 @@ def _on_commit(work: Callable[[], Any], using: str) -> None:
 
 
 def _later(keys: Iterable[Any], using: str) -> None:
-    """Bring users up to date once the transaction is committed, as they are then."""
+    """Update users after the transaction is committed."""
     for key in list(keys):
         _on_commit(partial(_synchronize, key, using), using)
 

@@ -95,7 +95,8 @@ def _agrees(found: dict[str, Any], access: Access) -> bool:
 
 
 def _collections(found: dict[str, Any] | None, access: Access) -> dict[str, Sequence[str]]:
-    """The channels of a user in collections. He loses those that the rule no longer names."""
+    """Return the channels of a user in collections. Channels that the rule no longer names are
+    removed."""
     former: dict[str, Sequence[str]] = {
         keyspace: ()
         for keyspace, has in collections_of(found or {}).items()

@@ -1,4 +1,4 @@
-"""Pages that work without a network: a service worker keeps the files that they need.
+"""Pages that work without a network. A service worker keeps the files that they need.
 
-OFFLINE_MANIFEST in the settings names them; docs/offline.rst says how.
+The setting OFFLINE_MANIFEST names the files; see docs/offline.rst.
 """

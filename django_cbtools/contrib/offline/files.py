@@ -1,4 +1,4 @@
-"""The static files that patterns name."""
+"""Finds the static files that match patterns."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Patterns = tuple[str, ...]
 
 
 def matching(cache: Patterns, exclude: Patterns) -> dict[str, str]:
-    """The digests of files, by their names below STATIC_URL: of those that one of the patterns
-    ``cache`` matches as a whole, and none of ``exclude``.
+    """Return the digests of files that a pattern in ``cache`` matches as a whole and none in
+    ``exclude`` does, by their names below STATIC_URL.
 
-    Where DEBUG is off, static files stay as they are while a process runs, so they are read once.
+    If DEBUG is off, static files do not change while a process runs, so they are read once.
     """
     return dict((_matching if settings.DEBUG else _remembered)(cache, exclude))
 
@@ -33,7 +33,7 @@ def unmatched(cache: Patterns) -> list[str]:
 
 
 def read(name: str, length: int = -1) -> bytes | None:
-    """The beginning of a static file, or all of it; None where there is none of that name."""
+    """Return a static file, or its first ``length`` bytes. None if there is no such file."""
     for found, path, storage in _found():
         if found == name:
             with storage.open(path) as file:
@@ -60,7 +60,7 @@ def _any(patterns: Sequence[re.Pattern[str]], name: str) -> bool:
 
 
 def _found() -> Iterator[tuple[str, str, Any]]:
-    """Name, path and storage of each static file, as collectstatic finds them."""
+    """Yield the name, path and storage of each static file, as collectstatic finds them."""
     ignored = ["CVS", ".*", "*~"]
     if apps.is_installed("django.contrib.staticfiles"):
         config: Any = apps.get_app_config("staticfiles")

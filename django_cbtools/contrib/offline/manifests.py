@@ -1,4 +1,4 @@
-"""Reads OFFLINE_MANIFEST in the settings, and makes the manifest for the service worker."""
+"""Reads the setting OFFLINE_MANIFEST, and creates the manifests for the service worker."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Manifest:
     app: Mapping[str, Any] | None = None
 
     def static_files(self) -> dict[str, str]:
-        """The digests of the static files that are kept, by their names."""
+        """Return the digests of the static files to keep, by their names."""
         return files.matching((re.escape(SCRIPT),), ()) | files.matching(self.cache, self.exclude)
 
     def urls(self) -> dict[str, Any]:
-        """The URLs in the options. Raises ImproperlyConfigured where one is not to be used."""
+        """Return the URLs in the options. Raise ImproperlyConfigured if one cannot be used."""
         scope = self._resolved(self.scope) if self.scope else get_script_prefix()
         pages = [self._resolved(page) for page in self.pages]
         fallback = {
@@ -91,13 +91,14 @@ class Manifest:
 
 
 def names() -> list[str]:
-    """The names of the manifests. Raises ImproperlyConfigured for a setting of another form."""
+    """Return the names of the manifests. Raise ImproperlyConfigured if the setting has a wrong
+    form."""
     return list(_setting())
 
 
 def get(name: str) -> Manifest:
-    """A manifest by its name. Raises KeyError where there is none, ImproperlyConfigured where its
-    options are wrong."""
+    """Return a manifest by its name. Raise KeyError if there is none, and ImproperlyConfigured if
+    its options are wrong."""
     options = _setting()[name]
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise _wrong(name, "A name is made of letters, digits, “.”, “-” and “_”.")
@@ -162,7 +163,7 @@ def _wrong(name: Any, problem: str) -> ImproperlyConfigured:
 
 @lru_cache(maxsize=1)
 def worker_source() -> str:
-    """The service worker, which finds its manifest in ``offline``."""
+    """Return the source of the service worker. It reads its manifest from ``offline``."""
     return (Path(__file__).parent / "worker.js").read_text("utf-8")
 
 

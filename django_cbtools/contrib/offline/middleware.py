@@ -24,11 +24,11 @@ def name_of(key: Any) -> str:
 
 @sync_and_async_middleware
 def offline_user(get_response: Any) -> Any:
-    """Middleware that keeps the cookie ``offline_user`` of each browser right: it says who is
-    logged in, and is gone when nobody is.
+    """Middleware that updates the cookie ``offline_user`` of each browser. The cookie identifies
+    the user who is logged in, and is deleted if nobody is.
 
-    It stands below SessionMiddleware, asks no database, and leaves answers alone for which nobody
-    has looked at the session.
+    Put it after SessionMiddleware. It makes no queries, and does nothing if the session was not
+    used for the response.
     """
     if iscoroutinefunction(get_response):
 

@@ -15,8 +15,8 @@ from . import manifests, webapp
 
 @method_decorator([login_not_required, never_cache], name="dispatch")
 class ManifestView(View):
-    """Something that is made of a manifest. Nobody keeps it, or a change would never be seen; and
-    it is for those who are not logged in as well."""
+    """The base class of views of a manifest. Their responses are not cached, so that changes are
+    seen, and need no login."""
 
     def get(self, request: HttpRequest, name: str) -> HttpResponse:
         try:
@@ -30,7 +30,8 @@ class ManifestView(View):
 
 
 class WorkerView(ManifestView):
-    """The service worker. It is another one whenever a file is, so browsers install it anew."""
+    """A view of the service worker. It changes with every file, so that browsers install it
+    again."""
 
     def answer(self, manifest: manifests.Manifest) -> HttpResponse:
         told = manifest.as_json()
@@ -42,7 +43,7 @@ class WorkerView(ManifestView):
 
 
 class FilesView(ManifestView):
-    """The manifest as JSON: what is kept, and its version."""
+    """A view of the manifest as JSON: the files to keep, and the version."""
 
     def answer(self, manifest: manifests.Manifest) -> HttpResponse:
         return JsonResponse(manifest.as_json(), json_dumps_params={"indent": 1})

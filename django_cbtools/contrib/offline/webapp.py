@@ -19,9 +19,9 @@ _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
 def icons(manifest: Manifest) -> list[dict[str, Any]]:
-    """The icons by ``src``, the name of a static file, with their types and sizes.
+    """Return the icons with their ``src`` (the name of a static file), types and sizes.
 
-    Raises ImproperlyConfigured where there is no such file.
+    Raises ImproperlyConfigured if a file does not exist.
     """
     listed = (manifest.app or {}).get(_ICONS, ())
     if not isinstance(listed, (list, tuple)):
@@ -30,9 +30,9 @@ def icons(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def start_picture(manifest: Manifest) -> str | None:
-    """The name of the static file that iPhones show while the app starts.
+    """Return the name of the static file that iPhones show while the app starts, or None.
 
-    Raises ImproperlyConfigured where there is no such file.
+    Raises ImproperlyConfigured if the file does not exist.
     """
     name: str | None = (manifest.app or {}).get(_PICTURE)
     if name is not None:
@@ -41,7 +41,7 @@ def start_picture(manifest: Manifest) -> str | None:
 
 
 def as_json(manifest: Manifest) -> dict[str, Any]:
-    """The web application manifest. Raises ImproperlyConfigured."""
+    """Return the web app manifest. Raise ImproperlyConfigured if it is not valid."""
     urls = manifest.urls()
     given = {
         key: value for key, value in (manifest.app or {}).items() if key not in (_ICONS, _PICTURE)

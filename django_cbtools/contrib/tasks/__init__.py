@@ -1,4 +1,4 @@
-"""Deferred work in documents: a back end of Django's tasks, its workers, and e-mails that queue.
+"""Django's tasks in documents: a task back end, its workers, and a queue of e-mails.
 
 ``TASKS = {"default": {"BACKEND": "django_cbtools.contrib.tasks.DocumentsBackend"}}``.
 """

@@ -1,4 +1,5 @@
-"""Django's own tasks; before Django 6, those of the package django-tasks, which are the same."""
+"""Imports Django's tasks, or before Django 6 those of the package django-tasks, which are the
+same."""
 
 from __future__ import annotations
 

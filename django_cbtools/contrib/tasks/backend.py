@@ -39,8 +39,8 @@ class DocumentsBackend(BaseTaskBackend):
         self.wishes = Options.of(f"TASKS[{alias!r}]['OPTIONS']", self.options)
 
     def enqueue(self, task: Task[_P, _R], args: Any, kwargs: Any) -> TaskResult[_P, _R]:
-        """Queue a call, in one request. TypeError where JSON does not hold the arguments,
-        CouchbaseModelError where they are too large."""
+        """Queue a call, in one request. Raise TypeError if JSON cannot represent the arguments, and
+        CouchbaseModelError if they are too large."""
         from .models import QueuedTask
 
         self.validate_task(task)
@@ -51,15 +51,16 @@ class DocumentsBackend(BaseTaskBackend):
         return cast("TaskResult[_P, _R]", result)
 
     def get_result(self, result_id: str) -> TaskResult[..., Any]:
-        """The state of a task, by the id of its result, in one request; TaskResultDoesNotExist
-        where there is none of this back end: after ``keep`` seconds it is forgotten."""
+        """Load the state of a task by the id of its result, in one request. Raise
+        TaskResultDoesNotExist if this back end has none, as ``keep`` seconds after the task's
+        end."""
         found = self.find(result_id)
         if found is None:
             raise TaskResultDoesNotExist(result_id)
         return found.result()
 
     def find(self, result_id: str) -> QueuedTask | None:
-        """The document of a task; None where there is none that this site has written."""
+        """Return the document of a task, or None if this site has written none."""
         from .models import QueuedTask
 
         if not str(result_id).startswith(f"{QueuedTask.uid_prefix}_"):
@@ -85,7 +86,8 @@ class DocumentsBackend(BaseTaskBackend):
 
 
 def configured(alias: str) -> DocumentsBackend:
-    """The back end with an alias in TASKS; ImproperlyConfigured where it is another one."""
+    """Return the back end with an alias in TASKS. Raise ImproperlyConfigured if it is not a
+    DocumentsBackend."""
     from .api import task_backends
 
     found = task_backends[alias]

@@ -1,4 +1,4 @@
-"""Checks of TASKS, where it has a DocumentsBackend, and of e-mails that are queued."""
+"""Checks of TASKS with a DocumentsBackend, and of queued e-mails."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Exceptions of tasks, besides those that tasks raise themselves."""
+"""Exceptions of tasks, in addition to those that tasks raise themselves."""
 
 
 class GiveUp(Exception):
-    """A task raises it to fail for good: the task is not tried again."""
+    """Raised by a task to fail for good. The task is not tried again."""
 
 
 class WorkerLost(Exception):

@@ -1,4 +1,4 @@
-"""Finds tasks: by the ORM, or by the view ``tasks`` if documents have no ORM."""
+"""Finds tasks by the ORM, or by the view ``tasks`` if documents have no ORM."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ _UNSIGNED = "unsigned"
 
 
 def due(backend: str, queues: Collection[str], limit: int) -> list[QueuedTask]:
-    """Tasks of some queues that a worker may take, the most urgent ones first: those of the highest
-    priority, and of these those that have waited longest. They may have been taken meanwhile. Those
-    that nobody has signed are before all others."""
+    """Return the tasks of some queues that a worker may take, by priority and then by waiting time.
+    Unsigned documents come first. Other workers may take the tasks meanwhile."""
     ask = _by_orm if _has_orm() else _by_view
     found = [task for queue in queues for task in ask(backend, queue, limit)]
     # What somebody else has written may have anything for a priority.
@@ -31,7 +30,7 @@ def due(backend: str, queues: Collection[str], limit: int) -> list[QueuedTask]:
 
 
 def failed(backend: str) -> Iterator[QueuedTask]:
-    """The tasks that have failed for good, by when they have."""
+    """Yield the tasks that have failed for good, in the order of their failures."""
     if _has_orm():
         yield from QueuedTask.objects.filter(stage=FAILED, backend=backend).order_by("due")
     else:
@@ -56,7 +55,8 @@ def _by_orm(backend: str, queue: str, limit: int) -> list[QueuedTask]:
 
 
 def _by_view(backend: str, queue: str, limit: int) -> list[QueuedTask]:
-    """First which priorities there are, then the tasks of each, until there are enough."""
+    """Return the tasks of a queue. The view is queried for the priorities, then for the tasks of
+    each priority until there are enough."""
     counted = view_rows(VIEW, _within([OPEN, backend, queue], group_level=4))
     found: list[QueuedTask] = []
     for row in reversed(counted):
@@ -72,6 +72,6 @@ def _in_stage(stage: str, backend: str) -> list[QueuedTask]:
 
 
 def _within(key: list[Any], last: Any = None, **parameters: Any) -> Query:
-    """A query of the keys that begin with some elements, up to a ``last`` one."""
+    """Return a query of the keys that begin with these elements, up to ``last``."""
     end = {} if last is None else last
     return Query(startkey=key, endkey=[*key, end], stale=STALE_UPDATE_BEFORE, **parameters)

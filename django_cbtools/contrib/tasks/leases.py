@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def kept(document: QueuedTask, lease: float) -> Generator[None, None, None]:
-    """Keep a task while the work inside goes on, by another thread: three times in a lease. Nothing
-    else may touch the document meanwhile."""
+    """Keep a task while the work in this context goes on. A thread renews the lease three times in
+    its length, so nothing else may use the document meanwhile."""
     over = threading.Event()
     keeper = threading.Thread(target=_keep, args=(document, lease, over), daemon=True)
     keeper.start()

@@ -1,7 +1,7 @@
-"""An e-mail back end that queues e-mails as tasks, which workers send by another back end.
+"""An e-mail back end that queues e-mails as tasks. Workers send them by another back end.
 
-Before Django 6.1 it is ``EMAIL_BACKEND = "django_cbtools.contrib.tasks.mail.EmailBackend"``, since
-then the BACKEND of one of MAILERS.
+Set ``EMAIL_BACKEND = "django_cbtools.contrib.tasks.mail.EmailBackend"``, or from Django 6.1 on, the
+BACKEND of one of MAILERS.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Options:
 
     @classmethod
     def of(cls, where: str, values: Any) -> Options:
-        """The options in a setting; ImproperlyConfigured for what is none."""
+        """Return the options of a setting. Raise ImproperlyConfigured if it is not valid."""
         if not isinstance(values, Mapping):
             raise ImproperlyConfigured(f"{where} is a dictionary, not {type(values).__name__}.")
         names = [field.name for field in fields(cls)]
@@ -91,7 +91,7 @@ class EmailBackend(BaseEmailBackend):
         self._options = Options.of(where, own or conf.get(SETTING))
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Queue them; how many were. Those that go to nobody are left out."""
+        """Queue the e-mails, and return their number. E-mails without recipients are left out."""
         wishes = self._options
         call = deliver.using(backend=wishes.tasks, queue_name=wishes.queue)
         count = 0
@@ -114,8 +114,8 @@ class EmailBackend(BaseEmailBackend):
     queue_name=_declared("queue", DEFAULT_TASK_QUEUE_NAME),
 )
 def deliver(message: Mapping[str, Any], deliver_by: str) -> None:
-    """Send an e-mail that was queued. It is tried again where that fails, unless the server has
-    refused it for good."""
+    """Send a queued e-mail. It is tried again if that fails, unless the server has refused it for
+    good."""
     connection = _connection(deliver_by)
     try:
         count = connection.send_messages([unpacked(message)])
@@ -140,7 +140,7 @@ def _connection(deliver_by: str) -> Any:
 
 
 def _mailers() -> Mapping[str, Any] | None:
-    """The setting MAILERS, of Django 6.1; None where it is not used."""
+    """Return the setting MAILERS of Django 6.1, or None if it is not used."""
     found: Mapping[str, Any] | None = getattr(settings, "MAILERS", None)
     return found if hasattr(mail, "mailers") else None
 

@@ -1,4 +1,4 @@
-"""E-mails as JSON, and back."""
+"""The conversion of e-mails to JSON and back."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _ID = "Message-ID"
 
 
 def packed(message: EmailMessage) -> dict[str, Any]:
-    """An e-mail as JSON: all its attributes, also those that apps have set.
+    """Return an e-mail as JSON, with all its attributes, including those that apps have set.
 
-    TypeError for what JSON cannot hold, and for one of a class that makes its own message. Raises
-    what its own ``message()`` does, such as BadHeaderError, so that whoever sends it is told.
+    Raises TypeError if JSON cannot represent one, or if the e-mail's class overrides ``message()``.
+    Also raises the errors of ``message()``, such as BadHeaderError, so that the sender sees them.
     """
     is_multi = isinstance(message, EmailMultiAlternatives)
     kind = EmailMultiAlternatives if is_multi else EmailMessage
@@ -54,7 +54,7 @@ def packed(message: EmailMessage) -> dict[str, Any]:
 
 
 def unpacked(found: Mapping[str, Any]) -> EmailMessage:
-    """The e-mail that :func:`packed` has made JSON of."""
+    """Return the e-mail that :func:`packed` has converted."""
     message: Any = getattr(mail, found["kind"])()
     for name, value in found["values"].items():
         setattr(message, name, value)
@@ -84,7 +84,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _attachment(attachment: Any) -> Any:
-    """A part, or a file: its name, what is in it, and its type."""
+    """Return an attachment as JSON: a MIME part, or a file with its name, content and type."""
     if isinstance(attachment, (MIMEBase, MIMEPart)):
         name = "mime_base" if isinstance(attachment, MIMEBase) else "mime_part"
         return {name: _base64(attachment.as_bytes())}
@@ -128,7 +128,7 @@ def _base64(content: bytes) -> str:
 
 
 class _Part(MIMEBase):
-    """A part that is made by a parser, which gives it its headers."""
+    """A MIME part that a parser creates, and to which it adds the headers."""
 
     def __init__(self, policy: Any = compat32) -> None:
         Message.__init__(self, policy=policy)

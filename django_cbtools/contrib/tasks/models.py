@@ -30,10 +30,10 @@ _LARGEST = 19 * 1024 * 1024
 
 
 class QueuedTask(Signed, CouchbaseModel):
-    """A call of a task, and what has become of it.
+    """A call of a task, and its state.
 
-    It is in no channel, so that no phone gets it. It is signed with SECRET_KEY: what a phone has
-    written for one is not run.
+    It is in no channel, so that no phone gets it. It is signed with SECRET_KEY. A task that a phone
+    has written is not run.
     """
 
     class Meta:
@@ -84,8 +84,8 @@ class QueuedTask(Signed, CouchbaseModel):
 
     @classmethod
     def of(cls, task: Task[..., Any], alias: str, args: Any, kwargs: Any) -> QueuedTask:
-        """The document of a call. TypeError where JSON does not hold the arguments,
-        CouchbaseModelError where they are too large."""
+        """Return the document of a call. Raise TypeError if JSON cannot represent the arguments,
+        and CouchbaseModelError if they are too large."""
         call = {"args": normalize_json(args), "kwargs": normalize_json(kwargs)}
         text = json.dumps(call, allow_nan=False)
         # These are escaped, where a text stands in JSON.
@@ -109,7 +109,7 @@ class QueuedTask(Signed, CouchbaseModel):
     # --------------------------------------------------------------- its way
 
     def claim(self, worker: str, lease: float) -> None:
-        """Become that worker's. SyncGatewayConflict where another one was first."""
+        """Reserve the task for a worker. Raise SyncGatewayConflict if another worker was faster."""
         if self.status == TaskResultStatus.RUNNING:
             self._note(*_lost(self.worker_ids[-1]))
         moment = timezone.now()
@@ -120,19 +120,19 @@ class QueuedTask(Signed, CouchbaseModel):
         self.keep(lease)
 
     def keep(self, lease: float) -> None:
-        """Stay the worker's for some seconds more. SyncGatewayConflict where it is no more."""
+        """Extend the reservation by some seconds. Raise SyncGatewayConflict if it has been lost."""
         self.due = now() + int(lease * 1000)
         self.store()
 
     def succeed(self, value: Any, options: Options) -> None:
-        """Be done, and have returned a value, which is JSON. (It is not stored yet.)"""
+        """Record success and a returned JSON value, without saving."""
         self.return_value = json.dumps(value, allow_nan=False)
         self._finish(TaskResultStatus.SUCCESSFUL, DONE)
         self._kept = None if options.keep is None else timedelta(seconds=options.keep)
 
     def fail(self, error: BaseException, options: Options, *, is_final: bool = False) -> None:
-        """Have failed: it is tried again later, unless that was the last attempt. (It is not stored
-        yet.)"""
+        """Record a failure, without saving. The task is tried again later, unless that was the last
+        attempt."""
         self._note(_path_of(type(error)), "".join(format_exception(error)))
         self.return_value = self._kept = None
         if is_final or len(self.worker_ids) >= options.attempts:
@@ -142,18 +142,18 @@ class QueuedTask(Signed, CouchbaseModel):
             self.due = now() + int(options.pause(len(self.worker_ids)) * 1000)
 
     def give_up(self) -> None:
-        """Have failed for good. (It is not stored yet.)"""
+        """Record the final failure, without saving."""
         self._finish(TaskResultStatus.FAILED, FAILED)
 
     def replay(self) -> None:
-        """Be done again, with as many attempts as a new one; its errors are kept. (It is not stored
-        yet.)"""
+        """Make the task due again with new attempts, without saving. Its errors are kept."""
         self.worker_ids, self.finished_at, self.due = [], None, now()
         self.stage, self.status = OPEN, TaskResultStatus.READY.value
         self.st_deleted = False
 
     def store(self) -> None:
-        """Save it. SyncGatewayConflict where somebody else has."""
+        """Save the task with its expiry. Raise SyncGatewayConflict if somebody else has saved
+        it."""
         # That says when it expires, so that nobody has to ask.
         self.save(expires=self._kept)
 
@@ -169,14 +169,15 @@ class QueuedTask(Signed, CouchbaseModel):
 
     @property
     def last_error(self) -> str:
-        """The type and the message of what its last attempt has raised."""
+        """The type and message of the last attempt's exception."""
         lines = self.errors[-1]["traceback"].strip().splitlines() if self.errors else []
         return shown(lines[-1]) if lines else "its workers have not come back from it"
 
     # ------------------------------------------------------- what Django knows
 
     def task(self) -> Task[..., Any]:
-        """The task, as it was enqueued. InvalidTask where there is none of that path any more."""
+        """Return the task, as it was enqueued. Raise InvalidTask if its path no longer leads to a
+        task."""
         try:
             found = import_string(self.path)
         except ImportError as error:
@@ -214,7 +215,7 @@ class QueuedTask(Signed, CouchbaseModel):
 
 
 def now() -> int:
-    """Milliseconds since 1970."""
+    """Return the milliseconds since 1970."""
     return int(time.time() * 1000)
 
 

@@ -1,4 +1,4 @@
-"""OPTIONS of a DocumentsBackend, checked."""
+"""The OPTIONS of a DocumentsBackend, with their checks."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Options:
 
     @classmethod
     def of(cls, where: str, values: Any) -> Options:
-        """The options in a setting; ImproperlyConfigured for what is none."""
+        """Return the options of a setting. Raise ImproperlyConfigured if it is not valid."""
         if not isinstance(values, Mapping):
             raise ImproperlyConfigured(f"{where} is a dictionary, not {type(values).__name__}.")
         check(where, values, cls.__dataclass_fields__, _CHECKS, _MEANINGS)
         return cls(**values)
 
     def pause(self, attempts: int) -> float:
-        """The seconds before a task is tried again that has been tried so often: some more or less,
-        so that tasks that have failed together do not come back together."""
+        """Return the seconds before the next attempt, after so many. They vary a little, so that
+        tasks that have failed together are not tried again together."""
         steady = min(self.backoff * 2.0 ** min(attempts - 1, 64), self.longest_pause)
         return steady * random.uniform(0.9, 1.1)  # noqa: S311
 

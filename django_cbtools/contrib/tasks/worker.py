@@ -1,4 +1,4 @@
-"""A worker: takes tasks, one after another, and runs them."""
+"""A worker, which takes one task after another and runs it."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _LOOK = 4
 
 
 class Worker:
-    """Runs the tasks of some queues of a back end; any number of workers may run at once.
+    """A worker for some queues of a back end. Several workers may run at once.
 
-    ``tell`` is called with its health whenever that changes, and while it waits. ``interval`` is
-    how many seconds it waits where there is nothing to do.
+    ``tell`` is called with its health after every change, and while it waits. ``interval`` is the
+    number of seconds that it waits if there is nothing to do.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Worker:
         self._patience = Patience(stop, self._say_down, final)
 
     def run(self, *, once: bool = False) -> None:
-        """Work until somebody asks to stop; with ``once``, until nothing is due any more.
+        """Work until a stop is requested; with ``once``, until no task is due.
 
-        Raises SyncGatewayException where the gateway refuses at the beginning (with ``once``:
-        ever).
+        Raises SyncGatewayException if the gateway refuses the first request, or with ``once``, any
+        request.
         """
         with reported(self.health, self._say):
             while not self._stop.requested:
@@ -83,14 +83,14 @@ class Worker:
                     self._stop.sleep(self._interval)
 
     def _work(self) -> bool:
-        """Take a task and run it; whether there was one."""
+        """Take a task and run it. Return whether there was one."""
         document = self._take()
         if document is not None:
             self._run(document)
         return document is not None
 
     def _take(self) -> QueuedTask | None:
-        """The most urgent task that no other worker has been faster to take."""
+        """Return the most urgent task that no other worker has taken."""
         while True:
             found = finding.due(self._backend.alias, self._queues, _LOOK)
             is_final = True
@@ -137,8 +137,8 @@ class Worker:
             logger.error("%s has been run, and another worker has taken it meanwhile.", document)
 
     def _do(self, document: QueuedTask) -> None:
-        """Run a task, and store what has become of it. An error is told of where it is handled, so
-        that the log of Django's tasks has it."""
+        """Run a task, and store its result. Errors are logged while they are handled, so that the
+        log of Django's tasks has them."""
         if len(document.worker_ids) > self._options.attempts:
             # No worker has come back from it: it may be what has killed them.
             document.give_up()
@@ -165,7 +165,7 @@ class Worker:
             self._end(document)
 
     def _end(self, document: QueuedTask) -> None:
-        """Store what has become of a task, however long the gateway is down."""
+        """Store the result of a task, however long the gateway is down."""
         try:
             self._patience.persist(document.store)
         except SyncGatewayBadRequest as error:  # such as for what it returns, which is too large

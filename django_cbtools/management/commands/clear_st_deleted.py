@@ -1,4 +1,4 @@
-"""Delete for real what was deleted softly long ago."""
+"""The command ``clear_st_deleted``, which deletes old softly deleted documents for real."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class Command(DocumentsCommand):
             self.stdout.write(f"{counted(deleted, 'document', 'is,are')} deleted.")
 
     def _delete(self, gateway: Any, row: dict[str, Any], before: str) -> bool:
-        """Delete a document, unless it has been brought back, or changed, in the meantime."""
+        """Delete a document, unless it has been changed or undeleted meanwhile. Return whether it
+        was deleted."""
         if not _is_old(row.get("doc"), before):
             return False
         try:
@@ -74,7 +75,7 @@ class Command(DocumentsCommand):
 
 
 def _old(keyspace: str | None, before: str) -> list[str]:
-    """The documents in a keyspace that were deleted softly before a day."""
+    """Return the uids of documents in a keyspace that were deleted softly before a day."""
     if keyspace is None:
         query = Query(endkey=before, inclusive_end=False, stale=STALE_UPDATE_BEFORE)
         return list(dict.fromkeys(query_view("deleted_documents", None, query)))

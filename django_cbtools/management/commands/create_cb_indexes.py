@@ -1,4 +1,4 @@
-"""Make the indexes that documents declare."""
+"""The command ``create_cb_indexes``, which creates the indexes that documents declare."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Command(DocumentsCommand):
             )
 
     def _wait(self, cursor: Any, change: IndexChange, quiet: bool) -> None:
-        """Wait for what goes on after a change is ordered, and show what is done of it."""
+        """Wait until a step is finished, and show its progress."""
         if not change.unfinished:
             return
         with tqdm(desc="Online", disable=quiet or None) as progress:

@@ -1,4 +1,4 @@
-"""Deploy the views in couchbase_views folders."""
+"""The command ``create_cb_views``, which deploys the views in couchbase_views folders."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Command(DocumentsCommand):
             self.stdout.write(f"{counted(count, 'view')} in {documents} {verb} deployed.")
 
     def _by_sqlpp(self, designs: dict[str, Any], quiet: bool) -> None:
-        """Deploy nothing: look whether SQL++ can answer the views."""
+        """Check whether SQL++ can answer the views. Nothing is deployed."""
         wrong = []
         for design, name, functions in views_of(designs):
             try:
@@ -74,8 +74,8 @@ class Command(DocumentsCommand):
 
 
 def _deploy(name: str, design: dict[str, Any]) -> None:
-    """To the cluster where the settings name one, else through the gateway. Neither builds an
-    index again for views that are the same."""
+    """Deploy a design document to the cluster if the settings name one, else through the gateway.
+    Unchanged views are not indexed again."""
     if conf.uses_cluster():
         cluster.deploy(name, design["views"])
         return
@@ -94,7 +94,7 @@ def _deploy(name: str, design: dict[str, Any]) -> None:
 
 
 def _design(path: tuple[str, str]) -> dict[str, Any] | None:
-    """The design document that is deployed; None if there is none."""
+    """Return the deployed design document, or None."""
     try:
         found = loads(request(ADMIN, "GET", *path))
     except SyncGatewayNotFound:
@@ -103,8 +103,8 @@ def _design(path: tuple[str, str]) -> dict[str, Any] | None:
 
 
 def _check(path: tuple[str, str], view: str) -> None:
-    """Ask a view, without building its index: a gateway takes functions that do not compile, and
-    says so only then."""
+    """Query a view without building its index. A gateway accepts functions that do not compile, and
+    reports that only here."""
     query = {"stale": "ok", "limit": "1", "key": '""'}
     with suppress(SyncGatewayNotFound):  # the cluster does not know the view yet
         request(ADMIN, "GET", *path, "_view", quote(view, safe=""), query=query)

@@ -1,4 +1,4 @@
-"""Make the gateway's database, or bring its configuration up to date."""
+"""The command ``create_sg_database``, which creates or updates the gateway's database."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Command(DocumentsCommand):
 
 
 def configuration(warn: Callable[[str], object]) -> dict[str, Any]:
-    """The configuration of the settings, with the functions of the project.
+    """Return the configuration in the settings, with the functions of the project.
 
-    ``warn`` is called with what may be wrong with a sync function.
-    Raises FunctionFileError, also for a function of a collection that the settings do not name.
+    ``warn`` is called with warnings about a sync function. Raises FunctionFileError if a function
+    file is wrong, or belongs to a collection that the settings do not name.
     """
     config: dict[str, Any] = copy.deepcopy(dict(conf.get("SYNC_GATEWAY_DATABASE")))
     config.setdefault("bucket", conf.get("COUCHBASE_BUCKET") or conf.get("SYNC_GATEWAY_BUCKET"))
@@ -64,7 +64,7 @@ def configuration(warn: Callable[[str], object]) -> dict[str, Any]:
 
 
 def _collection(config: dict[str, Any], keyspace: str | None, path: Any) -> dict[str, Any]:
-    """The part of a configuration that a function belongs to."""
+    """Return the part of a configuration that a function belongs to."""
     if keyspace is None and "scopes" not in config:
         return config
     scope, _, name = (keyspace or "_default._default").partition(".")

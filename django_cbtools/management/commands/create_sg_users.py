@@ -1,4 +1,4 @@
-"""Make the gateway's users that the settings name."""
+"""The command ``create_sg_users``, which creates the gateway's users that the settings name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deploy the project's sync functions."""
+"""The command ``deploy_sync_function``, which deploys the project's sync functions."""
 
 from __future__ import annotations
 

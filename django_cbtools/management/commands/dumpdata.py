@@ -1,4 +1,4 @@
-"""Django's ``dumpdata``, with each document once."""
+"""Django's command ``dumpdata``, which also dumps documents, each once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from django_cbtools.serializers import exact
 
 
 class Command(DocumentsCommand, dumpdata.Command):
-    """An app stands for all of its models then, documents included, where they can be queried.
+    """Dumps the documents of an app with its other models, if documents can be queried.
 
-    Those that are deleted softly are dumped with ``--all``.
+    Softly deleted documents are dumped with ``--all``.
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,7 +32,7 @@ class Command(DocumentsCommand, dumpdata.Command):
         )
 
     def handle(self, *app_labels: str, attachments: bool = False, **options: Any) -> None:
-        """CommandError where documents are asked for that nothing can list."""
+        """Dump the data. Raise CommandError if documents are asked for that cannot be listed."""
         if not holds_documents(connections[conf.document_alias()]):
             _check_unlisted(app_labels, options["exclude"])
         is_here = holds_documents(connections[options["database"]])
@@ -44,7 +44,7 @@ class Command(DocumentsCommand, dumpdata.Command):
 
 
 def _check_unlisted(app_labels: Sequence[str], exclude: Sequence[str]) -> None:
-    """CommandError where a dump of these would leave documents out without a word."""
+    """Raise CommandError if a dump would silently leave out documents."""
     asked = {label.lower() for label in app_labels}
     left_out = {label.lower() for label in exclude}
     for model in documents():
@@ -58,9 +58,9 @@ def _check_unlisted(app_labels: Sequence[str], exclude: Sequence[str]) -> None:
 
 
 def _left_out(is_here: bool) -> Iterator[str]:
-    """The document classes that no app stands for.
+    """Yield the labels of document classes that a dump of their app leaves out.
 
-    Of classes of an app that share a doc_type, and so their documents, it stands for the first.
+    If classes of an app share a doc_type, and so their documents, only the first of them is dumped.
     """
     seen: set[tuple[str, str]] = set()
     for model in documents():

@@ -1,4 +1,4 @@
-"""Changes whose receivers have failed: list them, replay them, forget them."""
+"""The command ``failed_sg_changes``, which lists, replays and removes failed changes."""
 
 from __future__ import annotations
 

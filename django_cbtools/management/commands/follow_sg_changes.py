@@ -1,4 +1,4 @@
-"""Hand what phones, and others, have written to receivers of cb_changed and cb_removed."""
+"""The command ``follow_sg_changes``, which sends cb_changed and cb_removed for changes."""
 
 from __future__ import annotations
 

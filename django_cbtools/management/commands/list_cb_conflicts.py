@@ -1,4 +1,4 @@
-"""List the documents that have several current revisions, and resolve them."""
+"""The command ``list_cb_conflicts``, which lists and resolves conflicts of documents."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ LEFT, TROUBLE = 1, 2
 
 
 class Conflict(NamedTuple):
-    """A document in conflict: its class's ``doc_type``, the revisions, the winner first, and the
-    keyspace that it is in."""
+    """A document in conflict: its uid and ``doc_type``, its revisions (the winner first), and its
+    keyspace."""
 
     uid: str
     doc_type: Any
@@ -139,7 +139,7 @@ def _function(path: str | None) -> MergeOf | None:
 
 
 def _conflicts(bar: Any, keyspace: str | None) -> Iterator[Conflict]:
-    """The documents in a keyspace that have more than one revision that is no tombstone."""
+    """Yield the documents in a keyspace with more than one revision that is not a tombstone."""
     gateway = SyncGateway.in_keyspace(keyspace)
 
     def changes() -> Iterator[Change]:

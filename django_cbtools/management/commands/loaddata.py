@@ -1,4 +1,4 @@
-"""Django's ``loaddata``, for documents in a gateway that no database of the program holds, too."""
+"""Django's command ``loaddata``, which also loads documents that no database of the site holds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from django_cbtools.models.sql import holds_documents
 
 
 class Command(DocumentsCommand, loaddata.Command):
-    """Documents are written through the gateway, whether their alias is named or none is."""
+    """Loads fixtures. Documents are written through the gateway, whether or not their alias is
+    named."""
 
     using: str
     # What is wrong with a fixture is raised as Django's command raises it.

@@ -1,4 +1,4 @@
-"""Replicate the embedded gateway's documents with another gateway."""
+"""The command ``replicate``, which replicates documents with another gateway."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _listed(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _parts(alias: str, name: str, options: dict[str, Any]) -> tuple[Part, ...]:
-    """The collections to replicate: those that are asked for, else all."""
+    """Return the collections to replicate: those in the options, else all."""
     channels, asked = _listed(options["channels"]), _listed(options["collections"])
     known = database(alias, name).collections()
     if not asked and known == [Collection()]:

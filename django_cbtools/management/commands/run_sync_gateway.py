@@ -1,4 +1,4 @@
-"""Serve the embedded gateway over HTTP."""
+"""The command ``run_sync_gateway``, which serves the embedded gateway over HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_cbtools.management.base import DocumentsCommand
 
 
 def allow_files() -> None:
-    """Let the process have as many files open as it may: each connection is one."""
+    """Raise the process's limit of open files to its maximum, since each connection is one."""
     try:
         import resource
     except ImportError:  # Windows has no such limit

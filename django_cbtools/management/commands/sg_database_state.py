@@ -1,4 +1,5 @@
-"""Show and change the state of the gateway's database."""
+"""The command ``sg_database_state``, which shows and changes the state of the gateway's
+database."""
 
 from __future__ import annotations
 

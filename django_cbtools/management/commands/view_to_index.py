@@ -1,4 +1,4 @@
-"""Say by which index and which QuerySet a view can be replaced."""
+"""The command ``view_to_index``, which shows the index and the QuerySet that can replace a view."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """No table: it is there for relations of Django's to users, such as that of the admin's log.
-    Of a document, they need its key."""
+    """Creates no table. Django's relations to users, such as that of the admin's log, need the
+    model and its key."""
 
     initial = True
     operations = [

@@ -1,4 +1,4 @@
-"""``{% load offline %}{% offline "notes" %}`` in the head of a page."""
+"""The template tag ``{% offline "notes" %}``, for the head of a page."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ register = template.Library()
 
 @register.simple_tag
 def offline(name: str) -> SafeString:
-    """Links and the script by which a page has its manifest's service worker, and can be installed.
+    """Return links and a script that let a page use its manifest's service worker and be installed.
     There is no inline script.
 
-    Raises KeyError where there is no such manifest, ImproperlyConfigured where it is wrong.
+    Raises KeyError if there is no such manifest, and ImproperlyConfigured if it is wrong.
     """
     manifest = manifests.get(name)
     script = format_html(

@@ -1,4 +1,4 @@
-"""Bring the users of the gateway up to date with Django's."""
+"""The command ``sync_gateway_users``, which updates the gateway's users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that have failed for good: list them, replay them, forget them."""
+"""The command ``failed_cb_tasks``, which lists, replays and removes failed tasks."""
 
 from __future__ import annotations
 

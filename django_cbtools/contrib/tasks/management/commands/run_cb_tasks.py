@@ -1,4 +1,4 @@
-"""Run the tasks that are queued in documents."""
+"""The command ``run_cb_tasks``, which runs queued tasks."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ class Command(DocumentsCommand):
 
 
 def _queues(backend: Any, names: list[str] | tuple[str, ...]) -> list[str]:
-    """The queues to look at; CommandError where that is not known, or none of the back end's."""
+    """Return the queues to work on. Raise CommandError if they are unknown or do not belong to the
+    back end."""
     unknown = [name for name in names if backend.queues and name not in backend.queues]
     if unknown:
         known = ", ".join(sorted(backend.queues))
