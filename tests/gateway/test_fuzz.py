@@ -18,6 +18,7 @@ import pytest
 
 from django_cbtools.embedded import schema
 from django_cbtools.embedded.documents.documents import NEVER
+from tests.counts import TORTURE
 from tests.gateway.fuzz import replies, store, wire
 from tests.gateway.fuzz.attack import Attack
 from tests.gateway.fuzz.known import Known
@@ -26,10 +27,9 @@ from tests.gateway.fuzz.wire import Client, Hang, Reply, Request, WrongAnswer
 
 pytestmark = pytest.mark.torture
 
-TORTURE = os.environ.get("TORTURE") == "1"
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "100000" if TORTURE else "800"))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "100000" if TORTURE else "400"))
 CLIENTS = int(os.environ.get("FUZZ_CLIENTS", "6"))
-SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
+SEED = os.environ.get("FUZZ_SEED") or (secrets.token_hex(4) if TORTURE else "1")
 MEGABYTE = 1 << 20
 
 

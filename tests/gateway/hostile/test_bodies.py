@@ -30,13 +30,13 @@ from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.http import limits
 from django_cbtools.embedded.http.messages import Call
 from django_cbtools.embedded.server import framing
+from tests.counts import TORTURE
 from tests.gateway.fuzz.process import ServerProcess
 from tests.gateway.fuzz.wire import Client, Request
 from tests.gateway.hostile import large_bodies
 from tests.gateway.hostile.memory import Peak
 
-TORTURE = os.environ.get("TORTURE") == "1"
-SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
+SEED = os.environ.get("FUZZ_SEED") or (secrets.token_hex(4) if TORTURE else "1")
 MEGABYTE = 1 << 20
 #: The most that the server's process may take for any one request.
 MOST = 300 * MEGABYTE

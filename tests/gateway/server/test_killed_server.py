@@ -15,13 +15,14 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from tests.counts import TORTURE
 from tests.gateway.fuzz import store
 from tests.gateway.fuzz.process import ServerProcess
 
 pytestmark = pytest.mark.torture
 
-KILLS = 50 if os.environ.get("TORTURE") == "1" else 2
-SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
+KILLS = 50 if TORTURE else 2
+SEED = os.environ.get("FUZZ_SEED") or (secrets.token_hex(4) if TORTURE else "1")
 DB = "/test_documents"
 GONE = (OSError, http.client.HTTPException)
 
