@@ -13,6 +13,7 @@ from django.db import connections
 
 from django_cbtools.embedded import javascript
 from django_cbtools.embedded.views import index
+from tests.counts import TORTURE
 from tests.gateway.v8.helpers import put_design, rows, write
 from tests.programs import forked_server, run
 
@@ -63,11 +64,13 @@ EXITS = {
 }
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(("more", "status"), EXITS.values(), ids=EXITS)
 def test_clean_exit(more, status):
     # Where Python hangs at the end, it does so in one of a few times.
-    with ThreadPoolExecutor(4) as pool:
-        for output in pool.map(lambda _: run("-c", PROGRAM + more, status=status), range(4)):
+    times = 4 if TORTURE else 2
+    with ThreadPoolExecutor(times) as pool:
+        for output in pool.map(lambda _: run("-c", PROGRAM + more, status=status), range(times)):
             assert output == "['a', 'b']\n"
 
 

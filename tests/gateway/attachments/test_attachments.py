@@ -213,7 +213,7 @@ def test_attachments_beside_a_model(client, small_chunks):
     run_state_machine_as_test(
         run,
         settings=settings(
-            max_examples=2 * FEW, stateful_step_count=12, deadline=None,
+            max_examples=FEW, stateful_step_count=12, deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

@@ -6,19 +6,19 @@ import base64
 import http.client
 import itertools
 import json
-import os
 import threading
 import time
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.counts import TORTURE
 from tests.gateway.fuzz.process import ServerProcess
 
 pytestmark = pytest.mark.torture
 
 #: How long (seconds) the polite user works, alone and beside the other.
-DURATION = 1.0 if os.environ.get("TORTURE") == "1" else 0.4
+DURATION = 1.0 if TORTURE else 0.4
 #: How much less he may get done then, on a busy machine with few cores, and how much longer one
 #: of his requests may take than the longest did.
 ROOM = 200
@@ -26,7 +26,8 @@ SYNC = """function (doc) {
   if (doc.slow) for (var end = Date.now() + doc.slow; Date.now() < end; );
   channel("all");
 }"""
-MANY = 30_000
+#: Documents that are there, and those of an attack.
+HELD, MANY = (2000, 30_000) if TORTURE else (500, 10_000)
 
 
 class User:
@@ -104,9 +105,9 @@ def test_a_polite_user_beside_a_hostile_one(tmp_path, attack, who):
         admin.ask("PUT", "/db/", {"bucket": "db", "sync": SYNC})
         for name in ("alice", "mallory"):
             admin.ask("PUT", f"/db/_user/{name}", {"password": "secret", "admin_channels": ["*"]})
-        admin.ask("POST", "/db/_bulk_docs", {"docs": [{"_id": f"d{n}"} for n in range(2000)]})
+        admin.ask("POST", "/db/_bulk_docs", {"docs": [{"_id": f"d{n}"} for n in range(HELD)]})
         admin.close()
-        polite(server, 0.2)
+        polite(server, 0.1)
         alone, worst_alone = polite(server, DURATION)
 
         def attacks(number):

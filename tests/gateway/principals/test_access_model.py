@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-import os
 import re
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from tests.counts import TORTURE
 from tests.gateway.access.client import ADMIN, Client, create_database
 from tests.gateway.access.model import STAR, Model, Revision, User
 
@@ -360,11 +360,10 @@ class Access(RuleBasedStateMachine):
 
 
 def test_a_user_reads_what_the_model_says():
-    many = os.environ.get("TORTURE") == "1"
     run_state_machine_as_test(
         Access,
         settings=settings(
-            max_examples=400 if many else 12,
+            max_examples=400 if TORTURE else 6,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -15,10 +15,11 @@ from django.db import connection
 
 from django_cbtools.embedded.server.server import Server
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import TORTURE
 from tests.ports import free_ports
 
 DB = "/test_documents"
-THREADS = 16
+THREADS = 16 if TORTURE else 8
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def _is_there(uid):
 
 def test_many_requests_on_one_connection(connected):
     sockets = set()
-    for number in range(100):
+    for number in range(30):
         status, saved = _ask(connected, "PUT", f"/d{number}", {"n": number})
         assert status == 201
         sockets.add(connected.sock)

@@ -217,7 +217,7 @@ def test_answers_are_those_of_the_model(db, monkeypatch):
     run_state_machine_as_test(
         Comparison,
         settings=settings(
-            max_examples=1000 if many else 20,
+            max_examples=1000 if many else 10,
             stateful_step_count=30 if many else 15,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -110,7 +110,7 @@ def serve(tmp_path):
 @pytest.fixture
 def gunicorn(serve):
     """The address of a site behind a proxy that leaves the prefix /app in the path."""
-    command = ("gunicorn", "--bind", "127.0.0.1:0", "--workers", "2", "site_for_tests")
+    command = ("gunicorn", "--bind", "127.0.0.1:0", "site_for_tests")
     return serve(*command, SCRIPT_NAME="/app") + "/app"
 
 
