@@ -51,7 +51,9 @@ def running_mock() -> Iterator[Mock]:
     # It says to this address which port it has, and ends with the connection.
     with socket.create_server(("127.0.0.1", 0)) as watch:
         process = subprocess.Popen(
-            ["java", "-jar", jar(), "--cccp", "--host", "127.0.0.1", "--port", "0",
+            # It does not run for long enough to be compiled well, nor has it much to collect.
+            ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", jar(),
+             "--cccp", "--host", "127.0.0.1", "--port", "0",
              "--nodes", "1", "--replicas", "0", "--vbuckets", "64",
              "--buckets", f"{BUCKET}:{PASSWORD}",
              "--harakiri-monitor", f"127.0.0.1:{watch.getsockname()[1]}"],

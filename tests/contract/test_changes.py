@@ -175,7 +175,10 @@ def test_timeout_without_a_change(since, feed):
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_async_twin(since, feed):
-    saved = [save() for _ in range(40)]
+    rows = SyncGateway.bulk_docs(
+        [{"_id": uuid.uuid4().hex, "channels": ["c"], "n": n} for n in range(40)]
+    )
+    saved = [(row["id"], row["rev"]) for row in rows]
 
     async def work():
         feed_ = SyncGateway.achanges(since, feed=feed, timeout=0.3, include_docs=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from django_cbtools.exceptions import (
@@ -10,14 +12,15 @@ from django_cbtools.exceptions import (
     SyncGatewayForbidden,
     SyncGatewayUnavailable,
 )
+from tests.pairs import pairs
 from tests.sync_gateway.bad_answers.calls import (
     BROKEN,
     CALLS,
+    SOME,
     TIMEOUT,
     check_call,
     everything,
     setting_of,
-    some,
 )
 from tests.sync_gateway.faults.proxy import page
 from tests.sync_gateway.scripted import (
@@ -73,20 +76,22 @@ def test_json_of_another_service(call, value, settings, caplog):
         check_call(call, caplog=caplog)
 
 
-@some
-@pytest.mark.parametrize("status", [400, 404, 409, 500])
-@pytest.mark.parametrize("value", JSON_OF_OTHERS.values(), ids=JSON_OF_OTHERS)
-def test_error_of_another_service(call, status, value, settings, caplog):
-    with HTTP(lambda request: reply(value, status)) as server:
+@pytest.mark.parametrize(
+    ("call", "error"), pairs(SOME, product(JSON_OF_OTHERS, [400, 404, 409, 500]))
+)
+def test_error_of_another_service(call, error, settings, caplog):
+    name, status = error
+    with HTTP(lambda request: reply(JSON_OF_OTHERS[name], status)) as server:
         use(settings, server.url, **GIVING_UP)
         with pytest.raises(SyncGatewayException):
             CALLS[call]()
 
 
-@pytest.mark.parametrize("call", ["load", "save", "delete", "get_user", "query_view"])
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-def test_broken_answer(call, answer, settings, caplog):
-    with HTTP(lambda request: answer()) as server:
+@pytest.mark.parametrize(
+    ("call", "name"), pairs(["load", "save", "delete", "get_user", "query_view"], BROKEN)
+)
+def test_broken_answer(call, name, settings, caplog):
+    with HTTP(lambda request: BROKEN[name]()) as server:
         use(settings, server.url, **GIVING_UP)
         check_call(call, setting_of(call), TIMEOUT, caplog=caplog)
 
