@@ -6,15 +6,15 @@ from django.utils.module_loading import autodiscover_modules
 
 
 def make_permissions(app_config: AppConfig, **kwargs: Any) -> None:
-    """Make the permissions of an app's documents after ``migrate``."""
-    # Few programs migrate, and it takes its time to import.
+    """Create the permissions of an app's documents after ``migrate``."""
+    # Few programs run ``migrate``, and the import takes time.
     from .permissions import create_document_permissions
 
     create_document_permissions(app_config, **kwargs)
 
 
-#: The modules of apps that are loaded when Django starts: receivers of changes, indexes, and what
-#: merges revisions in conflict.
+#: The modules of apps that are loaded when Django starts: receivers of changes, indexes, and
+#: functions that merge conflicts.
 AUTOLOADED = ("cb_changes", "cb_indexes", "cb_merges")
 
 

@@ -17,12 +17,12 @@ from typing import Any
 SPECIAL = frozenset(
     ("_attachments", "_cv", "_exp", "_id", "_purged", "_removed", "_rev", "_revisions", "_sync")
 )
-#: How deep a value may be nested. A real gateway allows 10,000 levels, Python and SQLite fewer.
+#: The largest depth of nesting. A real gateway allows 10,000 levels, Python and SQLite fewer.
 MAX_DEPTH = 200
 #: The size (characters) of the pieces in which a text is examined.
 _PIECE = 1 << 20
 _NO_BRACKET = re.compile(r"[^\[\]{}]+")
-#: Integers with more digits keep their text: to convert them takes time by the square of that.
+#: Integers with more digits keep their text. Converting them takes quadratic time.
 _MAX_DIGITS = 300
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -33,7 +33,7 @@ _NEEDS_ESCAPE = re.compile("[<>&\u2028\u2029]")
 
 
 class Number(float):
-    """A JSON number that keeps its text, as ``1E+2`` and ``-0``, which Python would change."""
+    """A JSON number that keeps its text. Python would change ``1E+2`` and ``-0``."""
 
     __slots__ = ("text",)
     text: str
@@ -77,7 +77,8 @@ def loads(text: str) -> tuple[Any, int]:
 
 
 def _without_surrogates(value: Any) -> Any:
-    """The value with U+FFFD for each half of a surrogate pair; containers are changed in place."""
+    """Return the value with U+FFFD in place of lone surrogates. Lists and objects are changed in
+    place."""
     if isinstance(value, str):
         if not _SURROGATE.search(value):
             return value

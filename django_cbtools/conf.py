@@ -12,13 +12,13 @@ from django.core.exceptions import ImproperlyConfigured
 EMBEDDED_ENGINE = "django_cbtools.backends.embedded"
 COUCHBASE_ENGINE = "django_cbtools.backends.couchbase"
 DUMMY_ENGINE = "django.db.backends.dummy"
-#: What COUCHBASE_VIEWS is where views are answered by the query service.
+#: The value of COUCHBASE_VIEWS if the query service answers views.
 SQLPP = "sqlpp"
-#: The alias of the gateway that stands in for a real one while tests run, where documents have no
-#: alias of their own.
+#: The alias of the gateway that replaces a real one in tests, if documents have no alias of their
+#: own.
 TEST_ALIAS = "cbtools_test_gateway"
-#: The key, in the entry of DATABASES of a gateway that stands in for a real one, of the entry whose
-#: place it takes: an empty one where it takes none's.
+#: A key in the DATABASES entry of a gateway that replaces a real one. Its value is the replaced
+#: entry, or an empty one.
 STANDS_IN_FOR = "STANDS_IN_FOR"
 
 DEFAULTS: dict[str, Any] = {
@@ -60,28 +60,29 @@ DEFAULTS: dict[str, Any] = {
     "REST_REQUIRES_PRECONDITION": False,
 }
 
-#: How the names of settings begin that nobody else has.
+#: The prefixes of settings that only the library has.
 PREFIXES = ("SYNC_GATEWAY_", "COUCHBASE_")
 
 
 def unknown() -> list[str]:
-    """The settings whose names begin as the library's, and that it does not have."""
+    """Return the settings with the library's prefixes that the library does not have."""
     return [name for name in dir(settings) if name.startswith(PREFIXES) and name not in DEFAULTS]
 
 
 def get(name: str) -> Any:
-    """A setting of the library, or its default."""
+    """Return a setting of the library, or its default."""
     return getattr(settings, name, DEFAULTS[name])
 
 
 def urls(name: str) -> list[str]:
-    """The addresses in a setting that takes one, or a list or tuple of them."""
+    """Return the addresses in a setting, which is one address, or a list or tuple of them."""
     value = get(name) or ()
     return [value] if isinstance(value, str) else list(value)
 
 
 def require(name: str, why: str) -> Any:
-    """A setting that has no sensible default; raises ImproperlyConfigured saying ``why``."""
+    """Return a setting that has no sensible default. Raise ImproperlyConfigured with ``why`` if it
+    is not set."""
     value = get(name)
     if not value:
         raise ImproperlyConfigured(f"Set {name}: {why}.")
@@ -89,7 +90,7 @@ def require(name: str, why: str) -> Any:
 
 
 def document_alias() -> str:
-    """The alias in DATABASES that holds documents."""
+    """Return the alias in DATABASES that holds documents."""
     alias: str | None = get("COUCHBASE_DATABASE")
     if alias is not None:
         if not isinstance(alias, str) or alias not in settings.DATABASES:
@@ -136,8 +137,8 @@ def is_couchbase_alias(alias: str) -> bool:
 
 
 def without_test_in_name() -> list[str]:
-    """The databases at SYNC_GATEWAY_URL, at COUCHBASE_HOSTS and in DATABASES that are not there for
-    tests: those whose names do not have ``test`` in them."""
+    """Return the databases of SYNC_GATEWAY_URL, COUCHBASE_HOSTS and DATABASES that are not meant
+    for tests: their names do not contain ``test``."""
     names = []
     if get("SYNC_GATEWAY_URL"):
         names.append(get("SYNC_GATEWAY_BUCKET"))
@@ -161,8 +162,8 @@ def uses_test_gateway() -> bool:
 
 
 def test_alias() -> str:
-    """The alias of the gateway that stands in for a real one: the documents' own where the settings
-    give it the backend that asks Couchbase Server."""
+    """Return the alias of the gateway that replaces a real one in tests. It is the documents' alias
+    if that has the backend for Couchbase Server."""
     alias = document_alias()
     return alias if is_couchbase_alias(alias) else TEST_ALIAS
 
@@ -174,9 +175,9 @@ def stands_in(alias: str) -> bool:
 
 
 def gateway_alias() -> str:
-    """The alias in DATABASES that holds the embedded gateway.
+    """Return the alias in DATABASES that holds the embedded gateway.
 
-    Raises ImproperlyConfigured where tests have none.
+    Raises ImproperlyConfigured if tests have none.
     """
     if not uses_test_gateway():
         return document_alias()

@@ -1,4 +1,4 @@
-"""Retry functions whose save met a conflict."""
+"""Repeats functions whose save raised a conflict."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
 
 ATTEMPTS = 3
-#: Seconds before the second attempt.
+#: The number of seconds before the second attempt.
 DELAY = 0.5
-#: How much longer each wait is than the one before.
+#: The factor by which each pause is longer than the one before.
 BACKOFF = 1.5
 
 
@@ -79,7 +79,7 @@ def retry_on_conflict(
 
 
 def waits(attempts: int, delay: float, backoff: float) -> Iterator[float | None]:
-    """For each attempt, the seconds to wait after it; None after the last one."""
+    """Yield the seconds to wait after each attempt, and None after the last one."""
     for number in range(attempts - 1):
         yield delay * backoff**number * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
     yield None
@@ -115,7 +115,7 @@ def _retrying(function: Any, attempts: int, delay: float, backoff: float) -> Any
                 if wait is None or not _may_repeat(name, conflict, wait, requests):
                     raise
             else:
-                # The dispatch() of an async view is a plain function.
+                # The ``dispatch()`` of an async view is no coroutine function.
                 is_async = inspect.iscoroutine(result)
                 return awaiting(result, *args, **kwargs) if is_async else result
             time.sleep(wait)
@@ -138,11 +138,11 @@ def _may_repeat(name: str, conflict: SyncGatewayConflict, wait: float, requests:
 
 
 def _requests(*args: Any) -> list[Any]:
-    """The HttpRequests among the arguments, Django REST framework's included, ready to be read more
-    than once."""
+    """Return the HttpRequests among the arguments, including those of Django REST framework,
+    prepared to be read more than once."""
     from django.http import HttpRequest
 
-    # Django's lazy objects, such as request.user, are not to be woken up.
+    # Lazy objects of Django, such as request.user, must not be evaluated.
     found = [getattr(arg, "__dict__", {}).get("_request", arg) for arg in args]
     requests = [request for request in found if issubclass(type(request), HttpRequest)]
     for request in requests:
@@ -151,9 +151,9 @@ def _requests(*args: Any) -> list[Any]:
 
 
 def _keep_body(request: Any) -> None:
-    """Read the body where Django may keep it, so that what reads it as a stream can do so again.
+    """Read the body if Django may keep it, so that it can be read as a stream again.
 
-    Forms with files are left alone: Django parses them once, and keeps what it found.
+    Forms with files are left alone, since Django parses them once and keeps the result.
     """
     has_body = str(request.META.get("CONTENT_LENGTH", "")).isdigit()
     if has_body and not _is_begun(request) and request.content_type != "multipart/form-data":
@@ -164,7 +164,7 @@ def _keep_body(request: Any) -> None:
 
 
 def _is_begun(request: Any) -> bool:
-    # An HttpRequest that no server made has no stream.
+    # An HttpRequest that no server has created has no stream.
     return getattr(request, "_read_started", False)
 
 
@@ -183,7 +183,7 @@ def _file_rewound(file: Any) -> bool:
         return False
     file.seek(0)
     if hasattr(file, "temporary_file_path") and not os.path.exists(file.temporary_file_path()):
-        # The file has been moved to where a FileField keeps it.
+        # The file has been moved to the storage of a FileField.
         with open(file.temporary_file_path(), "xb", opener=_private) as copy:
             shutil.copyfileobj(file, copy)
         file.seek(0)

@@ -1,4 +1,4 @@
-"""Sync functions and import filters in files beside ``manage.py``."""
+"""Reads sync functions and import filters from files beside ``manage.py``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from django_cbtools.view_files import project_folder
 
-#: The kinds of functions of a database, as its configuration names them: the file for the default
-#: collection, and the folder of files for others, ``<scope>.<collection>.js``.
+#: The kinds of functions in a database's configuration, each with the file for the default
+#: collection and the folder of files for others, ``<scope>.<collection>.js``.
 KINDS = {
     "sync": ("sync_function.js", "sync_functions"),
     "import_filter": ("import_filter.js", "import_filters"),
@@ -15,19 +15,19 @@ KINDS = {
 
 
 def file_name(keyspace: str | None, kind: str = "sync") -> str:
-    """The file of a keyspace's function, as it is named beside ``manage.py``."""
+    """Return the name of a function's file, relative to the folder of ``manage.py``."""
     name, folder = KINDS[kind]
     return name if keyspace is None else f"{folder}/{keyspace}.js"
 
 
 class FunctionFileError(Exception):
-    """A file of a function that cannot be read, or that is for no collection."""
+    """A function's file cannot be read, or belongs to no collection."""
 
 
 def files(kind: str = "sync") -> dict[str | None, Path]:
-    """The files of a kind of functions, by ``"scope.collection"``; None: the default one.
+    """Return the files of a kind of functions, by ``"scope.collection"`` (None is the default one).
 
-    Raises FunctionFileError for a file whose name is no collection's.
+    Raises FunctionFileError if a file's name is not that of a collection.
     """
     project = project_folder()
     if project is None:
@@ -46,7 +46,7 @@ def files(kind: str = "sync") -> dict[str | None, Path]:
 
 
 def read(path: Path) -> str:
-    """The function in a file; raises FunctionFileError."""
+    """Return the function in a file. Raise FunctionFileError if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

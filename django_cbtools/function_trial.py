@@ -13,7 +13,7 @@ from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.function_files import FunctionFileError
 from django_cbtools.models.registry import documents
 
-#: Why `requireUser()` refuses a document.
+#: The reason with which `requireUser()` refuses a document.
 _WRONG_USER = "sg wrong user"
 
 

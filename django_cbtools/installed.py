@@ -10,8 +10,8 @@ from django.core.checks import CheckMessage, Warning, register
 APP = "django_cbtools"
 
 
-# An app registers its checks when it is ready. This one is registered by the modules that are
-# imported without it: documents, and the database backends.
+# An app registers its checks when it is ready. This check is registered by modules that can be
+# imported without the app: documents, and the database backends.
 @register("cbtools")
 def check_installed(**kwargs: Any) -> list[CheckMessage]:
     """Check that the library is in INSTALLED_APPS."""

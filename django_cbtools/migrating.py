@@ -25,7 +25,7 @@ _from_model: Any = vars(state.ModelState)["from_model"].__func__
 _render: Any = vars(state.ModelState)["render"]
 
 
-#: The options of a document that migrations know.
+#: The options of a document that migrations store.
 _KEPT = frozenset(AlterModelOptions.ALTER_OPTION_KEYS)
 
 
@@ -88,7 +88,7 @@ def _is_document(related: Any) -> bool:
 
 
 class Migrated:
-    """A registry of apps, or one of them, as migrations see it."""
+    """A stand-in for the registry of apps, or for an app, with the models that migrations see."""
 
     def __init__(self, seen: Any) -> None:
         self._seen = seen

@@ -24,7 +24,7 @@ ERROR = "DoesNotExist"
 
 
 class DocumentPlugin(Plugin):
-    """Answers mypy's questions about every class for documents."""
+    """The plugin, which customizes classes of documents."""
 
     def get_customize_class_mro_hook(
         self, fullname: str
@@ -52,7 +52,7 @@ def _complete_class(ctx: ClassDefContext) -> None:
 
 
 def _error_bases(ctx: ClassDefContext) -> list[Instance]:
-    """The same that the metaclass of documents gives to the exception."""
+    """Return the bases that the metaclass of documents gives to the exception."""
     parents = [parent.names.get(ERROR) for parent in ctx.cls.info.direct_base_classes()]
     inherited: list[TypeInfo | None] = [
         found.node for found in parents if found and isinstance(found.node, TypeInfo)
@@ -66,7 +66,8 @@ def _error_bases(ctx: ClassDefContext) -> list[Instance]:
 
 def _complete_init(ctx: FunctionSigContext) -> CallableType:
     signature = ctx.default_signature
-    # django-stubs takes what is behind *args and **kwargs for fields, by these two's positions.
+    # django-stubs takes arguments after *args and **kwargs for fields, by the position of these
+    # two.
     if signature.arg_kinds != [ARG_STAR, ARG_STAR2]:
         return signature
     text, anything = ctx.api.named_generic_type("builtins.str", []), signature.arg_types[1]

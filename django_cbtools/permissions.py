@@ -18,10 +18,11 @@ from django_cbtools.models import CouchbaseModel
 def create_document_permissions(
     app_config: AppConfig, *, apps: Any = global_apps, **kwargs: Any
 ) -> None:
-    """Make what is missing for an app's documents; a receiver of ``post_migrate``.
+    """Create missing content types and permissions of an app's documents. A receiver of
+    ``post_migrate``.
 
-    Django's own functions do it, with all their care for ``using``, routers, ``verbosity``, and
-    for what is not installed.
+    Django's own functions create them, so ``using``, routers, ``verbosity`` and missing apps are
+    handled as usual.
     """
     found = [
         model
@@ -35,7 +36,7 @@ def create_document_permissions(
 
 
 class _App(NamedTuple):
-    """Of an app's configuration, what those functions ask."""
+    """The attributes of an app's configuration that Django's functions use."""
 
     label: str
     models: list[Any]
@@ -45,7 +46,7 @@ class _App(NamedTuple):
 
 
 class _Apps(NamedTuple):
-    """The registry of apps as it is after a migration, with the documents of one app."""
+    """The registry of apps after a migration, with the documents of one app added."""
 
     migrated: Any
     app: _App

@@ -1,4 +1,4 @@
-"""Fixtures for programs that test with pytest-django; pytest finds them by itself."""
+"""Fixtures for projects that use pytest-django. pytest finds them by itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Begin no tests where the gateway that they need cannot be there."""
+    """Refuse to start if the tests need a gateway that cannot be set up."""
     if apps.ready and apps.is_installed("django_cbtools"):
         from django_cbtools.test_runs import gateway
 

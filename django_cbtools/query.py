@@ -30,17 +30,17 @@ from django_cbtools.sync_gateway.keyspaces import of_class
 
 logger = logging.getLogger(__name__)
 
-#: Take the rows as they are.
+#: Read the index as it is.
 STALE_OK = "ok"
-#: Take the rows as they are, and bring the index up to date afterwards.
+#: Read the index as it is, and update it afterwards.
 STALE_UPDATE_AFTER = "update_after"
-#: Bring the index up to date first.
+#: Update the index first.
 STALE_UPDATE_BEFORE = "false"
 
 DEFAULT_DESIGN = "django_cbtools"
 
 _JSON_PARAMETERS = ("key", "keys", "startkey", "endkey")
-#: Names that the old SDK, or SDK 4's ViewOptions, has for our parameters.
+#: The names of parameters in the old SDK, or in SDK 4's ViewOptions.
 _SYNONYMS = {
     "order": "descending",
     "scan_consistency": "stale",
@@ -60,7 +60,7 @@ _PARAMETERS = frozenset(
 
 
 class Loadable(Protocol):
-    """A class of documents that can be loaded: a CouchbaseModel."""
+    """A document class that can be loaded, which is a CouchbaseModel."""
 
     @property
     def uid(self) -> str | None: ...
@@ -72,13 +72,13 @@ class Loadable(Protocol):
 T = TypeVar("T", bound=Loadable)
 
 
-#: What gateways say where the functions of a view fail, or what is asked of it: they are there
-#: themselves.
+#: Words in a gateway's errors if the functions of a view fail, or a parameter is wrong. Other
+#: errors with these statuses mean that the gateway itself failed.
 _OF_VIEWS = ("reduce", "number", "function", "parameter", "was stopped")
 
 
 class ViewRow(NamedTuple):
-    """A row of a view; ``id`` is '' after a reduce."""
+    """A row of a view. ``id`` is '' after a reduce."""
 
     id: str
     key: Any
@@ -112,7 +112,7 @@ class Query:
                 raise TypeError(f"Query has no parameter {name!r}.")
         self.parameters = found
         self.timeout = timeout
-        #: What only the cluster understands of an SDK's ViewOptions.
+        #: Options of the SDK's ViewOptions that only the cluster understands.
         self.options: dict[str, Any] = {}
 
     @classmethod
@@ -157,7 +157,8 @@ def _plain(value: Any) -> str:
 
 
 def stale_text(stale: Any) -> str:
-    """A staleness as the REST API has it: of our constants, True, False, or an SDK's enum."""
+    """Return a staleness for the REST API: from the library's constants, True, False, or an SDK's
+    enum."""
     text = {True: STALE_OK, False: STALE_UPDATE_BEFORE, "not_bounded": STALE_OK,
             "request_plus": STALE_UPDATE_BEFORE}.get(stale, stale)  # fmt: skip
     if text not in (STALE_OK, STALE_UPDATE_AFTER, STALE_UPDATE_BEFORE):
@@ -195,8 +196,8 @@ def view_rows(view_name: str, query: Query | Mapping[str, Any] | None = None) ->
 
 
 def _view_rows(view_name: str, query: Query, **defaults: Any) -> list[ViewRow]:
-    """The rows: by SQL++ where the settings say so, from the cluster where they name one, else from
-    the gateway."""
+    """Return the rows of a view: by SQL++ or from the cluster if the settings say so, else from the
+    gateway."""
     design, view = parse_view_name(view_name)
     defaults["stale"] = get_stale()
     if conf.uses_sqlpp_views():

@@ -24,12 +24,12 @@ class DocumentRouter:
         return _alias(router.db_for_write, model, **hints)
 
     def allow_relation(self, obj1: Any, obj2: Any, **hints: Any) -> bool | None:
-        """Relations to documents go by key, which knows no databases."""
+        """Allow relations to documents from any database, since they are followed by key."""
         return True if _is_document(obj1) or _is_document(obj2) else None
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
-        """Ordinary tables stay out of an alias that is there for documents alone, and fixtures'
-        documents go there."""
+        """Keep ordinary tables out of a database that only holds documents, and let fixtures load
+        documents there."""
         try:
             alias = conf.document_alias()
         except ImproperlyConfigured:
@@ -44,7 +44,7 @@ def _alias(
 ) -> str | None:
     if _is_document(model):
         return conf.document_alias()
-    # Unless told, Django puts an ordinary row where the document is that it refers to.
+    # By default, Django puts an ordinary row into the database of the document that it refers to.
     return asked(model) if instance is not None and _is_document(instance) else None
 
 

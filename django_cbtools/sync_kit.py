@@ -75,7 +75,7 @@ class SyncFunction:
     ) -> list[str]:
         """Return the channels that the function assigns a document to, sorted."""
         channels = self._decided(document, old).get("channels") or {}
-        # One that the document has left is there with the revision that left it.
+        # A channel that the document has left is listed with the revision that left it.
         return sorted(name for name, left in channels.items() if left is None)
 
     def grants(
@@ -135,7 +135,8 @@ class SyncUser:
 
 
 def _put(uid: str, body: Mapping[str, Any]) -> str:
-    """Write a document as an administrator, whom no ``requireUser`` refuses; its revision."""
+    """Write a document as an administrator, whom ``requireUser`` never refuses, and return its
+    revision."""
     rev: str = loads(request(ADMIN, "PUT", quote_uid(uid), body=body, uid=uid))["rev"]
     return rev
 
@@ -144,7 +145,8 @@ def _put(uid: str, body: Mapping[str, Any]) -> str:
 def _tried(
     document: Mapping[str, Any], old: Mapping[str, Any] | None, keyspace: str | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The uid and the body of a document whose old one is there; all is rolled back."""
+    """Yield the uid and the body of a document, after its old version was written. Everything is
+    rolled back at the end."""
     uid = str(document.get("_id") or (old or {}).get("_id") or f"document-{next(_numbers)}")
     body = {key: value for key, value in document.items() if key != "_id"}
     with transaction.atomic(using=conf.gateway_alias()), keyspaces.inside(keyspace):

@@ -1,4 +1,5 @@
-"""Views in folders: ``name.js`` is a map function, ``name_reduce.js`` its reduce."""
+"""Reads views from folders: ``name.js`` is a map function, ``name_reduce.js`` its reduce
+function."""
 
 from __future__ import annotations
 
@@ -18,14 +19,15 @@ _REDUCE = "_reduce"
 
 
 class ViewFileError(Exception):
-    """A folder of views that cannot be read, or that contradicts itself."""
+    """A folder of views cannot be read, or contradicts itself."""
 
 
 def design_documents() -> dict[str, dict[str, Any]]:
-    """The design documents of the project, by name: ``{"views": {name: {"map": ..., ...}}}``.
+    """Return the design documents of the project, by name: ``{"views": {name: {"map": ...,
+    ...}}}``.
 
-    Each app's folder becomes the design document of its label; the package's own and the
-    project's, beside ``manage.py``, become ``django_cbtools``. Raises ViewFileError.
+    Each app's folder becomes the design document with its label. The package's own folder and the
+    project's (beside ``manage.py``) become ``django_cbtools``. Raises ViewFileError.
     """
     designs: dict[str, dict[str, Any]] = {}
     folders = [(config.label, Path(config.path) / FOLDER) for config in apps.get_app_configs()]
@@ -48,16 +50,17 @@ def design_documents() -> dict[str, dict[str, Any]]:
 
 
 def views_of(designs: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, str]]]:
-    """Each view of design documents: the names of both, and its functions."""
+    """Yield the views of design documents: the names of the design document and the view, and its
+    functions."""
     for design, found in designs.items():
         for name, functions in found["views"].items():
             yield design, name, functions
 
 
 def project_folder() -> Path | None:
-    """The folder beside ``manage.py``: BASE_DIR, or the parent of the settings' package.
+    """Return the folder of ``manage.py``: BASE_DIR, or the parent of the settings' package.
 
-    None where the settings come from no module.
+    None if the settings do not come from a module.
     """
     base = getattr(settings, "BASE_DIR", None)
     if base is not None:
@@ -68,7 +71,7 @@ def project_folder() -> Path | None:
 
 
 def read_folder(folder: Path) -> dict[str, dict[str, str]]:
-    """The views in a folder, by name; raises ViewFileError."""
+    """Return the views in a folder, by name. Raise ViewFileError if it cannot be read."""
     texts = {path.stem: _read(path) for path in sorted(folder.glob("*.js"))}
     views = {name: {"map": text} for name, text in texts.items() if not _is_reduce(name, texts)}
     for name, text in texts.items():

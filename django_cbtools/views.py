@@ -1,4 +1,4 @@
-"""Generic views of documents; ``pk`` in the URL is the uid."""
+"""Generic views of documents. ``pk`` in the URL is the uid."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _BUSY = _("Others are saving this at the same time. Nothing has been saved. Save
 
 
 class _DocumentMixin:
-    """Loads the view's document by key, once a request.
+    """Loads the view's document by key, once for each request.
 
-    A view with a ``queryset``, or a ``get_queryset()`` of its own, has no other documents than
-    those; asking it takes a query.
+    If a view has a ``queryset`` or overrides ``get_queryset()``, documents outside of it are not
+    found. Checking that takes a query.
     """
 
     kwargs: dict[str, Any]
@@ -66,15 +66,15 @@ class _DocumentMixin:
 
 class _ExtraDataMixin:
     def get_extra_data(self) -> dict[str, Any]:
-        """Values that the document needs and the form does not have."""
+        """Return values for the document that the form does not have."""
         return {}
 
 
 class _ConflictMixin(_DocumentMixin):
-    """Has forms that know the revision that they were made from.
+    """Uses forms that know the revision that they were made from.
 
-    Whoever has the page open while somebody else saves the document overwrites nothing. A form that
-    does not say its revision is refused.
+    So a form overwrites nothing that somebody else has saved since it was shown. A form without a
+    revision is refused.
     """
 
     object: Any
@@ -119,7 +119,7 @@ class _ConflictMixin(_DocumentMixin):
             form.add_error(None, _EXISTS if self.object is None else _BUSY)
             return self.form_invalid(form)  # type: ignore[attr-defined,no-any-return]
 
-    # Once more, a form knows what to do about somebody who was first just now.
+    # On a second attempt, the form handles the conflict with somebody who was faster.
     @retry_on_conflict(attempts=2, delay=0)
     def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]
@@ -127,7 +127,7 @@ class _ConflictMixin(_DocumentMixin):
 
 
 class _SaveFormMixin(_ConflictMixin, _ExtraDataMixin):
-    """Saves the form's document, with the extra data."""
+    """Saves the form's document with the extra data."""
 
     def form_valid(self, form: Any) -> HttpResponse:
         if isinstance(form, forms.BaseModelForm):

@@ -18,7 +18,7 @@ from django_cbtools.exceptions import (
 from django_cbtools.query import STALE_UPDATE_BEFORE, Query, load_objects, view_rows
 from django_cbtools.sync_gateway.documents.documents import bad_document
 
-#: It has the documents of a type, by whether they are deleted, and when they were changed.
+#: A view of documents by type, by soft deletion, and by the time of the last change.
 VIEW = "newest_by_type"
 _STATES = {None: "all", False: "live", True: "deleted"}
 
@@ -36,7 +36,7 @@ class Listed:
 
     def __init__(self, model: Any, deleted: bool | None = False, uids: Any = None) -> None:
         self.model, self._deleted, self._uids = model, deleted, uids
-        # What is no QuerySet, Django's actions take for the options of a class.
+        # Django's actions take an object that is no QuerySet for the options of a class.
         self.verbose_name = model._meta.verbose_name
         self.verbose_name_plural = model._meta.verbose_name_plural
 

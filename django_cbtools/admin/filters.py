@@ -36,7 +36,7 @@ class DeletedFilter(admin.SimpleListFilter):
         yield from others
 
     def queryset(self, request: Any, queryset: Any) -> Any:
-        # The admin's queryset has them where any value is asked for.
+        # If any value is given, the admin's queryset contains soft-deleted documents.
         return queryset.filter(st_deleted=True) if self.value() == "only" else queryset
 
 
@@ -90,7 +90,7 @@ class ElementsFilter(admin.FieldListFilter):
         return True
 
     def _parameter(self, item: Any) -> str:
-        # Of any JSON, the address has to tell 1 from "1".
+        # For elements of any JSON, the URL has to distinguish 1 from "1".
         return json.dumps(item) if type(self.base) is JSONField else str(item)
 
     def expected_parameters(self) -> list[str | None]:

@@ -20,7 +20,7 @@ class DocumentForm(forms.DocumentForm):
     channels = forms.ChannelsField(
         label=_("Channels"), widget=AdminTextareaWidget(attrs={"rows": 3})
     )
-    #: Why what this form says could not be saved.
+    #: The reason why the form's data could not be saved.
     failure: ClassVar[Exception | None] = None
 
     def has_channels(self) -> bool:

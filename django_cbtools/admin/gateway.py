@@ -25,7 +25,7 @@ from django_cbtools.transfers.views import view_permission
 
 from .addresses import address
 
-#: How many channels, users and changes are shown at most.
+#: The largest numbers of channels, users and changes that the page shows.
 _MOST_CHANNELS = 30
 _MOST_USERS = 100
 _MOST_CHANGES = 20

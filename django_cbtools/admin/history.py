@@ -13,7 +13,7 @@ from django_cbtools.sync_gateway.facade import gateway_of
 
 _NOTHING: Any = object()
 _UPDATED = "updated"
-#: Keys whose changes say nothing: the gateway's own, and the time, which each save sets.
+#: Keys whose changes are not shown: the gateway's own, and the time, which each save sets.
 _UNTOLD = GATEWAY_KEYS | {_UPDATED}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-#: What is shown of a document and not edited.
+#: Fields that are shown but not edited.
 SHOWN = ("uid", "rev", "created", "updated", "extra")
 
 
@@ -34,7 +34,7 @@ class DocumentLayout(_Base):
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if issubclass(getattr(db_field, "form_class", object), NestedFormField):
-            # What is in it has the admin's widgets, too.
+            # The forms of nested objects use the admin's widgets, too.
             kwargs = {
                 "formfield_callback": partial(self.formfield_for_dbfield, request=request),
                 "fields_template": "admin/django_cbtools/nested/fields.html",

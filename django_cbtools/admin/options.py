@@ -114,8 +114,8 @@ class CouchbaseModelAdmin(
             context.update(show_delete=False, is_deleted=True, undelete_url=url)
         response = super().render_change_form(request, context, *args, **kwargs)
         if document is not None:
-            # What is not edited is shown of the form's instance, which nobody saves any more. It
-            # may be a copy, made now: the document has its revision, and no copy asks for it.
+            # Read-only fields show the form's instance, which is not saved any more. It may be a
+            # new copy. The document has its revision, so that the copy does not load it.
             form = context["adminform"].form
             form.instance = shown(without_attachments(form.instance))
         return response
@@ -156,7 +156,7 @@ class CouchbaseModelAdmin(
         response = self._telling_failures(request, super().changelist_view, *args, **kwargs)
         changelist = (getattr(response, "context_data", None) or {}).get("cl")
         if changelist is not None:
-            # Forms in the list, if there are some, have the documents themselves by now.
+            # Forms in the list, if there are any, already have the documents themselves.
             names = frozenset(changelist.list_display)
             changelist.result_list = [shown(each, names) for each in changelist.result_list]
         return response
@@ -172,7 +172,7 @@ class CouchbaseModelAdmin(
                 if request.method != "POST":
                     raise
                 failure = error
-            # A form knows by itself what to do about somebody who was first just now.
+            # A form handles a conflict with somebody who was faster.
             if is_last or not isinstance(failure, SyncGatewayConflict):
                 setattr(request, _FAILURE, failure)
                 break
@@ -224,7 +224,7 @@ class CouchbaseModelAdmin(
 
     def delete_view(self, request: Any, object_id: str, extra_context: Any = None) -> Any:
         try:
-            # Django writes first that it is deleted.
+            # Django logs a deletion before it is done.
             with self.log_transaction():
                 return super().delete_view(request, object_id, extra_context)
         except FAILURES as error:
@@ -243,7 +243,7 @@ class CouchbaseModelAdmin(
     def log_deletions(self, request: Any, queryset: Any) -> Any:
         from django.contrib.admin.models import DELETION, LogEntry
 
-        # Django says nothing here: what it deletes has no history left to show it in.
+        # Django logs nothing here, since a deleted object has no page for its history.
         entries = LogEntry.objects.log_actions(
             request.user.pk, queryset, DELETION, change_message=_("Deleted.")
         )

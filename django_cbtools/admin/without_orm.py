@@ -62,7 +62,7 @@ class WithoutORM(_Base):
         changelist = super().get_changelist_instance(request)
         if not can_be_asked():
             changelist.date_hierarchy, changelist.list_editable = None, ()
-            # Counts of filters' choices are aggregates.
+            # Filters count their choices by aggregates, which need an ORM.
             changelist.add_facets = changelist.is_facets_optional = False
         return changelist
 

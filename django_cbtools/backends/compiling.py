@@ -23,7 +23,7 @@ def register(vendor: str, compiled: Mapping[Any, Callable[..., Any]]) -> None:
 
 
 class DocumentCompiler(compiler.SQLCompiler):
-    # What Django's stubs do not know.
+    # Attributes that are missing in Django's stubs.
     where: Any
     having: Any
     qualify: Any
@@ -55,7 +55,7 @@ class DocumentCompiler(compiler.SQLCompiler):
         alias = start_alias or self.query.get_initial_alias()
         fields = opts.model.document_columns()
         if getattr(self.query, "is_ordered_in_combination", False):
-            # Only what is selected can be ordered by.
+            # Only selected columns can be in the order.
             names = {field.name for field in fields} | {"extra"}
             fields += [f for f in opts.model._meta.concrete_fields if f.name not in names]
         return [field.get_col(alias) for field in fields]

@@ -25,12 +25,12 @@ from django_cbtools.models.writing.bulk import Bulk
 from django_cbtools.models.writing.member_updates import MemberTarget
 from django_cbtools.sync_gateway.documents.documents import batches
 
-#: How often documents are written that somebody else has written in between, and the seconds
-#: between the times: about the second one, how much longer each is, the longest.
+#: The number of attempts to update documents that somebody else writes in between, and their
+#: pauses: the seconds of the first one, the factor of each further one, and the longest.
 ATTEMPTS, DELAY, BACKOFF, LONGEST = 40, 0.02, 1.5, 1.0
 
-#: Of expressions, and uids (None: of all documents that match), a row for each document: its
-#: revision, and the values.
+#: A function that takes expressions and uids (None for all documents that match), and returns the
+#: revision and the values of the expressions for each document.
 Select: TypeAlias = Callable[[list[Any], "Collection[str] | None"], dict[str, list[Any]]]
 
 
@@ -62,7 +62,7 @@ class Update:
                 for uids in batches(late):
                     for uid in uids:
                         del bulk.errors[uid]
-                    # One that matches no more is left alone.
+                    # A document that no longer matches is left alone.
                     self._write(bulk, uids)
         return bulk.saved
 

@@ -15,9 +15,9 @@ from django_cbtools.models.registry import documents
 from django_cbtools.sync_gateway.options import Options
 
 _OPTIONS = "SYNC_GATEWAY_OPTIONS"
-#: What a document class says about its documents, beside its fields.
+#: The attributes of document classes that the library reads, besides fields.
 _ATTRIBUTES = ("default_channels", "doc_type", "keyspace", "relation_views", "uid_prefix")
-#: How near another attribute is to one of them that it is taken for a mistake.
+#: The similarity from which on another attribute is taken for a misspelling of one of these.
 _NEAR = 0.85
 
 
@@ -57,7 +57,7 @@ def check_attributes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         for model in documents(app_configs)
         for name, value in _own_attributes(model).items()
         for near in get_close_matches(name, _ATTRIBUTES, 1, _NEAR)
-        # Only the channels may be a function: others are methods of the program's.
+        # Only ``default_channels`` may be a function. Other functions are the program's methods.
         if near == "default_channels" or not callable(value)
     ]
 

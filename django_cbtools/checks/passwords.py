@@ -11,9 +11,9 @@ from django_cbtools import conf
 
 from .security import database_entry, option
 
-#: What precedes _USER and _PASSWORD in the settings with logins.
+#: The prefixes of _USER and _PASSWORD in the settings with logins.
 _LOGINS = ("SYNC_GATEWAY", "SYNC_GATEWAY_GUEST", "SYNC_GATEWAY_ADMIN", "COUCHBASE")
-#: In lower case: of our tutorial and example, and of Couchbase's manuals.
+#: Passwords of the library's tutorial and example, and of Couchbase's manuals, in lower case.
 _KNOWN_PASSWORDS = frozenset(
     (
         "django_cbtools_admin_password", "django_cbtools_guest_password",
@@ -33,7 +33,7 @@ class _Login(NamedTuple):
 
 def _logins() -> list[_Login]:
     gateway, cluster = bool(conf.get("SYNC_GATEWAY_URL")), bool(conf.get("COUCHBASE_HOSTS"))
-    # A certificate of the client's takes the place of a password.
+    # A client certificate replaces the password.
     has_certificate = bool(option("SYNC_GATEWAY_OPTIONS", "cert"))
     found = []
     for prefix in _LOGINS:

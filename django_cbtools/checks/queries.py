@@ -42,7 +42,7 @@ def check_query_service(**kwargs: Any) -> list[CheckMessage]:
     alias = place(conf.document_alias)
     if alias is None or not conf.is_couchbase_alias(alias):
         return []
-    # Where no query service is asked, nothing of its client is loaded.
+    # Without a query service, its client is not imported.
     from django_cbtools.query_service.options import Options, keyspace
 
     entry = conf.entry(alias)

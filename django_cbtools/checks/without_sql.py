@@ -14,7 +14,8 @@ from django.utils.module_loading import import_string
 
 from django_cbtools import conf, function_files
 
-#: What a sync function that is about users has in it: the beginning of their uids, or their type.
+#: A sync function that handles users contains one of these: the prefix of their uids, or their
+#: type.
 _OF_USERS = ("duser", "django_user")
 
 

@@ -34,12 +34,12 @@ class Connection(NamedTuple):
     bucket: Bucket
 
 
-#: Seconds that the end of a program waits for what its threads are asking.
+#: The number of seconds that the end of a program waits for requests of its threads.
 PATIENCE = 10.0
 
-#: What is there, or is being made by one thread while others wait for it.
+#: Connections that exist, or that one thread makes while others wait for them.
 _connections: dict[options.Target, Future[Connection]] = {}
-#: How many threads are using it.
+#: The number of threads that are using connections.
 _users = 0
 _ending = False
 _changed = threading.Condition()
@@ -93,7 +93,7 @@ def _current(target: options.Target) -> Connection:
     try:
         made.set_result(_connect(target))
     except BaseException as error:
-        # Those who wait have waited long enough; who comes later may have more luck.
+        # Threads that wait now fail, too. A later one may succeed.
         with _changed:
             if _connections.get(target) is made:
                 del _connections[target]
@@ -119,7 +119,8 @@ def _connect(target: options.Target) -> Connection:
         except BaseException as error:
             if opened is not None:
                 opened.close()
-            # Half a connection has threads too; they go now, not with the error, in some child.
+            # A connection that is only half open has threads, too. They end now, and not with the
+            # error later, perhaps in a forked child.
             opened = None
             traceback.clear_frames(error.__traceback__)
             raise
@@ -129,8 +130,8 @@ def _end() -> None:
     global _ending
     with _changed:
         _ending = True
-        # A daemon thread that is in the SDK, when the connection is closed or Python ends, takes
-        # the process down with it.
+        # If a daemon thread is inside the SDK when the connection is closed or Python ends, the
+        # process crashes.
         _changed.wait_for(lambda: _users <= 0, timeout=PATIENCE)
     _close(list(_connections.values()))
 
@@ -138,7 +139,7 @@ def _end() -> None:
 def _leave_to_parent() -> None:
     global _users, _changed
     for made in _connections.values():
-        # One reference more than Python will ever give back: it is never finalised here.
+        # An extra reference, which is never released, so that the connection is not finalised here.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
     _connections.clear()
     _users = 0

@@ -23,7 +23,7 @@ _TIMEOUT = (
     SyncGatewayUnavailable,
     "there was no answer within {timeout}",
 )
-#: The SDK's exceptions by name: ours, and what to look at.
+#: The library's exceptions for the SDK's, by name, with advice.
 _MEANINGS: dict[str, tuple[type[SyncGatewayException], str]] = {
     "AuthenticationException": (
         SyncGatewayForbidden,
@@ -41,7 +41,7 @@ _MEANINGS: dict[str, tuple[type[SyncGatewayException], str]] = {
     "AmbiguousTimeoutException": _TIMEOUT,
     "UnAmbiguousTimeoutException": _TIMEOUT,
 }
-#: What the SDK has no exception of its own for, by HTTP status.
+#: Errors without an exception in the SDK, by HTTP status.
 _STATUSES = {
     400: "InvalidArgumentException",
     401: "AuthenticationException",

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from couchbase.options import ClusterOptions
 
 _SCHEMES = ("couchbase", "couchbases")
-#: How the names of options end that are durations.
+#: The endings of the names of options with durations.
 _DURATIONS = ("_timeout", "_interval", "_floor", "_backoff")
 _PATHS = ("trust_store_path", "cert_path", "key_path")
-#: The SDK's reports of slow operations are made by threads that outlive a connection which fails:
-#: who wants them turns them on.
+#: The threads for the SDK's reports of slow operations outlive a connection that fails. So the
+#: reports are off unless the settings enable them.
 _DEFAULTS = {"enable_metrics": False, "enable_tracing": False}
 
 

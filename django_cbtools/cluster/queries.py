@@ -59,8 +59,8 @@ def query_rows(target: Target, asked: Query, members: dict[str, Any]) -> Generat
             read_only=asked.readonly,
             scan_consistency=_consistency(asked.scan_consistency),
             timeout=timedelta(seconds=asked.timeout),
-            # With a plan of the SDK's, version 4.6 waits without end where the service has
-            # forgotten it: codes 4040 and 4050.
+            # With an SDK plan, version 4.6 waits for ever if the service has forgotten it (codes
+            # 4040 and 4050).
             adhoc=True,
             client_context_id=asked.context_id,
             metrics=True,
@@ -73,8 +73,8 @@ def query_rows(target: Target, asked: Query, members: dict[str, Any]) -> Generat
             try:
                 yield from rows
             except GeneratorExit:
-                # With rows that nobody has taken, version 4.6 aborts the process when the cluster
-                # is closed.
+                # If rows are left unread, version 4.6 aborts the process when the cluster is
+                # closed.
                 serializer.skips = True
                 for _ in rows:
                     pass
@@ -83,7 +83,7 @@ def query_rows(target: Target, asked: Query, members: dict[str, Any]) -> Generat
         except CouchbaseException as error:
             failed = _failed(error)
         if failed is not None:
-            # Not as the cause: the SDK's own has the parameters in its words.
+            # Not raised with a cause: the SDK's exception contains the parameters.
             raise failed
         raw = answer._raw if answer is not None else {}
         members["warnings"] = raw.get("warnings") or []

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: How Couchbase names design documents that are indexed in part.
+#: The prefix of design documents that Couchbase indexes only in part.
 _DEVELOPMENT = "dev_"
-#: For design documents too: they are the view service's.
+#: This timeout also applies to design documents, which belong to the view service.
 _TIMEOUT = "COUCHBASE_OPTIONS['views_timeout']"
 
 
@@ -57,7 +57,7 @@ def view_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
         descends = found.pop("descending")
         found["order"] = ViewOrdering.DESCENDING if descends else ViewOrdering.ASCENDING
     if "stale" in found:
-        # SDK 4.6 sends nothing for its own scan_consistency, and the rows would be old ones.
+        # SDK 4.6 does not send its own scan_consistency, so the rows would be out of date.
         found["raw"] = {"stale": found.pop("stale"), **found.get("raw", {})}
     if "timeout" in found:
         found["timeout"] *= _unit()

@@ -20,8 +20,8 @@ from django_cbtools.sync_gateway.calls.client import PUBLIC, load_rows, request
 from django_cbtools.sync_gateway.calls.matching import check_rows
 from django_cbtools.sync_gateway.documents.documents import BULK_COUNT, batches, row_exception
 
-#: How often a write is tried where others write the same document, and the seconds before the third
-#: time; each further wait is this much longer.
+#: The number of attempts of a write if others write the same document, the seconds before the third
+#: attempt, and the factor of each further pause.
 ATTEMPTS, DELAY, BACKOFF = 20, 0.01, 1.3
 #: The largest ``_exp`` that a gateway takes.
 _MAX_EXP = (1 << 32) - 1
@@ -40,10 +40,11 @@ class Entry(NamedTuple):
         return not isinstance(expires, (int, float)) or expires > time.time()
 
 
-#: Says that a document is to be deleted.
+#: The body that deletes a document.
 GONE: Mapping[str, Any] = {"_deleted": True}
 
-#: What is to be written in the place of what there is (None: nothing): a body; None is no write.
+#: A function that takes a uid and the present entry (None if there is none), and returns the body
+#: to write, or None to write nothing.
 Decide = Callable[[str, "Entry | None"], "Mapping[str, Any] | None"]
 
 

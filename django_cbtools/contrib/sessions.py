@@ -13,7 +13,7 @@ from django.core.signing import JSONSerializer
 from . import entries
 from .entries import GONE, Entry
 
-#: What the uids of sessions begin with, and their doc_type.
+#: The prefix of the uids of sessions, and their doc_type.
 PREFIX, DOC_TYPE = "dsession_", "django_session"
 
 
@@ -29,7 +29,7 @@ class SessionStore(SessionBase):
 
     #: For system checks: it needs a place for documents.
     keeps_documents = True
-    #: What was read, by its uid, and has not been written since.
+    #: The entry that was read, by its uid, if it has not been written since.
     _there: Mapping[str, Entry] = {}
 
     if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class SessionStore(SessionBase):
             self.create()
             return
         data = self._get_session(no_load=must_create)
-        # Loading may have found that there is no session of this key.
+        # Loading may have found that the session key does not exist, and removed it.
         uid = self._uid(self._get_or_create_session_key())
         expires = self.get_expiry_date().timestamp()
 

@@ -1,4 +1,4 @@
-"""Go's words for what is wrong with a text that is not JSON."""
+"""The error messages of Go for text that is not JSON."""
 
 from __future__ import annotations
 

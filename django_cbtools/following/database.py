@@ -10,8 +10,8 @@ from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
 from django_cbtools.sync_gateway.feed.changes import Changes
 
-#: How far before the last sequence the feed is read to find its end: gateways take sequences by
-#: the dozen, and use them later.
+#: The number of sequences before the last one from which on the feed is read to find its end.
+#: Gateways reserve sequences by the dozen, and use them later.
 _TAIL = 1000
 
 

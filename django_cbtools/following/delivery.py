@@ -19,7 +19,7 @@ from .events import Senders, UnreadableDocument
 
 logger = logging.getLogger(__name__)
 
-#: What stands for all receivers of a document that cannot be read.
+#: The name that stands for all receivers of a document that cannot be read.
 EVERYBODY = ""
 
 

@@ -62,7 +62,7 @@ class Senders:
         for cls in self._classes.values():
             prefix = cls.uid_prefix
             self._prefixes[prefix] = None if prefix in self._prefixes else cls
-        #: How many documents there were of each doc_type that no class has.
+        #: The number of documents by doc_type, for doc_types that no class has.
         self.unknown: Counter[str] = Counter()
 
     def event(self, change: Change, by_us: bool) -> Event | None:
@@ -71,7 +71,7 @@ class Senders:
         Raises UnreadableDocument if the document cannot be read.
         """
         if change.deleted or change.is_lost:
-            # The feed has no body of these.
+            # The feed has no body of these documents.
             sender = self._prefixes.get(change.uid.rpartition("_")[0]) or CouchbaseModel
             if self._models and sender not in self._models:
                 return None

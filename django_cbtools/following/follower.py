@@ -23,14 +23,14 @@ from .stopping import Stop
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that a long poll waits, and between two checkpoints.
+#: The number of seconds that a long poll waits, and the seconds between two checkpoints.
 POLL, SAVE = 10.0, 2.0
-#: Seconds that each of several feeds is waited for: one after another, so that changes are handed
-#: on one after another, too.
+#: The number of seconds to wait for each of several feeds. They are polled one after another, so
+#: that changes are delivered one after another, too.
 SHORT_POLL = 1.0
-#: Seconds before a receiver that has failed is called again.
+#: The pauses, in seconds, before failed receivers are called again.
 PAUSES = (1.0, 2.0, 4.0)
-#: Changes that are read at once, and in one answer.
+#: The number of changes that are handled at once, and that one response may have.
 _BATCH, _ANSWER = 50, 1000
 
 

@@ -44,7 +44,7 @@ class Note:
             for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
         ]
         self._rev: str | None = None
-        #: Stamps of writes whose answers were lost.
+        #: The stamps of writes whose answers were lost.
         self._lost: set[str] = set()
 
     def read(self) -> dict[str, Any] | None:
@@ -91,7 +91,7 @@ class Note:
             if found == stamp:
                 self._lost.clear()
                 return
-            # It may be an earlier one of ours, whose answer was lost.
+            # It may be an earlier write of this object, whose answer was lost.
             if self._rev != before and found not in self._lost:
                 self._rev = before
                 reason = "somebody else has written it in between"

@@ -14,7 +14,7 @@ from .database import number
 from .delivery import Delivery, Failure, as_it_is_now, made_by_us
 from .notes import Note
 
-#: How many documents may be parked. More of them means that something is wrong with all.
+#: The largest number of parked documents. More of them mean that something is wrong with all.
 MOST = 1000
 _MOST_TEXT = 500
 _ATTEMPTS = 20

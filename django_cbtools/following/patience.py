@@ -15,7 +15,7 @@ from .stopping import Stop, Stopped
 
 T = TypeVar("T")
 
-#: Seconds between two attempts while the gateway is down; these double, up to the last.
+#: The first pause, in seconds, while the gateway is down, and the longest. Pauses double.
 DOWN, LONGEST_DOWN = 1.0, 30.0
 
 
@@ -33,8 +33,8 @@ class Patience:
         final: tuple[type[SyncGatewayException], ...] = (),
     ) -> None:
         self._stop, self._tell, self._final = stop, tell, final
-        #: Whether the gateway has answered before. Then any error may mean that it is down: a
-        #: gateway that starts again may say anything.
+        #: True if the gateway has answered before. Then any error may mean that it is down: a
+        #: gateway that restarts may answer anything.
         self.has_worked = False
 
     def persist(

@@ -15,7 +15,7 @@ from django_cbtools.models import CouchbaseModel
 from django_cbtools.sync_gateway.feed.change import Change
 from django_cbtools.sync_gateway.options import check
 
-#: What a failure to enqueue is told by.
+#: The name of the receiver in failures of the queue.
 NAME = "SYNC_GATEWAY_CHANGES['enqueue']"
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -57,7 +57,7 @@ def find(path: str) -> Callable[..., Any]:
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
-            # Others' missing modules are no reason to look elsewhere.
+            # If an imported module misses another one, the error is raised.
             if error.name and (name == error.name or name.startswith(f"{error.name}.")):
                 continue
             raise

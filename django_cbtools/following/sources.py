@@ -27,7 +27,7 @@ class Source:
         self.parked = ParkingLot(name, keyspace)
         self.delivery = Delivery(models, keyspace)
         self._checkpoint = Checkpoint(name, keyspace)
-        #: The position up to which all has been handled, and the one that is noted.
+        #: The position up to which all changes are handled, and the stored one.
         self.since = self._saved = ""
         self.failed = 0
         self.lag: int | None = None
@@ -53,7 +53,7 @@ class Source:
         if self.since != self._saved:
             self._checkpoint.save(self.since, database)
             self._saved = self.since
-        # Gateways take sequences that they do not use.
+        # Gateways reserve sequences that they do not use.
         self.lag = 0 if is_end else max(database.last - number(self.since), 0)
 
     def end(self) -> None:

@@ -46,7 +46,7 @@ class MembersFormField(KeptWhereUntouched):
     """
 
     widget = forms.Textarea
-    #: What is told where it is JSON.
+    #: The help text of a field that is edited as JSON.
     json_help = "JSON."
     default_error_messages = {"invalid_json": "Enter valid JSON."}
 

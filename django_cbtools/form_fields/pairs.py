@@ -14,7 +14,7 @@ from .subforms import Row
 from .surroundings import Surroundings
 from .unread import as_text
 
-#: How many keys have rows; an object of more is JSON.
+#: The largest number of keys with rows. An object with more keys is edited as JSON.
 MOST = 50
 _TEXT, _JSON = "text", "json"
 

@@ -18,7 +18,7 @@ from .subforms import ELEMENT, from_json
 from .surroundings import Surroundings
 from .unread import lines
 
-#: Where the elements are, as JSON, that are too many for forms.
+#: The name of the input with the JSON of elements that have no form.
 REST = "REST"
 
 
@@ -72,7 +72,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
     def total_form_count(self) -> int:
         if not self.is_bound:
             return len(self.forms)
-        # A form sends one field at least.
+        # Each form sends at least one field.
         return min(super().total_form_count(), len(self.data))
 
     def initial_form_count(self) -> int:

@@ -17,9 +17,9 @@ from .surroundings import Surroundings, surroundings
 from .unread import UNREADABLE, UnreadField, as_text, unread_of
 from .untouched import is_changed
 
-#: Says which element a form is of; it is there whenever the form is.
+#: The name of the field that identifies the form's element. Every form sends it.
 ELEMENT = "ELEMENT"
-#: The fields that are not the element's own.
+#: The fields that do not belong to the element.
 _MARKS = (ELEMENT, ORDERING_FIELD_NAME, DELETION_FIELD_NAME)
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ else:
 class Row(_Form):
     """The part of a form that knows its element and the element's place."""
 
-    #: Whether the element was there when the form was made.
+    #: True if the element existed when the form was made.
     is_there: bool
-    #: What it was.
+    #: The element at that time.
     element: Any
-    #: Its place in the list, where it was in one.
+    #: The element's place in the list, if it was in one.
     source: int | None = None
     number: int | None = None
 
@@ -165,7 +165,7 @@ class NestedForm(Row, forms.ModelForm):  # type: ignore[type-arg]
 
     def full_clean(self) -> None:
         if self.is_bound and self.is_there and self.has_changed():
-            # Whoever made the form has the object, too.
+            # The code that made the form has the object, too.
             self.instance = copy.deepcopy(self.element)
         super().full_clean()
 
@@ -190,7 +190,7 @@ class NestedForm(Row, forms.ModelForm):  # type: ignore[type-arg]
     def value(self) -> Any:
         token = surroundings(self).token
         if token and not self.is_there:
-            # A form that is sent twice makes one object.
+            # If a form is sent twice, it creates one object.
             self.instance._choose_uid(f"{token} {self.prefix}")
         return self.instance
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-#: How many blank forms may be in one another: a class may have objects of its own in it.
+#: The largest depth of nested blank forms. A class may contain objects of its own.
 DEEPEST = 2
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.forms.widgets import ChoiceWidget, Input
 
-#: Browsers strip what is in these inputs.
+#: Types of inputs whose text browsers strip.
 _STRIPPED = frozenset(("email", "url"))
 
 

@@ -14,9 +14,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-#: What is shown of a field without a value.
+#: The text for a field without a value.
 _EMPTY = "-"
-#: The name of the boxes that say which fields are to be as somebody else has saved them.
+#: The name of the check boxes by which the user chooses the version of somebody else.
 TAKE = "take"
 
 _CHANGED = _("Somebody else has changed this {} since you opened it. Nothing has been saved.")
@@ -52,7 +52,7 @@ class Conflict:
         self, form: Any, document: Any, names: Sequence[str] = (), *, is_known: bool, **about: bool
     ) -> None:
         self.form, self.document = form, document
-        #: Whether the form said what it was made from.
+        #: True if the form named the revision that it was made from.
         self.is_known = is_known
         self.is_deleted = about.get("is_deleted", False)
         self.rows = [self._row(name) for name in names]

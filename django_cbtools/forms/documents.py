@@ -22,13 +22,13 @@ from . import seen
 from .fields import ChannelsField, RevisionField
 from .saving import SavingForm
 
-#: Whether a document is deleted is shown where it has been, though no form changes it.
+#: The form always records whether the document was deleted softly, although it has no field for it.
 _ALWAYS_SEEN = frozenset(("st_deleted",))
 
 _CHOSEN = _("Where there are none, they are chosen when the document is saved.")
 _GONE = _("{} It refers to {}, which is not there. It stays so unless another one is chosen.")
 _UNTOLD = _("{} What is stored cannot be shown here: {}. It stays so unless you enter another one.")
-#: Form fields that show no other texts than their own.
+#: Form fields whose inputs cannot show any text.
 _TIMES = (forms.DateField, forms.DateTimeField, forms.SplitDateTimeField, forms.TimeField)
 
 
@@ -89,7 +89,8 @@ class DocumentForm(SavingForm, metaclass=_DocumentFormType):
                 for name, value in shown.items()
                 if name in unread or name not in self.initial
             }
-        # Whatever becomes of the instance, and of the form's fields before it is shown.
+        # The values are computed now, since the instance and the form's fields may change before
+        # the form is shown.
         document, stored = self.instance, self.instance.fields_as_json()
         self.initial.update(
             shown,

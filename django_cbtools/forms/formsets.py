@@ -65,7 +65,7 @@ class KnowingElsewhere(_Base):
     def get_queryset(self) -> Any:
         found = super().get_queryset()
         if self.__dict__.get("forms") and self._elsewhere:
-            # The admin shows each form beside the document that is in its place here.
+            # The admin shows each form beside the document at the same place of this list.
             return [form.instance for form in self.initial_forms]
         return found
 

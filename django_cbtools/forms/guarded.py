@@ -20,7 +20,7 @@ class GuardedForm(forms.Form):
 
     document: Any
     revision = RevisionField()
-    #: As that of a DocumentForm, without versions: it does not know what the form is about.
+    #: The conflict, as in a DocumentForm, but without versions, since the form edits no fields.
     conflict: Conflict | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

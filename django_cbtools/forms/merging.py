@@ -25,14 +25,15 @@ from .fields import ChannelsField, show_stored
 from .sides import SidedForm
 
 _THEIRS = _("Somebody else has changed this to: %(theirs)s")
-#: How much of another version is shown beside a field; the conflict has all of it.
+#: The number of characters of another version that are shown beside a field. The conflict shows
+#: all.
 _BESIDE = 100
 
 
 class MergingForm(SidedForm):
     """The part of DocumentForm that merges the changes of somebody else."""
 
-    #: Both versions of what somebody else has changed too, once the form is cleaned.
+    #: The conflict with both versions of the fields that both sides have changed, after cleaning.
     conflict: Conflict | None = None
     #: The fields that both sides have changed and that were merged.
     _merged: frozenset[str] = frozenset()
@@ -125,7 +126,7 @@ class MergingForm(SidedForm):
                 self._merge()
             if self.conflict is not None:
                 return
-            # What was not changed stays as it was read, and is not validated by its halves.
+            # Unchanged fields keep the value that was read, and are not validated.
             unchanged = (self.keys.keys() - self.changed_data) & self.cleaned_data.keys()
             kept = {name: self.cleaned_data.pop(name) for name in unchanged}
         channels = self.cleaned_data.get("channels")
@@ -178,7 +179,7 @@ class MergingForm(SidedForm):
         if not names:
             return []
         scratch, stored = type(self.instance)(), self.instance.fields_as_json()
-        # What nobody can read of a list is written as it was read.
+        # Elements of a list that cannot be read are written as they were read.
         scratch.from_dict({self.keys[name]: older[name] for name in names})
         construct_instance(self, scratch, names)
         scratch.channels = self.cleaned_data.get("channels", scratch.channels)
@@ -187,7 +188,7 @@ class MergingForm(SidedForm):
             key = self.keys[name]
             was = shown_then.values if name in self.sides.theirs else shown_then.older
             base = {key: was[key]} if key in was else {}
-            # What has clashed, and is sent once more, is to win.
+            # If a conflict is sent again, the sent values win.
             prefer: Any = None if was is shown_then.values else "ours"
             try:
                 if isinstance(self.cleaned_data[name], UploadedFile):

@@ -19,7 +19,7 @@ from .merging import MergingForm
 class SavingForm(MergingForm):
     """The part of DocumentForm that saves the document."""
 
-    #: The JSON of the instance when the form was made; None of what is not stored yet.
+    #: The JSON of the instance when the form was made, or None for a new document.
     _loaded: str | None = None
 
     def start(self) -> None:
@@ -93,7 +93,7 @@ class SavingForm(MergingForm):
         return all(is_same(ours[key], stored[key]) for key in (*self.keys.values(), "st_deleted"))
 
     def _update_errors(self, errors: ValidationError) -> None:
-        # What is unique has been taken by the same form, where it is sent once more.
+        # The unique values may be taken because the same form was sent before.
         if self._chosen_uid is None or not self._is_saved_as(self._chosen_uid):
             super()._update_errors(errors)  # type: ignore[misc]
 

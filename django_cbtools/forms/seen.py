@@ -21,7 +21,7 @@ class Seen(NamedTuple):
 
     rev: str | None
     values: dict[str, Any]
-    #: The JSON that forms in the form were made from, by key, where that is an older one.
+    #: The JSON that nested forms were made from, by key, if it is older than the document.
     older: dict[str, Any]
 
 
@@ -51,7 +51,7 @@ def read_uid(document: Any, text: Any) -> str | None:
 
 
 def _salt(document: Any, uid: str | None = None) -> str:
-    # A document that is not stored yet has no uid.
+    # A new document has no uid yet.
     return f"{_SALT} {document._meta.label} {uid or document.uid or ''}"
 
 

@@ -20,26 +20,26 @@ from .conflict import TAKE
 class Sides(NamedTuple):
     """The fields that the form and somebody else have changed."""
 
-    #: What the form has shown; None where it does not say.
+    #: The revision and values that the form has shown. None if it does not tell.
     seen: seen.Seen | None
-    #: The JSON that fields were shown of, by their names, where it is not what is stored now.
+    #: The JSON from which fields were shown, by name, if it differs from the stored JSON.
     older: dict[str, Any]
     #: The fields as they were shown, by their names.
     then: dict[str, Any]
     #: The fields that the form changes.
     mine: list[str]
-    #: Those that are stored otherwise than the form has shown them.
+    #: The fields whose stored value differs from the shown one.
     theirs: frozenset[str]
-    #: Those that stay as they are stored, whatever the form sends.
+    #: The fields that keep their stored value, whatever the form sends.
     settled: frozenset[str]
 
 
 class SidedForm(forms.ModelForm):  # type: ignore[type-arg]
     """The part of DocumentForm that finds out which side has changed a field."""
 
-    #: Whether the form was made for a new document.
+    #: True if the form was made for a new document.
     is_new: bool
-    #: The fields whose stored values are no choices any more.
+    #: The fields whose stored values are no longer among the choices.
     outdated: set[str]
     if TYPE_CHECKING:
         _bound_fields_cache: dict[str, Any]

@@ -20,7 +20,7 @@ class DocumentsCommand(BaseCommand):
     program that calls the command gets ImproperlyConfigured.
     """
 
-    #: What ends it so, and the exit status then.
+    #: The exceptions that end the command, and its exit status then.
     ends_by: tuple[type[Exception], ...] = (DatabaseError, SyncGatewayException)
     trouble = 1
     _called_from_command_line: bool  # Django's

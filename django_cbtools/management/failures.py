@@ -15,7 +15,7 @@ from django_cbtools.management.base import DocumentsCommand, counted
 class FailuresCommand(DocumentsCommand):
     """The base class of commands for failures: of all, or of those that are named."""
 
-    #: What is named, in the usage and in what is said at the end.
+    #: The names of the argument and of a failure, in the usage and in messages.
     named, thing = "UID", "document"
     replay_help = ""
     ends_by = (*DocumentsCommand.ends_by, ImproperlyConfigured, TooManyFailures)

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from django_cbtools.exceptions import SyncGatewayException
 from django_cbtools.sync_gateway import SyncGateway
 
-#: Seconds between two looks at a resync.
+#: The number of seconds between two queries of a resync's state.
 _PAUSE = 0.5
 
 

@@ -130,7 +130,7 @@ class _Code:
         if "st_deleted=False" in terms:
             manager, terms = "objects", [each for each in terms if each != "st_deleted=False"]
         code = f"{self._name}.{manager}"
-        # What is no keyword comes first.
+        # Positional arguments come first.
         ordered = sorted(dict.fromkeys(terms), key=lambda term: not term.startswith(("Q(", "~Q(")))
         if ordered:
             code += f".filter({', '.join(ordered)})"

@@ -43,7 +43,7 @@ def _read_dimensions(
 
 
 def _is_generic(field: Any) -> bool:
-    # Where nobody has loaded the module, there is no such field.
+    # If nobody has imported the module, there is no such field.
     generic = sys.modules.get("django.contrib.contenttypes.fields")
     return generic is not None and isinstance(field, generic.GenericForeignKey)
 

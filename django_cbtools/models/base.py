@@ -75,12 +75,12 @@ class CouchbaseModel(
     default_channels: ClassVar[Sequence[str] | Callable[[Any], Sequence[str]] | None] = ()
     #: Views that deletion uses without an ORM, by the relation's name; keys are related uids.
     relation_views: ClassVar[Mapping[str, str]] = {}
-    #: Whether instances are parts of a document, and are not saved on their own.
+    #: True for nested models, whose instances are parts of a document and not saved on their own.
     is_nested: ClassVar[bool] = False
     #: All document classes, by ``_meta.db_table``.
     tables: ClassVar[dict[str, Any]] = {}
     _plan_cache: ClassVar[Plan]
-    #: What tells what was read from what is there now, where that is no revision.
+    #: The version of the document that was read, if it was read without its revision.
     _version: str | None = None
     _version_uid: str | None = None
 
@@ -115,7 +115,7 @@ class CouchbaseModel(
         if not args:
             super().__init__(**given)
             return
-        # Whoever is told of new instances by signals is told of what is stored.
+        # Receivers of Django's signals of new instances get the stored values.
         self._prepare_to_load()
         source: Any = args[0]
         if isinstance(source, Loaded):
@@ -183,7 +183,7 @@ class CouchbaseModel(
     ) -> Any:
         """Create an instance from the values of :meth:`document_columns` and any after them."""
         uid, rev, body, *_ = values
-        # Some backends have JSON as text, and some as what it is.
+        # Some backends return JSON as text, others as parsed values.
         document = parse_stored(body) if isinstance(body, str) else body
         instance = cls._made_of(uid, rev, document, body, db)
         if isinstance(rev, str) and rev.startswith(versions.VERSION):
@@ -204,7 +204,7 @@ class CouchbaseModel(
         """Return a new instance of the gateway's document."""
         if cls.__init__ is not CouchbaseModel.__init__ or _is_observed(cls):
             return cls(cast("Any", Loaded(uid, rev, document, was, db)))
-        # It would set all fields to their defaults, and here comes what they really are.
+        # __init__() would set all fields to their defaults, only for them to be replaced here.
         instance = cls.__new__(cls)
         instance._state = ModelState()
         instance._become(uid, rev, document, was, db)
@@ -307,8 +307,8 @@ class CouchbaseModel(
         try:
             self._take(document, was is document)
         except RecursionError:
-            # Deep beyond use; it is loaded all the same, and counts as new where it has to be
-            # merged.
+            # JSON that is nested too deeply to be useful is loaded all the same. A merge treats it
+            # as new.
             was = {}
             self._take(document, False)
         self.uid, self.rev, self._was = uid, rev, was

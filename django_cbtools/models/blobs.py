@@ -92,7 +92,7 @@ class Blob:
             raise CouchbaseModelError("A Blob is an attachment once its document has been saved.")
         document, name = self._place
         found = document.attachments
-        # Phones move blobs within a document, and leave the attachment's name as it was.
+        # Phones move blobs within a document without renaming the attachment.
         for each in [name, *found]:
             if each in found and self.digest in ("", found[each].digest):
                 return found[each]
@@ -142,7 +142,7 @@ class _Descriptor:
         ):
             value = Blob(value)
         if isinstance(value, Blob) and value._place is not None and value._data is None:
-            # Another document, or another key, has the attachment.
+            # The attachment belongs to another document or to another key.
             is_own = value._place == (document, self.field.attachment_name)
             value = value._meta if is_own else Blob(value.read(), value.content_type)
         document.__dict__[self.field.attname] = value

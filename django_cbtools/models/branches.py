@@ -168,7 +168,7 @@ class _Tree:
         self.model = type(leaves[0])
         self.revs = [leaf.rev for leaf in leaves]
         self.bases = [leaf._base for leaf in leaves]
-        # A function that merges them may change them.
+        # A merge function may change the leaves.
         self.current, self.extra = map(remembered, (leaves[0].to_dict(), leaves[0].extra))
 
     def chosen(self, winner: Any) -> Any:

@@ -34,7 +34,7 @@ def check_channels(channels: Any, model: Any) -> None:
     if model.default_channels is None:
         raise CouchbaseModelError(problem.messages[0]) from problem
     if not channels:
-        # Programs written for 1.x compare the text; tracebacks show the note.
+        # Programs written for 1.x compare this text. Tracebacks show the note.
         error = CouchbaseModelError("Empty channels list can not be saved")
         if sys.version_info >= (3, 11):
             error.add_note(problem.messages[0])

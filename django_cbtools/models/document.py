@@ -50,16 +50,18 @@ class DocumentJSON:
     extra: dict[str, Any]
     #: The collection of the documents, ``"scope.collection"``, or None for the default one.
     keyspace: ClassVar[str | None] = None
-    #: What was read, by attribute: the value that it became, and the JSON that it was. What is
-    #: written as it was read anyway need not be here.
+    #: The values that were read, by attribute, each with its JSON. Values that would be written as
+    #: the same JSON anyway may be missing.
     _read: dict[str, tuple[Any, Any]] = {}  # of the class, and empty
-    #: What fields made of values for the next save, by attribute: the value, and its JSON.
+    #: The JSON that ``pre_save()`` has prepared for the next save, by attribute, each with the
+    #: attribute's value.
     _prepared: dict[str, tuple[Any, Any]] = {}  # of the class, and empty
-    #: The JSON that the instance was loaded from, or was saved as; a text where nobody asked yet.
+    #: The JSON that the instance was loaded from, or was last saved as. It is text until it is
+    #: needed.
     _was: dict[str, Any] | str
-    #: Whether the instance is being filled with what the gateway has.
+    #: True while the instance is filled from the gateway's document.
     _is_loading = False
-    #: Whether ``from_dict()`` is given values of the program's, not of JSON.
+    #: True while ``from_dict()`` gets values of the program, not JSON.
     _is_given_values = False
 
     if TYPE_CHECKING:
@@ -198,7 +200,8 @@ class DocumentJSON:
                 if (uid := values.under_other_key(other, rest)) is not None:
                     self._from_json(stored, uid)
         for key, value in rest.items():
-            # A form has values by the fields' names; what a phone wrote under one is undeclared.
+            # Form data have fields' names as keys. In a document, a phone's key with the name of a
+            # field is undeclared.
             if not self._is_loading and self._is_given(key):
                 setattr(self, key, value)
             elif key not in GATEWAY_KEYS and key != DOC_TYPE:
@@ -353,7 +356,7 @@ _UNCHANGING = frozenset(
     (str, int, float, bool, bytes, type(None), datetime.datetime, datetime.date, datetime.time,
      datetime.timedelta, decimal.Decimal, uuid.UUID)
 )  # fmt: skip
-#: The types of most values, which need no copy: loading does not have to look at them closely.
+#: The types of most values, which need no copy. Loading handles them without a closer look.
 SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
@@ -370,7 +373,8 @@ def remembered(document: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return copied(document)
     except RecursionError:
-        # Deep beyond use; it is loaded all the same, and counts as new where it has to be merged.
+        # JSON that is nested too deeply to be useful is loaded all the same. A merge treats it as
+        # new.
         return {}
 
 

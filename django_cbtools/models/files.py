@@ -54,7 +54,7 @@ class AttachmentStorage(Storage):
     keeps_in_document = True
 
     def __init__(self) -> None:
-        #: The document that the files are of; that of a field has none.
+        #: The document of the files. The storage of a field itself has none.
         self._document: Any = None
 
     @property
@@ -172,7 +172,7 @@ class AttachmentImageField(AttachmentField, models.ImageField):
     attr_class = AttachmentImageFile
 
 
-#: The classes of files, by those of Django's fields.
+#: The library's file classes, by those of Django's fields.
 _IN_DOCUMENTS: dict[Any, Any] = {
     FieldFile: AttachmentFile,
     ImageFieldFile: AttachmentImageFile,

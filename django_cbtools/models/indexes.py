@@ -31,7 +31,7 @@ Document = type[CouchbaseModel]
 MODULE = "cb_indexes"
 SETTING = "COUCHBASE_INDEXES"
 FIELD_INDEXES = "FIELD_INDEXES"
-#: The lists that a class may have in the place of one.
+#: The keys of a dictionary that a class may have in place of a list.
 INDEXED, UNINDEXED = "indexed", "unindexed"
 
 
@@ -141,7 +141,7 @@ def _tables() -> Iterator[Declaration]:
                     f"the lists {INDEXED!r} and {UNINDEXED!r}."
                 )
             for kind, items in lists.items():
-                # What stands alone is one index; so is what is no list, and is refused as such.
+                # A single item is one index. A value of a wrong type is refused as such.
                 for item in items if isinstance(items, (list, tuple)) else [items]:
                     yield Declaration(where, model, item, kind == INDEXED)
 

@@ -14,7 +14,7 @@ from django.core.exceptions import FieldDoesNotExist
 
 from django_cbtools.exceptions import UnknownFieldWarning
 
-#: Code that only hands on what the program gives.
+#: Files of code that only passes on the program's arguments.
 _NOT_THE_PROGRAMS = tuple(
     str(Path(module).parent) for module in (django.__file__, str(Path(__file__).parent))
 )

@@ -22,10 +22,10 @@ _ANY = natural.NONE | {str, bool, int, float, list, dict}
 
 _MISSING: Any = object()
 _MOST_KNOWN = 1000
-#: Integers up to this one are floats as well.
+#: The largest integer up to which all integers are exact as floats.
 _LARGEST_EXACT = 2**53
 _to_moment = datetime.datetime.fromisoformat
-#: Whether a text that is a time is the one that ``isoformat()`` gives for it, which takes longer.
+#: A pattern of times that ``isoformat()`` would write in the same way. Calling it takes longer.
 _is_as_written = re.compile(
     r"....-..-..T(?!24)..:..:..(?:\.(?!000000)......)?\+00:00", re.DOTALL
 ).fullmatch
@@ -35,7 +35,7 @@ class Shape(NamedTuple):
     """The places of values that need a conversion, for a row of values with known types."""
 
     moments: list[int]
-    #: Integers of fields that have floats: JSON of gateways writes 1.0 so.
+    #: Integers in FloatFields: gateways write 1.0 as 1.
     wholes: list[int]
     #: Lists and objects.
     mutable: list[int]
@@ -54,7 +54,7 @@ class Plan:
         self._images = [
             stored.attname for stored in self._stored if isinstance(stored.field, models.ImageField)
         ]
-        #: By the types of a document's values, where they need no look at each of them.
+        #: The conversions by the types of a document's values, if each value needs no closer look.
         self._known: dict[tuple[type, ...], Shape] = {}
 
     def fill(self, instance: DocumentJSON, document: Mapping[str, Any], is_kept: bool) -> None:
@@ -182,7 +182,7 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
         _has_zones.cache_clear()
 
 
-# Sent where tests override settings.
+# Tests send this signal when they override settings.
 setting_changed.connect(_forget, dispatch_uid="django_cbtools.models.loading")
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-#: What merges: given the revisions in conflict, as instances, it returns the one to be saved.
+#: A merge function. It takes the revisions in conflict, as instances, and returns the one to save.
 Merging = Callable[[list[Any]], Any]
 F = TypeVar("F", bound=Merging)
 

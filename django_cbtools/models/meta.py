@@ -51,7 +51,7 @@ class DocumentBase(ModelBase):
         declared: Any = attrs.get("Meta")
         is_nested = any(parent.is_nested for parent in parents)
         is_proxy = getattr(declared, "proxy", False)
-        # What inherits a base says it by itself: a base is in no migration.
+        # A subclass of a base has its own ``managed``, since a base is in no migration.
         says_managed = "managed" in vars(declared) if declared else False
         in_migrations = not (base or is_nested or getattr(declared, "abstract", False)) and all(
             parent.in_migrations or (parent.is_base and says_managed) for parent in parents
@@ -83,10 +83,10 @@ class DocumentBase(ModelBase):
 
     Meta: Any
     _meta: Any
-    #: Whether migrations know the class: it was declared without ``abstract = True``.
+    #: True if migrations include the class: it was declared without ``abstract = True``.
     in_migrations: bool = True
     is_nested: bool
-    #: Whether it has no documents of its own.
+    #: True if the class has no documents of its own.
     is_base: bool = True
     tables: dict[str, Any]
     document_column: DocumentColumn
@@ -112,7 +112,7 @@ def _make_meta(
     declared: type | None, parents: list[DocumentBase], module: str, is_nested: bool
 ) -> Any:
     inherited = [parent.Meta for parent in parents if hasattr(parent, "_meta")]
-    # Nested models are models by their fields alone: the registry names them to nobody.
+    # Nested models only need fields. As "auto-created" models they are hidden in the registry.
     attrs: dict[str, Any] = {"auto_created": is_nested}
     base: Any = declared or (inherited[0] if inherited else object)
     attrs["_is_managed_declared"] = hasattr(declared, "managed")
@@ -160,7 +160,7 @@ def _exception(cls: type, name: str, bases: tuple[type, ...]) -> type:
 
 def _forget_cached(part: Any) -> None:
     """Delete the cached properties that a copied field has from the parent's field."""
-    # To its validators, a CharField has added that of its max_length.
+    # A CharField has already added the validator of its max_length to the validators.
     for name in vars(part).keys() - {"validators"}:
         if isinstance(getattr(type(part), name, None), cached_property):
             del vars(part)[name]

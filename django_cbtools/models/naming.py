@@ -7,7 +7,7 @@ from functools import wraps
 from reprlib import recursive_repr
 from typing import Any
 
-#: What a ``__str__`` raises of values that it does not expect.
+#: The exceptions that a ``__str__`` raises for values that it does not expect.
 _ODD = (TypeError, AttributeError, ValueError, ArithmeticError, LookupError)
 
 

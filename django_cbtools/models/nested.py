@@ -24,7 +24,7 @@ from .fields.members import Members, Problems, unread, written
 from .fields.object_lookups import ObjectExact
 from .writing.merge import is_same
 
-#: What a nested model says nothing of, where a phone wrote it all the same.
+#: Keys that a nested model does not have, and keeps if a phone wrote them.
 _LEFT_ALONE = GATEWAY_KEYS | {DOC_TYPE, "channels", "uid"}
 _UID: Any = models.CharField(max_length=300)
 
@@ -42,7 +42,7 @@ class EmbeddedField(Members, Field_[Set, Get]):
     json_type = "object"
     form_class = NestedObjectFormField
     list_form_class = NestedListFormField
-    #: The model of the field that it is part of.
+    #: The model whose field contains this one.
     _owner: Any = None
 
     def __init__(self, nested_model: Any, *args: Any, **kwargs: Any) -> None:

@@ -14,7 +14,7 @@ from django_cbtools.sync_gateway.documents.documents import batches
 
 from .sql import DocumentQuery
 
-#: How many documents are read at once, where the SQL selects not all that they are made of.
+#: The number of documents that are loaded at once if the SQL does not select whole documents.
 _AT_ONCE = 500
 
 

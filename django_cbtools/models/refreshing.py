@@ -75,7 +75,7 @@ class Refreshing(DocumentJSON):
             if is_named and relation.is_relation and relation.is_cached(self):
                 relation.delete_cached_value(self)
         if names is not None and "rev" in names:
-            # What is saved next is on top of that revision, and differs from what is in it.
+            # The next save goes on from this revision, and is compared with its document.
             self._base = fresh._base
         self._state.db = fresh._state.db
 
@@ -113,7 +113,7 @@ class Refreshing(DocumentJSON):
         make, arguments, state = reduced
         copied = make(*arguments)
         copied.__setstate__(state)
-        # Together, for what is remembered of a value is known by its identity.
+        # They are copied together, since the values that were read are compared by identity.
         own = {name: value for name, value in vars(copied).items() if _can_change(value)}
         vars(copied).update(copy.deepcopy(own))
         return copied

@@ -35,7 +35,7 @@ def load_related_objects(
     not changed.
     """
     key = related_name + related_name_suffix
-    # What a phone wrote in another type is no document's uid.
+    # A value of another type, which a phone wrote, is no uid.
     uids = [uid if isinstance(uid, str) else None for uid in (getattr(i, key) for i in objects)]
     related = load_objects_dict(list(dict.fromkeys(filter(None, uids))), related_class)
     for item, uid in zip(objects, uids, strict=True):

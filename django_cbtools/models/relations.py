@@ -19,7 +19,7 @@ from .unique import can_be_asked
 
 UID_LENGTH = 250
 
-#: What may be assigned to an attribute, and what it gives.
+#: The types of values that can be assigned to an attribute, and that it returns.
 _Set = TypeVar("_Set", contravariant=True)
 _Get = TypeVar("_Get", covariant=True)
 

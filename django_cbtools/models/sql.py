@@ -70,7 +70,7 @@ def _no_orm() -> str:
     )
 
 
-#: What to do where what is to be joined is in two databases.
+#: Advice if the sides of a join are in two databases.
 IN_TWO_STEPS = (
     "Ask in two steps, by a list (such as list(queryset.values_list('pk', flat=True)) for an __in "
     "lookup), follow the relation from the instances, or use prefetch_related() instead of "
@@ -110,9 +110,9 @@ class CannotBeQueried(ImproperlyConfigured, DataError):
 class DocumentQuery(sql.Query):
     """A query that can only run in the documents' database."""
 
-    #: Whether it is, or is part of, a union or its like that is ordered.
+    #: True if the query is, or is a part of, a union or the like that is ordered.
     is_ordered_in_combination = False
-    #: What the query service does before it answers; None is what OPTIONS say.
+    #: The scan consistency of the query service. None means the one in OPTIONS.
     scan_consistency: str | None = None
 
     def get_compiler(

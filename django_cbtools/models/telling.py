@@ -61,7 +61,7 @@ def row_error(document: Any, row: Mapping[str, Any]) -> Exception:
     """Return the exception for a row with an error. ``document`` is an instance of the expected
     class."""
     uid, name = row.get("key"), type(document).__name__
-    # 400 is for what cannot be a document's uid.
+    # Status 400 means that the text cannot be a uid.
     if row.get("status", 404) in (400, 404):
         return missing(
             document,

@@ -59,7 +59,7 @@ class ValidatedUniqueness:
     def full_clean(
         self, exclude: Any = None, validate_unique: bool = True, validate_constraints: bool = True
     ) -> None:
-        # A ModelForm leaves out what is unique, and checks it later.
+        # A ModelForm excludes unique checks from full_clean(), and runs them later.
         if not validate_unique and self.rev and not getattr(self._state, "is_form_current", False):  # type: ignore[attr-defined]
             warnings.warn(
                 f"A form writes over {type(self).__name__} {shown(self.uid)} without the revision "  # type: ignore[attr-defined]
@@ -72,10 +72,10 @@ class ValidatedUniqueness:
         super().full_clean(exclude, validate_unique, validate_constraints)  # type: ignore[misc]
 
     def clean_fields(self, exclude: Any = None) -> None:
-        # What nobody has changed in a form is not checked by itself; it may have to be unique
-        # together with what is changed, so it cannot be left out of everything.
+        # Fields that a form has not changed are not checked alone. But they may have to be unique
+        # together with changed ones, so they cannot be excluded completely.
         unchecked = getattr(self._state, "unchecked", ())  # type: ignore[attr-defined]
-        # A new document that is in no channel gets the class's default ones.
+        # A new document without channels gets the class's default ones.
         errors: dict[str, Any] = {}
         try:
             super().clean_fields({*(exclude or ()), *unchecked})  # type: ignore[misc]
@@ -90,7 +90,7 @@ class ValidatedUniqueness:
             raise ValidationError(errors)
 
     def validate_unique(self, exclude: Any = None) -> None:
-        # A uid that is taken is the gateway's to refuse, as a conflict.
+        # The gateway refuses a uid that is in use, as a conflict.
         super().validate_unique({*(exclude or ()), "uid"})  # type: ignore[misc]
 
     def _get_unique_checks(self, *args: Any, **kwargs: Any) -> tuple[list[Any], list[Any]]:

@@ -42,7 +42,7 @@ class Asked:
         try:
             body = _dumps(members)
         except (TypeError, ValueError, RecursionError):
-            # Their own words may have a value in them.
+            # The original message may contain a value.
             raise self._not_json() from None
         if len(body) > codes.LARGEST:
             raise codes.too_large(len(body), self.statement)

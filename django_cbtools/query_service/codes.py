@@ -25,12 +25,12 @@ READ_ONLY = 1000
 TIMEOUT = 1080
 BAD_VALUE = 1040
 DUPLICATE_KEY = 17012
-#: The plan of a prepared statement is not there, or another statement's, or none can be made (3000:
-#: EXPLAIN cannot be prepared).
+#: The plan of a prepared statement is missing or belongs to another statement, or none can be made
+#: (3000: EXPLAIN cannot be prepared).
 NO_PLAN = frozenset((3000, 4040, 4050, 4060, 4070, 4080, 4090, 4091))
 #: No index serves a statement, or a subquery of it.
 NO_INDEX = frozenset((4000, 4100, 4120, 5370, 12004))
-#: The service has no time for a request now, and has not begun with it.
+#: The service is too busy to begin with a request.
 BUSY = frozenset((1180, 1181, 1182, 1191, 1192, 1199, 1201))
 
 _LARGE = (
@@ -56,7 +56,7 @@ _TIME = (
 )
 _BUSY = "The query service is busy or going down: try again later."
 
-#: By code: the class, and what to do.
+#: The exception class and advice, by code.
 _MEANINGS: dict[int, tuple[type[Error], str]] = {
     READ_ONLY: (NotSupportedError, _READ_ONLY),
     BAD_VALUE: (InterfaceError, ""),
@@ -87,7 +87,7 @@ _MEANINGS: dict[int, tuple[type[Error], str]] = {
     17002: (NotSupportedError, ""),
     **dict.fromkeys(BUSY, (OperationalError, _BUSY)),
 }
-#: For the others, by the thousands.
+#: The exception classes of other codes, by thousands.
 _RANGES: dict[int, type[Error]] = {
     1: InterfaceError,
     2: OperationalError,
@@ -101,9 +101,9 @@ _RANGES: dict[int, type[Error]] = {
     14: OperationalError,
     17: OperationalError,
 }
-#: Among the ranges' others, those whose statement is wrong.
+#: Codes of other ranges that mean a wrong statement.
 _WRONG = frozenset((12005, 12013, 12016, 12035, 12038, 12039))
-#: What code 4000 says where it is no index that lacks.
+#: The message of code 4000 if an index is missing.
 _NO_INDEX = "no index available"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-#: How much of a statement a message shows.
+#: The number of characters of a statement that a message shows.
 _SHOWN = 500
 
 

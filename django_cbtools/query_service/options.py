@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_cbtools.sync_gateway import options as gateway
 
-#: How the query service brings its indexes up to date before it answers.
+#: The scan consistencies: update the indexes before a query, or use them as they are.
 REQUEST_PLUS, NOT_BOUNDED = "request_plus", "not_bounded"
 _REST, _SDK = {"http": 8093, "https": 18093}, ("couchbase", "couchbases")
 _EXAMPLES = (

@@ -11,10 +11,10 @@ from typing import Any
 from . import codes
 from .rows import Rows
 
-#: Of a request: what it says of the statement.
+#: The members of a request that name the statement.
 Members = dict[str, Any]
 
-#: How many statements are remembered.
+#: The number of statements that are remembered.
 _MOST = 1000
 
 
@@ -26,7 +26,7 @@ class Plans:
     """
 
     def __init__(self) -> None:
-        #: By statement, and by service: whether it is prepared there; False where it cannot be.
+        #: Whether a statement is prepared, by statement and service. False if it cannot be.
         self._known: OrderedDict[str, dict[str, bool]] = OrderedDict()
         self._lock = threading.Lock()
 

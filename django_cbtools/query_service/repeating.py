@@ -17,7 +17,7 @@ from .rows import Rows
 
 logger = logging.getLogger("django_cbtools.query_service")
 
-#: A service, or what stands before it, has no time: statuses that say "again later".
+#: The statuses of a service, or of a proxy in front of it, that is busy: they mean "again later".
 BUSY = frozenset((429, 502, 503, 504))
 
 
@@ -37,7 +37,7 @@ class Failed(Exception):
 def repeated(once: Callable[[], Rows], options: Options, seconds: float) -> Rows:
     """Return the result of ``once``, which is called again after Failed, for at most
     ``seconds``."""
-    # Another address may be up at once.
+    # Another address may answer at once.
     retrying: Any = options
     attempts = Attempts(retrying, max(options.retries, len(options.urls) - 1))
     with deadline.within(seconds):

@@ -28,7 +28,7 @@ logger = logging.getLogger("django_cbtools.query_service")
 
 _PATH = "/query/service"
 _CHUNK = 256 * 1024
-#: Seconds that the service has to say itself that the time is over.
+#: The number of seconds that the service has after the timeout to report it itself.
 _GRACE = 2.0
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
@@ -86,7 +86,7 @@ class Rest:
             status = response.status_code
             return self._rows(response, asked, address, clock)
         except _BROKEN as error:
-            # Those that break while rows are read are told where they are read.
+            # Responses that break while rows are read are handled there.
             self._leave(address)
             why = failures.why_no_answer(error, "HOST", "OPTIONS", "timeout")
             raise Failed(

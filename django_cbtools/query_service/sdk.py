@@ -17,7 +17,7 @@ from .options import Options
 from .repeating import BUSY, Failed, repeated
 from .rows import Rows
 
-#: The SDK's name for an answer that breaks off.
+#: The SDK's exception for a response that breaks off.
 _CUT = "RequestCanceledException"
 _NAMES = Names("HOST", "NAME", "USER", "PASSWORD", "OPTIONS")
 
@@ -53,7 +53,7 @@ class Sdk:
             asked.args,
             asked.readonly,
             asked.scan_consistency,
-            # What is tried again has less time.
+            # A repeated query has less time.
             max(min(asked.timeout, deadline.remaining()), 0.001),
             asked.context_id,
         )

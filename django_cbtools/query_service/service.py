@@ -70,7 +70,8 @@ class Service:
 
 
 def _way(options: Options) -> Rest | Sdk:
-    # Programs import models, which know this, long before they ask; both take their time.
+    # Imported late: programs import models, which import this module, long before they send
+    # queries.
     if options.by_sdk:
         from .sdk import Sdk
 

@@ -35,8 +35,8 @@ __all__ = [
     "register",
 ]
 
-#: Where each name is. They are imported when they are asked for: the classes of views read the
-#: site's settings, which may name what is in modules that import these.
+#: The modules of the names. They are imported on first use: the classes of views read the site's
+#: settings, which may name modules that import these.
 _MODULES = {
     "ChannelsField": "fields",
     "Conflict": "errors",

@@ -16,7 +16,7 @@ from django_cbtools.sync_gateway.calls.quoting import quote_place
 
 from .odd import shown
 
-#: What is raised where the contents of a file are not there.
+#: The exceptions for files without contents.
 _LOST = (CouchbaseModelError, FileNotFoundError, SyncGatewayNotFound)
 
 

@@ -119,7 +119,7 @@ def _translated(error: Any) -> Any:
     if isinstance(error, CouchbaseValueError):
         return _of_whole(str(error))
     if isinstance(error, CouchbaseModelError) and isinstance(error.__cause__, ValidationError):
-        # No other field's error is told as the save's.
+        # Other fields' errors are not reported as errors of the save.
         return exceptions.ValidationError({"channels": error.__cause__.messages})
     return error
 

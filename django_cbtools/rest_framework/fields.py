@@ -16,7 +16,7 @@ from .addresses import part_of
 from .attachments import attachment_of, link_to
 from .odd import is_shown, shown
 
-#: The types of what JSON has.
+#: The types of JSON values.
 _OF_JSON = (str, int, float, list, dict)
 
 

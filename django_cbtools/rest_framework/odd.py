@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-#: The most arrays and objects that are inside of each other in an answer; encoders of JSON and
-#: those who read it give up at some depth.
+#: The largest depth of arrays and objects in a response. Encoders and clients fail at some depth.
 DEEPEST = 100
 
 

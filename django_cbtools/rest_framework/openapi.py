@@ -84,7 +84,7 @@ _ETAG = OpenApiParameter(
 _NAME = OpenApiParameter("name", str, required=True, description="The attachment's name.")
 _BYTES = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
 
-#: What is said of the methods of viewsets.
+#: The descriptions of viewsets' methods.
 _DESCRIPTIONS: dict[str, dict[str, Any]] = {
     "retrieve": {"parameters": [_IF_NONE_MATCH, _ETAG]},
     "create": {"parameters": [_ETAG]},
@@ -104,7 +104,7 @@ _OVERTAKEN = {
     },
     "required": ["detail"],
 }
-#: What changes of documents may be answered by.
+#: The error responses to changes of documents.
 _REFUSALS = {
     "409": (_OVERTAKEN, "Somebody else has saved the document in the meantime."),
     "412": (_OVERTAKEN, "The document is no longer as If-Match says."),

@@ -26,7 +26,7 @@ class PartsSerializer(serializers.ListSerializer):
     """A list of objects that are parts of a document."""
 
     is_odd = False
-    #: The stored object that the child is looking at, and those of the next ones.
+    #: The stored object of the child's present element, and those of the next ones.
     stored: Any = None
     _matches: Iterator[Any] = iter(())
 
@@ -82,7 +82,8 @@ def matched(was: list[Any], sent: list[Any]) -> list[int | None]:
     same(list(map(_uid, sent)), list(map(_uid, was)))
     same(list(enumerate(tokens)), list(enumerate(stored)))
     same(tokens, stored)
-    # Between two that are known, as many as there were have been changed.
+    # Between two known objects, as many objects as before have been changed. The rest are new or
+    # gone.
     new = old = 0
     for place, known in enumerate([*found, len(was)]):
         if known is None:

@@ -19,9 +19,9 @@ from .odd import is_shown, shown
 from .showing import AS_TEXT
 
 _UNASKED = (DatabaseError, SyncGatewayException)
-#: The types of what any answer can have, and fields show of what they can.
+#: The types of values that any response and any field can show.
 _SAFE = frozenset((bool, int, type(None)))
-#: The key of the names of what is shown as a phone wrote it.
+#: The key with the names of fields that are shown as a phone wrote them.
 UNREAD = "unread"
 
 
@@ -42,7 +42,7 @@ class MomentField(serializers.DateTimeField):
 class Representing(serializers.ModelSerializer):
     """The part of serializers that represents documents."""
 
-    #: What :meth:`planned` found, while several documents are shown.
+    #: The result of :meth:`planned`, while several documents are shown.
     plan: Any = None
 
     @contextmanager
@@ -74,7 +74,7 @@ class Representing(serializers.ModelSerializer):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         if not isinstance(instance, CouchbaseModel):
-            # The data that a form is shown again with.
+            # The data with which a form is shown again.
             found: dict[str, Any] = super().to_representation(instance)
             return found
         unread = instance.unread() if instance._read else {}
@@ -96,7 +96,7 @@ class Representing(serializers.ModelSerializer):
             except SkipField:
                 continue
             except Exception as error:
-                # That the gateway or the database cannot be asked is no phone's doing.
+                # If the gateway or the database cannot be asked, no phone has caused that.
                 if isinstance(error, _UNASKED) and not isinstance(error, ObjectDoesNotExist):
                     raise
                 value = self._of_failure(instance, field, error, bool(unread))
@@ -120,7 +120,7 @@ class Representing(serializers.ModelSerializer):
         for stored in type(instance)._stored_fields():
             if field.source in (stored.field.name, stored.attname):
                 return shown(instance._to_json(stored))
-        # A property or a method may have met a value of another type, or a relation that is gone.
+        # A property or method may have met a value of another type, or a missing related object.
         if is_odd or isinstance(error, ObjectDoesNotExist):
             return None
         raise error

@@ -36,9 +36,9 @@ from .relations import RelatedField
 from .representing import UNREAD, MomentField, Representing
 from .showing import plain
 
-#: What the arguments of any serializer field are; those of a model's field may be more.
+#: The arguments that any serializer field accepts. Fields of models may accept more.
 _COMMON = frozenset(("read_only", "required", "label", "help_text", "allow_null", "validators"))
-#: How forms have what nobody edits.
+#: The style of fields that nobody edits in forms.
 _HIDDEN = {"input_type": "hidden", "hide_label": True}
 #: The fields that every document has.
 _OF_ALL = frozenset(field.name for field in CouchbaseModel._meta.local_fields)
@@ -91,9 +91,10 @@ class DocumentSerializer(Representing):
     serializer_related_field = RelatedField
     serializer_url_field = fields.IdentityField
 
-    #: The fields that an answer leaves out where there is nothing in them.
+    #: The fields that responses leave out if they are empty.
     left_out: tuple[str, ...] = ()
-    #: The fields that a client has sent as they are shown, though they are no values of theirs.
+    #: The fields that the client has sent back as they are shown, although their values are not
+    #: valid.
     _left: frozenset[str] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -147,7 +148,8 @@ class DocumentSerializer(Representing):
         """Return a nested serializer for an object or a list of objects."""
         _, kwargs = super().build_standard_field(field_name, model_field)
         kwargs = {key: value for key, value in kwargs.items() if key in _COMMON}
-        # Its own fields are checked one by one; a part of what is stored is no whole value.
+        # The fields of a nested object are validated one by one. In an update, it need not be
+        # complete.
         kwargs.pop("validators", None)
         if embedded is not model_field:
             kwargs |= {"many": True, "allow_empty": model_field.blank}
@@ -169,13 +171,13 @@ class DocumentSerializer(Representing):
         names = shown.get(UNREAD, ())
         self._left = _same(names, data, shown)
         if html.is_html_input(data):
-            # A form shows it as a text, or not at all.
+            # A form shows the value as text, or not at all.
             self._left |= {name for name in names if data.get(name) in ("", str(shown[name]))}
         try:
             found = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            # What cannot be sent, though it is stored: a choice that is no more, a relation to what
-            # is gone, the link to a file.
+            # Stored values that cannot be sent: a choice that no longer exists, a relation to an
+            # object that is gone, the link to a file.
             left = _same(error.detail, data, shown)
             if not left:
                 raise
@@ -253,7 +255,8 @@ class PartSerializer(DocumentSerializer):
 
     uid = serializers.CharField(required=False, max_length=300, style=_HIDDEN)
 
-    #: Whether it is somewhere in an object of its own class: what goes through all fields stops.
+    #: True if the serializer is nested in one of its own class. Code that walks through all fields
+    #: stops here.
     is_recurring = False
     style: dict[str, Any]
 
@@ -271,7 +274,7 @@ class PartSerializer(DocumentSerializer):
     def get_value(self, dictionary: Any) -> Any:
         value = super().get_value(dictionary)
         if html.is_html_input(dictionary) and isinstance(value, Mapping):
-            # A form has a field for each of an object's, whether there is one or not.
+            # A form has inputs for an object's fields, whether or not there is an object.
             return value if any(value.values()) else empty
         return value
 

@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from django_cbtools.models import CouchbaseModel
 
-#: How forms have moments of documents. Browsers' inputs for moments, for which REST framework
-#: parses them, have neither what a phone wrote instead of one, nor its zone and microseconds.
+#: The style of dates and times in forms. Browsers' own inputs, for which REST framework parses the
+#: values, can show neither a phone's odd value nor a zone and microseconds.
 AS_TEXT = {"input_type": "text"}
 
 

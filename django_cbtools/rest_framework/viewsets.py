@@ -45,7 +45,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
 
     #: A uid in a URL may contain all characters except a slash, which is escaped.
     lookup_value_regex = "[^/]+"
-    #: The site's own, if it has any.
+    #: A subclass of the site's own metadata class, if it has one.
     metadata_class = APIView.metadata_class and type(
         "Metadata", (_Metadata, APIView.metadata_class), {}
     )
@@ -69,7 +69,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
             return document
         document = super().get_object()
         if "rev" not in document.__dict__:
-            # It was read by SQL++, which has no revisions: the gateway has what is there now.
+            # SQL++ reads no revisions, so the current document is loaded from the gateway.
             self._or_404(document.refresh_from_db, document)
         return document
 
@@ -110,7 +110,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
         document = self.get_object()
         etag = self.get_etag(document)
         header = request.headers.get("If-None-Match")
-        # A page for people shows who they are, too.
+        # A page for people shows the error with the user's name.
         is_page = request.accepted_renderer.format == "api"
         if header and etag and not is_page and not preconditions.is_none_match(header, etag):
             return _with_etag(Response(status=status.HTTP_304_NOT_MODIFIED), etag)
@@ -129,7 +129,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
         return serve_attachment(request._request, document, name)
 
     def perform_content_negotiation(self, request: Any, force: bool = False) -> Any:
-        # Attachments are what they are, whatever a browser asks for.
+        # The content type of attachments does not depend on the Accept header.
         return super().perform_content_negotiation(request, force or self.action == "attachment")
 
     def attachment_url(self, attachment: Any) -> Any:
@@ -203,7 +203,7 @@ class DocumentViewSet(ReadOnlyDocumentViewSet, ModelViewSet):
         self.check_preconditions(document, serializer)
         serializer.is_valid(raise_exception=True)
         self.perform_update(serializer)
-        # What was prefetched was of what is no longer stored.
+        # Prefetched objects may no longer be the stored ones.
         vars(serializer.instance).pop("_prefetched_objects_cache", None)
         return _with_etag(Response(serializer.data), self.get_etag(serializer.instance))
 

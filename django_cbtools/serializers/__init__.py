@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.core import serializers
 
-#: Formats, with the modules of Django's that ours stand in for.
+#: The formats whose modules replace Django's.
 FORMATS = ("python", "json", "jsonl", "xml", "yaml")
 
 
 def register() -> None:
-    """Have Django take ours, unless the program's settings name others."""
+    """Replace Django's serializers by the library's, unless the settings name others."""
     serializers.get_serializer_formats()
     for name in FORMATS:
         module = serializers._serializers.get(name)  # type: ignore[attr-defined]

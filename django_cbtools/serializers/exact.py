@@ -1,7 +1,7 @@
-"""Documents in fixtures, such that loading a fixture gives the same JSON.
+"""Documents in fixtures. Loading a fixture restores the same JSON.
 
 A value that a field cannot represent, such as an invalid date, is dumped in ``extra`` as JSON,
-under the field's key. Loading it is in models.restoring.
+under the field's key. The module models.writing.restoring loads it.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ else:
 
 _ATTACHMENTS = "_attachments"
 _WRONG = (ValidationError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
-#: What XML cannot have, or has as something else.
+#: Characters that XML cannot represent, or changes.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\r\ud800-\udfff\ufffe\uffff]")
 _with_attachments: ContextVar[bool] = ContextVar("with_attachments", default=False)
 
 
 @contextmanager
 def attachments() -> Iterator[None]:
-    """Documents that are serialized within this have the contents of their attachments."""
+    """Serialize documents in this context with the contents of their attachments."""
     token = _with_attachments.set(True)
     try:
         yield
@@ -50,7 +50,7 @@ def attachments() -> Iterator[None]:
 
 
 class ExactDocuments(_Base):
-    """A part of serializers."""
+    """A part of serializers that keeps documents' JSON exactly."""
 
     _has_extra = True
 
@@ -60,12 +60,13 @@ class ExactDocuments(_Base):
         fields = options.get("fields")
         self._has_extra = fields is None or "extra" in fields
         if fields is not None:
-            # Django finds a relation's name by its attname less "_id", of which "_uid" leaves more.
+            # Django derives a relation's name from its attname without the last three characters
+            # ("_id"). With "_uid", an underscore remains.
             options["fields"] = {*fields, *(f"{name}_" for name in fields)}
         return super().serialize(map(self._exact, self._whole(queryset)), **options)
 
     def _whole(self, queryset: Iterable[Any]) -> Iterator[Any]:
-        """The objects; documents with what only the gateway has of them, where all is shown."""
+        """Yield the objects. Documents that are shown as a whole get the gateway's metadata."""
         for batch in batches(queryset):
             if self._has_extra:
                 reveal(each for each in batch if isinstance(each, CouchbaseModel))
@@ -93,7 +94,8 @@ class ExactDocuments(_Base):
         try:
             dumps(body)
         except SyncGatewayBadRequest as error:
-            # It would be found when the fixture is needed, and nothing of it would be loaded.
+            # Otherwise, the error would only be found when the fixture is loaded, and nothing would
+            # be loaded.
             raise CouchbaseValueError(
                 f"Document {shown(str(obj.uid))} cannot be in a fixture, which nobody could "
                 f"load. {error} Correct the document, or leave it out."
@@ -138,7 +140,8 @@ class ExactDocuments(_Base):
 
 
 class ExactInXML(ExactDocuments):
-    """The same for XML, where all values are texts, and lose the spaces around them."""
+    """A part of the XML serializer. All values in XML are texts, and lose the spaces around
+    them."""
 
     def _can_have(self, obj: Any, field: Any, raw: Any) -> bool:
         return False

@@ -19,14 +19,14 @@ from .feed.changes import ChangeFeeds
 from .feed.leaves import Leaves
 from .transport import transport
 
-#: What is about documents; users can do all of it, as it goes by the public API.
+#: The methods for documents. Users can call all of them, since they use the public API.
 _OF_DOCUMENTS = frozenset(
     name
     for part in (Attachments, ChangeFeeds, Documents, Leaves, Revisions)
     for name in vars(part)
     if not name.startswith("_")
 )
-#: What is about a keyspace besides.
+#: The further methods for a keyspace.
 _OF_KEYSPACES = frozenset(("get_sync_function", "purge", "put_sync_function"))
 
 

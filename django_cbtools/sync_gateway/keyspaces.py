@@ -65,7 +65,7 @@ def nested(values: Iterable[tuple[str | None, Any]]) -> dict[str, dict[str, Any]
 def of_class(model: Any) -> str | None:
     """Return the keyspace of a document class."""
     found = model.keyspace
-    # A model may have a field of that name.
+    # A model may have a field with this name.
     is_named = isinstance(found, str) and found != f"{_DEFAULT}.{_DEFAULT}"
     return found if is_named else None
 

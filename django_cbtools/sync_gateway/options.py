@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 #: The gateway's ports.
 PUBLIC = "public"
 ADMIN = "admin"
-#: Options of the embedded gateway, which has no client's.
+#: Options of the embedded gateway that are not the client's.
 _OTHERS = frozenset(("cors", "hosts", "longpoll_timeout"))
 
 
@@ -92,7 +92,7 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2
 
 
-#: What the options' values are: a check of each, and its words.
+#: A check of each option's value.
 CHECKS: dict[str, Callable[[Any], bool]] = {
     "timeout": lambda v: is_seconds(v) or (_is_pair(v) and all(map(is_seconds, v))),
     "deadline": is_seconds,

@@ -1,4 +1,4 @@
-"""Tags for the forms of documents."""
+"""A template tag for forms of documents."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ register = template.Library()
 
 @register.simple_tag
 def conflict(form: Any) -> str:
-    """``{% conflict form %}``, inside of the ``<form>``: what somebody else has saved since it was
-    shown, beside what was entered. It is a part of the form's errors elsewhere, and a line of them
-    where this tag comes before."""
+    """Show both versions of a conflict, by ``{% conflict form %}`` inside of the ``<form>``.
+    Without the tag, the form's errors contain them. After the tag, they contain only a line about
+    it."""
     found = getattr(form, "conflict", None)
     return "" if found is None else found.render()

@@ -19,12 +19,12 @@ from types import ModuleType
 from typing import Any
 
 _UTILS = "django.test.utils"
-#: Modules that have Django's functions under names of their own.
+#: The modules that have imported Django's functions by name.
 _USERS = (_UTILS, "django.test.runner")
 
 
 def watch() -> None:
-    """Have Django's test environment set up ours too, as soon as somebody imports it."""
+    """Let Django's test environment set up the gateway for tests, as soon as it is imported."""
     if _UTILS in sys.modules:
         for name in _USERS:
             if name in sys.modules:
@@ -34,7 +34,7 @@ def watch() -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Extends Django's module when it is imported."""
+    """An import finder that extends Django's module when it is imported."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
         if name != _UTILS:

@@ -1,5 +1,5 @@
-"""Django's test cases, and pytest-django's, where documents have a database that they do not know:
-it is theirs wherever any database is."""
+"""Lets test cases of Django and pytest-django use the gateway for tests wherever they may use any
+database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.test import SimpleTestCase, TransactionTestCase
 
 from . import gateway
 
-# What is extended is not public.
+# The extended methods are not public.
 _simple: Any = SimpleTestCase
 _transactional: Any = TransactionTestCase
 _validate_databases = _simple._validate_databases.__func__
@@ -17,13 +17,13 @@ _fixture_teardown = _transactional._fixture_teardown
 
 
 def extend() -> None:
-    """Let test cases treat the run's gateway as a database of theirs, while there is one."""
+    """Let test cases use the gateway for tests as one of their databases."""
     _simple._validate_databases = classmethod(_with_gateway)
     _transactional._fixture_teardown = _teardown_with_gateway
 
 
 def _with_gateway(cls: Any) -> frozenset[str]:
-    """The databases that a class of tests may use; a ``SimpleTestCase`` has none."""
+    """Return the databases that a test class may use. A ``SimpleTestCase`` may use none."""
     databases: frozenset[str] = _validate_databases(cls)
     alias = gateway.alias()
     if not databases or alias is None:

@@ -1,4 +1,4 @@
-"""The embedded gateway of a test run, one for each process of parallel tests."""
+"""The embedded gateway of a test run. Each process of parallel tests has its own."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from django.db import connections
 
 from django_cbtools import conf
 
-#: What tells processes that Django spawns for parallel tests where their parent's gateway is.
+#: The environment variable with the path of the gateway, for processes that Django spawns for
+#: parallel tests.
 _VARIABLE = "CBTOOLS_TEST_GATEWAY"
 
-#: The folder of the gateway's files, and the process that made it and will remove it.
+#: The folder of the gateway's files, and the process that created it and will remove it.
 _folder: Path | None = None
 _owner = 0
-#: Its alias, while there is a gateway.
+#: The alias of the gateway, while there is one.
 _alias: str | None = None
 
 
 def alias() -> str | None:
-    """The alias of the gateway of this run; None where it has none."""
+    """Return the alias of this run's gateway, or None if it has none."""
     return _alias
 
 
@@ -50,7 +51,7 @@ def check() -> None:
 
 
 def begin() -> None:
-    """Make the gateway of this run, if it needs one."""
+    """Create the gateway of this run, if it needs one."""
     global _folder, _owner, _alias
     if not conf.uses_test_gateway():
         return
@@ -67,7 +68,7 @@ def begin() -> None:
         "ENGINE": conf.EMBEDDED_ENGINE,
         "NAME": name,
         "OPTIONS": {"init_command": "PRAGMA synchronous=OFF;"},
-        # Django makes, migrates, fills and clones no test database for a mirror.
+        # For a mirror, Django does not create, migrate, fill or clone a test database.
         "TEST": {"MIRROR": _alias},
         conf.STANDS_IN_FOR: settings.DATABASES.get(_alias, {}),
     }
@@ -75,7 +76,8 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Remove what :func:`begin` has made; once more, or in another process, nothing is done."""
+    """Remove the files that :func:`begin` has created. A second call, or one in another process,
+    does nothing."""
     global _folder, _alias
     folder, _folder = _folder, None
     if folder is None or _owner != os.getpid():
@@ -92,8 +94,8 @@ def end() -> None:
 
 
 def use_own_file() -> None:
-    """In a process that Django has made for parallel tests: a gateway of its own, with what
-    migrations have saved."""
+    """Give a process for parallel tests its own gateway, with the data that migrations have
+    saved."""
     connection = connections[str(_alias)]
     found, own = connection.settings_dict["NAME"], _own_file()
     if found != own:
@@ -104,14 +106,15 @@ def use_own_file() -> None:
 
 
 def _own_file() -> str:
-    """The file of this process; one that Django has forked for parallel tests has a number."""
+    """Return the path of this process's file. Processes that Django has forked for parallel tests
+    are numbered."""
     runner = sys.modules.get("django.test.runner")
     number = 0 if _owner == os.getpid() else getattr(runner, "_worker_id", 0)
     return os.path.join(str(_folder), f"gateway_{number}.sqlite3")
 
 
 def _parents_file() -> Path | None:
-    """The file of the process that has spawned this one for parallel tests."""
+    """Return the file of the process that has spawned this one for parallel tests, or None."""
     parent = multiprocessing.parent_process()
     pid, _, name = os.environ.get(_VARIABLE, "").partition(":")
     return Path(name) if parent is not None and pid == str(parent.pid) else None
@@ -123,7 +126,7 @@ def _copy(source: str, target: str) -> None:
 
 
 def empty() -> None:
-    """Delete all that is in the gateway."""
+    """Delete all data of the gateway."""
     call_command(
         "flush",
         verbosity=0,
@@ -134,12 +137,12 @@ def empty() -> None:
 
 
 def _reconnect(alias: str) -> None:
-    """Documents are elsewhere from now on: connections to where they were are forgotten."""
+    """Close the connections to an alias whose documents are in another file from now on."""
     for connection in connections.all(initialized_only=True):
         if connection.alias == alias:
             connection.close()
             del connections[alias]
-    # This gives a database the defaults of its settings.
+    # This sets the default values of a database's settings.
     connections.settings = connections.configure_settings(None)
     values: dict[str, Any] = {
         name: conf.get(name) for name in ("SYNC_GATEWAY_URL", "COUCHBASE_HOSTS")

@@ -1,4 +1,4 @@
-"""Phones in tests: pushes their documents, and calls the receivers of changes."""
+"""Phones for tests, which push documents, and the delivery of changes to receivers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django_cbtools.sync_gateway.calls.client import PUBLIC, loads, request
 from django_cbtools.sync_gateway.documents.documents import row_exception
 from django_cbtools.sync_gateway.feed.change import Change
 
-#: How often receivers may write documents because others, or they themselves, have.
+#: The number of times that receivers may write documents because of their own writes.
 _ROUNDS = 50
 
 
@@ -81,7 +81,7 @@ class CapturedChanges:
             raise failures[0].error
 
     def _deliver(self, keyspace: str | None, delivery: Delivery) -> list[Failure]:
-        """Hand on what has been written in a keyspace; what receivers have raised."""
+        """Deliver the changes in a keyspace, and return the failures of receivers."""
         gateway = SyncGateway.in_keyspace(keyspace)
         feed = gateway.changes(self._since[keyspace], include_docs=True, request_plus=True)
         changes = list(feed)

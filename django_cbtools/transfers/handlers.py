@@ -71,7 +71,7 @@ class AttachmentUploadHandler(FileUploadHandler):
 
     def upload_complete(self) -> None:
         """Write the attachments, one after another."""
-        # Django takes what has arrived of a cut request for all of it.
+        # If a request is cut, Django takes the part that has arrived for the whole.
         arrived = getattr(getattr(self._input, "_stream", None), "_pos", self._announced)
         if arrived < self._announced:
             self.upload_interrupted()
@@ -97,8 +97,8 @@ class UploadedAttachment(UploadedFile):  # type: ignore[type-arg]
         super().__init__(file, name, content_type or guessed_type(name), 0)
 
     def attach(self, document: Any) -> None:
-        """Write the file as an attachment of a document, under another name where it has one of
-        that name; SyncGatewayConflict where somebody else has written the document."""
+        """Write the file as an attachment of a document. If its name is in use, it gets another
+        one. Raise SyncGatewayConflict if somebody else has written the document."""
         self.name = AttachmentStorage().bound_to(document).get_available_name(self.name or "")
         self.attachment = document.attachments.add(self.name, self.file, self.content_type)
         try:

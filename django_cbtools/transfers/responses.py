@@ -1,4 +1,4 @@
-"""Responses with files: streamed, with ranges and conditional requests, and safe."""
+"""Safe responses with files, which are streamed and support ranges and conditional requests."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ class Source(NamedTuple):
     length: int
     open: Callable[[int, int], Any]
     etag: str | None = None
-    #: When it was last written, in seconds since 1970.
+    #: The time of the last write, in seconds since 1970.
     modified: int | None = None
 
 
 def protecting(save_as: Any, name: str, content_type: str, trusted: bool) -> dict[str, str]:
-    """The headers that tell the type of a file and its name, and keep it from being executed."""
+    """Return the headers with a file's type and name, and those that keep browsers from executing
+    it."""
     content_type = header_type(content_type)
     is_saved = bool(save_as) or not (trusted or is_inert(content_type))
     name = base_name(save_as if isinstance(save_as, str) and save_as else name)
@@ -44,7 +45,8 @@ def protecting(save_as: Any, name: str, content_type: str, trusted: bool) -> dic
 def respond(
     request: Any, file: Any, save_as: Any, content_type: str | None, trusted: bool = False
 ) -> HttpResponse | StreamingHttpResponse:
-    """A response with a file, or with what is asked for of it; Http404 where it is gone."""
+    """Return a response with a file, or with the requested range of it. Raise Http404 if it no
+    longer exists."""
     source = source_of(file)
     headers = {
         **protecting(save_as, file.name, content_type or DEFAULT_TYPE, trusted),
@@ -78,9 +80,10 @@ def respond(
 
 
 def asked_range(header: str, length: int) -> tuple[int, int]:
-    """The range of bytes that a Range header asks for: its start, and its end (excluded).
+    """Return the start and the end (excluded) of the bytes that a Range header asks for.
 
-    What is no single range of bytes asks for the whole. ValueError where there are no such bytes.
+    A header with anything else than a single range asks for the whole file. Raises ValueError if
+    the file does not have these bytes.
     """
     found = _RANGE.fullmatch(header)
     if not found or not (found[1] or found[2]):
@@ -110,8 +113,8 @@ def _is_range_valid(request: Any, source: Source) -> bool:
 
 
 def source_of(file: Any) -> Source:
-    """A Django File, or an attachment of a document, as what can be served; Http404 where there is
-    none."""
+    """Return the contents of a Django File, or of a document's attachment. Raise Http404 if there
+    are none."""
     try:
         attachment = getattr(file, "attachment", file)
     except FileNotFoundError as error:
@@ -145,7 +148,7 @@ def _attached(attachment: Any) -> Source:
 
 
 class _Pieces(Iterator[bytes]):
-    """So many bytes of a file, which is closed with them."""
+    """A limited number of bytes of a file. Closing it closes the file."""
 
     def __init__(self, file: Any, length: int) -> None:
         self._file, self._left = file, length

@@ -1,4 +1,4 @@
-"""The URL ``cb_attachment`` of documents' attachments, to include in a site."""
+"""The URL ``cb_attachment`` of documents' attachments, for a site to include."""
 
 from django.urls import path
 

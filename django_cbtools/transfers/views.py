@@ -1,4 +1,4 @@
-"""A view of documents' attachments, for users who may view the documents."""
+"""A view that serves documents' attachments to users who may view the documents."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def may_view(request: Any, document: Any, name: str) -> bool:
 
 @require_safe
 def attachment(request: Any) -> Any:
-    """The attachment ``name`` of the document ``uid``, which are parameters of the query, as is its
-    ``keyspace`` where that is not the default one.
+    """Serve the attachment ``name`` of the document ``uid``. Both are query parameters, and so is
+    ``keyspace`` if it is not the default one.
 
-    404 where there is none, or where it is deleted softly; 403 where ATTACHMENT_PERMISSION does
-    not allow it. With ``save`` in the query, browsers save it.
+    The status is 404 if there is no such attachment, or if the document is deleted softly, and 403
+    if ATTACHMENT_PERMISSION does not allow it. With ``save`` in the query, browsers save the file.
     """
     uid, name = request.GET.get("uid", ""), request.GET.get("name", "")
     keyspace = request.GET.get("keyspace")
@@ -58,7 +58,8 @@ def attachment(request: Any) -> Any:
 
 
 def serve_attachment(request: Any, document: Any, name: str) -> Any:
-    """An attachment of a document; Http404 where it has none of that name."""
+    """Return a response with an attachment of a document. Raise Http404 if it has none with the
+    name."""
     found = document.attachments.get(name)
     if found is None:
         raise Http404("The document has no such attachment.")

@@ -9,7 +9,8 @@ from . import shapes
 from .shapes import Literal, Value
 from .syntax import Node, number_of, text_of
 
-#: Names by which every object, text or array has something that is not in the document.
+#: Names of properties that all objects, strings or arrays of JavaScript have, besides the
+#: document's own.
 _INHERITED = frozenset(
     ("__proto__", "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__",
      "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString",
@@ -17,14 +18,14 @@ _INHERITED = frozenset(
 )  # fmt: skip
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "===": "===", "==": "=="}
 _TYPES = frozenset(("string", "number", "boolean", "undefined", "object"))
-#: What an index that indexOf() gives is compared with: the operator, the number, and whether that
-#: says that something is there.
+#: The comparisons of an index that indexOf() returns: the operator, the number, and whether the
+#: result means that the value was found.
 _FOUND = {
     ("<", 0): False, (">=", 0): True, (">", -1): True, ("<=", -1): False,
     ("==", -1): False, ("===", -1): False,
 }  # fmt: skip
 
-#: A name stands for a value, "doc" for the document, "meta" for what is known of it.
+#: The values of names, or "doc" for the document and "meta" for its metadata.
 Names = Mapping[str, Value | str]
 
 

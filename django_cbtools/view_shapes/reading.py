@@ -12,7 +12,7 @@ from .failures import Reach, failures
 from .shapes import Emission, Failure, Loop, Value, View
 from .syntax import FUNCTIONS, Node, parse_function
 
-#: What can be reached when a statement has ended: None where nothing can.
+#: The conditions under which the code after a statement is reached. None if it never is.
 After = Reach | None
 _NESTED = ("statement_block", "else_clause")
 
@@ -120,7 +120,7 @@ class _Statements:
         test = self._value(node["condition"], reach, names, place)
         yes, no = (*reach, test), (*reach, shapes.Not(test))
         other = node.get("alternative")
-        # What is declared in a branch is not known after it.
+        # Names that are declared in a branch are unknown after it.
         after_yes = self._statement(node["consequence"], yes, dict(names), place)
         after_no = no if other is None else self._statement(other, no, dict(names), place)
         if after_yes == yes and after_no == no:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-#: What a message shows of a line.
+#: The number of characters of a line that a message shows.
 _SHOWN = 80
 FUNCTIONS = ("function_expression", "arrow_function")
 _AROUND = ("program", "expression_statement", "parenthesized_expression")
@@ -92,7 +92,7 @@ def text_of(node: Node) -> str:
         return chr(int(code, 16)) if code else _ESCAPES.get(found[4], found[4])
 
     text = _ESCAPE.sub(unescaped, inner)
-    # Two halves of a character that is written as two are one in JavaScript, too.
+    # Two adjacent halves of a surrogate pair are one character in JavaScript, too.
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

@@ -64,7 +64,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "iendswith": "LIKE '%%' || LOWER({})",
     }
 
-    #: What new cursors ask for; None is what OPTIONS say.
+    #: The scan consistency of new cursors. None means the one in OPTIONS.
     scan_consistency: str | None = None
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     def _rollback(self) -> None:
         """Do nothing; see :meth:`_set_autocommit`."""
 
-    # A block inside another one that fails leaves the outer one usable, as with savepoints.
+    # If a nested block fails, the outer one stays usable, as with savepoints.
 
     def _savepoint(self, sid: str) -> None:
         """Do nothing; see :meth:`_set_autocommit`."""

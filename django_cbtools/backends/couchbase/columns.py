@@ -65,7 +65,7 @@ def quoted(name: str) -> str:
     """Return a name, or a key in a path, quoted for SQL++. Raise ValueError if SQL++ cannot have
     the name."""
     if not name or "\0" in name:
-        # An empty step would be the whole object.
+        # An empty key would be the whole object.
         raise ValueError(f"{shown(name)!r} cannot be a name in SQL++.")
     return "`" + name.replace("\\", "\\\\").replace("`", "``") + "`"
 
@@ -87,7 +87,7 @@ def path(root: str | None, keys: list[Any]) -> str:
         elif key and "\0" not in key:
             root = f"{root}.{quoted(key)}"
         else:
-            # No path has such a step.
+            # A path cannot contain such a key.
             pairs = f"IFNULL(OBJECT_PAIRS({root}), MISSING)"
             root = f"(FIRST q.val FOR q IN {pairs} WHEN q.name = {literal(key)} END)"
     return root
@@ -128,18 +128,18 @@ def column(alias: str | None, field: Any) -> str:
     """Return the expression that reads a field of a document. Indexes have no alias."""
     root = None if alias is None else quoted(alias)
     if field.name == "uid":
-        # Were the key itself in an index, the service would take is_document(), which each query
-        # has, for two ranges of it: it would prefer that index to one in the order of a query, and
+        # If the key itself was in an index, the service would take is_document(), which each query
+        # has, for two ranges of it. It would prefer that index to one in the order of a query, and
         # scan it to follow a relation instead of fetching the document.
         return f"TOSTRING({uid(alias)})"
     if field.name == "rev":
-        # The gateway's own is in its metadata, on which no program may rely.
+        # The gateway's revision is in its metadata, which programs must not rely on.
         return f"'cas:' || TOSTRING(META({root or ''}).cas)"
     if field.name in ("extra", "_document"):
         return root or "SELF"
     value = path(root, [values.json_key(field)])
     if field.name == "st_deleted":
-        # Deleted is what has true there, and nothing else that a phone may have written.
+        # Only true means deleted. A phone may have written other values.
         return f"IFMISSINGORNULL({value} = TRUE, FALSE)"
     found = read(values.kind(field).shape, value)
     other = values.other_key(field) if isinstance(field, models.ForeignKey) else None

@@ -30,16 +30,16 @@ Compiled = tuple[str, list[Any]]
 
 
 class SQLCompiler(plans.PlannedCompiler):
-    #: The name of the subquery whose columns references are, where this reads one.
+    #: The name of the subquery to whose columns references are compiled, or None.
     derived: str | None = None
-    #: Whether it is a part of a union, or the like.
+    #: True if the query is a part of a union, or the like.
     is_combined = False
-    #: The names of the columns of the first part of that.
+    #: The names of the columns of the union's first part.
     first_names: Sequence[str] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: Conditions that need only be true where they are, by id.
+        #: Conditions, by id, that may be NULL in place of FALSE.
         self.truths: dict[int, Any] = {}
 
     # ------------------------------------------------------------------ SELECT
@@ -86,7 +86,7 @@ class SQLCompiler(plans.PlannedCompiler):
             sql, params = self._plain(extra_select, order_by, group_by, with_col_aliases)
             sql += limit
         if query.subquery and extra_select and not with_col_aliases:
-            # Those that distinct() needs for its order are not asked for.
+            # Drop the columns that distinct() only needs for the order.
             sql = f"SELECT RAW s[0] FROM ({sql}) AS s"
         if query.explain_info:
             info = query.explain_info
@@ -101,15 +101,15 @@ class SQLCompiler(plans.PlannedCompiler):
         selected = [*self.select, *extra_select]
         is_read = query.subquery or with_col_aliases or self.is_combined
         if not (is_read or query.distinct or group_by):
-            # What is only shown is shown exactly.
+            # Columns that are only shown are read exactly.
             selected = [(each, _exact(each) or sql, alias) for each, sql, alias in selected]
         bound = self._bound(selected) if group_by else []
         order_by = ordering.of_bound(order_by or (), bound, selected)
         for number, _, name, _ in bound:
             expression, _, alias = selected[number]
             selected[number] = expression, (name, []), alias
-        # The engine loses what a subquery refers to outside where it is ordered and limited itself:
-        # its order is in a SELECT around it.
+        # The engine loses a subquery's references to the outer query if the subquery is ordered and
+        # limited. So the order is in a SELECT around it.
         is_around = query.subquery and query.is_sliced and not (query.distinct or with_col_aliases)
         keys = [self.compile(each.expression) for each, _ in order_by or () if is_around]
         projection, params = self._projection(selected, with_col_aliases, keys)
@@ -171,7 +171,7 @@ class SQLCompiler(plans.PlannedCompiler):
         params = [param for _, (_, more), _ in selected for param in more]
         if with_col_aliases:
             names = [alias or f"c{number}" for number, (_, _, alias) in enumerate(selected)]
-            # What is combined is compared with its names.
+            # Combined rows are compared with their names.
             names = [*self.first_names, *names[len(self.first_names) :]]
             named = [
                 f"IFMISSING({sql}, NULL) AS {columns.quoted(name)}"
@@ -266,8 +266,8 @@ class SQLCompiler(plans.PlannedCompiler):
                     params += more
         conditions.append(self._is_of_type(table))
         if any(right.name == "uid" for _, right in table.join_fields):
-            # No index has it. With an index that has all that is asked for, the service would look
-            # through it for each document, instead of fetching one by its key.
+            # No index contains the CAS. With an index that covers the query, the service would scan
+            # it for each document, instead of fetching the document by its key.
             conditions.append(f"META({columns.quoted(alias)}).cas IS NOT NULL".replace("%", "%%"))
         return f"{kind} {self._keyspace(table)} ON ({' AND '.join(conditions)})", params
 
@@ -316,8 +316,8 @@ class SQLCompiler(plans.PlannedCompiler):
         result, params = self.get_qualify_sql()
         names = [alias for _, _, alias in self.get_select(with_col_aliases=True)[0]]
         chosen = [f"`qualify`.{columns.quoted(alias)}" for alias in names]
-        # Django's list is of "SELECT * FROM (", the subquery, ")", and what follows; where it hides
-        # columns that it has added, once more around that.
+        # Django's list consists of "SELECT * FROM (", the subquery, ")", and the rest. If Django
+        # hides columns that it has added, there is one more such list around it.
         start = next(i for i, part in enumerate(result) if part.startswith("SELECT * FROM ("))
         inner, _, name, _, condition, *rest = result[start + 1 :]
         if rest and rest[0] == ")":

@@ -71,7 +71,7 @@ def positional(sql: str, params: Sequence[Any]) -> tuple[str, list[Any]]:
     places = []
     for param in params:
         if isinstance(param, float) and not math.isfinite(param):
-            # JSON has no such number, and SQL++ has.
+            # JSON has no such numbers, but SQL++ has.
             places.append("NULL" if math.isnan(param) else "1e999" if param > 0 else "-1e999")
             continue
         key = repr(param) if isinstance(param, (list, dict)) else (type(param), param)

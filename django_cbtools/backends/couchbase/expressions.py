@@ -34,7 +34,7 @@ def col(node: Col, compiler: Any, connection: Any) -> Compiled:
     sql = columns.column(alias, field)
     table = compiler.query.alias_map.get(alias)
     if isinstance(table, Join) and table.join_type == LOUTER:
-        # Of a document that a join has not found, it is MISSING: its uid, and what an index covers.
+        # If a join has found no document, its uid and the columns of a covering index are MISSING.
         sql = f"IFMISSING({sql}, NULL)"
     return sql.replace("%", "%%"), ()
 
@@ -106,7 +106,7 @@ def aggregate(node: Any, compiler: Any, connection: Any, **context: Any) -> Comp
         distinct = "DISTINCT " if node.distinct else ""
         return f"{node.function}({distinct}{argument})", (*params, *more)
     if node.function in ("SUM", "AVG"):
-        # They skip booleans.
+        # These aggregates skip booleans.
         copy, (source, *rest) = node.copy(), node.get_source_expressions()
         if _internal_type(source) == "BooleanField":
             copy.set_source_expressions([Func(source, function="TONUMBER"), *rest])

@@ -7,7 +7,7 @@ from django.db.backends.base.features import BaseDatabaseFeatures
 
 class DatabaseFeatures(BaseDatabaseFeatures):
     minimum_database_version = (7, 6)
-    #: A document's JSON is data itself, and no text.
+    #: A document's JSON is data itself, not text.
     has_native_json_field = True
     supports_json_field_contains = False
     has_native_uuid_field = False
@@ -19,7 +19,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_foreign_keys = False
     supports_table_check_constraints = False
     supports_column_check_constraints = False
-    #: An ordinal is a constant: it sorts and groups nothing.
+    #: A number in GROUP BY is a constant, not the position of a column.
     allows_group_by_select_index = False
     allows_group_by_selected_pks = False
     #: A subquery beside GROUP BY is refused (4210).
@@ -56,7 +56,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     max_query_params = None
     bare_select_suffix = ""
 
-    #: What a query cannot have in it here: why, and what to do instead.
+    #: The parts of queries that are refused here, with the reason and advice.
     refused = {
         "rev": (
             "The query service does not know revisions: they are the gateway's metadata. Ask "
@@ -71,8 +71,8 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         "Collate": "SQL++ has no COLLATE. Lower() orders, and compares, without case.",
     }
 
-    #: By reason, the tests of the ORM's suite that have another answer here: their ids, or how the
-    #: ids of some of their parameters begin.
+    #: Tests of the ORM's suite with other results here, by reason. An id may be the beginning of
+    #: several ids with parameters.
     orm_test_expected_failures = {
         "Documents and ordinary tables are in two databases, and cannot be joined.": (
             "test_generic_relations.py::test_a_join_restricts_the_content_type[log]",

@@ -24,7 +24,7 @@ _TEMPLATES: dict[Any, str] = {
     django.Reverse: "REVERSE({0})",
     django.Replace: "REPLACE({0}, {1}, {2})",
     django.Repeat: "REPEAT({0}, GREATEST({1}, 0))",
-    # Without the second argument, tabs and line breaks would go too.
+    # Without the second argument, tabs and line breaks would be removed, too.
     django.Trim: "TRIM({0}, ' ')",
     django.LTrim: "LTRIM({0}, ' ')",
     django.RTrim: "RTRIM({0}, ' ')",
@@ -65,7 +65,7 @@ _TEMPLATES: dict[Any, str] = {
     django.Sin: "SIN({0})",
     django.Sqrt: _SAFE.format(call="SQRT({0})"),
     django.Tan: "TAN({0})",
-    # NULLIF(x, NULL) of the service is NULL.
+    # The service's own NULLIF(x, NULL) is NULL.
     django.NullIf: "CASE WHEN {0} = {1} THEN NULL ELSE {0} END",
     django.Now: "NOW_UTC('2006-01-02T15:04:05.000000Z')",
 }
@@ -164,7 +164,7 @@ def _cast(kind: str, wanted: str) -> str:
             "DurationField",
         ):
             return number
-        # Those beyond 64 bits are no integers.
+        # Numbers beyond 64 bits are no integers.
         return f"CASE WHEN {number} BETWEEN -9.2e18 AND 9.2e18 THEN TRUNC({number}) END"
     if wanted in ("FloatField", "DecimalField"):
         return _number(kind)

@@ -29,9 +29,10 @@ from . import columns, members
 from .compiler import SQLCompiler
 from .templates import inlined
 
-#: What has such a name is ours, to make and to drop.
+#: Indexes with this prefix belong to the library, which creates and drops them.
 PREFIX = "cbtools_ix_"
-#: What the service has of a keyspace's indexes; a bucket's default collection has two spellings.
+#: The service's information about a keyspace's indexes. A bucket's default collection has two
+#: names.
 _THERE = (
     "FROM system:indexes AS i WHERE IFMISSING(i.bucket_id, i.keyspace_id) = {} "
     "AND IFMISSING(i.scope_id, '_default') = {} "
@@ -43,7 +44,7 @@ _KEYSPACES = (
     "AND CASE WHEN k.`bucket` IS MISSING THEN '_default' ELSE k.name END = {}"
 )
 _DOC_TYPE = "`doc_type`"
-#: No field can be an index's key that is not in a document.
+#: Fields that are not in a document cannot be keys of an index.
 _NOT_IN_DOCUMENTS = frozenset(("rev", "extra", "_document"))
 
 
@@ -126,8 +127,8 @@ def _present(connection: Any, keyspace: str, there: Callable[[str], str]) -> dic
 
 
 def _wanted(connection: Any, keyspace: str, declared: Iterable[Declared]) -> Iterator[IndexChange]:
-    # All documents of a type: what no other index serves. It has the form of the others, or else
-    # the service would take it for an order that one of them has.
+    # An index of all documents of a type, for queries that no other index serves. It has the form
+    # of the others, or the service would use it for an order that another one has.
     uid, deleted = (
         columns.column(None, CouchbaseModel._meta.get_field(name)) for name in ("uid", "st_deleted")
     )
@@ -157,7 +158,8 @@ def _begins(longer: list[str], keys: list[str]) -> bool:
 
 def _condition(connection: Any, declared: Declared) -> str:
     model, condition = declared.model, declared.index.condition
-    # What each query has beside its own conditions, or else it could not use the index.
+    # Every query has these conditions. Without them here, the service could not use the index for
+    # it.
     conditions = [
         f"{_DOC_TYPE} = {columns.literal(model.type_name())}", columns.is_document(None)
     ]  # fmt: skip

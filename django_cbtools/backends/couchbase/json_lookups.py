@@ -38,7 +38,7 @@ def _path(lhs: str, keys: Any) -> str:
 
 
 def _bare(lhs: str) -> str:
-    # A path cannot follow an expression but in parentheses.
+    # A path can only follow an expression in parentheses.
     return lhs if lhs.endswith(("`", "]")) and " " not in lhs else f"({lhs})"
 
 
@@ -70,7 +70,7 @@ def of_key(node: Any, compiler: Any, connection: Any) -> Compiled:
     sql, params = compiled(copied, compiler, connection)
     guard = _ORDERED.get(type(node.rhs)) if isinstance(node, _ORDERINGS) else None
     if guard is not None:
-        # Values of all types have an order, which is none of JSON's.
+        # The service orders values of different types, which JSON does not.
         path, more = key_path(node.lhs, compiler, connection)
         sql, params = f"{sql} AND {guard}({path})", (*params, *more)
     return f"IFNULL({sql}, FALSE)", params
@@ -139,7 +139,7 @@ def has_keys(node: Any, compiler: Any, connection: Any, **context: Any) -> Compi
         lhs, more = _lhs(node.lhs, compiler, connection)
         json.dumps(names[-1])  # TypeError for what can be no key
         path = _path(lhs, names[:-1]) if len(names) > 1 else _bare(lhs)
-        # The last one is a key, and no place in an array, as in Django's.
+        # The last one is a key, never an array index, as in Django.
         path = columns.below(path, [str(names[-1])])
         conditions.append(f"{path} IS NOT MISSING")
         params += more

@@ -36,7 +36,7 @@ def in_list(node: In, compiler: Any, connection: Any) -> Compiled:
     lhs, lhs_params = node.process_lhs(compiler, connection)
     places, params = node.batch_process_rhs(compiler, connection, rhs)
     if all(place == "%s" for place in places):
-        # JSON has no other numbers, so that nothing is one of those.
+        # JSON has finite numbers only, so no document equals another number.
         finite = [value for value in params if not isinstance(value, float) or math.isfinite(value)]
         return f"{lhs} IN %s", (*lhs_params, finite)
     return f"{lhs} IN [{', '.join(places)}]", (*lhs_params, *params)

@@ -18,7 +18,7 @@ from django_cbtools.models.fields.paths import AnyElement, AnyLookup, Element, L
 from . import columns
 from .templates import Compiled
 
-#: The beginning of an index's key that is of elements.
+#: The beginning of an index key with an entry for each element.
 EACH = "DISTINCT ARRAY"
 
 
@@ -106,7 +106,7 @@ def each_of_array(column: Any, compiler: Any) -> Compiled:
 
 def compared(shape: str, value: str) -> str:
     """Return SQL of an element in the form in which elements are compared."""
-    # Objects and arrays with nulls in them equal nothing.
+    # Objects and arrays that contain nulls never equal anything by themselves.
     return f"ENCODE_JSON({value})" if shape == "any" else columns.read(shape, value)
 
 

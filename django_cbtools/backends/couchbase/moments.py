@@ -10,7 +10,7 @@ _PARTS = {
     "iso_week_day": "iso_dow",
     "iso_year": "iso_year",
 }
-#: What of a time is kept where it is truncated, as a layout, and what stands for the rest.
+#: The layout of the part of a time that a truncation keeps, and the text for the rest.
 _LAYOUTS = {
     "year": ("2006", "-01-01T00:00:00"),
     "month": ("2006-01", "-01T00:00:00"),
@@ -19,7 +19,7 @@ _LAYOUTS = {
     "minute": ("2006-01-02T15:04", ":00"),
     "second": ("2006-01-02T15:04:05", ""),
 }
-#: By type of field, whole microseconds: exact, where milliseconds of the whole text are rounded.
+#: Whole microseconds, by type of field. These are exact, while the service rounds milliseconds.
 MICROSECONDS = {
     "DateTimeField": (
         "(STR_TO_MILLIS(SUBSTR({x}, 0, 19) || 'Z') * 1000 + TONUMBER(SUBSTR({x}, 20, 6)))"

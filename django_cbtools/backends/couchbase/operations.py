@@ -37,7 +37,7 @@ _OF_TEXT = frozenset(
 
 class DatabaseOperations(BaseDatabaseOperations):
     compiler_module = "django_cbtools.backends.couchbase.compiler"
-    #: By this, documents know that they can be queried here.
+    #: The attribute by which documents recognize a database that can query them.
     reads_documents = True
     explain_prefix = "EXPLAIN"
 
@@ -226,7 +226,7 @@ _FUNCTIONS = {
     "|": "BITOR({}, {})",
     "#": "BITXOR({}, {})",
     "<<": "BITSHIFT({}, {})",
-    # BITSHIFT to the right forgets the sign.
+    # BITSHIFT to the right ignores the sign.
     ">>": "FLOOR({} / POWER(2, {}))",
     "//": "IDIV({}, {})",
 }
@@ -277,7 +277,7 @@ def _decimal(value: Any, expression: Any, connection: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, float):
-        # As Django does it with SQLite's: a double has no more digits than that.
+        # As Django does for SQLite: a double has no more digits than that.
         return _FIFTEEN_DIGITS.create_decimal_from_float(value)
     return decimal.Decimal(value)
 

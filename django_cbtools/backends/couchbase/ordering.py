@@ -36,7 +36,7 @@ def of_combined(
 ) -> str:
     """Return the order of the rows ``u`` of a union or the like. Raise DatabaseError if an
     expression is not in the rows."""
-    # Django adds columns to what is combined, for its order alone.
+    # Django adds columns to a union's parts for its order.
     added: list[Any] = [
         (None, ("", []), str(ordering.expression.refs))
         for ordering, *_ in order_by

@@ -29,7 +29,7 @@ logger = logging.getLogger("django_cbtools.backends")
 _CHILDREN = ("scan", "scans", "~child", "~children", "~subqueries", "first", "second")
 #: They say nothing of how rows are found.
 _PLUMBING = frozenset(("Sequence", "Parallel", "Authorize", "Stream", "InitialProject"))
-#: What a line says of an operator, besides its name, and whether its value is shown.
+#: The members of an operator that a line shows besides its name, and whether with their value.
 _SAID = {
     "index": True, "as": True, "alias": True, "covers": False, "index_order": False, "limit": True,
     "index_group_aggs": False, "filter": True, "condition": True, "on_keys": True,

@@ -20,7 +20,7 @@ from .introspection import DatabaseIntrospection
 from .operations import DatabaseOperations
 
 MINIMUM_SQLITE = (3, 38)
-#: How long (seconds) a writer waits for another one; sqlite3's own default is 5.
+#: The number of seconds that a writer waits for another one. The default of sqlite3 is 5.
 TIMEOUT = 30.0
 
 
@@ -31,7 +31,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
     creation_class = DatabaseCreation
     introspection_class = DatabaseIntrospection
-    #: Where this connection has its turn to write.
+    #: The queue in which this connection has its turn to write, or None.
     _turns: Turns | None = None
 
     @property
@@ -48,8 +48,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
         params["timeout"] = self.timeout
-        # A transaction that begins by reading cannot wait for another writer once it comes to
-        # write: SQLite would have to show it two states of the file.
+        # A transaction that begins with a read cannot wait for another writer later: SQLite would
+        # have to show it two states of the file.
         if "transaction_mode" not in self.settings_dict["OPTIONS"]:
             self.transaction_mode = "IMMEDIATE"
         return params

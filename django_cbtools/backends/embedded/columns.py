@@ -13,8 +13,8 @@ from django.db import models
 from django_cbtools import canonical
 from django_cbtools.models.fields import values
 
-# What begins like this is a date or a time to SQLite, or none, and never the time that it is now
-# (as "now" would be): the documents that an index cannot take could not be saved.
+# Texts of this shape are a date or time to SQLite, or none, and never the current time, as "now"
+# would be. Documents with a text that an index cannot contain could not be saved.
 _DATE_SHAPE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 _TIME_SHAPE = "[0-2][0-9]:[0-9][0-9]*"
 
@@ -38,7 +38,7 @@ def _second(start: int) -> tuple[str, str]:
     digits = f"substr({rest}, 1, min(7, length({rest}) - length({zone})))"
     return (
         f"CASE WHEN rtrim({digits}, '.0') = '' THEN '' ELSE substr({digits} || '000000', 1, 7) END",
-        # SQLite knows no zones without a colon.
+        # SQLite only knows zones with a colon.
         f"CASE WHEN {zone} GLOB '[-+][0-9][0-9][0-9][0-9]' "
         f"THEN substr({zone}, 1, 3) || ':' || substr({zone}, 4) ELSE {zone} END",
     )
@@ -78,7 +78,7 @@ def _decimal(found: str) -> str:
 
 
 _INTEGER = (
-    # What does not fit into 64 bits is a REAL, which no INTEGER equals.
+    # A number that does not fit into 64 bits is a REAL, which equals no INTEGER.
     "CASE WHEN {type} IN ('integer', 'real') AND {value} = CAST({value} AS INTEGER) "
     "THEN CAST({value} AS INTEGER) END"
 )
@@ -88,11 +88,11 @@ SHAPES = {
     "text": "CASE WHEN {type} = 'text' THEN {value} END",
     "any text": "CASE WHEN {type} IN ('text', 'integer', 'real') THEN CAST({value} AS TEXT) END",
     "integer": _INTEGER,
-    # A null is NULL, as it is for all other types.
+    # A JSON null is NULL, as for all other types.
     "json": "nullif({json}, 'null')",
     "array": "CASE WHEN {type} = 'array' THEN {json} END",
     "object": "CASE WHEN {type} = 'object' THEN {json} END",
-    # Numbers are numbers, all else is its text, in which strings have quotes.
+    # Numbers are numbers. All other values are their JSON text, in which strings have quotes.
     "any": "CASE WHEN {type} IN ('integer', 'real') THEN {value} ELSE {json} END",
     "type": "{type}",
     "raw": "{json}",
@@ -101,7 +101,7 @@ SHAPES = {
         f"CASE WHEN {{type}} IN ('integer', 'real') AND {{value}} BETWEEN {_FINITE} "
         "THEN CAST({value} AS REAL) END"
     ),
-    # The CAST makes SQLite compare it with texts as a number.
+    # With the CAST, SQLite compares it with texts as a number.
     "decimal": f"CAST({_decimal('{value}')} AS NUMERIC)",
     "moment": _moment(),
     "day": f"CASE WHEN {_is_day('0001-01-01')} THEN substr({{value}}, 1, 10) END",
@@ -112,7 +112,7 @@ SHAPES = {
     ),
     "binary": "CASE WHEN {type} = 'text' THEN cbtools_unbase64({value}) END",
 }
-#: What only has to be shown, where the expression that is compared is less exact.
+#: Expressions for columns that are only shown, if the one that is compared is less exact.
 _EXACT = {"decimal": _decimal("CASE {type} WHEN 'text' THEN {value} ELSE {json} END")}
 
 
@@ -137,7 +137,7 @@ _OWN = {
     "rev": "rev",
     "st_deleted": "st_deleted",
     "extra": "body",
-    # There is a doc_type in each, so that a member can stand before the others.
+    # Each document has a doc_type, so that a member can be put before the others.
     "_document": (
         "CASE WHEN attachments = '{}' AND expires IS NULL THEN body ELSE '{' "
         "|| CASE WHEN attachments = '{}' THEN '' "
@@ -158,7 +158,7 @@ def column_sql(field: values.Field) -> str:
         return sql
     if other := values.other_key(field):
         sql = f"COALESCE({sql}, {_under_other_key(field, *other)})"
-    # SQLite joins by an index only what it compares without converting: both sides have a type.
+    # SQLite uses an index for a join only if neither side is converted, so both need a type.
     return f"CAST({sql} AS {'NUMERIC' if values.kind(field) is values.INTEGER else 'TEXT'})"
 
 

@@ -32,7 +32,7 @@ from .tables import DocumentTable, Statement, document_path, is_document_table
 members.register()
 lookups.register()
 
-#: What asks with paths of JSON.
+#: Lookups and transforms with JSON paths.
 _WITH_PATHS = (KeyTransform, KeyTransformIsNull, HasKeyLookup)
 
 
@@ -69,7 +69,7 @@ class SQLCompiler(DocumentCompiler):
                     node.table_name, alias, self._types(node), self._place(node)
                 )
             elif self._is_of_documents(node.parent_alias) or (
-                # What is left of a query of documents where exclude() has taken them out of it.
+                # A query of documents from which exclude() has removed all documents.
                 isinstance(node, BaseTable) and isinstance(self.query, DocumentQuery)
             ):
                 self._check_is_here(node.table_name)
@@ -98,7 +98,7 @@ class SQLCompiler(DocumentCompiler):
             exact = [self._exact(expression) for expression, *_ in self.select]
             if not any(exact):
                 return setup
-            # What is referred to is compared.
+            # Columns that other parts of the statement refer to are compared.
             references: list[Any] = [
                 part
                 for expression, *_ in order_by

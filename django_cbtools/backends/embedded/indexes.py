@@ -16,10 +16,10 @@ from django_cbtools.models.indexes import Declared, IndexChange
 from . import columns
 from .compiler import SQLCompiler
 
-#: What is on the table of documents under such a name is ours, to make and to drop.
+#: Indexes with this prefix belong to the library, which creates and drops them.
 PREFIX = "cbtools_ix_"
-#: At an index's end, so that most conditions are decided, and documents counted, within it. (At
-#: its beginning, ``st_deleted`` would keep it from queries of soft-deleted documents too.)
+#: Columns at the end of each index, so that most conditions and counts need only the index. (At its
+#: beginning, ``st_deleted`` would exclude queries of soft-deleted documents.)
 _COVERED = ("st_deleted", "expires", "uid", "keyspace")
 
 

@@ -17,7 +17,7 @@ from django_cbtools.embedded import schema
 
 class DatabaseOperations(operations.DatabaseOperations):
     compiler_module = "django_cbtools.backends.embedded.compiler"
-    #: By this, documents know that they can be queried here.
+    #: The attribute by which documents recognize a database that can query them.
     reads_documents = True
 
     def quote_name(self, name: str) -> str:

@@ -14,7 +14,7 @@ from django_cbtools.sync_gateway.keyspaces import of_class
 
 from . import columns
 
-#: What stands in for a table until the statement is compiled; nobody can guess it.
+#: The prefix of stand-ins for tables until the statement is compiled. Nobody can guess it.
 _PLACE = f"documents_{secrets.token_hex(16)}_"
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 

@@ -34,7 +34,7 @@ class DocumentBackend(ModelBackend):
             user = model(user_id)
         except model.DoesNotExist:
             return None
-        # A subclass may let in those who are not active.
+        # A subclass may allow users who are not active.
         is_one = user._is_own() and not user.st_deleted
         return user if is_one and self.user_can_authenticate(user) else None
 

@@ -19,7 +19,7 @@ from django_cbtools.models.unique import can_be_asked
 from .models import Group
 from .permissions import all_permissions
 
-#: What fields of lists of texts are chosen from: texts, and what they are called.
+#: The choices of fields that are lists of strings: values and labels.
 _CHOICES: dict[str, Callable[[], dict[str, str]]] = {
     "permissions": all_permissions,
     "user_permissions": all_permissions,

@@ -44,7 +44,7 @@ class GatewayLogin(BaseBackend):
     async def aauthenticate(
         self, request: Any, username: Any = None, password: Any = None, **kwargs: Any
     ) -> Any:
-        # That of Django's ModelBackend asks for the password at Django.
+        # The method of Django's ModelBackend checks the password at Django.
         return await sync_to_async(self.authenticate)(request, username, password, **kwargs)
 
     def may_log_in(self, user: Any) -> bool:

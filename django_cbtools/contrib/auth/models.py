@@ -142,7 +142,7 @@ class AbstractDocumentUser(Signed, AbstractBaseUser, CouchbaseModel, base=True):
     get_short_name = _User.get_short_name
     email_user = _User.email_user
 
-    # They ask the authentication back ends.
+    # These methods ask the authentication back ends.
     get_user_permissions = _Permissions.get_user_permissions
     aget_user_permissions = _Permissions.aget_user_permissions
     get_group_permissions = _Permissions.get_group_permissions

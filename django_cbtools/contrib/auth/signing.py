@@ -57,7 +57,7 @@ class Signed(Sealing):
 
     def _become(self, uid: str, rev: str, document: Mapping[str, Any], *args: Any) -> None:
         super()._become(uid, rev, document, *args)  # type: ignore[misc]
-        # It is the document's as it was loaded, not the program's.
+        # The signature belongs to the document as it was loaded, not to the program's changes.
         self.extra.pop(SIGNATURE, None)
         if not self._counts(uid, document):
             for name, nothing in self.without_rights.items():
@@ -87,7 +87,7 @@ class Signed(Sealing):
     @classmethod
     def _seal(cls, uid: str, body: dict[str, Any]) -> dict[str, Any]:
         text = cls._text(uid, body)
-        # What is no JSON is refused when it is sent.
+        # A body that is no JSON is refused when it is sent.
         return body if text is None else {**body, SIGNATURE: Signer(salt=_SALT).signature(text)}
 
     @classmethod
@@ -109,7 +109,8 @@ class Signed(Sealing):
 
     def before_delete(self) -> None:
         super().before_delete()  # type: ignore[misc]
-        # Others may have put it into channels. Then it could not be saved as deleted.
+        # Somebody else may have put the document into channels, and then it could not be saved as
+        # deleted.
         self.channels: list[str] = []
 
     def _check_origin(self) -> None:

@@ -41,13 +41,13 @@ class WithoutLog(_Admin):
         return nullcontext()
 
     def get_paginator(self, request: Any, queryset: Any, *args: Any, **kwargs: Any) -> Any:
-        # The page of the history asks for the log by this.
+        # The history page uses this method to read the log.
         if _is_log(queryset):
             queryset = []
         return super().get_paginator(request, queryset, *args, **kwargs)
 
     def get_view_on_site_url(self, obj: Any = None) -> Any:
-        # Django's goes by the content type.
+        # Django's own method uses the content type.
         if obj is not None and self.view_on_site is True and hasattr(obj, "get_absolute_url"):
             return obj.get_absolute_url()
         return super().get_view_on_site_url(obj)

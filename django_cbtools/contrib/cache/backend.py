@@ -15,7 +15,7 @@ from .. import entries
 from ..entries import GONE, Entry
 from .contents import packed, unpacked
 
-#: What the uids of entries begin with, and their doc_type.
+#: The prefix of the uids of entries, and their doc_type.
 PREFIX, DOC_TYPE = "dcache_", "django_cache"
 _SALT = "django_cbtools.contrib.cache"
 

@@ -43,18 +43,18 @@ def connect() -> None:
 
 
 def _is_in_use() -> bool:
-    # Receivers stay connected where tests take the app out of the settings again.
+    # Receivers stay connected if tests remove the app from the settings.
     return apps.is_installed("django_cbtools.contrib.gateway_users")
 
 
 def _saved(
     instance: Any, using: str, raw: bool = False, update_fields: Any = None, **kwargs: Any
 ) -> None:
-    # Each log-in is saved; no access depends on it.
+    # Each login saves the user. It does not change the access.
     if not _is_in_use() or raw or update_fields == {"last_login"}:
         return
     _later([instance.pk], using)
-    # Django keeps a new password, as it was given, until it has been saved.
+    # Django keeps a new raw password until the user has been saved.
     if getattr(instance, "_password", None) is not None:
         name = name_of(instance)
         _on_commit(lambda: _told(name, partial(SyncGateway.delete_sessions, name)), using)
@@ -135,7 +135,8 @@ def _told(name: str, work: Callable[[], Any]) -> None:
     try:
         work()
     except SyncGatewayException:
-        # What was saved is saved; sessions are not given before the user is up to date.
+        # The Django user stays saved. Sessions are only created after the gateway's user is up to
+        # date.
         logger.exception(
             "The gateway's user %r is not up to date. Run: manage.py sync_gateway_users.", name
         )

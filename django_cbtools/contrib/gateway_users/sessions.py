@@ -15,8 +15,8 @@ from .synchronizing import synchronize
 logger = logging.getLogger(__name__)
 
 _KEY = "_django_cbtools_gateway_sessions"
-#: How many sessions of the gateway a session of Django's has: pages ask for one whenever they are
-#: loaded, and each takes its place in Django's.
+#: The largest number of the gateway's sessions for a session of Django. Pages create one whenever
+#: they are loaded, and each takes some space in Django's.
 MOST = 10
 
 
@@ -47,5 +47,5 @@ def _end(ids: Iterable[str]) -> None:
         try:
             SyncGateway.delete_session(session_id)
         except SyncGatewayException:
-            # Nobody stays logged in because the gateway is down.
+            # An unavailable gateway must not keep users logged in.
             logger.exception("A session of the gateway could not be ended; it ends by itself.")

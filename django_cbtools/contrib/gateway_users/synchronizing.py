@@ -43,7 +43,7 @@ def synchronize(user: Any, *, dry_run: bool = False) -> str | None:
     if not dry_run:
         SyncGateway.put_user(
             name,
-            # Nobody knows it: phones are given sessions.
+            # Nobody knows the password, since phones get sessions.
             password=secrets.token_urlsafe(32) if found is None else None,
             admin_channels=access.channels,
             disabled=False,

@@ -32,10 +32,10 @@ class GatewaySessionView(View):
     if the gateway does not answer.
     """
 
-    #: Seconds; None: as the gateway is configured (a day, unless told otherwise).
+    #: The lifetime of sessions in seconds. None means the gateway's own (a day by default).
     ttl: ClassVar[int | None] = None
     sets_cookie: ClassVar[bool] = False
-    #: Where the gateway's public API is mounted; the cookie is sent to no other place.
+    #: The path of the gateway's public API. The cookie is sent nowhere else.
     cookie_path: ClassVar[str] = "/"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

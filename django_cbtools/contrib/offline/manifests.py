@@ -21,7 +21,7 @@ from django_cbtools import conf
 from . import files
 
 SETTING = "OFFLINE_MANIFEST"
-#: The script that pages load to have the worker; it is kept with their own files.
+#: The script that pages load to use the worker. It is kept with the pages' files.
 SCRIPT = "django_cbtools/offline.js"
 _GATEWAY = "django_cbtools.embedded.urls.public"
 _NAME = re.compile(r"[-\w.]+")
@@ -32,18 +32,18 @@ class Manifest:
     """The options of one manifest. URLs are paths, or names of URL patterns."""
 
     name: str
-    #: The pages that the worker is there for are those below this URL; "": all of the site's.
+    #: The URL below which the worker handles pages. An empty one means all pages of the site.
     scope: str = ""
-    #: Pages that are kept, as they are for somebody who is not logged in.
+    #: Pages that are kept. They are loaded without a login.
     pages: files.Patterns = ()
     #: Regular expressions of the names of static files that are kept.
     cache: files.Patterns = (".*",)
     exclude: files.Patterns = ()
-    #: Beginnings of URLs that the network alone answers; ``*`` lets in all others as well.
+    #: Prefixes of URLs that are never cached. ``*`` allows other URLs to be loaded, too.
     network: files.Patterns = ("*",)
-    #: Beginnings of URLs, and what is shown where such a page or picture cannot be reached.
+    #: Prefixes of URLs, and the page or picture to show if such a URL cannot be reached.
     fallback: Mapping[str, str] = field(default_factory=dict)
-    #: What a phone shows of it where it is installed: see :mod:`.webapp`.
+    #: The data that a phone shows of an installed app: see :mod:`.webapp`.
     app: Mapping[str, Any] | None = None
 
     def static_files(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 #: The cookie's name. Scripts can read it: ``offlineUser()`` in offline.js does.
 COOKIE = "offline_user"
-#: As long as browsers keep any. Who is not logged in any more loses it with the next answer.
+#: The longest time that browsers keep a cookie. It is deleted by the next response after a logout.
 MAX_AGE = 400 * 24 * 60 * 60
 
 

@@ -35,7 +35,7 @@ class WorkerView(ManifestView):
 
     def answer(self, manifest: manifests.Manifest) -> HttpResponse:
         told = manifest.as_json()
-        # What JSON is, a script may say as well.
+        # JSON is also valid JavaScript.
         script = f"const offline = {json.dumps(told, indent=1)};\n\n{manifests.worker_source()}"
         response = HttpResponse(script, content_type="text/javascript; charset=utf-8")
         response["Service-Worker-Allowed"] = told["scope"]

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from . import files
 from .manifests import SETTING, Manifest
 
-#: Options of ``app`` that name static files; all others go into the manifest as they are.
+#: Options of ``app`` that name static files. All others are copied to the manifest.
 _ICONS, _PICTURE = "icons", "start_picture"
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 

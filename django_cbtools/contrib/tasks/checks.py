@@ -37,7 +37,7 @@ def check_email(**kwargs: Any) -> list[CheckMessage]:
     """Check that queued e-mails can be delivered."""
     found = getattr(settings, "MAILERS", None)
     mailers = found if isinstance(found, Mapping) else {}
-    # Since Django 6.1, asking the settings themselves for EMAIL_BACKEND is deprecated.
+    # Reading EMAIL_BACKEND from ``settings`` is deprecated since Django 6.1.
     unwrapped: Any = vars(settings)["_wrapped"]
     kinds = {
         **{
@@ -52,7 +52,7 @@ def check_email(**kwargs: Any) -> list[CheckMessage]:
         if path != _QUEUE:
             continue
         try:
-            # Its module has a task, which wrong TASKS refuse.
+            # The module defines a task, which wrong TASKS refuse.
             import_string(path)() if alias is None else mail.mailers[alias]
         except (ImproperlyConfigured, InvalidTask) as error:
             messages.append(Error(str(error), id="cbtools.E033"))

@@ -14,7 +14,7 @@ from django_cbtools.query import STALE_UPDATE_BEFORE, Query, query_objects, view
 from .models import FAILED, OPEN, QueuedTask, now
 
 VIEW = "cb_tasks/tasks"
-#: The stage, in the view, of what was put aside since it has no valid signature.
+#: The stage, in the view, of documents that were put aside because they have no valid signature.
 _UNSIGNED = "unsigned"
 
 
@@ -23,7 +23,7 @@ def due(backend: str, queues: Collection[str], limit: int) -> list[QueuedTask]:
     Unsigned documents come first. Other workers may take the tasks meanwhile."""
     ask = _by_orm if _has_orm() else _by_view
     found = [task for queue in queues for task in ask(backend, queue, limit)]
-    # What somebody else has written may have anything for a priority.
+    # Documents that somebody else has written may have any priority.
     unsigned = [task for task in found if not task.is_signed()]
     signed = [task for task in found if task.is_signed()]
     return unsigned + sorted(signed, key=lambda task: (-task.priority, task.due))[:limit]

@@ -134,7 +134,7 @@ def deliver(message: Mapping[str, Any], deliver_by: str) -> None:
 def _connection(deliver_by: str) -> Any:
     if _mailers() is not None:
         return mail.mailers[deliver_by]
-    # Since Django 6.1, who has no MAILERS says so.
+    # Since Django 6.1, the alias must be None if there are no MAILERS.
     without = {"alias": None} if django.VERSION >= (6, 1) else {}
     return import_string(deliver_by)(**without)
 

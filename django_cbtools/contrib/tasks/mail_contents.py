@@ -15,7 +15,7 @@ from django.core import mail
 from django.core.mail import EmailAlternative, EmailAttachment, EmailMessage, EmailMultiAlternatives
 from django.utils.functional import Promise
 
-#: Attributes that are told otherwise, or not at all.
+#: Attributes that are stored in another way, or not at all.
 _APART = ("attachments", "alternatives", "connection", "_connection")
 _ID = "Message-ID"
 
@@ -38,7 +38,7 @@ def packed(message: EmailMessage) -> dict[str, Any]:
     probe.message()
     names = [name for name in vars(message) if name not in _APART]
     values = {name: _plain(name, getattr(message, name)) for name in names}
-    # A message that is sent twice, since nobody knew that it was sent, can be known by its id.
+    # With a fixed id, recipients recognize a message that is sent twice.
     headers = values["extra_headers"]
     if not any(name.lower() == _ID.lower() for name in headers):
         values["extra_headers"] = {**headers, _ID: mail.make_msgid(domain=mail.DNS_NAME.get_fqdn())}

@@ -20,12 +20,12 @@ from django_cbtools.models import CouchbaseModel, ListField
 from .api import InvalidTask, Task, TaskError, TaskResult, TaskResultStatus, normalize_json
 from .options import Options
 
-#: Where a document is: among what is to be done, what has failed for good, or what is done.
+#: The stages of a document: to be done, failed for good, or done.
 OPEN, FAILED, DONE = "open", "failed", "done"
-#: How much is kept of the end of a traceback, and of how many of them.
+#: The number of characters that are kept from the end of a traceback, and the number of errors.
 _LONGEST, _KEPT_ERRORS = 10_000, 20
-#: How many bytes a call may take in its document: a gateway's documents have at most 20 MB, and
-#: there has to be room for what becomes of the task.
+#: The largest size of a call in its document, in bytes. A gateway's documents have at most 20 MB,
+#: and the task's result needs some space.
 _LARGEST = 19 * 1024 * 1024
 
 
@@ -55,10 +55,10 @@ class QueuedTask(Signed, CouchbaseModel):
         "finished_at",
     )  # fmt: skip
 
-    #: How long it is kept from its next save on; None is for ever.
+    #: The time that the task is kept after its next save. None means for ever.
     _kept: timedelta | None = None
 
-    #: The task's dotted path, and its arguments: a text of JSON, which no gateway changes.
+    #: The task's dotted path, and its arguments as JSON text, which gateways do not change.
     path = models.CharField(max_length=500)
     call = models.TextField()
     backend = models.CharField(max_length=100)
@@ -68,8 +68,8 @@ class QueuedTask(Signed, CouchbaseModel):
 
     stage = models.CharField(max_length=10, default=OPEN)
     status = models.CharField(max_length=10, default=TaskResultStatus.READY.value)
-    #: Milliseconds since 1970 from which on a worker may take it: when it is to run, or to be tried
-    #: again; or when the lease of the worker ends who has it.
+    #: The time, in milliseconds since 1970, from which on a worker may take the task: the time to
+    #: run or retry it, or the end of the present worker's lease.
     due = models.BigIntegerField()
     worker_ids = ListField(models.CharField(max_length=200))
     errors = models.JSONField(default=list)
@@ -88,7 +88,7 @@ class QueuedTask(Signed, CouchbaseModel):
         and CouchbaseModelError if they are too large."""
         call = {"args": normalize_json(args), "kwargs": normalize_json(kwargs)}
         text = json.dumps(call, allow_nan=False)
-        # These are escaped, where a text stands in JSON.
+        # JSON escapes these characters inside of a string.
         size = len(text) + text.count('"') + text.count("\\")
         if size > _LARGEST:
             raise CouchbaseModelError(
@@ -154,7 +154,7 @@ class QueuedTask(Signed, CouchbaseModel):
     def store(self) -> None:
         """Save the task with its expiry. Raise SyncGatewayConflict if somebody else has saved
         it."""
-        # That says when it expires, so that nobody has to ask.
+        # With ``expires``, the save need not load the present expiry.
         self.save(expires=self._kept)
 
     def _finish(self, status: TaskResultStatus, stage: str) -> None:
@@ -162,7 +162,7 @@ class QueuedTask(Signed, CouchbaseModel):
         self.finished_at, self.due = timezone.now(), now()
 
     def _note(self, path: str, traceback: str) -> None:
-        # The name of a file can have half a surrogate pair in it, which has no place in a document.
+        # A file name may contain lone surrogates, which a document cannot store.
         text = traceback[-_LONGEST:].encode(errors="backslashreplace").decode()
         found = {"exception_class_path": path, "traceback": text}
         self.errors = [*self.errors, found][-_KEPT_ERRORS:]

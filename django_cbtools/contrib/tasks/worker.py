@@ -39,7 +39,7 @@ from .models import FAILED, OPEN, QueuedTask
 
 logger = logging.getLogger(__name__)
 
-#: How many tasks a worker looks at, to take one of them.
+#: The number of tasks that a worker looks at, to take one of them.
 _LOOK = 4
 
 
@@ -99,7 +99,7 @@ class Worker:
                 if document.is_signed():
                     if self._claim(document):
                         return document
-                    # Others look at the same ones, in the same order.
+                    # Other workers see the same tasks in the same order.
                     random.shuffle(found)
                 else:
                     self._put_aside(document)
@@ -124,8 +124,8 @@ class Worker:
             try:
                 document.delete()
             except (SyncGatewayBadRequest, CouchbaseModelError) as error:
-                # Such as one that has no room for the mark: a task of ours always has. It would
-                # stand before all others for ever.
+                # Such as a document without room for the mark, which the library's own tasks always
+                # have. It would be found first for ever.
                 logger.error("%s is deleted for good instead: %s", shown(str(document)), error)
                 document.hard_delete()
 
@@ -140,14 +140,14 @@ class Worker:
         """Run a task, and store its result. Errors are logged while they are handled, so that the
         log of Django's tasks has them."""
         if len(document.worker_ids) > self._options.attempts:
-            # No worker has come back from it: it may be what has killed them.
+            # No worker has come back from this task. It may have killed them.
             document.give_up()
             self._end(document)
             return
         try:
             result = document.result()
         except Exception as error:
-            # There is no such task any more; or its module cannot be loaded, which somebody mends.
+            # The task no longer exists, or its module cannot be imported, which can be repaired.
             document.fail(error, self._options, is_final=isinstance(error, InvalidTask))
             self._end(document)
             return

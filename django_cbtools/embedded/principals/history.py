@@ -1,9 +1,9 @@
 """The history of users and roles: the channels and roles that they lost, and when they had them.
 
-As on a real gateway, a change of what a user or role has is not put into the history at once. What
-the user or role had before is kept until it is next loaded. Only then is it compared with what it
-has. All that it lost in the meantime was lost at the sequence of the first change. What it lost and
-regained in the meantime, or gained and lost, is not in the history.
+As on a real gateway, a change is not recorded at once. The state of a user or role before the
+change is kept until the user or role is loaded next. Only then is it compared with the present
+state. All losses in the meantime get the sequence of the first change. Names that were lost and
+regained in the meantime, or gained and lost, are not in the history.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def _old(keyspace: str | None, before: str) -> list[str]:
     if keyspace is None:
         query = Query(endkey=before, inclusive_end=False, stale=STALE_UPDATE_BEFORE)
         return list(dict.fromkeys(query_view("deleted_documents", None, query)))
-    # There are no views of it.
+    # Views do not contain documents of named collections.
     feed = SyncGateway.in_keyspace(keyspace).changes(
         include_docs=True, active_only=True, request_plus=True
     )

@@ -16,7 +16,7 @@ from django_cbtools.management.base import DocumentsCommand, counted
 from django_cbtools.models.indexes import IndexChange, declared_indexes
 from django_cbtools.models.sql import check_can_be_asked
 
-#: Seconds between two looks at indexes that are being built.
+#: The number of seconds between two queries of the indexes' states.
 _PAUSE = 1.0
 
 

@@ -16,7 +16,7 @@ from django_cbtools.function_trial import try_out
 from django_cbtools.management.base import DocumentsCommand
 from django_cbtools.sync_gateway import SyncGateway
 
-#: What a gateway answers that has the database already.
+#: The status of a gateway that already has the database.
 PRECONDITION_FAILED = 412
 
 

@@ -54,7 +54,7 @@ class Command(DocumentsCommand):
                 "Nobody listens to cb_changed and cb_removed, so changes count as handled and "
                 "nothing is done. Put receivers into the module cb_changes.py of an installed app."
             )
-        # tqdm tells the rate; nothing where nobody watches.
+        # tqdm shows the rate, and nothing if the output is no terminal.
         hidden = None if options["verbosity"] else True
         with (
             stop.listening(),

@@ -22,13 +22,13 @@ from django_cbtools.sync_gateway.documents.documents import batches
 from django_cbtools.sync_gateway.feed.change import Change
 from django_cbtools.sync_gateway.keyspaces import of_class
 
-#: How many documents in conflict are looked at in one request.
+#: The number of documents in conflict that are loaded in one request.
 _BATCH = 100
-#: What --resolve is without a path: the functions that are registered.
+#: The value of --resolve without a path: use the registered functions.
 REGISTERED = ""
-#: What merges documents of a class; None where nothing does.
+#: A function that returns the merge function of a class, or None.
 MergeOf = Callable[[type], Merging | None]
-#: The exit status where conflicts are left, and where the command could not do its work.
+#: The exit statuses if conflicts are left, and if the command failed.
 LEFT, TROUBLE = 1, 2
 
 

@@ -19,7 +19,7 @@ class Command(DocumentsCommand, loaddata.Command):
     named."""
 
     using: str
-    # What is wrong with a fixture is raised as Django's command raises it.
+    # Errors in a fixture are raised as Django's command raises them.
     ends_by = (SyncGatewayUnavailable,)
 
     def save_obj(self, obj: Any) -> bool:
@@ -33,6 +33,6 @@ class Command(DocumentsCommand, loaddata.Command):
         finally:
             self.using = asked
         if not holds_documents(connections[asked]):
-            # They have no table there whose constraints could be checked.
+            # These models have no table in this database, so they have no constraints to check.
             self.models.discard(model)
         return saved

@@ -27,7 +27,7 @@ from django_cbtools.embedded.server.replicators.replicator import (
 )
 from django_cbtools.management.base import DocumentsCommand, counted
 
-#: The environment variables for what should not be on a command line.
+#: The environment variables for values that should not be on a command line.
 _URL, _USER, _PASSWORD = (f"SYNC_GATEWAY_REMOTE_{part}" for part in ("URL", "USER", "PASSWORD"))
 
 
@@ -117,7 +117,7 @@ class Command(DocumentsCommand):
                 bar.set_postfix(states, refresh=False)
                 bar.update(sum(count.documents for count in counts) - bar.n)
                 for one in replicators:
-                    # What ends the command is told at its end.
+                    # The error that ends the command is shown at its end.
                     is_news = one.error != errors[one.task.direction] and one.state != FAILED
                     if one.error and is_news:
                         bar.clear()

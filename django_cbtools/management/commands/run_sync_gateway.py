@@ -20,7 +20,7 @@ def allow_files() -> None:
     except ImportError:  # Windows has no such limit
         return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # Not all systems take "unlimited" for this one.
+    # Some systems do not accept "unlimited" here.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

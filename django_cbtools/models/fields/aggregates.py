@@ -116,7 +116,7 @@ def over_elements(expression: Any) -> Any:
     """Return an unresolved expression whose aggregates can be over the elements of arrays."""
     if isinstance(expression, Aggregate):
         return OverElements(expression)
-    # What a window computes with is one value of each row.
+    # A window computes with one value for each row.
     if isinstance(expression, Window) or not hasattr(expression, "get_source_expressions"):
         return expression
     sources = expression.get_source_expressions()

@@ -32,7 +32,7 @@ from .members import (
     written,
 )
 
-#: What may be assigned to an attribute, and what it gives.
+#: The types of values that can be assigned to an attribute, and that it returns.
 Set = TypeVar("Set", contravariant=True)
 Get = TypeVar("Get", covariant=True)
 
@@ -48,7 +48,7 @@ else:
 
         @property
         def validators(self):
-            # REST framework's serializers ask for these, and do not call clean().
+            # Serializers of REST framework use these validators, and do not call clean().
             return [*super().validators, self._validate_members]
 
         def _validate_members(self, value):
@@ -67,7 +67,7 @@ class DictField(CheckedByForms, _JSONField[Set, Get]):
     form_class = ObjectFormField
     collection = dict
 
-    # What mypy's plugin for Django makes of Set and Get.
+    # The names under which mypy's plugin for Django looks for Set and Get.
     _pyi_private_set_type: dict[str, Any]
     _pyi_private_get_type: dict[str, Any]
 
@@ -81,7 +81,7 @@ class DictField(CheckedByForms, _JSONField[Set, Get]):
         return value
 
     def formfield(self, **kwargs: Any) -> Any:
-        # What an encoder or a decoder makes is no value of JSON.
+        # Encoders and decoders produce values that are not JSON.
         if kwargs.get("widget") or self.encoder or self.decoder:
             return super().formfield(**kwargs)
         options = {"form_class": self.form_class, "field": self, "show_hidden_initial": False}
@@ -116,7 +116,8 @@ class ArrayMembers(Members):
         if not isinstance(value, (list, tuple)):
             return unread(value, raw)
         olds = raw if isinstance(raw, list) else []
-        # Each as it was, in the same place or, where others came or went, in another.
+        # Unchanged elements keep their JSON, at the same place or, if others were added or removed,
+        # at another one.
         tokens = [_token(read(self.base_field, old)) for old in olds]
         known = dict(zip(reversed(tokens), reversed(olds), strict=True))
         found = []
@@ -176,8 +177,8 @@ class ArrayMembers(Members):
         self.adopted(cls)
 
     def adopted(self, model: Any) -> None:
-        # It is no field of the model, and has no name in it: whatever it is part of would be
-        # pickled, and compared, as the field that has its name there.
+        # The base field belongs to no model, and has no name there. Otherwise, fields that contain
+        # it would be pickled and compared as the field with its name.
         if isinstance(self.base_field, Members):
             self.base_field.adopted(model)
 
@@ -219,7 +220,7 @@ class ArrayMembers(Members):
     def get_transform(self, lookup_name: str) -> Any:
         if lookup_name == "len":
             return paths.Length
-        # SQLite takes larger numbers for others.
+        # SQLite misreads larger numbers.
         if lookup_name.isascii() and lookup_name.isdecimal() and len(lookup_name) < 10:
             return partial(paths.Part, int(lookup_name), self.base_field)
         if type(self.base_field) is models.JSONField:  # which takes any name for a key
@@ -264,7 +265,7 @@ class TypedListField(ArrayMembers, ListField[Set, Get]):
         return name, f"{ListField.__module__}.{ListField.__qualname__}", args, kwargs
 
 
-# What errors call it; it is pickled by its __qualname__.
+# The name in error messages. Pickling uses the __qualname__.
 TypedListField.__name__ = ListField.__name__
 
 
@@ -292,7 +293,7 @@ class SetField(ArrayMembers, Field_[Set, Get]):
         found, left = [], set(value)
         for old in raw if isinstance(raw, list) and is_json(raw) else []:
             item = read(self.base_field, old)
-            # What no set can have is in the array all the same.
+            # Elements that are not hashable stay in the array.
             if not _is_hashable(item) or item in value:
                 found.append(old)
                 left.discard(item) if _is_hashable(item) else None
@@ -323,7 +324,7 @@ ListField.register_lookup(lookups.ContainedBy)
 ListField.register_lookup(lookups.Overlap)
 ListField.register_lookup(paths.Length)
 
-#: What asks about a text.
+#: Lookups of text.
 _OF_TEXT = frozenset(
     ("icontains", "iexact", "startswith", "istartswith", "endswith", "iendswith", "regex", "iregex")
 )

@@ -31,7 +31,7 @@ class ExtraField(DictField[dict[str, Any], dict[str, Any]]):
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         found = super().from_db_value(value, expression, connection)
         model: Any = self.model
-        # A key in it, or a copy of the field in an ordinary model.
+        # The expression is a key in the field, or a copy of the field in an ordinary model.
         if not isinstance(expression, Col) or not hasattr(model, "document_column"):
             return found
         undeclared: dict[str, Any] = model._plan().undeclared(found)

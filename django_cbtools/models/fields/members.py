@@ -31,7 +31,7 @@ class CheckedByForms:
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
         state = None if model_instance is None else model_instance._state
-        # Once: it may be changed in place after this.
+        # The mark is valid once, as the value may be changed in place later.
         if value and getattr(state, "checked", {}).pop(self.name, None) is value:
             return value
         return models.Field.clean(self, value, model_instance)  # type: ignore[arg-type]
@@ -44,17 +44,17 @@ class Members(CheckedByForms):
     and is written back as it was.
     """
 
-    #: The JSON type that it has.
+    #: The JSON type of the field's values.
     json_type: str
-    #: What makes the value that stands for nothing; None: there is none.
+    #: A function that returns the empty value. None if there is none.
     collection: Callable[..., Any] | None = None
-    #: What serializers look for in what is stored as a JSONField.
+    #: Serializers look for this attribute of JSONFields.
     encoder: Any = None
     decoder: Any = None
-    #: What edits it, and what edits a list of such.
+    #: The form field of a value, and that of a list of such values.
     form_class: type[MembersFormField] = MembersFormField
     list_form_class: type[MembersFormField] = MembersFormField
-    #: Its default, where none is declared, is no empty text.
+    #: The field's default, if none is declared, is not an empty string.
     empty_strings_allowed = False
 
     # ------------------------------------------------------- what each class says
@@ -176,7 +176,7 @@ class Members(CheckedByForms):
             raise ValidationError(found)
 
     def formfield(self, **kwargs: Any) -> Any:
-        # With a widget of somebody's own, it is a text.
+        # A custom widget edits the value as text.
         form_class = MembersFormField if kwargs.get("widget") else self.form_class
         options = {
             "form_class": form_class,
@@ -187,7 +187,7 @@ class Members(CheckedByForms):
         return models.Field.formfield(self, **options)  # type: ignore[arg-type]
 
 
-#: Where methods of fields are that nobody has overridden.
+#: The classes whose methods do not count as overridden.
 _DJANGOS = (Members, models.Field, models.JSONField)
 
 # -------------------------------------------------------------- values of any field

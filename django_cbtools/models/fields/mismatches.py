@@ -10,7 +10,7 @@ from . import values
 
 logger = logging.getLogger(__name__)
 
-#: How many a process remembers.
+#: The number of mismatches that a process remembers.
 MOST = 10_000
 
 _told: dict[tuple[str, Any, str], None] = {}

@@ -10,8 +10,8 @@ NONE = frozenset((type(None),))
 TEXT = NONE | {str}
 _INTEGER = NONE | {int}
 
-#: Of fields of exactly these classes, values of these types stand for themselves in JSON and in
-#: Python. Whoever subclasses one may have overridden how its values are prepared.
+#: For fields of exactly these classes, values of these types are the same in JSON and in Python. A
+#: subclass may override how values are prepared.
 _NATURAL: dict[type, frozenset[type]] = {
     models.CharField: TEXT,
     models.TextField: TEXT,

@@ -17,7 +17,7 @@ from django_cbtools import canonical
 from . import values
 from .paths import Part, element_of
 
-#: What is compared of any JSON: numbers are numbers, all else is its text.
+#: The kind as which any JSON is compared: numbers as numbers, all other values by their text.
 ANY_JSON = values.Kind("any")
 
 
@@ -102,7 +102,7 @@ class ObjectExact(JSONExact):
             value = self.rhs[stored.key]
             sql, more = compiler.compile(self._of_field(stored.key, stored.field, value))
             if comparable(stored.field, stored.field.get_default()) == value:
-                # Where the key is missing, the field has its default.
+                # If the key is missing, the field has its default.
                 type_of = Part(stored.key, TYPE, self.lhs)
                 missing, its = compiler.compile(same_as(type_of, None))
                 sql, more = f"({sql} OR {missing})", (*more, *its)

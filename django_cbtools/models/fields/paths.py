@@ -109,7 +109,7 @@ class AnyLookup(Lookup):
     def __init__(self, name: str, lhs: Any, rhs: Any) -> None:
         self.lookup_name = name
         super().__init__(lhs, rhs)
-        # It refuses what cannot be compared.
+        # The element's lookup refuses values that it cannot compare.
         self.can_use_none_as_rhs = self.of_element().can_use_none_as_rhs
 
     @property

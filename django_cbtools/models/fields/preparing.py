@@ -75,7 +75,7 @@ connection: Any = _Connection(_documents)
 
 def comparing(connection: Any) -> Any:
     """Return a connection with which JSON is prepared for a comparison with values in documents."""
-    # Documents' own prepares it so.
+    # The documents' own connection already does so.
     return connection if isinstance(connection, _Connection) else _Comparing(connection)
 
 

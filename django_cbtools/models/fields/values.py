@@ -80,7 +80,7 @@ class Kind:
         prepare = field.get_db_prep_save
         own: Any = type(field)
         if isinstance(value, datetime.datetime) and _takes_moments_as_django(own):
-            # A time without a zone stays as it is, as in 1.x: Django would take it for a local one.
+            # A time without a zone stays so, as in 1.x. Django would take it for local time.
             prepare = partial(field.get_db_prep_value, prepared=True)
         prepared = prepare(value, connection=connection)
         return None if prepared is None else self.to_json(prepared)
@@ -125,7 +125,7 @@ KINDS = {
     "JSONField": JSON,
 }  # fmt: skip
 
-#: The names of the fields that are not in a document's body, or are all of it.
+#: The names of fields that are not in a document's body, or that are the whole body.
 OWN_COLUMNS = frozenset(("uid", "rev", "st_deleted", "extra", "_document"))
 
 
@@ -154,7 +154,7 @@ def converter(field: Field) -> Callable[[Any], Any] | None:
     def convert(raw: Any) -> Any:
         value = json.dumps(raw) if is_json and raw is not None else raw
         try:
-            # A field of elements is in no model, and no column.
+            # An array's base field belongs to no model, and has no column.
             expression = field.cached_col if hasattr(field, "model") else models.Value(None, field)
             for each in converters:
                 value = each(value, expression, connection)

@@ -31,7 +31,7 @@ from ..fields import values
 from .expiring import see_expiries
 from .versions import reveal
 
-#: The largest attachment (bytes) that goes with its document, in one revision.
+#: The size, in bytes, of the largest attachment that is sent with its document, in one revision.
 SMALL = 1024 * 1024
 
 
@@ -223,7 +223,7 @@ class Attachments(Mapping[str, Attachment]):
         uploads.pop(name, None)
         upload = upload_of(file, kind)
         if len(upload) > MOST:
-            # Once the document is saved, it would be too late.
+            # After the document has been saved, it is too late for an error.
             upload.close()
             raise too_large(name, MOST, document.uid)
         if len(upload) > SMALL:
@@ -371,7 +371,7 @@ def _written_alone(document: Any, rev: str, name: str, stub: dict[str, Any] | No
     document.rev = rev
     document._base = {**base, ATTACHMENTS: stored} if stored else base
     if expires is not None:
-        # Gateways forget it with each write that does not say it.
+        # Gateways forget the expiry with each write that does not repeat it.
         body = {key: value for key, value in document._base.items() if key not in GATEWAY_KEYS}
         answer = gateway_of(type(document)).save_json(document.get_uid(), {**body, "_rev": rev})
         document.rev = answer.json()["rev"]

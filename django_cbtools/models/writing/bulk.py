@@ -48,7 +48,7 @@ class Bulk:
     def __init__(self) -> None:
         self.errors: dict[str, SyncGatewayException] = {}
         self.saved = 0
-        #: What has made a request fail as a whole, behind others that did not.
+        #: The error of a request that failed as a whole after others had succeeded.
         self.failure: SyncGatewayException | None = None
 
     def __enter__(self) -> Bulk:

@@ -87,7 +87,7 @@ class _Batch:
     def __init__(self, model: type[Any], documents: list[Any]) -> None:
         self._model, self._documents = model, documents
         self._errors: dict[int, Exception] = {}
-        #: What has gone wrong with a request, rather than with a document.
+        #: The error of a request that failed as a whole, not of a document.
         self.failure: SyncGatewayException | None = None
 
     def save(self) -> list[Outcome]:

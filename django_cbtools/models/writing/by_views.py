@@ -13,7 +13,7 @@ from django_cbtools.sync_gateway.facade import gateway_of
 from ..document import DOC_TYPE
 from ..fields import values
 
-#: How many keys are asked for in one address, of which each may have 250 characters.
+#: The number of keys in one URL. Each may have 250 characters.
 KEYS = 20
 
 
@@ -48,7 +48,7 @@ def pointing(model: Any, fields: Iterable[Any], objs: Sequence[Any]) -> Found:
         for row in _rows(model, uids):
             if row["doc"].get(DOC_TYPE) == model.type_name():
                 document = model.from_row(row)
-                # A view may emit anything else besides.
+                # A view may emit other keys, too.
                 if getattr(document, field.attname) in wanted:
                     found.setdefault(document.uid, document)
     return Found(found.values())

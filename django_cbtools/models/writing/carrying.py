@@ -53,7 +53,8 @@ class Carrier(ExitStack):
         A real gateway takes the attachments of the last write for the document's, even if that
         write is on a losing branch. After a tombstone, there are none.
         """
-        # Programs import models long before they ask a gateway, and requests takes its time.
+        # Imported late: programs import models long before they use a gateway, and importing
+        # requests takes time.
         from django_cbtools.sync_gateway.transport.transport import transport
 
         if not transport().is_embedded:

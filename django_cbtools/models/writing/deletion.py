@@ -119,7 +119,7 @@ class DocumentCollector(Collector):
         super().__init__(conf.document_alias(), origin, **kwargs)
         self.hard = hard
         self._is_announced = False
-        #: Documents to be changed, by their fields, and to be deleted unseen: revisions by class.
+        #: The documents to change, by their fields, and the revisions to delete unseen, by class.
         self._updates: dict[frozenset[Any], list[Any]] = {}
         self._unseen: list[tuple[Any, dict[str, str]]] = []
         self._itself: Any = None
@@ -209,7 +209,7 @@ class DocumentCollector(Collector):
         for model, revs in self._unseen:
             for loaded in bulk.load(model._base_manager, revs):
                 yield model, len(delete(loaded))
-        # What points to others goes before them.
+        # Documents that point to others are deleted before them.
         for model in [found for found in reversed(self.data) if is_document(found)]:
             gone = delete(_in_order(self.data.pop(model)))
             for document in gone:

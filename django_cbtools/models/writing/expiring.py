@@ -33,11 +33,11 @@ class Expiring:
     rev: Any
     extra: dict[str, Any]
     _base: dict[str, Any]
-    #: Whether the document was read in a way that does not show when it expires.
+    #: True if the document was read without its expiry.
     _hides_expiry = False
 
     if TYPE_CHECKING:
-        #: A model may have a field of that name, which takes the property's place.
+        #: A model may have a field with this name, which replaces the property.
         expires_at: Any
 
     @property  # type: ignore[no-redef]
@@ -98,7 +98,7 @@ def see_expiries(documents: Iterable[Any]) -> None:
         return
     for document, row in rows_of(hidden):
         document._hides_expiry = False
-        # What has been written since will be a conflict.
+        # A document that was written since will be a conflict.
         is_same = "doc" in row and row["value"]["rev"] == document.rev
         if is_same and row["expires"] is not None and EXPIRES not in document.extra:
             document.extra[EXPIRES] = row["expires"]

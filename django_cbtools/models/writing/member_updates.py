@@ -21,14 +21,14 @@ class MemberTarget:
     does not name the element of an array.
     """
 
-    #: What Django asks of fields.
+    #: Attributes of fields that Django reads.
     generated = False
 
     def __init__(self, model: Any, name: str) -> None:
         first, *self._path = name.split(LOOKUP_SEP)
         self.name = name
         self.field: Any = model._meta.get_field(first)
-        # Raises what is wrong with the path.
+        # Raises an error if the path is wrong.
         self.target = _follow(self.field, self._path, name)
         self.remote_field = self.target.remote_field
 

@@ -14,12 +14,14 @@ from django_cbtools.exceptions import MergeConflict, SyncGatewayConflict
 from ..document import ATTACHMENTS, GATEWAY_KEYS
 
 JSON: TypeAlias = Mapping[str, Any]
-#: What ``save(merge=...)`` asks: base, ours and theirs give the document that is to be saved.
+#: A function for ``save(merge=...)``. It takes base, ours and theirs, and returns the document to
+#: save.
 Merge: TypeAlias = Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], JSON]
-#: The value of one key, of what it was in base, ours and theirs; None where there was none.
+#: A function that takes a key's values in base, ours and theirs (None if it is missing), and
+#: returns the merged value.
 Rule: TypeAlias = Callable[[Any, Any, Any], Any]
 
-#: Stands for a key that is not there.
+#: A marker for a missing key.
 _NOTHING: Any = object()
 
 
@@ -127,7 +129,7 @@ def _moment(text: Any, otherwise: datetime.datetime) -> datetime.datetime:
     return found if timezone.is_aware(found) else found.replace(tzinfo=datetime.timezone.utc)
 
 
-#: For keys of a document that both sides have changed.
+#: The rules for keys that both sides have changed.
 RULES: Mapping[str, Rule] = {"channels": merge_members, "created": earlier, "updated": later}
 
 

@@ -35,7 +35,7 @@ class Restored(Written):
         if attachments:
             extra[ATTACHMENTS] = attachments
         document.extra = extra
-        # A to_dict() of the class may store more than fields; the fixture has that in extra, too.
+        # The class's to_dict() may add keys that are no fields. The fixture has them in extra.
         self.body = document._seal(document.get_uid(), {**document.to_dict(), **given})
 
     @staticmethod

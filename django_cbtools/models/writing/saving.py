@@ -39,7 +39,7 @@ from .written import Changed, alters_data, check_extra, check_values, exists
 
 Self = TypeVar("Self", bound="DocumentSaving")
 
-#: How often ``save(merge=...)`` merges, and the seconds before the second time.
+#: The number of times that ``save(merge=...)`` merges, and the seconds before the second time.
 MERGES = 10
 MERGE_DELAY = 0.05
 
@@ -51,10 +51,10 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
     created: Any
     updated: Any
 
-    #: Its attachments, and the large ones among them that are still to be written, by name.
+    #: The document's attachments, and by name the large ones that are still to be written.
     attachments = attachments.AttachmentsDescriptor()
     _uploads: Mapping[str, Any] = {}  # of the class, and empty
-    #: Whether the document is saved to be deleted softly.
+    #: True while the document is saved because it is deleted softly.
     _is_being_deleted = False
 
     if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         former = self.rev
         if is_new:
             self.rev = None
-        # A rival that was first has probably gone by now.
+        # A competing writer that was faster has probably finished by now.
         for wait in chain((0.0,), waits(MERGES, MERGE_DELAY, BACKOFF)):
             created = self.rev is None
             try:

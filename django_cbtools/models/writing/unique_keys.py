@@ -41,9 +41,9 @@ logger = logging.getLogger(__name__)
 
 #: The doc_type of key documents, and what their uids begin with.
 KEY_TYPE, PREFIX = "unique_key", "unq_"
-#: How long (seconds) a key may be there before its owner has its values: longer than a write takes.
+#: The number of seconds that a key may exist before its owner has its values. A write takes less.
 GRACE = 300
-#: How often a key that is just coming or going is looked at.
+#: The number of times that a key is looked up which others create or delete at the same time.
 LOOKS = 5
 
 Keys = dict[str, UniqueKey]
@@ -100,7 +100,7 @@ class Claims:
     def __init__(self, documents: Sequence[Document]) -> None:
         self._owners: dict[str, _Owner] = {}
         self._claimed: dict[str, tuple[str, str]] = {}  # by key: its revision, and the owner
-        # A key is in the keyspace of its owner. There is nothing to ask where there is none.
+        # A key is in its owner's keyspace. Without keys, the gateway is not used.
         self.gateway: Any = SyncGateway
         for document in documents:
             instance = instance_of(document)
@@ -108,13 +108,15 @@ class Claims:
             self.gateway = gateway_of(model)
             if _constraints(model):
                 uid, old, body = document.get_uid(), {}, document.to_dict()
-                # To delete what others have written may bring back what the site has: with its key.
+                # Deleting a document that somebody else has written may reveal the site's own one,
+                # with its key.
                 was = instance._base
                 if document.rev is not None and ("_deleted" not in body or model._counts(uid, was)):
                     old = keys_of(model, was)
                 self._owners[uid] = _Owner(uid, instance, model, old, keys_of(model, body))
         released = {key for owner in self._owners.values() for key in owner.old.keys() - owner.new}
-        #: Revisions from before the write: what is claimed again in the meantime stays.
+        #: Revisions from before the write. A key that is claimed again meanwhile has another one,
+        #: and stays.
         self._releasing = {
             key: row["value"]["rev"]
             for key, row in _rows(self.gateway, released).items()
@@ -201,7 +203,7 @@ class Claims:
                 [{"_id": key, "_rev": rev, "_deleted": True} for key, rev in revs.items()]
             )
         except SyncGatewayException as error:
-            # The documents are written, and a key whose owner has other values can be taken over.
+            # The documents have been written. A key whose owner has other values can be taken over.
             logger.warning("Keys of unique values are left behind: %s", error)
             return
         for key, row in zip(revs, rows, strict=True):
@@ -260,7 +262,7 @@ def _is_held(owner: _Owner, key: str, claim: Mapping[str, Any], holder: Any) -> 
         return False
     if isinstance(claimed, (int, float)) and abs(time.time() - claimed) < GRACE:
         return True
-    # What somebody has written over it says nothing of what it has.
+    # A body that somebody else has written tells nothing about the owner's values.
     return holder is not None and not model._counts(holder["id"], holder["doc"])
 
 

@@ -18,12 +18,12 @@ from django.db.models.query_utils import DeferredAttribute
 from ..document import ATTACHMENTS, EXPIRES, GATEWAY_KEYS, remembered
 from ..keyspaces import rows_of
 
-#: What versions begin with that are no revisions: those of documents that were read without one.
+#: The prefix of versions that are no revisions: those of documents that were read without one.
 VERSION = "cas:"
-#: The revision of what was read where somebody has written the document since. No document has it:
-#: a write on top of it is a conflict.
+#: The revision of a document that somebody has written since it was read. No document has it, so
+#: that a write on top of it is a conflict.
 NOBODYS = f"1-{'0' * 32}"
-#: Members of a document that the gateway has elsewhere than in its body.
+#: Members of a document that the gateway does not store in the body.
 _KEPT = (ATTACHMENTS, EXPIRES)
 
 
@@ -70,7 +70,7 @@ def version_of(document: Any) -> str | None:
 def hide(document: Any, version: str) -> None:
     """Mark a document as read without its revision."""
     try:
-        # Not by way of __dict__, which Python makes only for those who ask.
+        # __dict__ is not used here, since Python only creates it on demand.
         del document.rev
     except AttributeError:  # a descriptor of somebody else's is there
         document.__dict__.pop("rev", None)
@@ -108,7 +108,7 @@ def _take_over(document: Any, found: dict[str, Any]) -> None:
         for stored in document._stored_fields():
             if stored.key not in inexact:
                 continue
-            # A plain number was its own JSON, which nobody has remembered.
+            # A plain number was read as it is, and was not remembered with its JSON.
             value, was = getattr(document, stored.attname, None), document._base[stored.key]
             is_number = value.__class__ in (int, float) and was.__class__ in (int, float)
             if stored.attname in untouched or (is_number and value == was):

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .saving import DocumentSaving
 
 
-#: What no document may bring, and what the gateway takes for something else.
+#: The keys that programs must not set, since the gateway gives them a meaning.
 _NOT_FOR_PROGRAMS = GATEWAY_KEYS | {"_purged", "_removed", "_sync"}
-#: What stays with a document, whatever else is in ``extra``.
+#: The keys that stay with a document, whatever else is in ``extra``.
 _SPECIAL = frozenset((ATTACHMENTS, EXPIRES))
 
 

@@ -16,9 +16,9 @@ from ..calls.matching import other
 from ..documents.documents import texts
 from ..keyspaces import checked, nested
 
-#: What is a set, where it is compared.
+#: Lists that are compared as sets.
 _SETS = frozenset(("admin_channels", "admin_roles"))
-#: What a configuration has for other keyspaces than the default one, by scope and collection.
+#: The member of a configuration for named keyspaces, by scope and collection.
 ACCESS = "collection_access"
 
 
@@ -49,7 +49,7 @@ def put(kind: str, name: str, config: Mapping[str, Any]) -> None:
     path = quote_name(name, kind)
 
     def is_done() -> bool:
-        # Gateways do not tell passwords; the same one again does no harm.
+        # Gateways do not return passwords. Setting the same one again does no harm.
         if "password" in config:
             return False
         try:
@@ -110,7 +110,7 @@ def done_once(write: Callable[[], Any], is_done: Callable[[], bool] = lambda: Fa
             if lost is None or not is_done():
                 write()
         except SyncGatewayNotFound:
-            # An earlier attempt of ours may have arrived late.
+            # An earlier attempt may have arrived late.
             if lost is None or not is_done():
                 raise
 

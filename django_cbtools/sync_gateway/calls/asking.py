@@ -56,7 +56,7 @@ def ask(
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         way.leave(asked.port, asked.address)
         failure: Any = errors.no_answer(error, asked)
-        # Whatever it is, what never left may be sent again.
+        # A request that was never sent may be sent again, whatever the error is.
         may_repeat = not failures.is_final(error) and type(failure) is not errors.LOST
         raise Failed(failure, may_repeat, None) from error
     if 300 <= response.status_code < 400:

@@ -34,9 +34,9 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-#: What is asked by POST because the question is long.
+#: The reads that use POST because their parameters are long.
 _READS = frozenset(("_all_docs", "_bulk_get", "_changes", "_revs_diff"))
-#: What is asked of the database, and not of a keyspace.
+#: The paths that belong to the database, not to a keyspace.
 _OF_DATABASE = frozenset(
     ("", "_config", "_design", "_offline", "_online", "_resync", "_role", "_session", "_user")
 )
@@ -70,7 +70,8 @@ def request(
     SyncGatewayUnavailable if there is no response. Its subclass SyncGatewayAnswerLost means that
     the write may have been done.
     """
-    # Programs import models long before they ask a gateway, and requests takes its time.
+    # Imported late: programs import models long before they use a gateway, and importing requests
+    # takes time.
     from .. import deadline, keyspaces
     from ..transport import transport
     from . import asking, errors
@@ -86,14 +87,14 @@ def request(
     target = "/".join(("", database, *path))
     if query:
         target += "?" + urlencode(query)
-    # In process no answer gets lost.
+    # In process, no response is ever lost.
     is_read = (
         way.is_embedded
         or method == "GET"
         or (method == "POST" and path[-1] in _READS)
         or (method == "PUT" and path[0] == "_design")  # the same views once more do no harm
     )
-    # Another address may be up at once.
+    # Another address may answer at once.
     attempts = Attempts(way.options, max(way.options.retries, len(way.ports[port]) - 1))
     with deadline.within(way.options.deadline):
         while True:

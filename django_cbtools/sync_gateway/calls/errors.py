@@ -24,8 +24,8 @@ from ..transport.failures import PROXY, host_of, why_no_answer
 from ..transport.transport import SETTINGS
 
 LOST = SyncGatewayAnswerLost
-#: A gateway, or what stands before it, has no time: statuses that say "again later". What became of
-#: a write is not known then.
+#: The statuses of a gateway, or of a proxy in front of it, that is busy: they mean "again later".
+#: They leave open whether a write was done.
 BUSY = frozenset((429, 502, 503, 504))
 
 
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
     @property
     def line(self) -> str:
         line = f"{self.method} {self.path.partition('?')[0]}"
-        # The address of what is asked by POST names no document.
+        # The URL of a POST request does not name the document.
         return (
             f"{line} of document {shown(self.uid)}" if self.uid and self.method == "POST" else line
         )
@@ -80,10 +80,10 @@ def refused(response: requests.Response, asked: Asked) -> SyncGatewayException:
     reason = str(answer.get("reason", "")) if is_ours else ""
     kind = SyncGatewayException.for_status(status)
     if status in BUSY or (status == 409 and not is_ours):
-        # The latter may be a conflict of the gateway's whose answer was cut, or anybody's page.
+        # A conflict may be the gateway's, with an answer that was cut, or another server's page.
         kind = asked.lost
     elif not is_ours and status < 500 and status not in (401, 403):
-        # A missing page is no missing document.
+        # A missing page is not a missing document.
         kind = SyncGatewayUnavailable
     hint = _hint(status, reason, is_ours, asked)
     about = f"document {shown(asked.uid)}" if asked.uid else asked.line
@@ -108,7 +108,7 @@ def _hint(status: int, reason: str, is_ours: bool, asked: Asked) -> str:
             "SYNC_GATEWAY_BUCKET names no database."
         )
     if status == 401:
-        # A public port says the same of a database that is not there.
+        # A public port gives the same answer for a database that does not exist.
         return f"Look at {login}_USER and {login}_PASSWORD, and at SYNC_GATEWAY_BUCKET."
     if status == 407:
         return f"This is a proxy's answer: {PROXY}."

@@ -98,7 +98,7 @@ def _is_whole(row: Mapping[str, Any], uid: Any) -> bool:
 def check_view(response: requests.Response, rows: Sequence[Any], query: Mapping[str, str]) -> None:
     """Raise SyncGatewayUnavailable where rows are no view's, or not those that a query asks for."""
     keys = _asked_keys(query)
-    # A limit that is no number is the gateway's to judge.
+    # The gateway decides about a limit that is no number.
     limit = re.fullmatch(r"[0-9]{1,18}", query.get("limit", ""))
     if limit and len(rows) > int(limit[0]):
         raise other(response, f"it has more than {limit[0]} rows")
@@ -107,11 +107,11 @@ def check_view(response: requests.Response, rows: Sequence[Any], query: Mapping[
         if not isinstance(row, dict) or not {"key", "value"} <= row.keys():
             raise other(response, "it has no rows of a view")
         key = row["key"]
-        # A reduce's rows have no id, and their keys may be parts of what is asked for.
+        # Reduced rows have no id, and their keys may be parts of the requested keys.
         if keys is None or not row.get("id"):
             continue
         is_asked = key in keys if isinstance(key, (list, dict)) else key in values
-        # Texts that look different may count as the same.
+        # Different texts may count as equal.
         if not is_asked and all(map(_is_plain, [key, *keys])):
             raise other(response, "it has rows with another key")
 

@@ -16,7 +16,7 @@ def load_parts(response: requests.Response) -> Iterator[Any]:
     """Yield the JSON of each part of a response. Raise SyncGatewayUnavailable if a part is no
     JSON."""
     content = b"\r\n" + response.content.lstrip(b"\r\n")
-    # The line that ends each part stands before the first one, too.
+    # The line that ends each part also precedes the first one.
     line = content[: content.find(b"\r\n", 2)].rstrip()
     _, *parts = content.split(line if line.startswith(b"\r\n--") else b"\0")
     try:

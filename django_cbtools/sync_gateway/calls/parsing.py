@@ -15,14 +15,14 @@ from typing import Any
 
 from .client import whole_number
 
-#: How much is parsed at once, where it does not take longer rows.
+#: The number of bytes to parse at once, unless a row is longer.
 _PIECE = 128 * 1024
-#: What may stand after a value.
+#: The characters that may follow a value.
 _ENDS = frozenset(" \t\n\r,:]}")
 _comma = re.compile(r"[ \t\n\r]*,[ \t\n\r]*").match
 _space = re.compile(r"[ \t\n\r]*").match
 _scan = json.JSONDecoder().raw_decode
-#: The same, slower, which can read numbers of thousands of digits, too.
+#: A slower function that also reads numbers of thousands of digits.
 _scan_any = json.JSONDecoder(parse_int=whole_number).raw_decode
 
 
@@ -44,13 +44,13 @@ class Answer:
         self._read = read
         self._decode = codecs.getincrementaldecoder("utf-8")("surrogatepass").decode
         self._ended = False
-        #: How many bytes have been read.
+        #: The number of bytes that have been read.
         self._length = 0
-        #: What has arrived, and where in it the next thing to parse begins.
+        #: The text that has arrived, and the position of the next item to parse.
         self._text = ""
         self._at = 0
         self._scan = _scan
-        #: Whether rows end where lines do, as far as is known.
+        #: True if rows end with lines, as far as is known.
         self._in_lines = True
 
     def rows(self) -> Iterator[Any]:
@@ -86,7 +86,7 @@ class Answer:
                     return
             else:
                 yield from self._one_by_one()
-            # What has arrived ends with a part of a row.
+            # The text that has arrived ends inside of a row.
             yield self._value()
             if self._next() == "]":
                 self._at += 1
@@ -116,7 +116,7 @@ class Answer:
         """
         text, start = self._text, self._at
         is_last = text.find("\n]", start) >= 0
-        # The query service has the comma before the line's end, a gateway behind it.
+        # The query service puts the comma at the beginning of a line, a gateway at its end.
         end = len(text) if is_last else max(text.rfind(",\n", start), text.rfind("\n,", start))
         if end < 0:
             return [], False
@@ -125,7 +125,7 @@ class Answer:
             rows, length = _scan(lines)
         except (ValueError, RecursionError):
             length = -1
-        # Rows that are no lines may have ended within these.
+        # A row may have ended within a line.
         if length < 0 or (length < len(lines) and not is_last):
             self._in_lines = False
             return [], False
@@ -143,7 +143,7 @@ class Answer:
             except ValueError:
                 self._scan = _scan_any
             else:
-                # A number may go on.
+                # The digits of a number may continue.
                 if self._text[end : end + 1] in _ENDS or not self._more():
                     self._at = end
                     return value

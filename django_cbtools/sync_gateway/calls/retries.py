@@ -21,9 +21,9 @@ class Attempts:
     def __init__(self, options: Options, total: int | None) -> None:
         self._options, self._total = options, total
         self._retry: Retry | None = None  # most things need no second attempt
-        #: How many pauses there have been.
+        #: The number of pauses so far.
         self.made = 0
-        #: Whether the deadline has left no time for another.
+        #: True if the deadline leaves no time for another attempt.
         self.out_of_time = False
 
     def again(self, response: requests.Response | None = None) -> bool:

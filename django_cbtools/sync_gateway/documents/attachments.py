@@ -116,7 +116,7 @@ def _made_once(change: Change, send: Callable[[], Any]) -> str:
             try:
                 made.append(_revision(change, send()))
             except SyncGatewayConflict:
-                # An earlier attempt of ours may have arrived late.
+                # An earlier attempt may have arrived late.
                 if lost is None or is_refused:
                     raise
                 is_refused = True

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: How many revisions a process remembers, and for how many seconds a cache does.
+#: The number of revisions that a process remembers, and the seconds that a cache keeps them.
 MOST, SECONDS = 10_000, 24 * 60 * 60
 
-#: Keys of revisions, oldest first.
+#: The keys of revisions, oldest first.
 _own: dict[str, None] = {}
 
 
@@ -33,8 +33,8 @@ def noted(
 ) -> list[dict[str, Any]]:
     """Send writes, remember the revisions that they make, and return the gateway's rows."""
     cache = _cache()
-    # A reader in another process may be faster than the answer. New documents over tombstones have
-    # another revision, which only the answer tells.
+    # A reader in another process may be faster than the response. New documents over tombstones
+    # have another revision, which only the response tells.
     early = [_key(write.uid, rev) for write in writes for rev in write.revs()] if cache else []
     _put(cache, early)
     rows = send(writes)

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from ..settling.lost_writes import Write
 
-#: How many bytes of documents, and how many, go into one bulk request.
+#: The largest size, in bytes, and number of documents in a bulk request.
 BULK_BYTES = 8 * 1024 * 1024
 BULK_COUNT = 1000
 
-#: What a write of a document gives: its row, as `_bulk_docs` has it.
+#: The result of a document's write, in the form of `_bulk_docs`.
 Row = dict[str, Any]
 
 
@@ -102,7 +102,7 @@ class Documents:
                 raise SyncGatewayBadRequest(f"{doc!r} is no document.")
             if "_id" in doc:
                 quote_uid(doc["_id"])
-        # An id that the gateway makes is lost with its answer.
+        # An id that the gateway generates would be lost with the response.
         named = [doc if "_id" in doc else {"_id": uuid.uuid4().hex, **doc} for doc in docs]
         return _rows_done_once(named)
 

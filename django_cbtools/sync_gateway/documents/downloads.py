@@ -28,7 +28,7 @@ from ..calls.retries import Attempts
 from ..transport import transport
 from ..transport.uploads import CHUNK, digest_of
 
-#: The status of a range.
+#: The HTTP status of a range.
 PARTIAL = 206
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 
@@ -49,7 +49,7 @@ class Download(io.RawIOBase):
         if start < 0 or (end is not None and end < start):
             raise ValueError(f"There is no range of bytes from {start} to {end}.")
         self._path = quote_place(uid, name)
-        # It is read later, perhaps by another thread.
+        # The attachment is read later, perhaps by another thread.
         self._login, self._keyspace = transport.login(), keyspaces.current()
         self._first, self._place = start, 0
         self._wanted = None if end is None else end - start
@@ -69,7 +69,7 @@ class Download(io.RawIOBase):
         if self._rev is not None:
             query["rev"] = self._rev
         headers = {"Accept-Encoding": "identity"}
-        # Of no bytes, all that is asked for is what is said of the others.
+        # If no bytes are wanted, the request is only for the metadata in the headers.
         place = 0 if self._wanted == 0 else self._first + self._place
         if place or self._wanted:
             last = "" if self._wanted is None else self._first + self._wanted - 1
@@ -108,7 +108,7 @@ class Download(io.RawIOBase):
         if first != place and found:
             self._drop()
             raise other(response, f"it does not begin at byte {place}", uid=self.uid)
-        # A range that is the whole, or an answer to another question: all of it is there.
+        # The response may be the whole attachment in place of a range.
         skipped = place - first
         while skipped > 0 and (data := self._take(min(skipped, CHUNK))):
             skipped -= len(data)
@@ -157,7 +157,7 @@ class Download(io.RawIOBase):
         if start + place != self._place:
             self._place = start + place
             self._drop()
-            # What is not read from the beginning to the end has no digest.
+            # The digest is only computed if all is read from the beginning to the end.
             self._sha1 = None if self._place else hashlib.sha1(usedforsecurity=False)
         return self._place
 
@@ -236,7 +236,7 @@ class Attachment(io.BufferedReader):
         #: The names of the document and of the attachment.
         self.uid, self.attachment = download.uid, download.name
         self.content_type, self.digest = download.content_type, download.digest
-        #: How many bytes there are to read.
+        #: The number of bytes to read.
         self.length = download.length
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

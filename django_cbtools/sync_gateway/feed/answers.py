@@ -27,14 +27,14 @@ class Feed:
     def __init__(self, since: Any, feed: str, limit: int, timeout: float | None, **asked: Any):
         from ..transport import transport
 
-        # It is read later, perhaps by another thread.
+        # The feed is read later, perhaps by another thread.
         self._acting = partial(transport.acting_as, transport.login())
         self._inside = partial(keyspaces.inside, keyspaces.current())
         self.since = str(since or "0")
         self.feed = feed
         self.is_over = False
         self.longest_wait = math.inf
-        #: Whether an answer may wait for changes.
+        #: True if a response may wait for changes.
         self.waits = feed != NORMAL
         self._left: float = limit or math.inf
         self._asked = asked
@@ -108,19 +108,19 @@ class Feed:
         if self._left != math.inf:
             query["limit"] = self._left
         if self.waits:
-            # The gateway has to answer before the connection counts as broken.
+            # The gateway has to respond before the connection counts as broken.
             wait = min(
                 read_timeout * 2 / 3,
                 self.longest_wait,
                 self._until - time.monotonic(),
                 deadline.remaining(),
             )
-            # To a gateway, 0 is for ever.
+            # For a gateway, 0 means for ever.
             query |= {"feed": LONGPOLL, "timeout": max(int(wait * 1000), 1)}
         return query
 
     def _method(self) -> tuple[str, str]:
-        # Lists may be longer than an address. But only GET takes ``revocations``.
+        # Lists may be too long for a URL. But only GET accepts ``revocations``.
         return "POST" if "filter" in self._asked else "GET", "_changes"
 
     def _sent(self, query: dict[str, Any]) -> dict[str, Any]:

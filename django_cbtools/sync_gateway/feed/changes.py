@@ -15,9 +15,10 @@ from ..documents.documents import texts
 from .answers import CONTINUOUS, LONGPOLL, NORMAL, Feed
 from .change import Change
 
-#: How many rows an async reader takes from its thread at once.
+#: The number of rows that an async reader takes from its thread at once.
 _BATCH = 16
-#: Seconds between two looks of an async reader in process, and that it leaves a thread waiting.
+#: The number of seconds between two polls of an async reader in process, and the longest time that
+#: it keeps a thread waiting.
 _PAUSE, _ASYNC_WAIT = 0.1, 5.0
 
 
@@ -60,7 +61,7 @@ class AsyncChanges(AsyncIterator[Change]):
         from ..transport.transport import transport
 
         feed = self._feed
-        # Documents in process are the thread's that works for async code; nobody waits there.
+        # In process, documents belong to the thread that works for async code, which must not wait.
         in_process = (await sync_to_async(transport)()).is_embedded
         pauses, feed.waits = in_process and feed.waits, feed.waits and not in_process
         feed.longest_wait = _ASYNC_WAIT

@@ -19,7 +19,7 @@ class Leaves:
         deleted.
         """
         changes = ChangeFeeds.changes(doc_ids=[uid], style="all_docs", active_only=True)
-        # A feed of some documents tells of tombstones nevertheless.
+        # A feed of some documents contains tombstones all the same.
         found = [change for change in changes if change.uid == uid and not change.deleted]
         revs = [rev for change in found for rev in change.revs]
         others = sorted(revs[1:], key=_order, reverse=True)

@@ -22,7 +22,7 @@ from .lost_writes import Write, settle
 
 logger = logging.getLogger(__name__)
 
-#: What has become of a document that was sent, as `_bulk_docs` says it.
+#: The outcome of a document's write, in the form of `_bulk_docs`.
 Row = dict[str, Any]
 
 
@@ -36,7 +36,7 @@ def done_once(writes: Sequence[Write], send: Callable[[Sequence[Write]], list[Ro
     the outcome of some is known, the rows of the others have the error.
     """
     if transport.transport().is_embedded:
-        # In process no answer gets lost.
+        # In process, no response is ever lost.
         return send(writes)
     rows: list[Row] = [{}] * len(writes)
     waiting = list(range(len(writes)))
@@ -54,7 +54,7 @@ def done_once(writes: Sequence[Write], send: Callable[[Sequence[Write]], list[Ro
                 unsettled = unsettled or _busy(writes[index].uid, row)
                 waiting.append(index)
             elif row.get("status") == 409 and lost is not None and index not in refused:
-                # An earlier attempt of ours may have arrived late.
+                # An earlier attempt may have arrived late.
                 refused.add(index)
                 waiting.append(index)
             else:
@@ -111,7 +111,7 @@ def _settled(writes: Sequence[Write], waiting: list[int], rows: list[Row]) -> li
     except SyncGatewayUnavailable:
         raise
     except SyncGatewayException as error:
-        # As of a gateway that starts again: it says nothing of the write.
+        # A gateway that is starting may answer so. It tells nothing about the write.
         raise SyncGatewayUnavailable(str(error), status=error.status) from error
     for index, outcome in zip(waiting, outcomes, strict=True):
         uid = writes[index].uid

@@ -26,10 +26,11 @@ class Change(NamedTuple):
     """A write or deletion of a document's attachment."""
 
     uid: str
-    #: The revision that it starts from; '' where there is no document yet.
+    #: The parent revision, or '' if the document does not exist yet.
     parent: str
     name: str
-    #: What the attachment's digest is afterwards; None where it has gone, or was never sent whole.
+    #: A function that returns the attachment's digest after the change. None if it was deleted, or
+    #: never sent as a whole.
     digest: Callable[[], str | None]
 
 

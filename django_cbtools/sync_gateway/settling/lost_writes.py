@@ -49,7 +49,7 @@ class Write(NamedTuple):
         if "rev" not in row:
             return None
         parent = self.parent or tombstone
-        # A digest with attachments is not the same with all gateways.
+        # The digest of a body with attachments differs between gateways.
         wanted = canonical.generation(parent) + 1
         is_made = (
             str(row["rev"]).startswith(f"{wanted}-")
@@ -67,14 +67,14 @@ class Write(NamedTuple):
         body, _ = canonical.loads(dumps(self.body).decode())
         texts = [canonical.digest_body(body)]
         if body.get("_attachments"):
-            # Gateways before 3.0 took it over them, too.
+            # Gateways before 3.0 also include attachments in the digest.
             kept = {key: body[key] for key in body if key not in canonical.SPECIAL}
             texts.append(canonical.dumps({**kept, "_attachments": body["_attachments"]}))
         return texts
 
 
-#: What has become of a write: the id of its revision, None where it has not been done and may be
-#: sent again, or the reason why it may not.
+#: The outcome of a write: its revision id, None if it has not been done and may be sent again, or
+#: the reason why it may not.
 Outcome: TypeAlias = "str | SyncGatewayException | None"
 
 
@@ -127,8 +127,9 @@ def settle(writes: Sequence[Write]) -> list[Outcome]:
     revs: dict[str, list[str]] = {}
     for write, ids in zip(writes, asked, strict=True):
         revs.setdefault(write.uid, []).extend(ids)
-    # It tells only of what is missing: an object of anybody's would tell that all is there. What
-    # nobody can have made shows that it is the answer to this question.
+    # The response only lists missing revisions, so an empty object from any server would mean that
+    # none is missing. A revision that nobody can have made shows that the response belongs to this
+    # request.
     nobodys = f"1-{secrets.token_hex(16)}"
     question = {uid: [*ids, nobodys] for uid, ids in revs.items()}
     response = request(PUBLIC, "POST", "_revs_diff", body=question)
@@ -176,7 +177,7 @@ def _doubtful(write: Write) -> Outcome:
     try:
         answer = request(PUBLIC, "GET", quote_uid(write.uid), query=query, uid=write.uid)
     except SyncGatewayNotFound as error:
-        # There has never been such a document. (One to be updated: the gateway shall say so.)
+        # The document has never existed. (If it was to be updated, the gateway reports that later.)
         return None if error.reason != "deleted" else _conflict(write, "Document deleted")
     except SyncGatewayUnavailable:
         raise
@@ -191,7 +192,7 @@ def _doubtful(write: Write) -> Outcome:
     texts = write.texts()
     for leaf in leaves:
         for rev, parent in links(leaf):
-            # A document that was made anew goes on from its tombstone.
+            # A document that was created again goes on from its tombstone.
             if (not write.parent or parent == write.parent) and (
                 any(rev == canonical.revision_id(parent, text) for text in texts)
                 or (rev == leaf["_rev"] and _has_same_body(write, leaf))
@@ -200,7 +201,7 @@ def _doubtful(write: Write) -> Outcome:
     live = [leaf for leaf in leaves if not leaf.get("_deleted")]
     wanted = canonical.generation(write.parent) + 1
     if any(write.parent == leaf["_rev"] for leaf in leaves):
-        # _all_docs may have told of another a moment ago.
+        # _all_docs may have returned another revision a moment ago.
         return None
     if leaves and all(_oldest(leaf) > wanted for leaf in leaves):
         return _unknown(write)

@@ -25,7 +25,7 @@ class Address:
 
     url: str
     headers: CaseInsensitiveDict[str]
-    #: ``verify``, ``cert`` and ``proxies``, as an adapter takes them.
+    #: ``verify``, ``cert`` and ``proxies``, as arguments of an adapter.
     sending: dict[str, Any]
 
 
@@ -57,7 +57,7 @@ def set_up(session: requests.Session, options: Connecting, setting: str) -> None
 
 def basic(user: str | None, password: str) -> HTTPBasicAuth | None:
     """Return a login, or None without a user."""
-    # Texts would be sent as Latin-1.
+    # Strings would be encoded as Latin-1.
     return HTTPBasicAuth(user.encode(), password.encode()) if user else None
 
 
@@ -76,7 +76,7 @@ def address(
         parts = urlsplit(prepared.url or "")
         sending = session.merge_environment_settings(url, {}, True, session.verify, session.cert)
     except (requests.RequestException, ValueError):
-        # Their own words may have a password in them.
+        # The original message may contain a password.
         raise ImproperlyConfigured(f"{setting} is no address.") from None
     if parts.query or parts.fragment:
         raise ImproperlyConfigured(f"{setting} is no address: it has a query.")

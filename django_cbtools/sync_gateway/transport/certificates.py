@@ -29,7 +29,7 @@ def check_own(cert: str | tuple[str, str], setting: str) -> None:
     used."""
     file, key = (cert, None) if isinstance(cert, str) else cert
     try:
-        # Where a key is locked, OpenSSL would ask for its password on the terminal, and wait.
+        # If a key is locked, OpenSSL would ask for its password on the terminal, and wait.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(file, key, _refuse)
     except (OSError, ValueError) as error:
         raise ImproperlyConfigured(

@@ -58,7 +58,7 @@ class _WithDeadline:
 
     sock: Any
     connect: Any
-    #: The head of a request, kept back to go out with its body, in one packet; None: send at once.
+    #: The head of a request, which is sent with its body in one packet. None means to send at once.
     _head: bytes | None = None
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
@@ -78,7 +78,7 @@ class _WithDeadline:
             data, self._head = self._head + data, None
         if self.sock is None:
             self.connect()
-        # The time to connect, which urllib3 leaves set, is not the time to send.
+        # urllib3 leaves the timeout for connecting set, which must not apply to sending.
         self.sock.settimeout(socket_timeout(None))
         super().send(data)  # type: ignore[misc]
 
@@ -97,7 +97,8 @@ class _TLSConnection(_WithDeadline, HTTPSConnection):  # type: ignore[misc]
         try:
             super().connect()
         except (ssl.SSLError, ConnectionError) as error:
-            # Nothing has been sent. Later on, they say nothing of what became of the request.
+            # Nothing has been sent yet. Later, such an error leaves the outcome of the request
+            # open.
             raise NewConnectionError(self, f"TLS failed: {error}") from error
 
 

@@ -22,7 +22,7 @@ class AnswerTooLarge(requests.RequestException):
 
 
 class Reason(NamedTuple):
-    #: Whether the other side cannot have understood the request.
+    #: True if the other side cannot have understood the request.
     never_sent: bool
     text: str
 
@@ -35,7 +35,7 @@ def why_no_answer(error: Exception, address: str, options: str, deadline: str) -
     """
     tls = _tls_error(error)
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-        # Files of certificates that have gone: requests says so before it connects.
+        # Certificate files are missing, which requests reports before it connects.
         return Reason(True, f"a file in {options}['verify'] or ['cert'] cannot be read")
     if tls is not None:
         return Reason(_is_refused(tls, error), _tls_hint(tls, address, options))

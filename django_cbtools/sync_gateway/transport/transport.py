@@ -39,7 +39,7 @@ class Login:
 
     name: str
     password: str = field(repr=False)
-    #: The session of this user, made when it is first needed.
+    #: The session of this user. It is created when it is first needed.
     transport: Transport | None = field(default=None, repr=False)
 
 
@@ -110,7 +110,7 @@ class Transport:
             if isinstance(data, Upload):
                 body = data.rewound()
                 request.headers["Content-Type"] = data.content_type
-                # A redirect sends it from its beginning again.
+                # A redirect sends the body again from its beginning.
                 request._body_position = 0  # type: ignore[attr-defined]
             request.body = body
         if data is not None or method not in ("GET", "HEAD"):
@@ -133,7 +133,7 @@ class Transport:
                 if not (stream and response.ok):
                     self._read(response)
                 return response
-            # What a redirect says beside is not read, however long it is.
+            # The body of a redirect is not read, however long it is.
             response.close()
             keeps_method = method == "GET" or response.status_code in (307, 308)
             if not (keeps_method and response.headers["Location"]):
@@ -153,15 +153,16 @@ class Transport:
                     if len(content) > self.options.max_bytes:
                         raise AnswerTooLarge(f"more than {self.options.max_bytes} bytes")
             except ValueError as error:
-                # urllib3's of a chunk whose length is negative.
+                # urllib3 raises this for a chunk with a negative length.
                 raise requests.exceptions.ChunkedEncodingError(error) from error
-        # What requests keeps an answer's body in; it has no other way to give it back.
+        # The attribute in which requests keeps a response's body. There is no public way to set it.
         response._content = bytes(content)
 
 
 _transport: Transport | None = None
 _lock = threading.Lock()
-#: What the transports of users were made by: another object after each change of the settings.
+#: The settings for which users' transports were made. It is another object after each change of
+#: them.
 _settings: object = object()
 _login: ContextVar[Login | None] = ContextVar("django_cbtools_login", default=None)
 
@@ -223,7 +224,7 @@ def _make() -> Transport:
     session = requests.Session()
     session.headers["Accept"] = "application/json"
     if conf.uses_embedded_gateway():
-        # A real gateway's client has no use for the embedded one.
+        # Imported late, since the client of a real gateway does not need the embedded one.
         from .in_process import SCHEME, InProcessAdapter
 
         session.trust_env = False

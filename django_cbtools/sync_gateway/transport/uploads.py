@@ -15,7 +15,7 @@ from django_cbtools.exceptions import SyncGatewayBadRequest
 
 CHUNK = 64 * 1024
 DEFAULT_TYPE = "application/octet-stream"
-#: The largest attachment (bytes) that a gateway takes.
+#: The size, in bytes, of the largest attachment that a gateway accepts.
 MOST = 20 * 1024 * 1024
 
 

@@ -1,4 +1,4 @@
-"""Files at a base URL of another server, under their own names."""
+"""A back end for files at a base URL of another server, by their names."""
 
 from __future__ import annotations
 

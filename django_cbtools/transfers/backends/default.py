@@ -1,4 +1,4 @@
-"""Files that Django serves itself."""
+"""A back end for files that Django serves itself."""
 
 from __future__ import annotations
 

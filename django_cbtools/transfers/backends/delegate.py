@@ -1,4 +1,4 @@
-"""Uploads by one of two back ends: one for private files, and one for public files."""
+"""A back end that delegates uploads to one of two others: for private and for public files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files at their own URLs, on another server."""
+"""A back end for files at their own URLs on another server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that nginx serves from an internal location (X-Accel-Redirect)."""
+"""A back end for files that nginx serves from an internal location (X-Accel-Redirect)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that the web server reads from disk (X-Sendfile of Apache or lighttpd)."""
+"""A back end for files that the web server reads from disk (X-Sendfile of Apache or lighttpd)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def serve_file(
 ) -> Any:
     """Return an empty response that tells the web server which file to serve: ``file.path``."""
     response = HttpResponse(headers=protecting(save_as, file.name, content_type or "", trusted))
-    # Both servers unquote it.
+    # Both servers decode the header.
     response.headers["X-Sendfile"] = quote(file.path)
     return response

@@ -7,7 +7,7 @@ import re
 
 from ..columns import literal
 
-#: What JavaScript takes for white space.
+#: The characters that JavaScript takes for white space.
 _SPACE = r"[\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]*"
 _NUMBER = "[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?"
 _FALSY = "[FALSE, 0, '']"

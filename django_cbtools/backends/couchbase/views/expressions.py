@@ -11,7 +11,7 @@ from ..columns import literal, quoted, uid
 from . import conversions
 from .conversions import constant, exactly
 
-#: What a statement calls the documents.
+#: The alias of documents in statements.
 NAME = "d"
 DOCUMENT, DOCUMENT_ID = quoted(NAME), uid(NAME)
 _NESTED = (shapes.Choice, shapes.And, shapes.Or)

@@ -25,7 +25,7 @@ _KEPT: dict[type, frozenset[str]] = {
     int: frozenset(("integer", "real", "plain")),
     float: frozenset(("real", "plain")),
 }
-#: What is called a field, and is no member of a document.
+#: Fields that are not members of a document's JSON.
 _NO_MEMBERS = frozenset(("uid", "rev", "extra", "_document"))
 _LARGEST = 2**53
 _compiler = Compiler()

@@ -29,7 +29,7 @@ class Narrowing:
 
     def __init__(self, asked: Asked) -> None:
         self.args: list[Any] = []
-        #: Whether the rows that fulfil them have one key, which is the one that is asked for.
+        #: True if all rows that fulfil the conditions have the requested key.
         self.is_exact = False
         self._asked = asked
         self._fields = indexed.Fields(None)

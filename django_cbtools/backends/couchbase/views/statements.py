@@ -10,13 +10,13 @@ from django_cbtools.view_shapes.shapes import Emission, Failure
 from .. import columns
 from .expressions import DOCUMENT, DOCUMENT_ID, NAME, Compiler
 
-#: Narrows an emission: a condition on its key, or None for no row at all.
+#: A function that returns conditions on an emission's key, or None if there are no rows.
 Narrow = Callable[[Emission], list[str] | None]
-#: What a loop must go over, by its kind, or the function fails.
+#: The type of value that each kind of loop needs, or the function fails.
 _LOOPS_OVER = {"each": "array", "of": "iterable", "count": "something"}
 
 _compiler = Compiler()
-#: Names of elements where no row is at them.
+#: The compiler of conditions outside of a row's own loops, with other names for elements.
 _within = Compiler("x")
 
 
@@ -65,7 +65,7 @@ def _select(
     conditions = [_compiler.true(each) for each in emission.reach]
     for failure in failures:
         conditions += _without(failure, emission)
-    # As all queries have it, and so all indexes.
+    # All queries have this condition, and so do all indexes.
     conditions += [columns.is_document(NAME), *narrowed]
     where = " AND ".join(each for each in dict.fromkeys(conditions) if each != "TRUE")
     return f"SELECT RAW {row} FROM {keyspace} AS {DOCUMENT}{''.join(unnests)} WHERE {where}"

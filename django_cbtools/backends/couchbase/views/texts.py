@@ -36,10 +36,10 @@ def prefix(low: str, high: str) -> Prefix | None:
             break
         length += 1
     common, rest = low[:length].lower(), low[length : length + 1]
-    # Digits come after all that is no letter; letters come after them in both orders.
+    # In both orders, digits come after punctuation, and letters after digits.
     first = common + rest if rest.isascii() and rest.isdigit() else common
     return Prefix(common, first) if first else None
 
 
-#: What matches texts that are not printable ASCII.
+#: A pattern for texts that are not printable ASCII.
 OTHERS = "[^ -~]"

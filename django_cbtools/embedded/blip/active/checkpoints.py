@@ -1,6 +1,7 @@
-"""Checkpoints: up to where a feed has been replicated. Both sides keep each, as a local document.
+"""Checkpoints, which record how far a feed has been replicated. Each side keeps one as a local
+document.
 
-They must agree. Otherwise, the feed begins at the lower one; or anew, if one is missing or was
+The two must agree. Otherwise, the feed begins at the lower one, or anew if one is missing or was
 written for another task.
 """
 

@@ -1,4 +1,4 @@
-"""We pull: the other side offers changes, and sends the revisions that we want."""
+"""Pulls changes: the other side offers them, and sends the revisions that this side wants."""
 
 from __future__ import annotations
 

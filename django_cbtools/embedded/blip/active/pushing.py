@@ -1,4 +1,4 @@
-"""We push: the feed of our changes is offered to the other side, as to a client that follows it."""
+"""Pushes changes: this side offers its feed to the other side, as to a client that follows it."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ Resolver: TypeAlias = Callable[[Document, Edit], bool]
 
 
 def default(document: Document, pulled: Edit) -> bool:
-    """A tombstone wins; otherwise, the later revision does."""
+    """Return whether the pulled revision wins: a tombstone does, otherwise the later revision."""
     is_deleted = pulled.body.get("_deleted") is True
     if document.deleted != is_deleted:
         return document.deleted

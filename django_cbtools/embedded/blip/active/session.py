@@ -1,4 +1,4 @@
-"""The session of the active side: its collections, its progress, and what has gone wrong."""
+"""The session of the active side: its collections, its progress, and its errors."""
 
 from __future__ import annotations
 

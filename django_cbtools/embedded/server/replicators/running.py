@@ -1,4 +1,4 @@
-"""A stored replication that runs: in one direction or in both, and what it has done."""
+"""The state of a stored replication that is running, in one direction or in both."""
 
 from __future__ import annotations
 
