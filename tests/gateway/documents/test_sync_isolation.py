@@ -175,7 +175,7 @@ GROWING = {
 
 @pytest.mark.parametrize("body", GROWING.values(), ids=GROWING)
 def test_one_that_takes_too_much_memory(body, monkeypatch):
-    monkeypatch.setattr(javascript, "MEMORY_LIMIT", 32 * 1024 * 1024)
+    monkeypatch.setattr(javascript, "MEMORY_LIMIT", 10 * 1024 * 1024)
     # Growing takes a while.
     monkeypatch.setattr(javascript, "TIME_LIMIT", 60.0)
     javascript.close()
