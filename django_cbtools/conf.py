@@ -196,7 +196,7 @@ def uses_embedded_gateway() -> bool:
     """Return whether the embedded gateway keeps documents. Otherwise, the one at SYNC_GATEWAY_URL
     does.
 
-    Raises ImproperlyConfigured where the settings name both, or neither.
+    Raises ImproperlyConfigured if the settings name both, or neither.
     """
     alias = document_alias()
     embedded = is_embedded_alias(alias)
@@ -225,7 +225,7 @@ def uses_embedded_gateway() -> bool:
 def uses_cluster() -> bool:
     """Return whether the cluster at COUCHBASE_HOSTS answers views. Otherwise, the gateway does.
 
-    Raises ImproperlyConfigured where the documents are the embedded gateway's.
+    Raises ImproperlyConfigured if the embedded gateway keeps documents.
     """
     if not get("COUCHBASE_HOSTS"):
         return False
@@ -242,7 +242,7 @@ def uses_cluster() -> bool:
 def uses_sqlpp_views() -> bool:
     """Return whether SQL++ answers views, as COUCHBASE_VIEWS says.
 
-    Raises ImproperlyConfigured where it cannot be what it is.
+    Raises ImproperlyConfigured if the setting is not valid.
     """
     found = get("COUCHBASE_VIEWS")
     if found is None:

@@ -28,7 +28,7 @@ from django.db import IntegrityError
 
 
 def shown(text: str) -> str:
-    """A text from elsewhere in a message: as it is, unless it would break a line of a log."""
+    """Return a text for a message. It is quoted if it would break a line of a log."""
     return text if text.isprintable() else repr(text)
 
 

@@ -20,9 +20,9 @@ _WRONG_USER = "sg wrong user"
 def try_out(path: Path, source: str) -> list[str]:
     """Run a function for an empty document, and for one of each document class.
 
-    Returns warnings: the classes whose documents it does not let the site write. Raises
-    FunctionFileError where it is not a function, or does not end. Does nothing where V8, of the
-    extra ``embedded``, is not installed.
+    Returns warnings with the classes whose documents the function does not let the site write.
+    Raises FunctionFileError if the source is not a function, or does not end. Does nothing if V8
+    (the extra ``embedded``) is not installed.
     """
     types = sorted({model.type_name() for model in documents()} - {""})
     bodies = {f"a new document of doc_type {name!r}": {"doc_type": name} for name in types}

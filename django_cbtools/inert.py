@@ -46,7 +46,7 @@ def is_inert(content_type: str) -> bool:
 
 
 def headers_of(content_type: str) -> dict[str, str]:
-    """The headers of an answer that has a stored file of this type."""
+    """Return the headers of a response with a stored file of this type."""
     if media_type(content_type) == "application/pdf":
         return {**HEADERS, "Content-Security-Policy": _PDF_POLICY}
     return HEADERS

@@ -1,4 +1,5 @@
-"""A check that the library is among the site's apps, for what is used without them."""
+"""A system check that INSTALLED_APPS contains the library. Documents work without that, but not the
+library's commands, checks and receivers."""
 
 from __future__ import annotations
 

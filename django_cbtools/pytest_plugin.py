@@ -35,9 +35,9 @@ def couchbase_views(db: None) -> None:
 
 @pytest.fixture
 def sync_function(db: None) -> Callable[..., SyncFunction]:
-    """Return a function that makes a SyncFunction, which tells who may write what.
+    """Return a function that makes a SyncFunction, to test who may write a document.
 
-    It is made of the project's sync function, or of the JavaScript or the path that is passed.
+    It uses the project's sync function, or the JavaScript or the path that is passed.
     """
     from django_cbtools import tests
 

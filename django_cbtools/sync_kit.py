@@ -1,4 +1,5 @@
-"""Tests of sync functions: who may write and read what, and the channels of documents."""
+"""Helpers for tests of sync functions: the users who may write and read a document, and its
+channels."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
         return value
 
     def _check(self, constants: dict[Any, Any]) -> None:
-        """Raise, before anything is asked, what no document could store."""
+        """Raise errors for values that no document can store, before any document is read."""
         blank = self.model()
         for field, value in constants.items():
             if isinstance(field, MemberTarget):

@@ -54,10 +54,10 @@ _STATUSES = {
 def translated(
     what: str, timeout: str, advice: str = "", names: Names = SETTINGS
 ) -> Generator[None, None, None]:
-    """Raise ours for what the SDK raises inside.
+    """Raise the library's exceptions for those that the SDK raises in this context.
 
-    ``what`` is being done, and ``timeout`` names what limits it. ``advice`` is for what
-    names nothing better to look at, ``names`` are the settings that reached the cluster.
+    ``what`` describes the operation, and ``timeout`` names the option that limits it. ``advice`` is
+    for errors without any better advice. ``names`` are the settings of the cluster.
     """
     from couchbase.exceptions import CouchbaseException
 

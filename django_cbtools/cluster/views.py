@@ -68,8 +68,8 @@ def view_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _unit() -> float:
     """Return the factor that a view's timeout has to be multiplied by.
 
-    SDK 4.6 hands microseconds to a core that takes them for milliseconds, where 4.3 was right. It
-    does so for views, and no more for SQL++, which therefore knows the core's unit.
+    SDK 4.6 passes microseconds to a core that expects milliseconds, while 4.3 was right. This only
+    concerns views, so the ratio to the timeout of SQL++ tells the core's unit.
     """
     from couchbase.n1ql import N1QLQuery
     from couchbase.views import ViewQuery

@@ -42,7 +42,7 @@ def options() -> Mapping[str, Any]:
 def queue() -> Callable[..., Any] | None:
     """Return the function that puts a change into the queue, or None if the settings name no queue.
 
-    Raises ImproperlyConfigured where it cannot be found.
+    Raises ImproperlyConfigured if it cannot be found.
     """
     path = options().get("enqueue")
     return None if path is None else find(path)

@@ -74,9 +74,9 @@ class NestedWidget(forms.Widget):
 class NestedFormField(MembersFormField):
     """The base class of form fields for a nested object and for a list of nested objects.
 
-    ``field`` is the model's field. ``subform`` is a NestedForm, where the form of an object is to
-    be another than all of its fields; ``formfield_callback`` is what Django's
-    ``modelform_factory()`` takes. ``fields_template`` shows the fields of one form.
+    ``field`` is the model's field. ``subform`` is a NestedForm, to replace the form with all fields
+    of an object. ``formfield_callback`` is as in Django's ``modelform_factory()``.
+    ``fields_template`` shows the fields of one form.
     """
 
     template_name: str

@@ -15,8 +15,8 @@ _STRIPPED = frozenset(("email", "url"))
 def is_changed(bound: Any) -> bool:
     """Return whether somebody has entered another value than the bound field began with.
 
-    What comes back as the browser was given it is no change, whether or not the field can read it:
-    fields strip texts, browsers send other line breaks, and phones write what is no value of it.
+    A value that comes back as the browser got it is unchanged, even if the field cannot read it:
+    fields strip texts, browsers send other line breaks, and phones write values of other types.
     """
     return not _is_as_shown(bound) and bool(bound._has_changed())
 

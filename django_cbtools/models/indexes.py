@@ -2,10 +2,10 @@
 
 They come from a class's Meta (``indexes`` and unique constraints), from fields with ``db_index`` or
 ``unique``, from the setting COUCHBASE_INDEXES, and from modules ``cb_indexes`` of the apps, which
-call :func:`register_index` or have FIELD_INDEXES. The setting, and FIELD_INDEXES, have a list for
-each class; an item of it is the name of a field, a list of names, where ``-`` means descending, or
-an Index. In the place of a list may be a dictionary: the list ``indexed``, and the list
-``unindexed`` of what the class declares itself and is not to be made.
+call :func:`register_index` or have FIELD_INDEXES. The setting and FIELD_INDEXES have a list for
+each class. Its items are names of fields, lists of names (``-`` means descending), or instances of
+Index. A dictionary may replace the list. It has the list ``indexed``, and the list ``unindexed`` of
+indexes that the class declares itself and that are not created.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ _OF_JSON = (str, int, float, list, dict)
 class ArrayField(serializers.ListField):
     """An array, of values of ``base_field`` or of any JSON.
 
-    What is no value of it is shown as it is; ``is_odd`` says so of what was shown last.
+    A value of another type is shown unchanged. ``is_odd`` is true if the value that was shown last
+    is one.
     """
 
     is_odd = False
@@ -63,7 +64,7 @@ class ArrayField(serializers.ListField):
 
 
 class ObjectField(serializers.DictField):
-    """An object of any JSON. What is none is shown as it is."""
+    """An object of any JSON. A value of another type is shown unchanged."""
 
     is_odd = False
 

@@ -14,7 +14,7 @@ from .odd import shown
 
 
 class RelatedField(serializers.PrimaryKeyRelatedField):
-    """A related object by its key: where documents cannot be queried, they are loaded by it."""
+    """A field for a related object. Documents without an ORM are loaded by key."""
 
     def to_internal_value(self, data: Any) -> Any:
         model = self._document_class()

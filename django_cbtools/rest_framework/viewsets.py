@@ -110,7 +110,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
         document = self.get_object()
         etag = self.get_etag(document)
         header = request.headers.get("If-None-Match")
-        # A page for people shows the error with the user's name.
+        # Pages of the browsable API also depend on who is logged in.
         is_page = request.accepted_renderer.format == "api"
         if header and etag and not is_page and not preconditions.is_none_match(header, etag):
             return _with_etag(Response(status=status.HTTP_304_NOT_MODIFIED), etag)

@@ -31,7 +31,7 @@ def socket_timeout(timeout: float | None) -> float | None:
     """Return the seconds that a socket may wait: its own timeout, or the time until the deadline if
     that is shorter. None means no limit.
 
-    Raises TimeoutError where the deadline has passed.
+    Raises TimeoutError if the deadline has passed.
     """
     left = remaining()
     if left == 0:

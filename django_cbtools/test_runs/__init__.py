@@ -1,10 +1,9 @@
-"""Protects real gateways and clusters from tests: an embedded gateway stands in.
+"""Protects real gateways and clusters from tests, by an embedded gateway that replaces them.
 
-While tests run, an embedded gateway replaces the one that the settings name, unless the name of its
-database contains ``test``. It is set up together with Django's test environment, by any test
-runner, in a database of its own. ``TestCase`` rolls back what is written there, and
-``TransactionTestCase`` empties it. This module is imported in production, too, so it imports
-``django.test`` only when needed.
+While tests run, it replaces the gateway that the settings name, unless the name of that gateway's
+database contains ``test``. It is set up with Django's test environment, by any test runner, in a
+database of its own. ``TestCase`` rolls back its writes, and ``TransactionTestCase`` empties it.
+This module is imported in production, too, so it imports ``django.test`` only when needed.
 """
 
 from __future__ import annotations

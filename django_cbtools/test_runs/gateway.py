@@ -39,7 +39,7 @@ def alias() -> str | None:
 
 
 def check() -> None:
-    """Raise ImproperlyConfigured where tests need a gateway that cannot be there."""
+    """Raise ImproperlyConfigured if tests need a gateway that cannot be set up."""
     names = conf.without_test_in_name()
     if names and find_spec("py_mini_racer") is None:
         raise ImproperlyConfigured(

@@ -19,7 +19,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_foreign_keys = False
     supports_table_check_constraints = False
     supports_column_check_constraints = False
-    #: A number in GROUP BY is a constant, not the position of a column.
+    #: A number in ORDER BY or GROUP BY is a constant, not the position of a column.
     allows_group_by_select_index = False
     allows_group_by_selected_pks = False
     #: A subquery beside GROUP BY is refused (4210).

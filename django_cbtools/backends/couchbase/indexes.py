@@ -64,9 +64,9 @@ class _IndexCompiler(SQLCompiler):
 def changes(connection: Any, declared: Iterable[Declared]) -> Iterator[IndexChange]:
     """Yield the steps that create the declared indexes and drop all others.
 
-    New ones are made before stale ones are dropped: queries never lack both. What is in keyspaces
-    of no class is left alone. Raises ImproperlyConfigured where an index cannot be, or a keyspace
-    is not there.
+    New indexes are created before old ones are dropped, so that queries always have one. Keyspaces
+    without a class are left alone. Raises ImproperlyConfigured if an index cannot be created, or a
+    keyspace does not exist.
     """
     places: dict[str, tuple[str | None, list[Declared]]] = {}
     keyspace = partial(connection.ops.keyspace, connection)

@@ -19,7 +19,8 @@ _LAYOUTS = {
     "minute": ("2006-01-02T15:04", ":00"),
     "second": ("2006-01-02T15:04:05", ""),
 }
-#: Whole microseconds, by type of field. These are exact, while the service rounds milliseconds.
+#: Expressions for whole microseconds, by type of field. They are exact, while the milliseconds of
+#: the whole text would be rounded.
 MICROSECONDS = {
     "DateTimeField": (
         "(STR_TO_MILLIS(SUBSTR({x}, 0, 19) || 'Z') * 1000 + TONUMBER(SUBSTR({x}, 20, 6)))"

@@ -1,4 +1,4 @@
-"""Query plans: what EXPLAIN shows, and which index to declare."""
+"""Query plans, as EXPLAIN shows them, and advice about indexes to declare."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _is_of_keys(operator: Any) -> bool:
 
 @lru_cache(maxsize=1000)
 def _looked_at(service: Any, statement: str) -> Iterator[bool]:
-    """True, once, where a statement scans all that the keyspace has."""
+    """Yield True, once for each statement, if the statement scans a whole keyspace."""
     try:
         found = list(service.query(f"EXPLAIN {statement}", prepared=False))
     except Error as error:
@@ -163,7 +163,7 @@ def advice(compiler: Any) -> str:
     """Return advice about the indexes that would serve a query: those of the fields that it
     compares and is ordered by.
 
-    It is empty where a query compares nothing that could be in one.
+    It is empty if an index cannot contain anything that the query compares.
     """
     equal: dict[Any, list[str]] = {}
     other: dict[Any, list[str]] = {}

@@ -6,4 +6,4 @@ from django.db.backends.base.validation import BaseDatabaseValidation
 
 
 class DatabaseValidation(BaseDatabaseValidation):
-    """No checks: the system checks of documents find what is wrong with them."""
+    """No checks of fields: the system checks of documents include them."""

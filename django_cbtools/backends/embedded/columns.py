@@ -1,9 +1,9 @@
 """The SQL expressions by which SQLite reads fields of documents, in one table by the shape of their
 JSON.
 
-An expression of the table is over ``{value}`` (the JSON value as SQL has it), ``{type}`` (its JSON
-type) and ``{json}`` (its JSON text). A value of another type than the field's counts as NULL, so
-that it never breaks a query.
+The expressions contain ``{value}`` (the JSON value as SQL has it), ``{type}`` (its JSON type) and
+``{json}`` (its JSON text). A value of another type than the field's counts as NULL, so that it
+breaks no query.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ _NUMERIC = "CAST({value} AS NUMERIC)"
 
 
 def _decimal(found: str) -> str:
-    """Return SQL for ``found`` if the value is a number or a text that is one, else NULL. A text
-    with a number at its beginning only is none."""
+    """Return SQL for ``found`` if the value is a number, or a text that is one as a whole, else
+    NULL."""
     return (
         f"CASE WHEN {{type}} IN ('integer', 'real', 'text') AND {_NUMERIC} = {{value}} "
         f"AND {_NUMERIC} BETWEEN {_FINITE} THEN {found} END"

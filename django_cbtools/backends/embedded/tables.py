@@ -109,8 +109,8 @@ def _subselect(
 def _most(column: str, *found: str) -> str:
     """Return a condition that a column has one of the values, with a hint that most rows fulfil it.
 
-    SQLite takes what an index begins with for selective unless it is told; so the index of
-    ``doc_type`` would seem better than one of a field.
+    Without the hint, SQLite takes the first column of an index for selective. Then the index of
+    ``doc_type`` would seem better than that of a field.
     """
     of = [columns.literal(value) for value in found]
     condition = f"{column} = {of[0]}" if len(of) == 1 else f"{column} IN ({', '.join(of)})"

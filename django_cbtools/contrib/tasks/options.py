@@ -16,10 +16,11 @@ from django_cbtools.sync_gateway.options import check, is_seconds
 class Options:
     """The options of tasks; times are in seconds.
 
-    ``attempts``: how often a task is begun before it counts as failed. ``backoff``: the pause
-    before the second attempt; each further one is twice as long, up to ``longest_pause``.
-    ``lease``: how long a worker that is not heard of keeps a task. ``keep``: how long the result of
-    a task that was successful is kept; None is for ever.
+    ``attempts`` is the number of times that a task is started before it counts as failed.
+    ``backoff`` is the pause before the second attempt. Each further pause is twice as long, up to
+    ``longest_pause``. ``lease`` is the time after which other workers may take a task from a worker
+    that is silent. ``keep`` is the time that the result of a successful task is kept; None is for
+    ever.
     """
 
     attempts: int = 5

@@ -203,7 +203,7 @@ def _body(document: Document, held: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(uid: str, digest: str) -> str:
-    """The key under which a real gateway keeps an attachment."""
+    """Return the key under which a real gateway keeps an attachment."""
     name = base64.b64encode(hashlib.sha256(uid.encode()).digest()).decode()
     return f"_sync:att{attachments.VERSION}:{name}:{digest}"
 

@@ -93,7 +93,7 @@ def listed(items: list[Any]) -> Message:
 
 
 def no_rev(place: Place, request: Message) -> Steps[Message]:
-    """The client cannot send a revision that it has proposed."""
+    """Accept that the client cannot send a revision that it has proposed."""
     yield from ()
     return Message()
 

@@ -1,7 +1,7 @@
 """The replications of a database: their configurations and states, which are stored with it.
 
-A server process runs them, the node. It takes the state that a replication shall have from here,
-and stores here what it has done.
+A server process, the node, runs them. It reads the wanted state of each replication, and stores the
+state that it has reached.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ nodes: dict[str, str] = {}
 
 
 class Replication(NamedTuple):
-    """A replication. ``target`` is the state that it shall have, ``status`` what it has done."""
+    """A replication. ``target`` is the wanted state, ``status`` is its present state and
+    progress."""
 
     id: str
     config: Mapping[str, Any]

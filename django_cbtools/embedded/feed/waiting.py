@@ -54,7 +54,7 @@ class Interest:
 
 
 def _nothing() -> None:
-    """The ``wake`` of a pause that has not begun."""
+    """Do nothing. This is the ``wake`` of a pause that has not begun."""
 
 
 @dataclass(eq=False)

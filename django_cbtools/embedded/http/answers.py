@@ -34,18 +34,18 @@ class Answer:
         self.headers = {**browsers.HEADERS, **self.headers}
 
     def content_length(self) -> int | None:
-        """The number of bytes to send; None if it is not known yet."""
+        """Return the number of bytes to send, or None if it is not known yet."""
         return len(self.body) if self.stream is None else self.length
 
     def sent_headers(self, method: str) -> dict[str, str]:
-        """The headers, with Content-Length if the answer has a body of known length."""
+        """Return the headers, with Content-Length if the answer has a body of known length."""
         length = self.content_length()
         if method == "HEAD" or self.status == 204 or length is None:
             return self.headers
         return {**self.headers, "Content-Length": str(length)}
 
     def chunks(self) -> Generator[bytes, None, None]:
-        """The body in pieces. The thread waits while the stream does."""
+        """Yield the body in pieces. The thread waits while the stream does."""
         if self.stream is not None:
             yield from blocking(self.stream)
         elif self.body:
@@ -62,7 +62,7 @@ class Answer:
         return cls(status, text.encode(), {"Content-Type": "application/json", **(headers or {})})
 
     def without_body(self) -> Answer:
-        """The answer to HEAD: as on a real gateway, most have no Content-Length."""
+        """Return the answer to HEAD. As on a real gateway, most have no Content-Length."""
         if self.stream is not None:
             self.stream.close()
         length = self.content_length()

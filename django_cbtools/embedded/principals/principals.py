@@ -193,12 +193,12 @@ def load_unsettled(text: str) -> dict[Collection | None, Before]:
 
 
 def dump_unsettled(unsettled: Mapping[Collection | None, Before]) -> str:
-    """Return what is not in the history yet as text that can be stored."""
+    """Return the states before changes that are not in the history yet, as text to store."""
     return json.dumps({".".join(place or ()): before for place, before in unsettled.items()})
 
 
 def remember(database: Database, table: str, change: Change, found: Sequence[Principal]) -> None:
-    """Have users or roles keep what they had before a document's grants changed."""
+    """Let users or roles keep their state from before a document's grants changed."""
     channels, roles = change.touched(CHANNEL), change.touched(ROLE)
     found = [it for it in found if not {database.collection, None}.issubset(it.unsettled)]
     granted = of(database, [it.key for it in found]) if found else {}

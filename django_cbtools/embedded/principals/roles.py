@@ -188,7 +188,7 @@ def _write(database: Database, role: Role, config: Config) -> None:
 
 
 def remember(database: Database, change: Change) -> None:
-    """Have roles keep what they had before a document's grants changed."""
+    """Let roles keep their state from before a document's grants changed."""
     prefix = grants.ROLE_PREFIX
     touched = change.touched(grants.CHANNEL)
     names = [key.removeprefix(prefix) for key in sorted(touched) if key.startswith(prefix)]

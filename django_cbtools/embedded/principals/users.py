@@ -240,7 +240,7 @@ def delete(database: Database, name: str) -> None:
 
 
 def remember(database: Database, change: Change) -> None:
-    """Have users keep what they had before a document's grants changed."""
+    """Let users keep their state from before a document's grants changed."""
     touched = {*change.touched(grants.CHANNEL), *change.touched(grants.ROLE)}
     names = sorted(key or GUEST for key in touched if not key.startswith(grants.ROLE_PREFIX))
     for start in range(0, len(names), _MANY):

@@ -124,9 +124,9 @@ class Replication:
                 self._take(message)
 
     def _is_full(self) -> bool:
-        """Return whether no more is read for now.
+        """Return whether nothing more is read for now.
 
-        What waits for a reply must get it, though, and what is sent must be acknowledged.
+        Steps that wait for a reply must get it, though, and sent messages must be acknowledged.
         """
         full = self._regulate()
         if full > MOST_FULL:

@@ -1,8 +1,8 @@
 """The conversion of Django field values to JSON and back, by type.
 
-What is given to JSON has passed the field's ``get_db_prep_save()``. ``ValueError`` (or TypeError)
-says that a value cannot be stored, :exc:`Unreadable` that JSON is no value of the type. Neither has
-the value in its message: what phones write is not for logs.
+Values that are converted to JSON have passed the field's ``get_db_prep_save()``. ValueError or
+TypeError mean that a value cannot be stored, and :exc:`Unreadable` that the JSON has another type.
+Their messages do not contain the value, since what phones write must not get into logs.
 """
 
 from __future__ import annotations

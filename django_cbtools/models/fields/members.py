@@ -40,8 +40,8 @@ class CheckedByForms:
 class Members(CheckedByForms):
     """A part of fields whose values have members: elements, or fields of their own.
 
-    In a database it is JSON text. What a member cannot read of JSON stays as it is in its place,
-    and is written back as it was.
+    In a database, the value is JSON text. JSON that a member cannot read is kept in its place, and
+    is written back unchanged.
     """
 
     #: The JSON type of the field's values.

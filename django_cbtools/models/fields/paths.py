@@ -77,8 +77,9 @@ class AnyElement(Transform):
     """An expression over each element of an array. Its lookups are true if they are true of any
     element.
 
-    By itself, as in ``values()``, it is the list of what is in them. ``inner`` is an expression
-    over an :class:`Element`; ``listed`` makes a field of lists of a field.
+    By itself, as in ``values()``, it is the list of the expression's values. ``inner`` is an
+    expression over an :class:`Element`. ``listed`` is a function that makes a field of lists from a
+    field.
     """
 
     def __init__(self, inner: Any, listed: Callable[[Any], values.Field], lhs: Any) -> None:

@@ -238,8 +238,8 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         """Write the document, and return whether it existed before. Django's ``save_base()`` calls
         this.
 
-        Fixtures are loaded with it: ``raw`` writes on top of whatever revision there is. Keys that
-        no field declares stay where the fixture has none.
+        Fixtures are loaded with ``raw``, which writes on top of any revision. Undeclared keys of
+        the document stay if the fixture has none.
         """
         if raw:
             return self._restore()

@@ -31,8 +31,8 @@ class Sealing:
         return self._counts(self.uid, self._base)
 
     def _check_origin(self) -> None:
-        """Raise CouchbaseModelError where what was loaded is not what the site has written, so that
-        nothing may be saved that is made of it."""
+        """Raise CouchbaseModelError if the site has not written the document as it was loaded, so
+        that nothing that is based on it may be saved."""
 
     def _sealed(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the JSON to save for this document. It may be based on the JSON that was

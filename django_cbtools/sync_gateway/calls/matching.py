@@ -60,7 +60,7 @@ def check_document(response: requests.Response, uid: str, found: Any, rev: str =
 def check_refusal(
     response: requests.Response, uid: str | None, kind: type[SyncGatewayUnavailable]
 ) -> None:
-    """Raise SyncGatewayUnavailable, or this subclass, where an error answer is about another
+    """Raise SyncGatewayUnavailable, or its subclass ``kind``, if an error response is about another
     document."""
     try:
         answer = response.json()
@@ -96,7 +96,7 @@ def _is_whole(row: Mapping[str, Any], uid: Any) -> bool:
 
 
 def check_view(response: requests.Response, rows: Sequence[Any], query: Mapping[str, str]) -> None:
-    """Raise SyncGatewayUnavailable where rows are no view's, or not those that a query asks for."""
+    """Raise SyncGatewayUnavailable if rows do not come from a view, or not from this query."""
     keys = _asked_keys(query)
     # The gateway decides about a limit that is no number.
     limit = re.fullmatch(r"[0-9]{1,18}", query.get("limit", ""))

@@ -116,7 +116,7 @@ class Answer:
         """
         text, start = self._text, self._at
         is_last = text.find("\n]", start) >= 0
-        # The query service puts the comma at the beginning of a line, a gateway at its end.
+        # The query service puts the comma at the end of a line, a gateway at the beginning.
         end = len(text) if is_last else max(text.rfind(",\n", start), text.rfind("\n,", start))
         if end < 0:
             return [], False
@@ -125,7 +125,7 @@ class Answer:
             rows, length = _scan(lines)
         except (ValueError, RecursionError):
             length = -1
-        # A row may have ended within a line.
+        # If rows are not lines, the list of rows may end within these lines.
         if length < 0 or (length < len(lines) and not is_last):
             self._in_lines = False
             return [], False

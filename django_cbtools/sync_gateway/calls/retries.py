@@ -30,7 +30,7 @@ class Attempts:
         """Pause before another attempt, and return True. Return False at once if there is none
         left.
 
-        ``response`` is an answer that may say how long to wait (Retry-After).
+        ``response`` is a response that may tell how long to wait (Retry-After).
         """
         try:
             self._retry = (self._retry or self._first()).increment("GET")

@@ -295,7 +295,7 @@ def _is_row(row: Any) -> bool:
 def _check_written(
     response: requests.Response, writes: Sequence[Write], rows: Sequence[Row]
 ) -> None:
-    """Raise SyncGatewayAnswerLost where an answer is to other writes than these."""
+    """Raise SyncGatewayAnswerLost if a response belongs to other writes."""
     from ..settling.lost_writes import misfits
     from ..transport.transport import transport
 

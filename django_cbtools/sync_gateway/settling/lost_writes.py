@@ -42,7 +42,7 @@ class Write(NamedTuple):
     def misfit(self, row: Mapping[str, Any], tombstone: str = "") -> str | None:
         """Return how the gateway's row shows that it belongs to another write, or None if it fits.
 
-        ``tombstone`` is the revision that a new document goes on from, '' where there is none.
+        ``tombstone`` is the revision that a new document goes on from, or '' if there is none.
         """
         if row.get("id", self.uid) != self.uid or ("rev" in row and "id" not in row):
             return f"it is not about document {shown(self.uid)}"

@@ -26,9 +26,9 @@ def prefix(low: str, high: str) -> Prefix | None:
     """Return the common prefix of all strings between ``low`` and ``high``, or None if they have
     none.
 
-    In ICU's order texts differ first in their characters, whatever the case: what is between two
-    texts that begin with the same characters begins with these. It has other texts with these,
-    which are not ASCII: those are to be looked at themselves.
+    In ICU's order, strings differ first in their characters, and only then in their case. So all
+    strings between two strings with the same beginning share it. Characters outside of ASCII may
+    count as equal to these, so strings with such characters have to be compared one by one.
     """
     length = 0
     for one, other in zip(low, high, strict=False):

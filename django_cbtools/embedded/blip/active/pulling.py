@@ -137,7 +137,7 @@ def _write(place: ActivePlace, request: Message) -> Steps[None]:
 
 
 def _no_rev(given: Place, request: Message) -> Steps[Message]:
-    """The other side cannot send a revision that we have asked for."""
+    """Settle a revision that we have asked for and that the other side cannot send."""
     yield from ()
     place = _active(given)
     sequence = _asked(place, request)
