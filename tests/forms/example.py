@@ -18,6 +18,7 @@ def main(file: str, port: str, airports: str) -> None:
     from django.conf import settings
 
     settings.DATABASES["default"]["NAME"] = file
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django.setup()
 
     from articles.models import CBArticle, CBAuthor

@@ -16,8 +16,9 @@ from django_cbtools.backends import updates
 from django_cbtools.exceptions import SyncGatewayBulkError
 from django_cbtools.models import CouchbaseModel
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import TORTURE
 
-WRITERS, TIMES = 6, 15
+WRITERS, TIMES = 6, 15 if TORTURE else 5
 
 
 class CBCounter(CouchbaseModel):

@@ -17,6 +17,7 @@ from django_cbtools.sync_gateway.options import Options
 from tests.sync_gateway.faults.proxy import Fault, Proxy, Script
 from tests.sync_gateway.scripted import (
     ADMIN_CALLS,
+    GIVING_UP,
     HTTP,
     READS,
     WRITES,
@@ -80,7 +81,7 @@ def test_a_server_that_never_answers_is_given_up(settings, call):
         given_up.append(connection)
 
     with Server(listen) as server:
-        use(settings, server.url, timeout=0.1, deadline=0.5)
+        use(settings, server.url, timeout=0.1, **GIVING_UP)
         with pytest.raises(SyncGatewayUnavailable, match="SYNC_GATEWAY"):
             call()
     assert server.accepted
