@@ -33,7 +33,7 @@ class DocumentRouter:
         try:
             alias = conf.document_alias()
         except ImproperlyConfigured:
-            return None  # system checks ask too, and one of them has to say what is wrong
+            return None  # a system check reports it, and checks ask routers, too
         if "model" in hints and _is_document(hints["model"]):
             return db == alias
         return False if db != "default" and db == alias else None

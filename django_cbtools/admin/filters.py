@@ -85,7 +85,7 @@ class ElementsFilter(admin.FieldListFilter):
             return False
         try:
             kind(self.base).read(item)
-        except ValueError:  # what a phone wrote in another type
+        except ValueError:  # a phone wrote another type
             return False
         return True
 

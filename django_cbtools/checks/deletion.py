@@ -77,4 +77,4 @@ def _has_orm(alias: str) -> bool:
     try:
         return hasattr(connections[alias].ops, "reads_documents")
     except Exception:
-        return True  # Django's own checks say what is wrong with such settings
+        return True  # Django's own checks report such settings

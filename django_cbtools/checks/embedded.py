@@ -77,7 +77,7 @@ def check_admin_urls(**kwargs: Any) -> list[CheckMessage]:
     try:
         views = list(_views(get_resolver()))
     except Exception:
-        return []  # Django's own checks of the urls fail as well, and say what is wrong
+        return []  # Django's own checks report wrong URLs
     # It has been imported if the urls include it.
     admin = sys.modules.get(_ADMIN_URLS)
     if admin is None or not any(pattern.callback in views for pattern in admin.urlpatterns):

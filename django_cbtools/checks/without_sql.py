@@ -52,7 +52,7 @@ def check_sync_function(**kwargs: Any) -> list[CheckMessage]:
         found = function_files.files()
         text = function_files.read(found[None]) if None in found else ""
     except function_files.FunctionFileError:
-        return []  # whoever deploys it is told
+        return []  # the command that deploys it reports this
     if any(name in text for name in _OF_USERS):
         return []
     return [

@@ -52,7 +52,7 @@ class Rows(BaseFormSet):  # type: ignore[type-arg]
     can_delete = can_delete_extra = can_order = True
     validate_min = validate_max = edit_only = False
     min_num = 0
-    max_num = absolute_max = 100_000  # what is in no form that was sent is not made
+    max_num = absolute_max = 100_000  # only forms that were sent are made
 
     def __init__(
         self,

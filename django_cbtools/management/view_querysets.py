@@ -227,7 +227,7 @@ def _part(value: Value, lookups: Lookups) -> _Part:
     if isinstance(value, shapes.Number):
         return _part(value.of, lookups)  # fields have numbers
     if isinstance(value, shapes.Choice) and shapes.known(value.test) == _innermost(value.yes):
-        return _part(value.yes, lookups)  # the other is where there is nothing
+        return _part(value.yes, lookups)  # the other one is for a missing value
     if isinstance(value, shapes.Or) and isinstance(value.right, shapes.Literal):
         return _part(value.left, lookups)
     if isinstance(value, (shapes.Lower, shapes.Part)):

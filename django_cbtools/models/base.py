@@ -303,7 +303,7 @@ class CouchbaseModel(
     ) -> None:
         """Fill the instance from a document. ``was`` is the value for ``_was``, and may be the
         document itself."""
-        self.uid = uid  # for what may have to be said of the document
+        self.uid = uid  # for error messages about the document
         try:
             self._take(document, was is document)
         except RecursionError:

@@ -50,11 +50,9 @@ class DocumentJSON:
     extra: dict[str, Any]
     #: The collection of the documents, ``"scope.collection"``, or None for the default one.
     keyspace: ClassVar[str | None] = None
-    #: The values that were read, by attribute, each with its JSON. Values that would be written as
-    #: the same JSON anyway may be missing.
+    #: The values that were read, by attribute, with their JSON, if that could be another one.
     _read: dict[str, tuple[Any, Any]] = {}  # of the class, and empty
-    #: The JSON that ``pre_save()`` has prepared for the next save, by attribute, each with the
-    #: attribute's value.
+    #: The JSON of values that ``pre_save()`` has prepared, by attribute, each with the value.
     _prepared: dict[str, tuple[Any, Any]] = {}  # of the class, and empty
     #: The JSON that the instance was loaded from, or was last saved as. It is text until it is
     #: needed.
@@ -150,8 +148,8 @@ class DocumentJSON:
         return self._written(stored, value)
 
     def _written(self, stored: Stored, value: Any) -> Any:
-        """Return the JSON of a field's value. It is the JSON that was read if the value is
-        unchanged."""
+        """Return the JSON of a field's value. It is the JSON that was read if nothing has
+        changed."""
         read = self._read.get(stored.attname)
         rewrite = stored.kind.rewrite
         try:
@@ -171,10 +169,10 @@ class DocumentJSON:
         The value that ``pre_save()`` returns is saved. The attribute may keep another value.
         """
         if getattr(field.pre_save, "__func__", None) is Field.pre_save:
-            return  # it returns what is there
+            return  # it returns the attribute's value
         is_file = isinstance(field, FileField)
         if is_file and not isinstance(getattr(self, field.attname), FieldFile):
-            return  # somebody has written what its field cannot take for a file
+            return  # a value that is no file for its field
         value = field.pre_save(self, add)
         if value is not getattr(self, field.attname):
             for stored in self._stored_fields():
@@ -368,8 +366,7 @@ def named(document: Any) -> str:
 
 
 def remembered(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a document's JSON that does not change with its lists and objects. It is
-    empty if the JSON is nested too deeply."""
+    """Return a copy of a document's JSON, or an empty one if it is nested too deeply."""
     try:
         return copied(document)
     except RecursionError:
@@ -379,8 +376,7 @@ def remembered(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def copied(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a document's JSON, with copies of its lists and objects. Raise
-    RecursionError if it is nested too deeply."""
+    """Return a deep copy of a document's JSON. Raise RecursionError if it is nested too deeply."""
     copy = dict(document)
     for key, value in document.items():
         if value.__class__ not in SCALARS:
@@ -389,7 +385,7 @@ def copied(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def copy_of(value: Any) -> Any:
-    """Return a copy of a JSON value, with copies of its lists and objects."""
+    """Return a deep copy of a JSON value."""
     if isinstance(value, dict):
         return copied(value)
     if not isinstance(value, (list, tuple)):
@@ -398,7 +394,6 @@ def copy_of(value: Any) -> Any:
 
 
 def as_json(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a document as it is after a round trip through JSON, without the gateway's
-    members."""
+    """Return a copy of a document as JSON reads it back, without the gateway's members."""
     copy: dict[str, Any] = json.loads(json.dumps(document))
     return {key: value for key, value in copy.items() if key not in GATEWAY_KEYS}

@@ -63,7 +63,7 @@ class Plan:
         If the document is kept as the base of later comparisons, the instance gets copies of its
         lists and objects. Raises RecursionError if they are nested too deeply.
         """
-        for attname in self._images:  # whose files are read where one takes another's place
+        for attname in self._images:  # replacing a file would read it
             instance.__dict__.pop(attname, None)
         try:
             raws = self._values_of(document)

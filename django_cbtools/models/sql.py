@@ -34,7 +34,7 @@ def check_holds_documents(connection: Any) -> None:
         return
     alias = conf.document_alias()
     if not holds_documents(connections[alias]):
-        conf.uses_embedded_gateway()  # where there is no place for documents at all, it says so
+        conf.uses_embedded_gateway()  # raises an error if documents have no place at all
         raise NotSupportedError(
             f"A query cannot join documents, nor have a subquery of them. {_no_orm()}"
         )
@@ -49,7 +49,7 @@ def check_can_be_asked(asked: str) -> None:
     alias."""
     alias = conf.document_alias()
     if not holds_documents(connections[alias]):
-        conf.uses_embedded_gateway()  # where there is no place for documents at all, it says so
+        conf.uses_embedded_gateway()  # raises an error if documents have no place at all
         raise CannotBeQueried(_no_orm())
     if asked != alias:
         raise CannotBeQueried(

@@ -51,7 +51,7 @@ class PartsSerializer(serializers.ListSerializer):
     def run_child_validation(self, data: Any) -> Any:
         match = next(self._matches)
         if match is not None and not isinstance(match, self.child.Meta.model):
-            return match  # what a phone wrote, sent as it is shown
+            return match  # a phone's odd value, sent as it is shown
         self.stored = match
         try:
             return super().run_child_validation(data)

@@ -41,7 +41,7 @@ class RelatedField(serializers.PrimaryKeyRelatedField):
     def display_value(self, instance: Any) -> str:
         try:
             return str(instance)
-        except Exception:  # a phone has written what __str__() does not expect
+        except Exception:  # __str__() fails because of a phone's odd value
             return str(instance.pk)
 
     def _document_class(self) -> Any:

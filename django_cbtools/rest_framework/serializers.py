@@ -198,7 +198,7 @@ class DocumentSerializer(Representing):
                 field, (serializers.BaseSerializer, serializers.FileField)
             ):
                 continue
-            if not hasattr(self, f"validate_{name}"):  # what the site makes of it is up to the site
+            if not hasattr(self, f"validate_{name}"):  # the site's own method decides
                 values[field.source] = getattr(self.stored, field.source)
 
     # --------------------------------------------------------------------- writing

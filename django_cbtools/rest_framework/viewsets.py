@@ -168,7 +168,7 @@ class ReadOnlyDocumentViewSet(ReadOnlyModelViewSet):
         except (Http404, exceptions.APIException):
             error.show(None, None)
         except SyncGatewayException:
-            return  # it cannot be asked what is there
+            return  # the stored document cannot be loaded
         else:
             error.show(self.get_serializer(document).data, self.get_etag(document))
 

@@ -155,9 +155,8 @@ class SQLCompiler(plans.PlannedCompiler):
         return sql, params
 
     def _bound(self, selected: Sequence[Any]) -> list[tuple[int, str, str, Any]]:
-        """Return the place, SQL, name and parameters of each selected subquery of a grouped
-        query. The service refuses subqueries beside GROUP BY (4210), so LET gives them names to
-        group by."""
+        """Return the place, SQL, name and parameters of each selected subquery of a grouped query.
+        The service refuses these beside GROUP BY (4210), so LET gives them names to group by."""
         return [
             (number, sql, f"g{number}", params)
             for number, (expression, (sql, params), _) in enumerate(selected)
@@ -349,8 +348,7 @@ def _as_version(expression: Any) -> Any:
 
 
 def _joined(alias: str, field: Any) -> str:
-    """Return the column by which documents are joined. For uids it is the key itself, by which the
-    service fetches documents."""
+    """Return the column by which documents are joined. It is the key itself for uids."""
     return columns.uid(alias) if field.name == "uid" else columns.column(alias, field)
 
 

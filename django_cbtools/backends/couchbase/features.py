@@ -79,7 +79,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         ),
         "LIKE does not fold the case of letters; SQLite's does, of ASCII.": (
             "test_lookups.py::test_lookup[{'title__startswith': 'A'}",
-            "test_random.py::TestRows::test_any_rows",  # where one of them has a capital letter
+            "test_random.py::TestRows::test_any_rows",  # if one of them has a capital letter
         ),
         "UPPER and LOWER know all letters; SQLite's know ASCII.": (
             "test_querysets.py::test_query[line120",

@@ -137,7 +137,7 @@ def has_keys(node: Any, compiler: Any, connection: Any, **context: Any) -> Compi
         else:
             names = [key]
         lhs, more = _lhs(node.lhs, compiler, connection)
-        json.dumps(names[-1])  # TypeError for what can be no key
+        json.dumps(names[-1])  # raises TypeError if it cannot be a key
         path = _path(lhs, names[:-1]) if len(names) > 1 else _bare(lhs)
         # The last one is a key, never an array index, as in Django.
         path = columns.below(path, [str(names[-1])])

@@ -62,7 +62,7 @@ def array_sql(compiler: Any, expression: Any) -> Compiled:
     """Compile an expression's array as JSON text. It is NULL if the value is no array."""
     sql, params = compiler.compile(expression)
     template = "(CASE json_type({value}) WHEN 'array' THEN {value} END)"
-    if isinstance(expression, KeyTransform):  # of a string, that gives what is no JSON
+    if isinstance(expression, KeyTransform):  # a string's value there is no JSON
         template = (
             "(CASE WHEN json_valid({value}) THEN "
             "CASE json_type({value}) WHEN 'array' THEN {value} END END)"

@@ -86,7 +86,7 @@ def _known(username: str) -> Any:
 def is_right(username: str, password: str) -> bool:
     """Return whether the gateway has a user with this name and password who is not disabled."""
     if ":" in username:
-        return False  # what is sent would be another name, and another password
+        return False  # it would be sent as another name and password
     try:
         quote_name(username, "user")
         password.encode()

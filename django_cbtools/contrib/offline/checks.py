@@ -19,7 +19,7 @@ def check_offline(**kwargs: Any) -> list[CheckMessage]:
     except ImproperlyConfigured as error:
         return [_error(str(error))]
     if names and not _has_urls():
-        return []  # Django's own checks of the urls fail as well, and say what is wrong
+        return []  # Django's own checks report wrong URLs
     errors: list[CheckMessage] = []
     warnings: list[CheckMessage] = []
     for name in names:

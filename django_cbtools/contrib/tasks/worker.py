@@ -168,7 +168,7 @@ class Worker:
         """Store the result of a task, however long the gateway is down."""
         try:
             self._patience.persist(document.store)
-        except SyncGatewayBadRequest as error:  # such as for what it returns, which is too large
+        except SyncGatewayBadRequest as error:  # for example, the returned value is too large
             document.fail(error, self._options, is_final=True)
             self._patience.persist(document.store)
         self.health.handled += 1

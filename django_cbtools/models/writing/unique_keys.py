@@ -187,7 +187,7 @@ class Claims:
                 self._claimed[key] = answer["rev"], wanted[key]
                 continue
             error = row_exception(key, answer)
-            if not isinstance(error, SyncGatewayConflict):  # a conflict: look again who was first
+            if not isinstance(error, SyncGatewayConflict):  # after a conflict, look again
                 refused[wanted[key]] = error
 
     @staticmethod

@@ -39,7 +39,7 @@ class Download(io.RawIOBase):
     The request is sent at once, and again after a broken connection or a ``seek()``.
     """
 
-    _response: Any = None  # of the class, for what fails before there is one is closed, too
+    _response: Any = None  # of the class, as close() is called even if the request fails
 
     def __init__(
         self, uid: str, name: str, rev: str | None = None, start: int = 0, end: int | None = None
