@@ -1,4 +1,4 @@
-"""Access control: which channels a reader has, and which documents a reader may read and list."""
+"""Access control: the channels of a reader, and the documents that a reader may read and list."""
 
 from __future__ import annotations
 

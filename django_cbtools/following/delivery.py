@@ -84,7 +84,8 @@ def made_by_us(changes: Collection[Change], keyspace: str | None = None) -> set[
 
 
 def as_it_is_now(told: Change, keyspace: str | None = None) -> Change | None:
-    """Return the change that the document is at now, or None if the document no longer exists."""
+    """Return the change with the present state of a document. If the document no longer exists,
+    return ``told`` if that is its deletion, else None."""
     if told.is_lost:
         return told
     gateway = SyncGateway.in_keyspace(keyspace)

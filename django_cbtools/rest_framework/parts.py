@@ -82,8 +82,7 @@ def matched(was: list[Any], sent: list[Any]) -> list[int | None]:
     same(list(map(_uid, sent)), list(map(_uid, was)))
     same(list(enumerate(tokens)), list(enumerate(stored)))
     same(tokens, stored)
-    # Between two known objects, as many objects as before have been changed. The rest are new or
-    # gone.
+    # If there are as many objects between two known ones as before, they are the changed old ones.
     new = old = 0
     for place, known in enumerate([*found, len(was)]):
         if known is None:

@@ -141,7 +141,8 @@ def _is_of_keys(operator: Any) -> bool:
 
 @lru_cache(maxsize=1000)
 def _looked_at(service: Any, statement: str) -> Iterator[bool]:
-    """Yield True, once for each statement, if the statement scans a whole keyspace."""
+    """Return an iterator with True if a statement scans a whole keyspace. It is cached, so that the
+    caller finds True only once."""
     try:
         found = list(service.query(f"EXPLAIN {statement}", prepared=False))
     except Error as error:

@@ -1,4 +1,4 @@
-"""Parse requests that write a document: its id, base revision, body and attachments."""
+"""Parses requests that write a document: its id, base revision, body and attachments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parse the options of a change feed from the query string and the posted JSON object."""
+"""Parses the options of a change feed from the query string and the posted JSON object."""
 
 from __future__ import annotations
 

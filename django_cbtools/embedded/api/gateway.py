@@ -1,4 +1,5 @@
-"""Answer requests to the gateway: find the route and the database, check access, respond."""
+"""Answers requests to the gateway: finds the route and the database, checks access, and
+responds."""
 
 from __future__ import annotations
 

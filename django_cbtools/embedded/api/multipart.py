@@ -1,4 +1,4 @@
-"""Read and write multipart bodies (RFC 2046) without holding them in memory."""
+"""Reads and writes multipart bodies (RFC 2046) without holding them in memory."""
 
 from __future__ import annotations
 

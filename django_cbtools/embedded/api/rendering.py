@@ -1,4 +1,4 @@
-"""Write documents into answers: as JSON or multipart, with or without attachments."""
+"""Writes documents into answers: as JSON or multipart, with or without attachments."""
 
 from __future__ import annotations
 

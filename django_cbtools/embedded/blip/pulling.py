@@ -1,4 +1,5 @@
-"""The client follows a feed: it is offered changes, and sent the revisions that it wants."""
+"""The server side of a client's pull: it offers changes, and sends the revisions that the client
+wants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The client sends its changes: `proposeChanges` (or `changes`), then `rev` for each."""
+"""The server side of a client's push: `proposeChanges` (or `changes`), then `rev` for each
+change."""
 
 from __future__ import annotations
 

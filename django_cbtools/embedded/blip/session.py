@@ -1,4 +1,4 @@
-"""A connection to a replicator: who has opened it, its collections, and its requests."""
+"""A connection to a replicator: its opener, its collections, and its requests."""
 
 from __future__ import annotations
 

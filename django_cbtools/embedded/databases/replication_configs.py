@@ -1,4 +1,4 @@
-"""The configurations of replications: their members, checks, and how they are shown."""
+"""The configurations of replications: their members, their checks, and their form in answers."""
 
 from __future__ import annotations
 

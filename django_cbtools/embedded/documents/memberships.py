@@ -1,4 +1,4 @@
-"""Records which channels a document is in, and which channels it has left."""
+"""Records the channels that a document is in, and those that it has left."""
 
 from __future__ import annotations
 

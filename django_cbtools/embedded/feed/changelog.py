@@ -1,4 +1,4 @@
-"""Read the changes in channels from the channel index, in the order of their sequences."""
+"""Reads the changes in channels from the channel index, in the order of their sequences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Follow a feed for a client: the client's access and the sequence, and what to wait for."""
+"""Follows a feed for a client: loads the client's access and the sequence, and decides what to wait
+for."""
 
 from __future__ import annotations
 

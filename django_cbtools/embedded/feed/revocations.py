@@ -1,4 +1,4 @@
-"""Find the documents of channels that a user has lost, for ``revocations=true``."""
+"""Finds the documents of channels that a user has lost, for ``revocations=true``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compress answers with gzip for clients that accept it, and decompress requests."""
+"""Compresses answers with gzip for clients that accept it, and decompresses requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CORS: which web pages of other sites may use the public API.
+"""CORS: the rules by which web pages of other sites may use the public API.
 
 The rules are in the database's configuration (``cors``). If it has none, the setting
 ``SYNC_GATEWAY_OPTIONS["cors"]`` applies. Both have the same members: ``origin`` and

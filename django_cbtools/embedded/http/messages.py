@@ -1,4 +1,4 @@
-"""HTTP requests: their parameters, and who sends them."""
+"""HTTP requests: their parameters and their senders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guess the content type of data by the WHATWG's MIME sniffing rules, as Go implements them."""
+"""Guesses the content type of data by the WHATWG's MIME sniffing rules, as Go implements them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streamed bodies of answers: the protocol by which they wait, and how to read them on a thread."""
+"""Streamed bodies of answers: the protocol by which they wait, and a reader for threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Revocation: which channels a user has lost since some position in a feed.
+"""Revocation: the channels that a user has lost since some position in a feed.
 
 A user has a channel directly, by a document's grant, or through a role. The user loses the channel
 when it is revoked from the user or from the role, when the user loses the role, and when the role

@@ -1,4 +1,4 @@
-"""Check the head of a request more strictly than h11 does, as a real gateway does."""
+"""Checks the head of a request more strictly than h11 does, as a real gateway does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the stream of an answer asynchronously; a stream that waits does not occupy a thread."""
+"""Reads the stream of an answer asynchronously. A stream that waits does not occupy a thread."""
 
 from __future__ import annotations
 

@@ -57,25 +57,25 @@ class OfArrays(Lookup):
 
 
 class Contains(OfArrays):
-    """True if the array contains the value, or all values of a list."""
+    """A lookup that is true if the array contains the value, or all values of a list."""
 
     lookup_name = "contains"
 
 
 class ContainedBy(OfArrays):
-    """True if all elements of the array are among the values."""
+    """A lookup that is true if all elements of the array are among the values."""
 
     lookup_name = "contained_by"
 
 
 class Overlap(OfArrays):
-    """True if any of the values is in the array."""
+    """A lookup that is true if the array contains any of the values."""
 
     lookup_name = "overlap"
 
 
 class ArrayExact(OfArrays, JSONExact):
-    """True if the array has exactly these elements in this order."""
+    """A lookup that is true if the array has exactly these elements in this order."""
 
     lookup_name = "exact"
     can_use_none_as_rhs = False
@@ -87,11 +87,12 @@ class ArrayExact(OfArrays, JSONExact):
 
 
 class SetExact(ArrayExact):
-    """True if the array has exactly these elements, in any order and any number of times."""
+    """A lookup that is true if the array has exactly these elements, in any order and number."""
 
 
 class OneOf(Lookup):
-    """True if the value equals one of several values. Each is compared as ``exact`` does."""
+    """A lookup that is true if the value equals one of several values. Each is compared as
+    ``exact`` does."""
 
     lookup_name = "in"
 

@@ -84,8 +84,8 @@ def same_as(lhs: Any, value: Any) -> Any:
 
 
 class ObjectExact(JSONExact):
-    """True if the object has exactly these members, in any order. Nested objects are compared by
-    their declared fields."""
+    """A lookup that is true if the object has exactly these members, in any order. Nested objects
+    are compared by their declared fields."""
 
     can_use_none_as_rhs = False
 

@@ -103,7 +103,7 @@ class AnyElement(Transform):
 
 
 class AnyLookup(Lookup):
-    """True if the lookup is true of any element of an array."""
+    """A lookup that is true if another lookup is true of any element of an array."""
 
     prepare_rhs = False
 

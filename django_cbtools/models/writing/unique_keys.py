@@ -247,9 +247,9 @@ def _has(model: Any, key: str, row: Mapping[str, Any]) -> bool:
 
 
 def _is_held(owner: _Owner, key: str, claim: Mapping[str, Any], holder: Any) -> bool:
-    """Return whether another document holds the key: its owner has the key's values, or may be
-    about to be written. If the site has not made the key itself, any other document with the values
-    holds it."""
+    """Return whether another document holds a key: the key's owner has its values, may be about to
+    be written (for GRACE seconds), or was last written by somebody else. If the site has not made
+    the key, any other document with the values holds it."""
     model, claimed = owner.model, claim.get("claimed")
     is_own = claim.get("owner") == owner.uid
     if not is_own and holder is not None and _has(model, key, holder):
