@@ -6,6 +6,7 @@ shows whether everything has been tested.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
@@ -56,7 +57,15 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return _refuse_skip((yield))
 
 
+def pytest_collection() -> None:
+    gc.disable()  # nothing of what is collected goes away again
+
+
 def pytest_collection_finish() -> None:
+    # Garbage is looked for in what tests make, and not in the thousands of tests themselves.
+    gc.enable()
+    gc.collect()
+    gc.freeze()
     # Models of Django's can be imported by now.
     from tests.flushing import quicken
 

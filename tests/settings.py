@@ -11,6 +11,7 @@ DATABASES = {
     "default": {
         "ENGINE": "django_cbtools.backends.embedded",
         "NAME": ":memory:",
+        "OPTIONS": {"init_command": "PRAGMA synchronous=OFF;"},
         # A file, so that server threads have connections of their own.
         "TEST": {
             "NAME": os.path.join(tempfile.gettempdir(), f"test_cbtools_{os.getpid()}.sqlite3")
