@@ -32,7 +32,7 @@ def run(*arguments: str, status: int = 0, **environment: str) -> str:
     errors = re.sub(
         r".*DeprecationWarning: This process .* is multi-threaded.*\n.*\n", "", done.stderr
     )
-    assert (done.returncode, errors) == (status, ""), errors
+    assert (done.returncode, errors) == (status, ""), done.stdout + errors
     return done.stdout
 
 
