@@ -6,6 +6,7 @@ import html
 import re
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 
 from django_cbtools.sync_gateway import SyncGateway
@@ -33,7 +34,7 @@ def article():
 
 def shown(client, document):
     """The list of attachments on a document's page, and the links in it."""
-    page = client.get(PAGE.format(document.uid)).content.decode()
+    page = client.get(PAGE.format(quote(document.uid))).content.decode()
     found = re.search(r'<fieldset class="module" id="attachments">(.*?)</fieldset>', page, re.S)
     part = found[1] if found else ""
     return page, part, [html.unescape(url) for url in re.findall(r'href="([^"]*)"', part)]
@@ -82,9 +83,9 @@ def test_page_without_attachments(boss, article):
 def test_saving_the_page_keeps_them(boss, article):
     article.attachments.add("a.png", PNG)
     article.save()
-    page = boss.get(PAGE.format(article.uid))
+    page = boss.get(PAGE.format(quote(article.uid)))
     data = {**fields(page, "cbarticle_form"), "title": "new"}
-    response = boss.post(PAGE.format(article.uid), data)
+    response = boss.post(PAGE.format(quote(article.uid)), data)
     assert response.status_code == 302, response.content
     loaded = CBArticle(article.uid)
     assert (loaded.title, loaded.attachments["a.png"].read()) == ("new", PNG)

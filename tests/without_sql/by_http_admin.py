@@ -6,6 +6,8 @@ import re
 from html import unescape
 from typing import Any
 
+from django.contrib.admin.utils import quote
+
 from django_cbtools.contrib.auth.models import Group, User
 from django_cbtools.sync_gateway import SyncGateway
 from tests.without_sql.models import Note
@@ -59,7 +61,7 @@ def walk(client: Any) -> None:
           password1="Xq-93-lamp", password2="Xq-93-lamp")  # fmt: skip
     carol = User.objects.get_by_natural_key("carol")
     readers = Group.objects.get_by_natural_key("readers")
-    page = client.get(f"{users}{carol.uid}/change/")
+    page = client.get(f"{users}{quote(carol.uid)}/change/")
     assert f'<option value="{readers.uid}">readers</option>' in page.content.decode()
     assert client.get("/admin/cb_auth/group/").status_code == 200
 
@@ -72,7 +74,7 @@ def _post(client: Any, url: str, **data: Any) -> None:
 
 
 def _form(client: Any, uid: str) -> dict[str, Any]:
-    page = client.get(f"{NOTES}{uid}/change/")
+    page = client.get(f"{NOTES}{quote(uid)}/change/")
     revision = re.search('name="revision" value="([^"]*)"', page.content.decode())
     assert revision is not None
     return {"title": "x", "channels": "notes", "revision": unescape(revision[1])}

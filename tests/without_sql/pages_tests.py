@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.admin.utils import quote
 from django.core.cache import cache
 from django.db import connections
 from django.test import Client
@@ -70,7 +71,7 @@ def test_the_admin(browser):
     (note,) = Note.objects.all()
     listed = browser.get("/admin/without_sql/note/?q=fir")
     assert b"First" in listed.content
-    url = f"/admin/without_sql/note/{note.uid}/change/"
+    url = f"/admin/without_sql/note/{quote(note.uid)}/change/"
     page = browser.get(url)
     assert f'href="/notes/{note.uid}/"'.encode() in page.content
     data = {"title": "Second", "channels": "notes", "revision": hidden(page, "revision")}
@@ -100,7 +101,7 @@ def test_users_in_the_admin(browser):
     assert carol.check_password("Xq-93-lamp")
     group = Group(name="writers")
     group.save()
-    url = f"/admin/cb_auth/user/{carol.uid}/change/"
+    url = f"/admin/cb_auth/user/{quote(carol.uid)}/change/"
     page = browser.get(url)
     assert b"without_sql | note | Can add note" in page.content
     assert carol.password not in page.content.decode()
@@ -137,7 +138,7 @@ def test_groups_in_the_admin(browser):
     # What no app has any more stays until somebody takes it away.
     group.permissions.append("old.app")
     group.save()
-    url = f"/admin/cb_auth/group/{group.uid}/change/"
+    url = f"/admin/cb_auth/group/{quote(group.uid)}/change/"
     page = browser.get(url)
     assert b'value="old.app" selected' in page.content
     data = {"name": "editors", "permissions": ["old.app"], "revision": hidden(page, "revision")}

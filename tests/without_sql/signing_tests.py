@@ -12,6 +12,7 @@ import time
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib import auth
+from django.contrib.admin.utils import quote
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.management.commands import createsuperuser
@@ -345,10 +346,10 @@ def test_the_admin(phone, root, alice):
     group.save()
     tamper(phone, alice.uid, is_superuser=True)
     tamper(phone, group.uid, permissions=["a.b"], channels=["notes"])
-    assert client.get(f"/admin/cb_auth/user/{alice.uid}/password/").status_code == 403
+    assert client.get(f"/admin/cb_auth/user/{quote(alice.uid)}/password/").status_code == 403
     signatures = [stored(each.uid)[SIGNATURE] for each in (root, alice, group)]
     for name, document in (("user", alice), ("group", group)):
-        url = f"/admin/cb_auth/{name}/{document.uid}/change/"
+        url = f"/admin/cb_auth/{name}/{quote(document.uid)}/change/"
         assert b"icon-no.svg" in client.get(f"/admin/cb_auth/{name}/").content
         page = client.get(url).content.decode()
         assert "This document is not valid" in page
@@ -359,4 +360,5 @@ def test_the_admin(phone, root, alice):
         assert client.post(url.replace("change", "delete"), {"post": "yes"}).status_code == 302
     assert not is_signed(alice.uid)
     assert not User.objects.filter(pk=alice.uid)
-    assert 'name="_save"' in client.get(f"/admin/cb_auth/user/{root.uid}/change/").content.decode()
+    page = client.get(f"/admin/cb_auth/user/{quote(root.uid)}/change/").content.decode()
+    assert 'name="_save"' in page
