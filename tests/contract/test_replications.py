@@ -217,14 +217,14 @@ def test_configurations_that_are_refused(replications, config, refusal):
 def test_what_can_be_done_with_it(replications):
     replications.put("a", **STOPPED)
     assert replications.state("a") == "stopped"
-    assert replications.act("a", "start") == "starting"
+    assert replications.act("a", "start") in ("starting", "running")
     eventually(lambda: replications.state("a"), "reconnecting")
     assert "127.0.0.1:9" in replications.status("a")["error_message"]
     refusal = (400, "Replication must be stopped before it can be reset")
     assert replications.refused("PUT", "Status", "a", action="reset") == refusal
     refusal = (400, "Replication must be stopped before updating config")
     assert replications.refused("PUT", "", "a", {"direction": "push"}) == refusal
-    assert replications.act("a", "stop") == "stopping"
+    assert replications.act("a", "stop") in ("stopping", "stopped")
     eventually(lambda: replications.state("a"), "stopped")
     assert replications.act("a", "reset") in ("resetting", "stopped")
     refusal = (400, 'Unrecognized action "x".  Valid values are start/stop/reset.')

@@ -198,8 +198,8 @@ FILES = {"garbage": _garbage, "damaged": _damaged, "a folder": _folder}
 def documents_in(settings, monkeypatch, django_db_blocker):
     """Keeps documents in a file of that name."""
 
-    def use(name):
-        config = {**connections["default"].settings_dict, "NAME": str(name)}
+    def use(name, **options):
+        config = {**connections["default"].settings_dict, "NAME": str(name), "OPTIONS": options}
         monkeypatch.setitem(settings.DATABASES, "file", config)
         settings.COUCHBASE_DATABASE = "file"
 
@@ -221,12 +221,13 @@ def _check_unusable(name):
         assert "the setting is NAME in DATABASES" in str(error.value)
 
 
+@pytest.mark.parametrize("options", [{}, {"init_command": "PRAGMA synchronous=NORMAL;"}])
 @pytest.mark.parametrize("make", FILES.values(), ids=FILES)
-def test_file_that_is_no_database(make, tmp_path, documents_in):
+def test_file_that_is_no_database(make, options, tmp_path, documents_in):
     path = tmp_path / "documents.sqlite3"
     make(path)
     before = path.read_bytes() if path.is_file() else None
-    documents_in(path)
+    documents_in(path, **options)
     _check_unusable(path)
     assert (path.read_bytes() if path.is_file() else None) == before
 

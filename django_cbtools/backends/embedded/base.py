@@ -60,17 +60,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 f"The embedded backend needs SQLite {'.'.join(map(str, MINIMUM_SQLITE))} or "
                 f"newer; this Python has {sqlite3.sqlite_version}."
             )
-        name = self.settings_dict["NAME"]
+        opened: list[sqlite3.Connection] = []
+
+        def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+            opened.append(sqlite3.Connection(*args, **kwargs))
+            return opened[0]
+
         try:
-            connection: sqlite3.Connection = super().get_new_connection(conn_params)
-        except sqlite3.OperationalError as error:
-            raise _unusable(name, error) from error
-        try:
+            # Django runs the init_command of OPTIONS on it, which may be the first to fail.
+            connection: sqlite3.Connection = super().get_new_connection(
+                {"factory": connect, **conn_params}
+            )
+            opened[:] = [connection]  # which a factory in OPTIONS may have made
             timeout = conn_params["timeout"]
             memory.patiently(timeout, schema.ensure, connection, timeout)
         except sqlite3.DatabaseError as error:
-            connection.close()
-            raise _unusable(name, error) from error
+            for each in opened:
+                each.close()
+            raise _unusable(self.settings_dict["NAME"], error) from error
         functions.register(connection)
         ((_, _, self._path), *_) = connection.execute("PRAGMA database_list")
         self._file = _identity(self._path)
