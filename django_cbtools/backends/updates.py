@@ -22,7 +22,7 @@ from django_cbtools.exceptions import CouchbaseValueError, SyncGatewayConflict, 
 from django_cbtools.models.fields.values import Unreadable, json_key, kind
 from django_cbtools.models.telling import conflict
 from django_cbtools.models.writing.bulk import Bulk
-from django_cbtools.models.writing.member_updates import MemberTarget
+from django_cbtools.models.writing.member_updates import MemberTarget, target_of
 from django_cbtools.sync_gateway.documents.documents import batches
 
 #: The number of attempts to update documents that somebody else writes in between, and their
@@ -118,7 +118,7 @@ class Update:
             if value is None and any(_columns(expression)):
                 self._check_null(document, field, expression)
             try:
-                stored = _stored(_target(field), expression, value)
+                stored = _stored(target_of(field), expression, value)
             except ArithmeticError as error:
                 raise CouchbaseValueError(
                     f"Document {shown(document.uid)}: field {field.name} cannot store {value!r}."
@@ -149,11 +149,6 @@ def _columns(expression: Any) -> Iterator[Any]:
         return
     for part in getattr(expression, "get_source_expressions", list)():
         yield from _columns(part)
-
-
-def _target(field: Any) -> Any:
-    """Return the field whose values are set."""
-    return field.target if isinstance(field, MemberTarget) else field
 
 
 def _set(document: Any, field: Any, value: Any) -> None:

@@ -21,7 +21,7 @@ from django_cbtools.models.channels import check_channels
 from django_cbtools.models.queryset import DocumentQuerySet
 from django_cbtools.models.sql import DocumentQuery
 from django_cbtools.models.writing.bulk import Bulk, revisions
-from django_cbtools.models.writing.member_updates import MemberTarget
+from django_cbtools.models.writing.member_updates import MemberTarget, target_of
 from django_cbtools.models.writing.versions import Version
 from django_cbtools.models.writing.written import check_extra
 
@@ -96,7 +96,7 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
                         f"{what} are not allowed in this query ({field.name}={value!r})."
                     )
             if not _has_type(value):  # it is the field's, as in an UPDATE
-                value = ExpressionWrapper(value, output_field=_target(field))
+                value = ExpressionWrapper(value, output_field=target_of(field))
         elif hasattr(value, "prepare_database_save"):
             if not field.remote_field:
                 raise TypeError(
@@ -138,11 +138,6 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, _Compiler):
             query.add_annotation(expression, f"_{number}")
         rows = query.get_compiler(self.using).results_iter(tuple_expected=True)
         return {uid: values for uid, *values in rows}
-
-
-def _target(field: Any) -> Any:
-    """Return the field whose values are set."""
-    return field.target if isinstance(field, MemberTarget) else field
 
 
 def _has_type(expression: Any) -> bool:

@@ -47,6 +47,11 @@ class MemberTarget:
         setattr(document, attname, whole)
 
 
+def target_of(field: Any) -> Any:
+    """Return the field whose values an update sets: a member's own, or the field itself."""
+    return field.target if isinstance(field, MemberTarget) else field
+
+
 def is_member(model: Any, name: str) -> bool:
     """Return whether the name in an update refers to a member of a field."""
     first, *path = name.split(LOOKUP_SEP)
