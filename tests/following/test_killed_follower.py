@@ -14,13 +14,13 @@ import pytest
 
 from django_cbtools.following.notes import Note
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import TORTURE
 from tests.following.processes import FollowerProcess, GatewayProcess
 from tests.ports import free_ports
 
 pytestmark = pytest.mark.torture
 
-FULL = os.environ.get("TORTURE") == "1"
-KILLS, DOCUMENTS = (30, 5000) if FULL else (3, 500)
+KILLS, DOCUMENTS = (30, 5000) if TORTURE else (3, 500)
 SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
 _BULK = 10
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import socket
 import sqlite3
 import threading
@@ -18,7 +17,7 @@ import pytest
 
 from django_cbtools.embedded import schema
 from django_cbtools.embedded.documents.documents import NEVER
-from tests.counts import TORTURE
+from tests.counts import SEED, TORTURE
 from tests.gateway.fuzz import replies, store, wire
 from tests.gateway.fuzz.attack import Attack
 from tests.gateway.fuzz.known import Known
@@ -29,7 +28,6 @@ pytestmark = pytest.mark.torture
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "100000" if TORTURE else "400"))
 CLIENTS = int(os.environ.get("FUZZ_CLIENTS", "6"))
-SEED = os.environ.get("FUZZ_SEED") or (secrets.token_hex(4) if TORTURE else "1")
 MEGABYTE = 1 << 20
 
 

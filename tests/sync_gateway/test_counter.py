@@ -12,13 +12,13 @@ import sys
 
 import pytest
 
+from tests.counts import TORTURE
 from tests.gateway.fuzz import store
 from tests.gateway.fuzz.process import ROOT, ServerProcess
 from tests.sync_gateway.faults.rival import Rival
 
 pytestmark = pytest.mark.torture
 
-TORTURE = os.environ.get("TORTURE") == "1"
 THREADS = 4
 TIMES = int(os.environ.get("COUNTER_TIMES", "2000" if TORTURE else "40"))
 #: The processes: each asks the server, or keeps documents in its file itself.

@@ -12,6 +12,7 @@ from collections import Counter
 import pytest
 
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import TORTURE
 from tests.gateway.fuzz import store
 from tests.gateway.fuzz.process import ServerProcess
 from tests.sync_gateway.faults.chaos import WRITES, Chaos
@@ -21,7 +22,6 @@ from tests.sync_gateway.faults.workload import Run
 
 pytestmark = pytest.mark.torture
 
-TORTURE = os.environ.get("TORTURE") == "1"
 WRITES_WANTED = int(os.environ.get("FAULTS_WRITES", "100000" if TORTURE else "1200"))
 THREADS = int(os.environ.get("FAULTS_THREADS", "8"))
 SEED = os.environ.get("FAULTS_SEED") or secrets.token_hex(4)

@@ -9,11 +9,11 @@ import secrets
 import pytest
 
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import TORTURE
 from tests.gateway.fuzz.process import ServerProcess
 from tests.gateway.hostile.memory import Peak
 from tests.testapp.models import CBArticle
 
-TORTURE = os.environ.get("TORTURE") == "1"
 MB = 1024 * 1024
 SIZE = (200 if TORTURE else 20) * MB
 #: What both sides may take beside what they take anyway.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import TORTURE
 from tests.sync_gateway.unfriendly import ADMIN_LOGIN, Unfriendly
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ def run(urls, bucket, *args):
 @pytest.mark.torture
 def test_contract_at_an_unfriendly_gateway(http_gateway, settings):
     gateway = Unfriendly(http_gateway.urls)
-    whole = os.environ.get("TORTURE") == "1"
+    whole = TORTURE
     done = run(gateway.urls, settings.SYNC_GATEWAY_BUCKET, *([] if whole else PART))
     gateway.stop()
     assert done.returncode == 0, done.stdout + done.stderr

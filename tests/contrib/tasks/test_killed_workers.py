@@ -14,12 +14,12 @@ from random import Random
 
 import pytest
 
+from tests.counts import TORTURE
 from tests.programs import ROOT
 
 pytestmark = pytest.mark.torture
 
-FULL = os.environ.get("TORTURE") == "1"
-WORKERS, KILLS, TASKS = (4, 30, 1500) if FULL else (4, 3, 60)
+WORKERS, KILLS, TASKS = (4, 30, 1500) if TORTURE else (4, 3, 60)
 LONGEST = 0.05
 SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
 

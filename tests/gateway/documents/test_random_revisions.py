@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from tests.counts import TORTURE
 from tests.gateway.access.client import ADMIN, create_database
 from tests.gateway.documents.revisions import CONFLICT, order
 
@@ -362,7 +362,7 @@ class Revisions(RuleBasedStateMachine):
 
 @pytest.mark.torture
 def test_trees_are_as_the_model_says():
-    many = os.environ.get("TORTURE") == "1"
+    many = TORTURE
     run_state_machine_as_test(
         Revisions,
         settings=settings(

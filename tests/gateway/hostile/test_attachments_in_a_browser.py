@@ -9,21 +9,17 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import random
-import secrets
 from urllib.parse import quote
 
 import pytest
 
 from django_cbtools.embedded.api.gateway import respond
 from django_cbtools.embedded.http.messages import Call
-from tests.counts import TORTURE
+from tests.counts import SEED, TORTURE
 from tests.gateway.fuzz.process import ServerProcess
 from tests.gateway.fuzz.wire import Client, Request
 from tests.gateway.hostile import chromium
-
-SEED = os.environ.get("FUZZ_SEED") or (secrets.token_hex(4) if TORTURE else "1")
 
 SCRIPT = (
     "try{fetch('/canary?NAME')}finally{(new Image).src='/canary?NAME';document.cookie='a=NAME'}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import random
 import re
 import secrets
@@ -30,13 +29,12 @@ from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.http import limits
 from django_cbtools.embedded.http.messages import Call
 from django_cbtools.embedded.server import framing
-from tests.counts import TORTURE
+from tests.counts import SEED, TORTURE
 from tests.gateway.fuzz.process import ServerProcess
 from tests.gateway.fuzz.wire import Client, Request
 from tests.gateway.hostile import large_bodies
 from tests.gateway.hostile.memory import Peak
 
-SEED = os.environ.get("FUZZ_SEED") or (secrets.token_hex(4) if TORTURE else "1")
 MEGABYTE = 1 << 20
 #: The most that the server's process may take for any one request.
 MOST = 300 * MEGABYTE

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,12 +14,13 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from tests.counts import TORTURE
 from tests.gateway.access.client import ADMIN, DB, Client, add_role, add_user, create_database
 
 pytestmark = [pytest.mark.django_db, pytest.mark.torture]
 
 SMALL = 1000
-LARGE = 100_000 if os.environ.get("TORTURE") == "1" else 10_000
+LARGE = 100_000 if TORTURE else 10_000
 #: How many steps SQLite takes between two calls of its progress handler.
 STEP = 20
 MOST = 2

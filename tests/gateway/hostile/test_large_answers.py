@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import zlib
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.counts import TORTURE
 from tests.gateway.fuzz.process import ServerProcess
 from tests.gateway.hostile.memory import Peak
 
-TORTURE = os.environ.get("TORTURE") == "1"
 MEGABYTE = 1 << 20
 DOCUMENTS = 40
 TIMES = 1000 if TORTURE else 80

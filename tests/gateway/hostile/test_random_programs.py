@@ -9,10 +9,11 @@ import random
 import pytest
 
 from django_cbtools.embedded import javascript
+from tests.counts import TORTURE
 from tests.gateway.access.client import ADMIN, channels_of, create_database, function
 from tests.gateway.hostile.looking import LOOK
 
-PROGRAMS = 20_000 if os.environ.get("TORTURE") == "1" else 2_000
+PROGRAMS = 20_000 if TORTURE else 2_000
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 
 

@@ -16,8 +16,9 @@ import pytest
 from django.db import connection
 
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import TORTURE
 from tests.gateway.pouchdb.phones import Phones
-from tests.gateway.pouchdb.syncing import SERVERS, TORTURE
+from tests.gateway.pouchdb.syncing import SERVERS
 
 ROOT = Path(__file__).parents[3]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 
 from django_cbtools.sync_gateway.calls.client import ADMIN, loads, request
 
@@ -20,9 +19,6 @@ SERVERS = {
         "/sync",
     ),
 }
-
-
-TORTURE = os.environ.get("TORTURE") == "1"
 
 
 def everywhere(test):

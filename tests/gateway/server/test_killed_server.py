@@ -6,8 +6,6 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import os
-import secrets
 import threading
 import time
 from random import Random
@@ -15,14 +13,13 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.counts import TORTURE
+from tests.counts import SEED, TORTURE
 from tests.gateway.fuzz import store
 from tests.gateway.fuzz.process import ServerProcess
 
 pytestmark = pytest.mark.torture
 
 KILLS = 50 if TORTURE else 2
-SEED = os.environ.get("FUZZ_SEED") or (secrets.token_hex(4) if TORTURE else "1")
 DB = "/test_documents"
 GONE = (OSError, http.client.HTTPException)
 

@@ -3,7 +3,6 @@ what has been acknowledged is there."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
@@ -17,6 +16,7 @@ from django.test import TestCase, TransactionTestCase
 
 from django_cbtools.exceptions import SyncGatewayUnavailable
 from django_cbtools.sync_gateway import SyncGateway
+from tests.counts import TORTURE
 from tests.gateway.server.processes import Process, end_all
 from tests.testapp.models import CBArticle
 
@@ -120,7 +120,7 @@ def test_processes_write_at_once(tmp_path):
 
 @pytest.mark.torture
 def test_processes_make_the_file_at_once(tmp_path):
-    rounds = 100 if os.environ.get("TORTURE") == "1" else 4
+    rounds = 100 if TORTURE else 4
     path = tmp_path / "documents.sqlite3"
     with Process(RACE, path, str(rounds), is_new=True) as process:
         process.go()
@@ -162,7 +162,7 @@ def test_reader_does_not_wait(tmp_path):
 @pytest.mark.torture
 @pytest.mark.parametrize(
     "delay",
-    [number / 100 for number in range(40)] if os.environ.get("TORTURE") == "1" else [0.1],
+    [number / 100 for number in range(40)] if TORTURE else [0.1],
 )
 def test_killed_process_loses_nothing_that_was_acknowledged(delay, tmp_path):
     path = tmp_path / "documents.sqlite3"

@@ -10,12 +10,12 @@ from collections import Counter
 
 import pytest
 
+from tests.counts import TORTURE
 from tests.gateway.fuzz import store
 from tests.gateway.fuzz.process import ROOT
 
 pytestmark = pytest.mark.torture
 
-TORTURE = os.environ.get("TORTURE") == "1"
 PROCESSES = 4 if TORTURE else 2
 THREADS = 16 if TORTURE else 6
 ROUNDS = 20 if TORTURE else 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from django_cbtools.embedded.views import index, reduces
 from django_cbtools.exceptions import SyncGatewayBadRequest
+from tests.counts import TORTURE
 from tests.gateway.v8.helpers import put_design, rows, write
 from tests.gateway.v8.model import Model, NotANumber, Order, View
 
@@ -213,7 +213,7 @@ def test_answers_are_those_of_the_model(db, monkeypatch):
     # Small enough for reduces of reduces, and for batches.
     monkeypatch.setattr(reduces, "CHUNK", 2)
     monkeypatch.setattr(index, "BATCH", 3)
-    many = os.environ.get("TORTURE") == "1"
+    many = TORTURE
     run_state_machine_as_test(
         Comparison,
         settings=settings(
