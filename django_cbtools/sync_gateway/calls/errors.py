@@ -115,7 +115,7 @@ def _hint(status: int, reason: str, is_ours: bool, asked: Asked) -> str:
     if is_ours and asked.uid:
         return next_step(status, reason)
     if status == 403 and is_ours:
-        return f"Look at what {login + '_USER' if user is None else shown(user.name)} may do."
+        return f"Look at what {_asker(login)} may do."
     if not is_ours:
         return f"This is no gateway's answer: look at {asked.setting}, and at proxies on the way."
     return ""
@@ -128,10 +128,15 @@ def next_step(status: int, reason: str) -> str:
     if status == 404 and reason == "deleted":
         return "Somebody has deleted it. A document with this uid and no rev makes it again."
     if status == 403:
-        user = transport.login()
-        asks = "SYNC_GATEWAY_USER" if user is None else shown(user.name)
-        return f"Look at the channels of {asks} and of the document, and at the sync function."
+        asker = _asker("SYNC_GATEWAY")
+        return f"Look at the channels of {asker} and of the document, and at the sync function."
     return _NEXT.get(status, _LATER if status >= 500 or status in BUSY else "")
+
+
+def _asker(login: str) -> str:
+    """Return the name of the user of as_user(), or the setting that names the user."""
+    user = transport.login()
+    return f"{login}_USER" if user is None else shown(user.name)
 
 
 _LATER = "The gateway has failed, or is busy: look at its log, and try again later."
