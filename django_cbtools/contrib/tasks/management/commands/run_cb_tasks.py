@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 from tqdm import tqdm
 
 from django_cbtools.contrib.tasks.backend import configured
@@ -76,7 +77,7 @@ class Command(DocumentsCommand):
             self.stdout.write(
                 f"{counted(health.done, 'task', 'is,are')} done; "
                 f"{counted(health.retried, 'attempt', 'has,have')} failed and "
-                f"{'is' if health.retried == 1 else 'are'} tried again; "
+                f"{pluralize(health.retried, 'is,are')} tried again; "
                 f"{counted(health.failed, 'task', 'has,have')} failed for good."
             )
 
