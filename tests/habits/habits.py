@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import factory
 import pytest
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Group
 from django.urls import reverse
 from import_export.resources import ModelResource
@@ -171,7 +172,7 @@ def test_the_admin(admin_client):
     ticket = TicketFactory(title="old")
     comment = CommentFactory(ticket=ticket)
     assert b"old" in admin_client.get(reverse("admin:habits_ticket_changelist")).content
-    url = reverse("admin:habits_ticket_change", args=[ticket.uid])
+    url = reverse("admin:habits_ticket_change", args=[quote(ticket.uid)])
     data = filled(admin_client.get(url)) | {"title": "new"}
     data |= {"comments-1-text": "another", "comments-1-channels": "public"}
     response = admin_client.post(url, data)

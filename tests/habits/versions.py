@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import reversion
+from django.contrib.admin.utils import quote
 from django.core.files.base import ContentFile
 from django.urls import reverse
 from reversion.models import Version
@@ -105,7 +106,7 @@ def test_the_same_once_more_is_no_version(recipe):
 
 def test_the_admin_shows_restores_and_recovers_versions(admin_client):
     def page(name, *arguments):
-        return reverse(f"admin:habits_recipe_{name}", args=arguments)
+        return reverse(f"admin:habits_recipe_{name}", args=[quote(each) for each in arguments])
 
     def send(url, **values):
         response = admin_client.post(url, filled(admin_client.get(url)) | values)
