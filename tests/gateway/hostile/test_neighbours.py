@@ -22,6 +22,8 @@ DURATION = 1.0 if TORTURE else 0.4
 #: How much less he may get done then, on a busy machine with few cores, and how much longer one
 #: of his requests may take than the longest did.
 ROOM = 200
+#: What counts as the longest at least: below that, chance decides.
+FAST = 0.02
 SYNC = """function (doc) {
   if (doc.slow) for (var end = Date.now() + doc.slow; Date.now() < end; );
   channel("all");
@@ -130,4 +132,4 @@ def test_a_polite_user_beside_a_hostile_one(tmp_path, attack, who):
         for thread in threads:
             thread.join()
     assert beside * ROOM > alone
-    assert worst < ROOM * max(worst_alone, DURATION / alone)
+    assert worst < ROOM * max(worst_alone, DURATION / alone, FAST)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 
 import pytest
 
 from django_cbtools.embedded import javascript
-from tests.counts import TORTURE
+from tests.counts import SEED, TORTURE
 from tests.gateway.access.client import ADMIN, channels_of, create_database, function
 from tests.gateway.hostile.looking import LOOK
 
 PROGRAMS = 20_000 if TORTURE else 2_000
-SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 
 
 # ------------------------------------------------------------- random programs
@@ -57,7 +55,7 @@ def program(source):
 
 @pytest.mark.torture
 def test_random_programs_leave_no_mark():
-    print(f"SEED={SEED}")
+    print(f"seed {SEED}")
     source = random.Random(SEED)
     worlds = 0
     known, found = None, [None, [], []]
