@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models import Lookup, Transform
 from django.db.models.expressions import Expression
@@ -55,7 +56,10 @@ def element_of(lhs: Any, field: values.Field) -> Element:
 
 def is_array(expression: Any) -> bool:
     """Return whether the expression is an array whose elements have a known field."""
-    field = getattr(expression, "_output_field_or_none", None)
+    try:
+        field = getattr(expression, "_output_field_or_none", None)
+    except FieldError:  # it combines several types, so it is no array
+        return False
     return isinstance(expression, AnyElement) or hasattr(field, "base_field")
 
 
