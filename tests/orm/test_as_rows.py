@@ -2,20 +2,90 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
 from django.db.models import DecimalField, F, FloatField, Sum
+
+from django_cbtools.models import CouchbaseModel, ForeignKey
 
 from .models import Article
 
 pytestmark = pytest.mark.django_db
 
 
+class CBShelf(CouchbaseModel):
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+
+    default_channels = ["c"]
+
+
+class CBVolume(CouchbaseModel):
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+        order_with_respect_to = "shelf"
+
+    default_channels = ["c"]
+    shelf = ForeignKey(CBShelf, models.CASCADE, null=True)
+
+
+class CBNote(CouchbaseModel):
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+        order_with_respect_to = "about"
+
+    default_channels = ["c"]
+    content_type = models.ForeignKey(ContentType, models.CASCADE, related_name="+")
+    object_id = models.CharField(max_length=300)
+    about = GenericForeignKey()
+
+
 # -------------------------------------------------------------------- managers
 
 
 # ---------------------------------------------------------------------- places
+
+
+def test_new_documents_are_last() -> None:
+    shelf, other = CBShelf.objects.create(), CBShelf.objects.create()
+    first = CBVolume.objects.create(shelf=shelf)
+    CBVolume(shelf=other).save()
+    second, third = CBVolume.objects.bulk_create([CBVolume(shelf=shelf) for _ in range(2)])
+    fourth, fifth, alone = (CBVolume(shelf=owner) for owner in (shelf, shelf, None))
+    assert CBVolume.objects.bulk_save([fourth, fifth, alone]).saved == 3
+    again = copy.copy(first)
+    again.uid = None
+    again.save()
+    ordered = [first, second, third, fourth, fifth, again]
+    assert list(shelf.get_cbvolume_order()) == [volume.uid for volume in ordered]
+    assert [volume._order for volume in ordered] == [0, 1, 2, 3, 4, 5]
+    assert (alone._order, CBVolume(shelf=None)._order) == (0, None)
+    assert (first.get_next_in_order(), fifth.get_previous_in_order()) == (second, fourth)
+    first.save()
+    assert first._order == 0
+
+
+def test_places_by_a_generic_relation() -> None:
+    shelf, other = CBShelf.objects.create(), CBShelf.objects.create()
+    ContentType.objects.clear_cache()
+    notes = [CBNote.objects.create(about=about) for about in (shelf, other, shelf)]
+    notes += CBNote.objects.bulk_create([CBNote(about=shelf)])
+    assert [note._order for note in notes] == [0, 0, 1, 2]
+    ContentType.objects.clear_cache()
+
+
+def test_no_places_without_an_orm(gateway_by_http: Any) -> None:
+    volume = CBVolume(shelf=None)
+    volume.save()
+    assert CBVolume(volume.uid)._order is None
 
 
 # --------------------------------------------------------------------- queries

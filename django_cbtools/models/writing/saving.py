@@ -32,6 +32,7 @@ from . import attachments
 from .expiring import UNCHANGED, Expiring, see_expiries, set_expiry, settle_expiry
 from .following import tell
 from .merge import Merge
+from .ordering import take_places
 from .restoring import Restored
 from .sealing import Sealing
 from .unique_keys import save_document
@@ -133,19 +134,18 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
         if raw:
             super().save_base(raw, force_insert, force_update, using, update_fields)  # type: ignore[misc]
             return
-        names = update_fields
-        fields = None if names is None else self._fields(names)
-        self._send(pre_save, update_fields=names)
+        fields = None if update_fields is None else self._fields(update_fields)
+        self._send(pre_save, update_fields=update_fields)
         self.before_save(fields)
+        created = False
         if fields is not None or force_update:
             self._write_over(fields, is_expiring)
-            created = False
         else:
             created = self._write(merge, is_new=bool(force_insert))
         if fields is None or any(map(attachments.attaches, fields)):
             attachments.upload_rest(self)
         self.after_save(created)
-        self._send(post_save, update_fields=names, created=created)
+        self._send(post_save, update_fields=update_fields, created=created)
 
     def _send(self, signal: ModelSignal, **about: Any) -> None:
         """Send one of Django's signals, unless the document is being deleted softly."""
@@ -207,8 +207,9 @@ class DocumentSaving(Expiring, Sealing, DocumentJSON):
     def _write(self, merge: Merge | None, is_new: bool) -> bool:
         """Write the document, merged if necessary, and return whether it is a new one."""
         former = self.rev
-        if is_new:
+        if is_new or former is None:
             self.rev = None
+            take_places([self])
         # A competing writer that was faster has probably finished by now.
         for wait in chain((0.0,), waits(MERGES, MERGE_DELAY, BACKOFF)):
             created = self.rev is None
