@@ -13,6 +13,7 @@ from django.db.models.sql.constants import ROW_COUNT
 from django.db.models.sql.where import AND
 
 from django_cbtools.query_service.options import NOT_BOUNDED, REQUEST_PLUS
+from django_cbtools.sync_gateway.documents.documents import batches
 
 from .raw import RawDocuments
 from .sql import DocumentQuery
@@ -129,7 +130,8 @@ class DocumentQuerySet(models.QuerySet[Model]):
     ) -> int:
         """Save the given fields, and ``updated``, of documents. Returns how many.
 
-        Each document is written on top of the revision that it was loaded with.
+        Documents that this QuerySet does not find are left out, as in Django. Each document is
+        written on top of the revision that it was loaded with.
         """
         _check_batch_size(batch_size)
         names = list(fields)
@@ -146,8 +148,17 @@ class DocumentQuerySet(models.QuerySet[Model]):
         for document in documents:
             document._prepare_related_fields_for_save(operation_name="bulk_update", fields=chosen)
         with Bulk() as bulk:
-            bulk.update(documents, chosen, batch_size)
+            bulk.update(self._among(documents), chosen, batch_size)
         return bulk.saved
+
+    def _among(self, documents: list[Any]) -> list[Any]:
+        """Return the documents that this QuerySet finds. One without a filter is not asked."""
+        if not self.query.is_sliced and all(map(_hides_deleted, self.query.where.children)):
+            return documents
+        found: set[Any] = set()
+        for uids in batches(document.pk for document in documents):
+            found.update(self.filter(pk__in=uids).order_by().values_list("pk", flat=True))
+        return [document for document in documents if document.pk in found]
 
     # --------------------------------------------------------------- creating
 
@@ -283,6 +294,15 @@ class DocumentQuerySet(models.QuerySet[Model]):
         getattr(self, "_not_support_combined_queries")(what)  # noqa: B009
         if self.query.distinct_fields:
             raise TypeError(f"Cannot call {what}() after .distinct(*fields).")
+
+
+def _hides_deleted(condition: Any) -> bool:
+    """Return whether a condition is that of :class:`Documents`."""
+    return (
+        isinstance(condition, Exact)
+        and condition.rhs is False
+        and getattr(getattr(condition.lhs, "target", None), "name", None) == "st_deleted"
+    )
 
 
 def _check_batch_size(batch_size: int | None) -> None:

@@ -11,11 +11,39 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import DecimalField, F, FloatField, Sum
 
-from django_cbtools.models import CouchbaseModel, ForeignKey
+from django_cbtools.models import AllDocuments, CouchbaseModel, ForeignKey
 
 from .models import Article
 
 pytestmark = pytest.mark.django_db
+
+
+class DraftManager(models.Manager[Any]):
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(is_draft=True)
+
+    def titles(self) -> list[str]:
+        return sorted(self.values_list("title", flat=True))
+
+
+class PageQuerySet(models.QuerySet[Any]):
+    def drafts(self) -> Any:
+        return self.filter(is_draft=True)
+
+
+class CBPage(CouchbaseModel):
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+
+    default_channels = ["c"]
+    title = models.CharField(max_length=10)
+    is_draft = models.BooleanField(default=True)
+
+    plain = models.Manager()
+    drafts = DraftManager()
+    by_queryset = PageQuerySet.as_manager()
+    every = AllDocuments()
 
 
 class CBShelf(CouchbaseModel):
@@ -89,6 +117,20 @@ def test_no_places_without_an_orm(gateway_by_http: Any) -> None:
 
 
 # --------------------------------------------------------------------- queries
+
+
+def test_bulk_update_writes_what_its_queryset_finds() -> None:
+    pages = [CBPage.objects.create(title=title, is_draft=title != "c") for title in "abc"]
+    for page in pages:
+        page.title = "new"
+    drafts = CBPage.objects.filter(is_draft=True)
+    assert drafts.exclude(title="b").bulk_update(pages, ["title"]) == 1
+    assert sorted(page.title for page in CBPage.objects.all()) == ["b", "c", "new"]
+    with pytest.raises(TypeError, match="slice"):
+        CBPage.objects.all()[:1].bulk_update(pages, ["title"])
+    pages[1].delete()
+    assert CBPage.all_objects.filter(st_deleted=True).bulk_update(pages, ["title"]) == 1
+    assert CBPage.objects.bulk_update([pages[2]], ["title"]) == 1
 
 
 @pytest.mark.parametrize("output", [FloatField(), DecimalField()])
