@@ -1,21 +1,23 @@
-"""Changes to Django's own fields that belong to documents."""
+"""Changes to Django's own fields and managers that belong to documents."""
 
 from __future__ import annotations
 
 import sys
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.db import models
+from django.db.models.manager import BaseManager
 
 from .fields.members import Members
 from .fields.preparing import comparing
 from .files import keep_in_document
+from .queryset import AllDocuments, Documents
 from .relations import is_loaded_by_key
 
 
 def adopt(field: Any) -> None:
-    """Prepare a field for documents before it is added to its class."""
+    """Prepare a field or a manager for documents before it is added to its class."""
     keep_in_document(field)
     if isinstance(field, models.JSONField) and not isinstance(field, Members):
         field.get_db_prep_value = partial(_prepared_json, field)  # type: ignore[method-assign]
@@ -23,6 +25,19 @@ def adopt(field: Any) -> None:
         field.update_dimension_fields = partial(_read_dimensions, field)  # type: ignore[method-assign]
     elif _is_generic(field):
         field.get_content_type = partial(_content_type, field)
+    elif isinstance(field, BaseManager) and not isinstance(field, AllDocuments):
+        kind: Any = type(field)
+        field.__class__ = _hiding(kind)
+
+
+@cache
+def _hiding(manager: Any) -> Any:
+    """Return a manager class that leaves out softly deleted documents, as :class:`Documents` does,
+    before the manager's own ``get_queryset()`` goes on."""
+    if issubclass(Documents, manager):  # one of Django's own classes
+        return Documents
+    names = {name: getattr(manager, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(manager)(manager.__name__, (manager, Documents), names)
 
 
 def _prepared_json(field: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
@@ -57,6 +72,8 @@ def _content_type(
 
     if id is not None:
         return _Type(ContentType.objects.get_for_id(id))
+    if obj is None and model is None:
+        return type(field).get_content_type(field)  # which raises Django's error
     return ContentType.objects.get_for_model(
         model if obj is None else obj, for_concrete_model=field.for_concrete_model
     )

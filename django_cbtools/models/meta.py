@@ -104,7 +104,9 @@ class DocumentBase(ModelBase):
             if _is_inherited(cls, name, value):  # its first declarer keeps the reverse name
                 value.remote_field.related_name = "+"
                 value.remote_field.related_query_name = None
-        adopt(value)
+        # A base manager has to find every document. Options are the first attribute.
+        if name == "_meta" or name != cls._meta.base_manager_name:
+            adopt(value)
         super().add_to_class(name, value)
 
 

@@ -46,6 +46,17 @@ class CBPage(CouchbaseModel):
     every = AllDocuments()
 
 
+class CBOwnBase(CouchbaseModel):
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+        base_manager_name = "plain"
+
+    default_channels = ["c"]
+    plain = models.Manager()
+    other = models.Manager()
+
+
 class CBShelf(CouchbaseModel):
     class Meta:
         abstract = True
@@ -77,6 +88,23 @@ class CBNote(CouchbaseModel):
 
 
 # -------------------------------------------------------------------- managers
+
+
+def test_managers_of_ones_own_leave_out_what_is_softly_deleted() -> None:
+    pages = [CBPage.plain.create(title=title, is_draft=title != "c") for title in "abc"]
+    pages[0].delete()
+    CBPage.plain.get(title="c").delete()
+    assert [page.title for page in CBPage.plain.all()] == ["b"]
+    assert CBPage.drafts.titles() == ["b"]
+    assert [page.title for page in CBPage.by_queryset.drafts()] == ["b"]
+    assert CBPage.every.count() == CBPage.all_objects.count() == 3
+    assert CBPage._default_manager.count() == 1
+    assert isinstance(CBPage.drafts, DraftManager)
+
+
+def test_a_base_manager_finds_everything() -> None:
+    CBOwnBase.plain.create().delete()
+    assert (CBOwnBase.plain.count(), CBOwnBase.other.count()) == (1, 0)
 
 
 # ---------------------------------------------------------------------- places
@@ -139,3 +167,8 @@ def test_an_aggregate_of_several_types_that_says_its_own(output: Any) -> None:
     total = Sum(F("price") + F("score"), output_field=output)
     assert Article.objects.aggregate(total=total) == {"total": 4}
     assert Article.objects.annotate(total=total).get().total == 4
+
+
+def test_a_content_type_of_nothing() -> None:
+    with pytest.raises(Exception, match="Impossible arguments"):
+        CBNote._meta.get_field("about").get_content_type()
