@@ -2,6 +2,7 @@
 
 from unittest import mock
 
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.test import TestCase
@@ -207,7 +208,7 @@ class AdminTest(TestCase):
         self.client.force_login(self.boss)
 
     def url(self, page, *args, model="cbarticle"):
-        return reverse(f"admin:articles_{model}_{page}", args=args)
+        return reverse(f"admin:articles_{model}_{page}", args=[quote(each) for each in args])
 
     def listed(self, **query):
         response = self.client.get(self.url("changelist"), query)

@@ -25,17 +25,17 @@ def walk(client: Any) -> None:
     assert _titles(listed) == ["Third", "Second", "First"]
     assert listed.context_data["cl"].result_count == 3
 
-    _post(client, f"{NOTES}{first}/change/", title="Changed", channels="notes", parent=second)
+    _post(client, _page(first), title="Changed", channels="notes", parent=second)
     assert (Note(first).title, Note(first).parent.uid) == ("Changed", second)
     assert _titles(client.get(f"{NOTES}?q=unheard&o=1"))[0] == "Changed"
-    refused = client.post(f"{NOTES}{first}/change/", {**_form(client, first), "parent": "nobody"})
+    refused = client.post(_page(first), {**_form(client, first), "parent": "nobody"})
     assert refused.context_data["errors"]
     (row,) = SyncGateway.all_docs([first])["rows"]
     SyncGateway.save_json(first, {**row["doc"], "parent_uid": "gone"})
-    assert b"refers to gone, which is not there" in client.get(f"{NOTES}{first}/change/").content
-    _post(client, f"{NOTES}{first}/change/", title="Changed again", channels="notes", parent="gone")
+    assert b"refers to gone, which is not there" in client.get(_page(first)).content
+    _post(client, _page(first), title="Changed again", channels="notes", parent="gone")
     assert (Note(first).title, Note(first).parent_uid) == ("Changed again", "gone")
-    _post(client, f"{NOTES}{first}/change/", title="Changed", channels="notes", parent="")
+    _post(client, _page(first), title="Changed", channels="notes", parent="")
     assert Note(first).parent_uid is None
 
     action = {"action": "delete_selected", "_selected_action": [second, third]}
@@ -49,10 +49,10 @@ def walk(client: Any) -> None:
     undelete = {"action": "undelete_selected", "_selected_action": second}
     assert client.post(f"{NOTES}?st_deleted=only", undelete).status_code == 302
     assert _titles(client.get(NOTES)) == ["Second", "Changed"]
-    assert client.get(f"{NOTES}{second}/delete/").status_code == 200
-    assert client.post(f"{NOTES}{second}/delete/", {"post": "yes"}).status_code == 302
+    assert client.get(_page(second, "delete")).status_code == 200
+    assert client.post(_page(second, "delete"), {"post": "yes"}).status_code == 302
     assert Note(second).st_deleted
-    assert client.get(f"{NOTES}{first}/history/").status_code == 200
+    assert client.get(_page(first, "history")).status_code == 200
     assert client.get(f"{NOTES}nobody/change/").status_code == 302
 
     users = "/admin/cb_auth/user/"
@@ -66,6 +66,10 @@ def walk(client: Any) -> None:
     assert client.get("/admin/cb_auth/group/").status_code == 200
 
 
+def _page(uid: str, name: str = "change") -> str:
+    return f"{NOTES}{quote(uid)}/{name}/"
+
+
 def _post(client: Any, url: str, **data: Any) -> None:
     page = client.get(url).content.decode()
     revision = re.search('name="revision" value="([^"]*)"', page)
@@ -74,7 +78,7 @@ def _post(client: Any, url: str, **data: Any) -> None:
 
 
 def _form(client: Any, uid: str) -> dict[str, Any]:
-    page = client.get(f"{NOTES}{quote(uid)}/change/")
+    page = client.get(_page(uid))
     revision = re.search('name="revision" value="([^"]*)"', page.content.decode())
     assert revision is not None
     return {"title": "x", "channels": "notes", "revision": unescape(revision[1])}
