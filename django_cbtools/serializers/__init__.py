@@ -9,14 +9,15 @@ FORMATS = ("python", "json", "jsonl", "xml", "yaml")
 
 
 def register() -> None:
-    """Replace Django's serializers by the library's, unless the settings name others."""
-    serializers.get_serializer_formats()
+    """Replace Django's serializers by the library's, unless the settings name others.
+
+    Django imports serializers when the first one is asked for; until then, neither are these.
+    """
+    names = serializers.BUILTIN_SERIALIZERS
+    loaded = serializers._serializers  # type: ignore[attr-defined]
     for name in FORMATS:
-        module = serializers._serializers.get(name)  # type: ignore[attr-defined]
-        if module is not None and getattr(module, "__name__", "") == _djangos(name):
-            serializers.register_serializer(name, f"{__name__}.{name}_documents")
-
-
-def _djangos(name: str) -> str:
-    module = "xml_serializer" if name == "xml" else "pyyaml" if name == "yaml" else name
-    return f"django.core.serializers.{module}"
+        module = getattr(loaded.get(name), "__name__", None)
+        own = f"{__name__}.{name}_documents"
+        if module == names[name]:
+            serializers.register_serializer(name, own)
+        names[name] = own
