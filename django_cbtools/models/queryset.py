@@ -153,7 +153,8 @@ class DocumentQuerySet(models.QuerySet[Model]):
 
     def _among(self, documents: list[Any]) -> list[Any]:
         """Return the documents that this QuerySet finds. One without a filter is not asked."""
-        if not self.query.is_sliced and all(map(_hides_deleted, self.query.where.children)):
+        conditions = self.query.where.children
+        if not self.query.is_sliced and all(isinstance(each, _NotDeleted) for each in conditions):
             return documents
         found: set[Any] = set()
         for uids in batches(document.pk for document in documents):
@@ -296,13 +297,15 @@ class DocumentQuerySet(models.QuerySet[Model]):
             raise TypeError(f"Cannot call {what}() after .distinct(*fields).")
 
 
-def _hides_deleted(condition: Any) -> bool:
-    """Return whether a condition is that of :class:`Documents`."""
-    return (
-        isinstance(condition, Exact)
-        and condition.rhs is False
-        and getattr(getattr(condition.lhs, "target", None), "name", None) == "st_deleted"
-    )
+class _NotDeleted(Exact):
+    """The condition of :class:`Documents`.
+
+    It has no parameter: Django's ``iexact`` takes the first parameter of a subquery for a pattern.
+    """
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        sql, params = self.process_lhs(compiler, connection)
+        return f"{sql} = 0", params
 
 
 def _check_batch_size(batch_size: int | None) -> None:
@@ -359,5 +362,5 @@ class Documents(AllDocuments[Model]):
         # Equal to filter(st_deleted=False), but much faster.
         query: Any = queryset.query
         field: Any = self.model._meta.get_field("st_deleted")
-        query.where.add(Exact(field.get_col(query.get_initial_alias()), False), AND)
+        query.where.add(_NotDeleted(field.get_col(query.get_initial_alias()), False), AND)
         return queryset

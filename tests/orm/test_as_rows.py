@@ -169,6 +169,17 @@ def test_an_aggregate_of_several_types_that_says_its_own(output: Any) -> None:
     assert Article.objects.annotate(total=total).get().total == 4
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in models.CharField.get_lookups() if name != "isnull"]
+)
+def test_lookups_with_subqueries(name: str) -> None:
+    CBPage.objects.create(title="50%_a")
+    found = CBPage.objects.values("title")[:1]
+    rhs = (found, found) if name == "range" else found
+    matching = CBPage.objects.filter(**{f"title__{name}": rhs})
+    assert matching.count() == (0 if name in ("gt", "lt") else 1)
+
+
 def test_a_content_type_of_nothing() -> None:
     with pytest.raises(Exception, match="Impossible arguments"):
         CBNote._meta.get_field("about").get_content_type()
