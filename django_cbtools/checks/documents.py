@@ -11,7 +11,6 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django_cbtools.models.base import CouchbaseModel
 from django_cbtools.models.blobs import BlobField
 from django_cbtools.models.fields import values
-from django_cbtools.models.fields.extra import ExtraField
 from django_cbtools.models.files import AttachmentStorage
 from django_cbtools.models.meta import DocumentBase
 from django_cbtools.models.registry import documents
@@ -26,7 +25,7 @@ def check_documents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     checks of models."""
     messages: list[CheckMessage] = []
     for model in documents(app_configs, nested=True):
-        messages += _many_to_many(model) + _extra(model)
+        messages += _many_to_many(model) + _own(model)
         messages += _computed(model) + _attached(model)
         messages += _keys(model)
         if model._meta.auto_created:
@@ -97,17 +96,29 @@ def _keys(model: Document) -> list[CheckMessage]:
     ]
 
 
-def _extra(model: Document) -> list[CheckMessage]:
-    field = model._meta.get_field("extra")
-    if isinstance(field, ExtraField):
-        return []
+#: What the library keeps in fields of its own that a class cannot have for something else.
+_OWN = {
+    "uid": "the key of a document",
+    "rev": "the revision of a document",
+    "channels": "the channels of a document",
+    "st_deleted": "whether a document is softly deleted",
+    "extra": "the keys of a document's JSON that the model does not declare",
+}
+
+
+def _own(model: Document) -> list[CheckMessage]:
+    fields = {field.name: field for field in model._meta.fields}
     return [
         Error(
-            "A document's extra holds the keys of its JSON that the model does not declare.",
-            hint='Give the field another name; db_column="extra" keeps its key.',
+            f"The field {name} holds {what}.",
+            hint=f'Give the field another name; db_column="{name}" keeps its key.'
+            if name == "extra"
+            else "Give the field another name.",
             obj=model,
             id="cbtools.E009",
         )
+        for name, what in _OWN.items()
+        if not isinstance(fields.get(name), type(CouchbaseModel._meta.get_field(name)))
     ]
 
 

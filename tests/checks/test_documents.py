@@ -39,15 +39,23 @@ def test_many_to_many_is_refused(declared):
     assert "cbtools.E001" in ids(CBTagged)
 
 
-def test_field_named_extra(declared):
+def test_fields_with_the_names_of_the_librarys(declared):
     class CBOverridden(CouchbaseModel):
         class Meta:
             abstract = True
             app_label = "testapp"
 
+        rev = models.IntegerField(default=1)
+        channels = models.CharField(max_length=5)
+        created = models.DateField()
         extra = models.CharField(max_length=5)
 
-    assert "cbtools.E009" in ids(CBOverridden)
+    assert ids(CBOverridden) >= {"cbtools.E009"}
+    found = [message.msg for message in ours() if message.obj is CBOverridden]
+    assert [name for name in ("rev", "created", "extra") if f"The field {name} " in str(found)] == [
+        "rev",
+        "extra",
+    ]
 
 
 def test_what_a_table_would_compute_is_refused(declared):
