@@ -25,9 +25,14 @@ def adopt(field: Any) -> None:
         field.update_dimension_fields = partial(_read_dimensions, field)  # type: ignore[method-assign]
     elif _is_generic(field):
         field.get_content_type = partial(_content_type, field)
-    elif isinstance(field, BaseManager) and not isinstance(field, AllDocuments):
+    elif isinstance(field, BaseManager) and not is_adopted(field):
         kind: Any = type(field)
         field.__class__ = _hiding(kind)
+
+
+def is_adopted(manager: Any) -> bool:
+    """Return whether a manager knows of soft deletion."""
+    return isinstance(manager, AllDocuments)
 
 
 @cache

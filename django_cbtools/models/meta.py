@@ -9,6 +9,7 @@ treats it as any other model.
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, cast
@@ -25,7 +26,7 @@ from django.utils.functional import cached_property
 from django_cbtools import installed  # noqa: F401  (its check registers itself)
 from django_cbtools.exceptions import SyncGatewayNotFound
 
-from .adopting import adopt
+from .adopting import adopt, is_adopted
 from .fields.extra import DocumentColumn
 from .naming import make_safe
 from .sql import where_documents_are
@@ -65,6 +66,7 @@ class DocumentBase(ModelBase):
             cls = cast("DocumentBase", super().__new__(mcs, name, bases, attrs))
         cls.Meta, cls.in_migrations, cls.is_base = meta, in_migrations, base
         make_safe(cls)
+        _adopt_inherited_managers(cls)
         if is_proxy:
             return cls
         cls.document_column = DocumentColumn.of(cls)
@@ -108,6 +110,17 @@ class DocumentBase(ModelBase):
         if name == "_meta" or name != cls._meta.base_manager_name:
             adopt(value)
         super().add_to_class(name, value)
+
+
+def _adopt_inherited_managers(cls: Any) -> None:
+    """Adopt the managers of ordinary abstract models that the class inherits."""
+    options = cls._meta
+    default = options.default_manager
+    for manager in options.managers:
+        if not is_adopted(manager) and manager.name != options.base_manager_name:
+            cls.add_to_class(manager.name, copy.copy(manager))
+    if options.default_manager != default:
+        options.default_manager_name = default.name
 
 
 def _make_meta(

@@ -57,6 +57,31 @@ class CBOwnBase(CouchbaseModel):
     other = models.Manager()
 
 
+class WithDrafts(models.Model):
+    is_draft = models.BooleanField(default=True)
+
+    mixed_in = DraftManager()
+
+    class Meta:
+        abstract = True
+
+
+class CBMixedFirst(WithDrafts, CouchbaseModel):
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+
+    default_channels = ["c"]
+
+
+class CBMixedLast(CouchbaseModel, WithDrafts):
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+
+    default_channels = ["c"]
+
+
 class CBShelf(CouchbaseModel):
     class Meta:
         abstract = True
@@ -100,6 +125,16 @@ def test_managers_of_ones_own_leave_out_what_is_softly_deleted() -> None:
     assert CBPage.every.count() == CBPage.all_objects.count() == 3
     assert CBPage._default_manager.count() == 1
     assert isinstance(CBPage.drafts, DraftManager)
+
+
+@pytest.mark.parametrize("model", [CBMixedFirst, CBMixedLast])
+def test_so_do_managers_of_ordinary_abstract_models(model: Any) -> None:
+    default = "mixed_in" if model is CBMixedFirst else "objects"
+    assert model._default_manager.name == default
+    gone, _, _ = (model.objects.create(is_draft=is_draft) for is_draft in (True, True, False))
+    gone.delete()
+    assert model.mixed_in.count() == 1
+    assert not isinstance(WithDrafts._meta.local_managers[0], AllDocuments)
 
 
 def test_a_base_manager_finds_everything() -> None:
