@@ -142,6 +142,12 @@ def test_a_base_manager_finds_everything() -> None:
     assert (CBOwnBase.plain.count(), CBOwnBase.other.count()) == (1, 0)
 
 
+def test_what_was_never_saved_cannot_be_deleted() -> None:
+    with pytest.raises(ValueError, match="its uid attribute is set to None"):
+        CBPage().delete()
+    assert not CBPage.all_objects.exists()
+
+
 # ---------------------------------------------------------------------- places
 
 

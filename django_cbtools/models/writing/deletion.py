@@ -43,9 +43,14 @@ class DocumentDeletion(DocumentSaving):
         Returns the number of deleted documents, and a dictionary of the numbers of each class.
 
         Raises ProtectedError or RestrictedError if other objects refer to the document and do not
-        allow it, and SyncGatewayConflict if the document was changed since it was loaded.
+        allow it, SyncGatewayConflict if the document was changed since it was loaded, and
+        ValueError if it has no uid.
         """
-        self.get_uid()
+        if self.uid is None:
+            raise ValueError(
+                f"{self._meta.object_name} object can't be deleted because its uid attribute is "
+                "set to None."
+            )
         collector = DocumentCollector(self, hard=False)
         collector.collect_others(self)
         collector.decide()
