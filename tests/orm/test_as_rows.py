@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 from typing import Any
 
 import pytest
@@ -146,6 +147,12 @@ def test_what_was_never_saved_cannot_be_deleted() -> None:
     with pytest.raises(ValueError, match="its uid attribute is set to None"):
         CBPage().delete()
     assert not CBPage.all_objects.exists()
+
+
+def test_a_time_of_day_has_no_zone() -> None:
+    time = datetime.time(9, 30, tzinfo=datetime.timezone.utc)
+    with pytest.raises(ValueError, match="has no zone"):
+        Article(channels=["c"], pub_time=time).save()
 
 
 # ---------------------------------------------------------------------- places

@@ -110,6 +110,12 @@ def iso(value: Any) -> str:
     return str(value.isoformat())
 
 
+def time_to_json(value: Any) -> str:
+    if value.utcoffset() is not None:
+        raise ValueError("a time of day has no zone: whoever reads it has no date to apply it")
+    return iso(value)
+
+
 def parsed(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
     """Return a function that reads strings in ISO 8601 by ``parse``."""
 

@@ -118,7 +118,7 @@ KINDS = {
     "DecimalField": Kind("decimal", to.decimal_to_json, to.exact_decimal),
     "DateTimeField": Kind("moment", to.iso, to.parsed(to.moment)),
     "DateField": Kind("day", to.iso, to.parsed(to.day)),
-    "TimeField": Kind("time", to.iso, to.parsed(dateparse.parse_time)),
+    "TimeField": Kind("time", to.time_to_json, to.parsed(dateparse.parse_time)),
     "DurationField": Kind("integer", to.microseconds, to.duration),
     "UUIDField": Kind("uuid", str, to.uuid_from_json),
     "BinaryField": Kind("binary", to.binary_to_json, to.binary),
