@@ -4,6 +4,7 @@ import os
 
 SECRET_KEY = "site"
 USE_TZ = True
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STATIC_URL = "/static/"
 ALLOWED_HOSTS = ["testserver"]
 ROOT_URLCONF = "tests.test_runs.shop.urls"
