@@ -53,6 +53,11 @@ class Pull:
     is_own: bool = False
     #: The offers that are not settled yet.
     offers: deque[Any] = field(default_factory=deque)
+    #: Whether all changes so far have been offered, the offers until then that the client has not
+    #: answered, and whether it has been told that it has caught up.
+    is_at_end: bool = False
+    unanswered: list[list[Entry]] = field(default_factory=list)
+    has_caught_up: bool = False
 
     def offered(self, entries: Sequence[Entry]) -> None:
         """Note the changes in an offer. Called before it is sent."""
@@ -186,7 +191,6 @@ def offers(place: Place, pull: Pull) -> Steps[None]:
     follower = Follower(
         call, place.database, pull.wish, place.reader(), upto, is_gateway=pull.is_gateway
     )  # fmt: skip
-    has_caught_up = False
     while not pull.is_over:
         offered: list[Entry] = []
         for entry in follower.feed.read(follower.reader, follower.upto):
@@ -199,9 +203,9 @@ def offers(place: Place, pull: Pull) -> Steps[None]:
                 return
         if offered:
             yield from _offer(place, pull, follower.reader, offered)
-        if not has_caught_up:
-            has_caught_up = True
-            yield Tell([(_changes(place, pull, "null", no_reply=True), None)])
+        if not pull.is_at_end:
+            pull.is_at_end = True
+            yield from _tell_end(place, pull)
         if not pull.is_continuous:
             return
         while not pull.is_over:
@@ -223,12 +227,17 @@ def _offer(place: Place, pull: Pull, reader: Reader, entries: list[Entry]) -> St
     text = ",".join(row for _, row in told)
     offered = [entry for entry, _ in told]
     pull.offered(offered)
+    if not pull.is_at_end:
+        pull.unanswered.append(offered)
     request = _changes(place, pull, f"[{text}]")
     pull.offers.append((yield Then(request, partial(_settle, place, pull, offered))))
 
 
 def _settle(place: Place, pull: Pull, offered: list[Entry], reply: Message) -> Steps[None]:
     """Send the revisions that the client wants of those that it was offered."""
+    if offered in pull.unanswered:
+        pull.unanswered.remove(offered)
+    yield from _tell_end(place, pull)
     try:
         answer = gojson.unmarshal(text_of(reply)) if reply.body else []
     except GatewayError:
@@ -249,6 +258,17 @@ def _settle(place: Place, pull: Pull, offered: list[Entry], reply: Message) -> S
         requests = revisions.requests(place, pull, wanted, most)
         while some := list(_some(requests)):
             yield Tell(some)
+
+
+def _tell_end(place: Place, pull: Pull) -> Steps[None]:
+    """Tell the client that it has caught up, once it has answered all offers up to the end.
+
+    A gateway works on several messages at a time. If it pulls once, it stops at this one, and would
+    lose offers that it has not answered yet.
+    """
+    if pull.is_at_end and not pull.unanswered and not (pull.has_caught_up or pull.is_over):
+        pull.has_caught_up = True
+        yield Tell([(_changes(place, pull, "null", no_reply=True), None)])
 
 
 def _some(

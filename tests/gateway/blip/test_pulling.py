@@ -63,6 +63,22 @@ def test_a_pull_goes_on_where_it_stopped(phone):
     assert phone().pull(since=last) == {"b": {"channels": ["a"]}}
 
 
+def test_the_end_of_the_feed_is_told_once_all_offers_are_answered(phone):
+    """A gateway works on several messages at a time, and stops at the end of the feed."""
+    allow("a")
+    put("a", {"channels": ["a"]})
+    client = phone()
+    client.on["changes"] = lambda message: None
+    client.ask("subChanges")
+    client.until(lambda: client.of("changes"))
+    client.ask("setCheckpoint", {}, client="me")
+    (offer,) = client.of("changes")
+    client.connection.reply(offer, changes_wanted(offer))
+    client.flush()
+    client.until(lambda: client.of("rev"))
+    assert [m.body for m in client.requests[1:]] == [b"null", b'{"channels":["a"]}']
+
+
 def test_ancestors_up_to_one_that_the_phone_has(phone):
     allow("a")
     put("a", {"channels": ["a"], "_revisions": {"start": 5, "ids": list("edcba")}},
