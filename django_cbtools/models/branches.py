@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 
@@ -19,6 +20,11 @@ from .writing.carrying import Carrier
 from .writing.deletion import DocumentDeletion
 from .writing.merge import is_same
 from .writing.saving import MERGE_DELAY, MERGES
+
+if sys.version_info >= (3, 11):
+    from typing import NamedTuple
+else:  # Python 3.10 has no generic ones; asgiref requires this package there.
+    from typing_extensions import NamedTuple
 
 Self = TypeVar("Self", bound="Branching")
 
