@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from django_cbtools import canonical
 from django_cbtools.embedded.blip.active import resolving
 from django_cbtools.embedded.blip.active.task import PULL, PUSH, Part, Task
 from django_cbtools.embedded.database import Collection
@@ -104,6 +105,11 @@ def test_a_deletion_wins(pair, deletes, longer):
             side.delete("d", last)
     _, refused = pair.replicate()
     assert refused == []
+    if deletes == "ours":
+        for _ in range(2 + longer):
+            last = canonical.revision_id(last, "{}")
+        (told,) = pair.theirs.ask("GET", "/_changes", doc_ids='["d"]', filter="_doc_ids")["results"]
+        assert told["changes"] == [{"rev": last}]  # as a real gateway names it
     pair.ours.get("d", status=404)
     pair.theirs.get("d", status=404)
     (pulled, pushed), refused = pair.replicate()
@@ -124,13 +130,16 @@ def test_a_conflict_that_is_only_pushed_is_told_and_the_rest_go_on(pair):
 
 
 def test_a_revision_that_a_sync_function_rejects_is_told(http_gateway):
-    config = {"sync": "function (doc) { if (doc.bad) throw({forbidden: 'no'}); channel('a'); }"}
+    throws = "if (doc.n == 2) throw({forbidden: 'no'}); if (doc.n == 3) null.x();"
+    config = {"sync": f"function (doc) {{ {throws} channel('a'); }}"}
     pair = Pair(http_gateway.urls, config=config)
     for n in range(5):
-        pair.ours.put(f"o{n}", **({"bad": True} if n == 2 else {}))
+        pair.ours.put(f"o{n}", n=n)
     (pushed,), refused = pair.replicate(PUSH)
-    assert [(it.uid, it.status, it.reason) for it in refused] == [("o2", 403, "no")]
-    assert (pushed.documents, pushed.rejected) == (4, 1)
+    assert [(it.uid, it.status, it.reason) for it in sorted(refused)] == [
+        ("o2", 403, "no"), ("o3", 500, "Exception in JS sync function"),
+    ]  # fmt: skip
+    assert (pushed.documents, pushed.rejected) == (3, 2)
     (pushed,), refused = pair.replicate(PUSH)
     assert (pushed.checked, refused) == (0, [])
 

@@ -16,6 +16,9 @@ from .task import Part, Task
 
 #: Statuses that say nothing against a revision: it is sent again later.
 TRANSIENT = frozenset((429, 502, 503, 504))
+#: What a gateway says, with a status of 500, when its sync function throws anything else than a
+#: refusal.
+_FAILED = "JS sync function"
 
 
 class ActivePlace(Place):
@@ -59,7 +62,8 @@ class ActivePlace(Place):
         counts = self.session.counts
         counts.refused += 1
         counts.conflicts += error.status == 409
-        counts.rejected += error.status == 403
+        has_failed = error.status == 500 and _FAILED in error.reason
+        counts.rejected += error.status == 403 or has_failed
         self.session.report(Refusal(uid, rev, error.status, error.reason))
 
 
