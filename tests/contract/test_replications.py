@@ -282,3 +282,11 @@ def test_a_user_who_is_not_there(replications, remote):
     assert message.endswith(" not found")
     without = replications.ask("GET", "Status", includeError="false")
     assert replications.id("a") not in [it["replication_id"] for it in without]
+
+
+@pytest.mark.parametrize("direction", ["push", "pull"])
+def test_a_collection_that_the_other_gateway_does_not_have(replications, remote, direction):
+    names = {"collections_local": ["_default._default"], "collections_remote": ["_default.no"]}
+    replications.put("a", **remote, direction=direction, collections_enabled=True, **names)
+    eventually(lambda: replications.state("a"), "error")
+    assert "_default.no" in replications.status("a")["error_message"]

@@ -29,6 +29,10 @@ _SEQUENCE, _DIGEST = "last_sequence", "config_hash"
 _TRIES = 5
 
 
+class UnknownCollection(GatewayError):
+    """The other gateway does not have a collection of the task."""
+
+
 def source(database: Database) -> str:
     """Return the id that a database has been given when it was made."""
     found = database.value("SELECT source FROM cbtools_databases WHERE name = %s", [database.name])
@@ -143,7 +147,7 @@ def opened(session: ActiveSession) -> Steps[list[dict[str, Any]]]:
         raise GatewayError(400, "The other gateway's answer to getCollections is malformed")
     unknown = [str(name) for name, body in zip(names, found, strict=True) if body is None]
     if unknown:
-        raise missing(f"The other gateway has no collection {', '.join(unknown)}")
+        raise UnknownCollection(404, f"The other gateway has no collection {', '.join(unknown)}")
     return [body if isinstance(body, dict) else {} for body in found]
 
 

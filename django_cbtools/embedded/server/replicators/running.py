@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from ...blip.active.checkpoints import UnknownCollection
 from ...blip.active.progress import Counts
 from ...blip.active.task import PULL, PUSH, Part, Task
 from ...database import Collection, Database
@@ -51,15 +52,22 @@ class Running:
         self._before = dict(stored.status)
         self._task: asyncio.Task[None] | None = None
         remote = _remote(database, self.config)
-        backoff = self.config.get("max_backoff_time", 0)
+        self._backoff = self.config.get("max_backoff_time", 0)
         self.replicators = [
             Replicator(
                 database.alias, database.name, task, remote, pools,
-                lambda error, failures: not backoff and failures >= _TRIES,
-                longest_pause=60.0 * (backoff or 5),
+                self._gives_up, longest_pause=60.0 * (self._backoff or 5),
             )
             for task in tasks(stored.id, self.config, remote.name, database)
         ]  # fmt: skip
+
+    def _gives_up(self, error: Failed, failures: int) -> bool:
+        """Return whether the replication ends with an error, as on a real gateway.
+
+        Without a collection at the other side, it does at once.
+        """
+        is_unknown = isinstance(error.__cause__, UnknownCollection)
+        return is_unknown or (not self._backoff and failures >= _TRIES)
 
     def start(self, tell: Callable[[], None]) -> None:
         """Begin to replicate. ``tell`` is called at the end."""
