@@ -62,13 +62,12 @@ class Representing(serializers.ModelSerializer):
     def planned(self) -> list[tuple[str, Any, Any, str | None]]:
         """Return the fields to show: the name, the field, the function that represents a value, and
         the attribute with the value, if it needs no further look-up."""
-        attributes = {}
-        for stored in self.Meta.model._stored_fields():
-            attributes[stored.field.name] = attributes[stored.attname] = stored.attname
+        # A relation is not among these: its name stands for the related object, not for the key.
+        attributes = {stored.attname for stored in self.Meta.model._stored_fields()}
         found = []
         for field in self._readable_fields:
             is_plain = type(field).get_attribute is serializers.Field.get_attribute
-            attribute = attributes.get(field.source) if is_plain else None
+            attribute = field.source if is_plain and field.source in attributes else None
             found.append((field.field_name, field, field.to_representation, attribute))
         return found
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from rest_framework import serializers
 
+from django_cbtools.rest_framework import DocumentSerializer
 from django_cbtools.rest_framework.addresses import part_of, uid_of
 from django_cbtools.sync_gateway import SyncGateway
-from tests.rest_framework.site import Order, OrderSerializer, OrderViewSet, save
+from tests.rest_framework.site import AuthorSerializer, Order, OrderSerializer, OrderViewSet, save
+from tests.testapp.models import CBAuthor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.rest_framework.site")]
 
@@ -173,3 +176,53 @@ def test_forms_leave_alone_what_they_cannot_show(api):
     assert (stored["color"], {key: stored[key] for key in odd}) == ("r", odd)
     form["depot.city"] = "Oslo"
     assert api.put("/orders/odd/", form, format="multipart").json()["depot"]["city"] == "Oslo"
+
+
+# ----------------------------------------------------------------- related objects
+
+
+class TellingSerializer(DocumentSerializer):
+    """Shows an order's author in all the ways that REST framework has."""
+
+    author_uid = serializers.ReadOnlyField()
+    key = serializers.PrimaryKeyRelatedField(source="author", read_only=True)
+    text = serializers.CharField(source="author", read_only=True)
+    whole = AuthorSerializer(source="author", read_only=True)
+    author = AuthorSerializer(read_only=True)
+
+    class Meta:
+        model = Order
+        fields = ["uid", "author_uid", "key", "text", "whole", "author"]
+
+
+def test_related_objects_are_nested():
+    ann = CBAuthor.objects.create(name="Ann", channels=["c"])
+    order = Order.objects.create(title="a", author=ann)
+    shown = {"uid": ann.uid, "name": "Ann"}
+    expected = {
+        "uid": order.uid,
+        "author_uid": ann.uid,
+        "key": ann.uid,
+        "text": str(ann),
+        "whole": shown,
+        "author": shown,
+    }
+    assert TellingSerializer(order).data == expected
+    orders = Order.objects.select_related("author")
+    assert TellingSerializer(orders, many=True).data == [expected]
+
+    class DeepSerializer(DocumentSerializer):
+        class Meta:
+            model = Order
+            fields = ["author"]
+            depth = 1
+
+    assert DeepSerializer(order).data["author"]["name"] == "Ann"
+
+
+def test_a_related_object_that_is_gone():
+    for key in ("nobody", None):
+        order = Order.objects.create(title="a", author_uid=key)
+        nothing = {"text": None, "whole": None, "author": None}
+        expected = {"uid": order.uid, "author_uid": key, "key": key, **nothing}
+        assert TellingSerializer(order).data == expected
