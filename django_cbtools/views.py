@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from django.views import generic
@@ -26,8 +27,9 @@ _BUSY = _("Others are saving this at the same time. Nothing has been saved. Save
 class _DocumentMixin:
     """Loads the view's document by key, once for each request.
 
-    If a view has a ``queryset`` or overrides ``get_queryset()``, documents outside of it are not
-    found. Checking that takes a query.
+    A URL with a slug instead of a uid is looked up by a query, as in Django's views. If a view has
+    a ``queryset`` or overrides ``get_queryset()``, documents outside of it are not found. Checking
+    that takes a query.
     """
 
     kwargs: dict[str, Any]
@@ -37,12 +39,14 @@ class _DocumentMixin:
     def get_object(self, queryset: Any = None) -> Any:
         uid = self.kwargs.get(self.pk_url_kwarg)
         if uid is None:
+            if isinstance(self, SingleObjectMixin):
+                return super().get_object(queryset)  # type: ignore[misc]  # by the slug
             raise AttributeError(
                 f"{type(self).__name__} must be called with the document's uid as "
                 f"{self.pk_url_kwarg!r} in the URLconf."
             )
         try:
-            document = self.model(uid)
+            document = (self.model or self.get_queryset().model)(uid)  # type: ignore[attr-defined]
         except ObjectDoesNotExist as error:
             raise Http404(str(error)) from error
         if document.st_deleted is True and not self._has_been_shown(document):
@@ -148,15 +152,12 @@ class CBListView(generic.ListView):  # type: ignore[type-arg]
     """A list of ``queryset``, of ``model.get_list(request)``, or of all documents of ``model``."""
 
     def get_queryset(self) -> Any:
-        if self.queryset is not None:
-            queryset: Any = self.queryset
-            return queryset.all() if hasattr(queryset, "all") else queryset
-        if self.model is None:
-            raise ImproperlyConfigured(
-                f"{type(self).__name__} has no rows: define model, queryset or get_queryset()."
-            )
         get_list = getattr(self.model, "get_list", None)
-        return get_list(self.request) if get_list else self.model._default_manager.all()
+        if self.queryset is None and get_list is not None:
+            found: Any = get_list(self.request)
+        else:
+            found = super().get_queryset()
+        return found.all() if isinstance(found, models.Manager) else found
 
 
 class CBDetailView(_DocumentMixin, generic.DetailView):  # type: ignore[type-arg]

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from django import forms
+from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404
 from django.test import RequestFactory
 from django.views import generic
@@ -14,7 +15,7 @@ from django.views import generic
 from django_cbtools.admin import DocumentForm
 from django_cbtools.exceptions import StaleFormWarning
 from django_cbtools.sync_gateway import SyncGateway
-from django_cbtools.views import CBDeleteView, CBDetailView, CBUpdateView
+from django_cbtools.views import CBDeleteView, CBDetailView, CBListView, CBUpdateView
 from tests.testapp.models import CBArticle
 
 
@@ -47,6 +48,42 @@ def test_only_documents_of_the_views_own_queryset(rf, article, base, how):
         with pytest.raises(Http404):
             view(getattr(rf, method)("/"), pk=article.uid)
     assert not CBArticle(article.uid).st_deleted
+
+
+@pytest.mark.parametrize("base", [CBDetailView, CBUpdateView, CBDeleteView])
+def test_a_slug_and_a_queryset_without_a_model(rf, article, base):
+    """As in Django's views, the URL may have a slug, and the queryset has the class."""
+    names = {"queryset": CBArticle.objects.all(), "fields": ["title"], "success_url": "/"}
+    names |= {"template_name": "testapp/page.html", "slug_field": "title"}
+    if base is not CBUpdateView:
+        del names["fields"]
+    view = type("View", (base,), names).as_view()
+    assert view(rf.get("/"), pk=article.uid).context_data["object"] == article
+    page = view(rf.get("/"), slug="First").render()
+    assert page.context_data["object"] == article
+    with pytest.raises(Http404):
+        view(rf.get("/"), slug="Other")
+    with pytest.raises(AttributeError, match="either an object pk or a slug"):
+        view(rf.get("/"))
+    if base is not CBDetailView:
+        form = page.context_data["form"]
+        sent = {"title": "Second", "revision": form["revision"].value()}
+        assert view(rf.post("/", sent), slug="First").status_code == 302
+        stored = CBArticle.all_objects.get()
+        assert (stored.title, stored.st_deleted) in {("Second", False), ("First", True)}
+        with pytest.raises(Http404):
+            view(rf.post("/", sent), slug="First")
+
+
+def test_a_list_in_the_order_of_the_view(rf, article):
+    CBArticle(title="Second", channels=["c"]).save()
+    for names in ({"model": CBArticle}, {"queryset": CBArticle.objects.filter(is_draft=True)}):
+        for ordering in ("-title", ["-title", "uid"]):
+            view = type("View", (CBListView,), {**names, "ordering": ordering}).as_view()
+            titles = [each.title for each in view(rf.get("/")).context_data["object_list"]]
+            assert titles == ["Second", "First"]
+    with pytest.raises(ImproperlyConfigured, match=r"View\.queryset"):
+        type("View", (CBListView,), {}).as_view()(rf.get("/"))
 
 
 def test_only_true_is_deleted(client, article):
