@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Any
 
 from django.db import models
+from django.db.models.fields.related_descriptors import ReverseOneToOneDescriptor
 from django.db.models.manager import BaseManager
 
 from .fields.members import Members
@@ -25,9 +26,17 @@ def adopt(field: Any) -> None:
         field.update_dimension_fields = partial(_read_dimensions, field)  # type: ignore[method-assign]
     elif _is_generic(field):
         field.get_content_type = partial(_content_type, field)
+    elif isinstance(field, models.OneToOneField):
+        field.related_accessor_class = _ReverseDescriptor
     elif isinstance(field, BaseManager) and not is_adopted(field):
         kind: Any = type(field)
         field.__class__ = _hiding(kind)
+
+
+class _ReverseDescriptor(ReverseOneToOneDescriptor):  # type: ignore[type-arg]
+    def get_queryset(self, **hints: Any) -> Any:
+        """Return Django's QuerySet, without softly deleted documents, as reverse managers do."""
+        return super().get_queryset(**hints).filter(st_deleted=False)
 
 
 def is_adopted(manager: Any) -> bool:

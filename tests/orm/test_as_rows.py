@@ -91,6 +91,15 @@ class CBShelf(CouchbaseModel):
     default_channels = ["c"]
 
 
+class CBSign(CouchbaseModel):
+    class Meta:
+        abstract = True
+        app_label = "testapp"
+
+    default_channels = ["c"]
+    shelf = models.OneToOneField(CBShelf, models.CASCADE, null=True, related_name="sign")
+
+
 class CBVolume(CouchbaseModel):
     class Meta:
         abstract = True
@@ -153,6 +162,16 @@ def test_a_time_of_day_has_no_zone() -> None:
     time = datetime.time(9, 30, tzinfo=datetime.timezone.utc)
     with pytest.raises(ValueError, match="has no zone"):
         Article(channels=["c"], pub_time=time).save()
+
+
+def test_what_is_softly_deleted_is_no_longer_the_other_one() -> None:
+    shelf = CBShelf.objects.create()
+    CBSign.objects.create(shelf=shelf).delete()
+    for found in (CBShelf(shelf.uid), CBShelf.objects.prefetch_related("sign").get()):
+        assert not hasattr(found, "sign")
+    sign = CBSign.objects.create(shelf=shelf)
+    for found in (CBShelf(shelf.uid), CBShelf.objects.prefetch_related("sign").get()):
+        assert found.sign == sign
 
 
 # ---------------------------------------------------------------------- places
