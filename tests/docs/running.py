@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import json
 import re
 import sys
@@ -22,7 +23,7 @@ from unittest import mock
 import yaml
 from django.apps import AppConfig, apps
 from django.conf import global_settings
-from django.db import connections
+from django.db import ConnectionHandler, connections
 from django.db.models import signals as model_signals
 from django.dispatch import Signal
 from django.template import engines
@@ -195,6 +196,8 @@ class Page:
                 for path in _paths(value):
                     assert _is_there(path), f"{name} names {path}, which is not there"
                 self.names[name] = value
+        # Django refuses some, such as those without a default.
+        assert ConnectionHandler(copy.deepcopy(self.settings["DATABASES"])).settings
 
     def _pycon(self, block: Block) -> None:
         test = DocTestParser().get_doctest(
