@@ -28,8 +28,8 @@ class _DocumentMixin:
     """Loads the view's document by key, once for each request.
 
     A URL with a slug instead of a uid is looked up by a query, as in Django's views. If a view has
-    a ``queryset`` or overrides ``get_queryset()``, documents outside of it are not found. Checking
-    that takes a query.
+    a ``queryset``, overrides ``get_queryset()`` or passes a queryset to ``get_object()``, documents
+    outside of it are not found. Checking that takes a query.
     """
 
     kwargs: dict[str, Any]
@@ -51,7 +51,9 @@ class _DocumentMixin:
             raise Http404(str(error)) from error
         if document.st_deleted is True and not self._has_been_shown(document):
             raise Http404(f"Document {uid} is deleted.")
-        if self._is_restricted() and not self.get_queryset().filter(pk=document.pk).exists():  # type: ignore[attr-defined]
+        if queryset is None and self._is_restricted():
+            queryset = self.get_queryset()  # type: ignore[attr-defined]
+        if queryset is not None and not queryset.filter(pk=document.pk).exists():
             raise Http404(f"Document {uid} is none of this view's.")
         return document
 

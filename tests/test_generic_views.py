@@ -33,10 +33,14 @@ def test_list(client, article):
 
 
 @pytest.mark.parametrize("base", [CBDetailView, CBUpdateView, CBDeleteView])
-@pytest.mark.parametrize("how", ["queryset", "get_queryset"])
+@pytest.mark.parametrize("how", ["queryset", "get_queryset", "get_object"])
 def test_only_documents_of_the_views_own_queryset(rf, article, base, how):
     mine = CBArticle.objects.filter(title="First")
-    given = mine if how == "queryset" else lambda view: mine
+    given = {
+        "queryset": mine,
+        "get_queryset": lambda view: mine,
+        "get_object": lambda view: base.get_object(view, mine),
+    }[how]
     names = {"model": CBArticle, "template_name": "testapp/page.html", how: given}
     if base is CBUpdateView:
         names["fields"] = ["title"]
