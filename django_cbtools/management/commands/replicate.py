@@ -14,7 +14,7 @@ from tqdm import tqdm
 from django_cbtools import conf
 from django_cbtools.embedded.blip.active import resolving
 from django_cbtools.embedded.blip.active.progress import Refusal
-from django_cbtools.embedded.blip.active.task import PULL, PUSH, Part, Task
+from django_cbtools.embedded.blip.active.task import PULL, PUSH, Part, Task, UnknownCollection
 from django_cbtools.embedded.database import Collection
 from django_cbtools.embedded.errors import GatewayError
 from django_cbtools.embedded.server.replicators import process
@@ -150,7 +150,12 @@ class Command(DocumentsCommand):
 
 
 def _hint(error: Failed) -> str:
-    """Return advice, after a space, if the other gateway refuses the connection."""
+    """Return advice, after a space, if there is any."""
+    if isinstance(error.__cause__, UnknownCollection):
+        return (
+            " Name collections with --collections that both gateways have; ours:theirs where they "
+            "have other names."
+        )
     status = getattr(error.__cause__, "status", 0)
     if status in (401, 403):
         return (

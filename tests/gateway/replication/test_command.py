@@ -79,7 +79,7 @@ def test_settings_and_a_new_beginning(pair, command, settings, monkeypatch):
         (["--pull", "--once", "--continuous"], "Give --once or --continuous, not both"),
         (["--pull", "--continuous", "--doc-ids", "a"], "Gateways do not allow --doc-ids"),
         (["--pull", "--database", "plain"], "There is no embedded gateway to replicate"),
-        (["--pull", "--collections", "s.none"], "There is no collection s.none"),
+        (["--pull", "--collections", "s.none"], "There is no collection s.none. Name coll"),
         (["--pull", "--cafile", "/nowhere"], None),
     ],
 )  # fmt: skip

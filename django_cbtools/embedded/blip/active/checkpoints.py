@@ -22,15 +22,11 @@ from ..messages import Message
 from ..session import text_of
 from ..steps import Ask, Steps
 from .session import ActivePlace, ActiveSession
-from .task import Task
+from .task import Task, UnknownCollection
 
 _SEQUENCE, _DIGEST = "last_sequence", "config_hash"
 #: How often a checkpoint is written that somebody else has changed.
 _TRIES = 5
-
-
-class UnknownCollection(GatewayError):
-    """The other gateway does not have a collection of the task."""
 
 
 def source(database: Database) -> str:

@@ -16,7 +16,7 @@ from . import checkpoints, pulling, pushing
 from .checkpoints import Checkpoint
 from .progress import Counts, Moment, Refusal
 from .session import ActivePlace, ActiveSession
-from .task import PULL, Task
+from .task import PULL, Task, UnknownCollection
 
 #: The interval (in seconds) at which checkpoints are written while something happens.
 INTERVAL = 1.0
@@ -56,7 +56,7 @@ def check(database: Database, task: Task) -> None:
     known = database.collections()
     for part in task.parts:
         if part.local not in known:
-            raise GatewayError(404, f"There is no collection {'.'.join(part.local)}")
+            raise UnknownCollection(404, f"There is no collection {'.'.join(part.local)}")
 
 
 def lead(session: ActiveSession) -> Steps[None]:

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...database import Collection
+from ...errors import GatewayError
 from . import resolving
 from .resolving import Resolver
 
 PULL, PUSH = "pull", "push"
 #: How many changes are offered at once.
 BATCH = 200
+
+
+class UnknownCollection(GatewayError):
+    """One of the two gateways does not have a collection of the task."""
 
 
 class Part(NamedTuple):

@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ...blip.active.checkpoints import UnknownCollection
 from ...blip.active.progress import Counts
-from ...blip.active.task import PULL, PUSH, Part, Task
+from ...blip.active.task import PULL, PUSH, Part, Task, UnknownCollection
 from ...database import Collection, Database
 from ...databases import replication_configs
 from ...databases.replications import Replication
@@ -64,7 +63,7 @@ class Running:
     def _gives_up(self, error: Failed, failures: int) -> bool:
         """Return whether the replication ends with an error, as on a real gateway.
 
-        Without a collection at the other side, it does at once.
+        If one side lacks a collection, it does at once.
         """
         is_unknown = isinstance(error.__cause__, UnknownCollection)
         return is_unknown or (not self._backoff and failures >= _TRIES)
