@@ -384,13 +384,13 @@ class CouchbaseNestedModel(CouchbaseModel, base=True):
         super().clean_fields({*(exclude or ()), "channels"})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        raise CouchbaseModelError(
-            "this object is not supposed to be saved, it is nested: save its document"
-        )
+        name = type(self).__name__
+        raise CouchbaseModelError(f"{name} objects are parts of a document: save the document.")
 
     def load(self, uid: str) -> None:
         raise CouchbaseModelError(
-            "this object is not supposed to be loaded, it is nested: load its document"
+            f"{type(self).__name__}() takes keyword arguments: it is a part of a document, and "
+            "only the document is loaded by its uid."
         )
 
     @property

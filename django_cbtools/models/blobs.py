@@ -13,6 +13,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext as _
 
 from django_cbtools.exceptions import CouchbaseModelError, SyncGatewayNotFound, shown
 from django_cbtools.sync_gateway.transport.uploads import DEFAULT_TYPE, digest_of, uploading
@@ -192,7 +193,7 @@ class BlobField(models.JSONField):
 
     def validate(self, value: Any, document: Any) -> None:
         if value is not None and not isinstance(value, Blob):
-            raise ValidationError("These are no bytes.", code="invalid")
+            raise ValidationError(_("These are no bytes."), code="invalid")
 
     def value_to_string(self, document: Any) -> Any:
         return self.get_prep_value(self.value_from_object(document))

@@ -10,6 +10,7 @@ from django.core import checks
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.models.lookups import IsNull
+from django.utils.translation import gettext as _
 
 from django_cbtools.form_fields import NestedListFormField, NestedObjectFormField
 from django_cbtools.form_fields.locating import is_located, located
@@ -94,7 +95,7 @@ class EmbeddedField(Members, Field_[Set, Get]):
             return value
         if isinstance(value, dict):
             return self.read(value)
-        raise ValidationError("Enter an object.", code="invalid")
+        raise ValidationError(_("Enter an object."), code="invalid")
 
     def problems(self, value: Any) -> Problems:
         kept = {stored.field.name for stored in _kept(self.nested_model)}

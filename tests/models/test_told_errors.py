@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from django_cbtools.exceptions import (
+    CouchbaseModelError,
     DocumentExists,
     SyncGatewayBulkError,
     SyncGatewayConflict,
@@ -19,7 +20,7 @@ from django_cbtools.exceptions import (
 from django_cbtools.sync_gateway import SyncGateway
 from django_cbtools.sync_gateway.calls.client import PUBLIC, request
 from tests.sync_gateway.scripted import HTTP, reply, use
-from tests.testapp.models import CBArticle
+from tests.testapp.models import CBArticle, CBPlace
 
 
 def article(**kwargs: Any) -> CBArticle:
@@ -86,9 +87,16 @@ def test_a_missing_document(db: None) -> None:
         with pytest.raises(CBArticle.DoesNotExist) as caught:
             load("atl_2")
         assert str(caught.value) == (
-            "There is no document atl_2, which was to be a CBArticle. Look at the uid: it may have "
-            "been deleted, or have expired."
+            "There is no CBArticle document atl_2. Look at the uid: it may have been deleted, or "
+            "have expired."
         )
+
+
+def test_a_nested_object_is_a_part() -> None:
+    with pytest.raises(CouchbaseModelError, match=r"^CBPlace\(\) takes keyword arguments"):
+        CBPlace("1")
+    with pytest.raises(CouchbaseModelError, match=r"^CBPlace objects are parts of a document"):
+        CBPlace().save()
 
 
 #: What gateways answer to a write, what it is raised as, and what it says then.

@@ -15,6 +15,7 @@ from django.contrib.admin.utils import quote
 from django.core.cache import cache
 from django.db import connections
 from django.test import Client
+from django.utils import translation
 
 from django_cbtools.contrib.auth.models import Group, User
 from tests.docs.blocks import DOCS, read
@@ -97,6 +98,9 @@ def test_users_in_the_admin(browser):
     assert browser.post(add, data).status_code == 302
     again = browser.post(add, data)
     assert b"already exists" in again.content
+    with translation.override("de"):
+        again = browser.post(add, data)
+        assert "Dieser Benutzername ist bereits vergeben." in again.content.decode()
     carol = User.objects.get_by_natural_key("carol")
     assert carol.check_password("Xq-93-lamp")
     group = Group(name="writers")

@@ -9,7 +9,6 @@ from django import forms
 from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.contrib.auth import forms as auth_forms
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.utils.text import capfirst
 
 from django_cbtools.admin import DocumentForm
@@ -73,4 +72,4 @@ class UserCreationForm(DocumentForm, auth_forms.AdminUserCreationForm):  # type:
             model._default_manager.get_by_natural_key(username)
         except model.DoesNotExist:
             return username
-        raise ValidationError("A user with that username already exists.", code="unique")
+        raise self.instance.unique_error_message(model, ["username"])

@@ -95,6 +95,7 @@ class AbstractDocumentUser(Signed, AbstractBaseUser, CouchbaseModel, base=True):
         max_length=150,
         help_text=_("Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only."),
         validators=[_User.username_validator],
+        error_messages={"unique": _("A user with that username already exists.")},
     )
     first_name = models.CharField(_("first name"), max_length=150, blank=True)
     last_name = models.CharField(_("last name"), max_length=150, blank=True)

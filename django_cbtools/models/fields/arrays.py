@@ -10,6 +10,7 @@ from django.core import checks
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.lookups import IsNull
+from django.utils.translation import gettext as _
 
 from django_cbtools.form_fields import ElementChoices, MembersFormField, ObjectFormField
 from django_cbtools.form_fields.lines import in_order
@@ -90,7 +91,7 @@ class DictField(CheckedByForms, _JSONField[Set, Get]):
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         super().validate(value, model_instance)
         if value is not None and not isinstance(value, dict):
-            raise ValidationError("Enter an object in JSON.", code="invalid")
+            raise ValidationError(_("Enter an object in JSON."), code="invalid")
 
 
 class ArrayMembers(Members):
@@ -133,7 +134,7 @@ class ArrayMembers(Members):
 
     def convert(self, value: Any) -> Any:
         if not isinstance(value, (list, tuple, set, frozenset)):
-            raise ValidationError("Enter a list.", code="invalid")
+            raise ValidationError(_("Enter a list."), code="invalid")
         found, wrong = [], []
         for i, item in enumerate(value):
             try:
@@ -254,7 +255,7 @@ class ListField(_JSONField[Set, Get]):
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         super().validate(value, model_instance)
         if value is not None and not isinstance(value, list):
-            raise ValidationError("Enter a list in JSON.", code="invalid")
+            raise ValidationError(_("Enter a list in JSON."), code="invalid")
 
 
 class TypedListField(ArrayMembers, ListField[Set, Get]):
@@ -304,7 +305,7 @@ class SetField(ArrayMembers, Field_[Set, Get]):
         try:
             return set(found)
         except TypeError:
-            raise ValidationError("Enter values that a set can have.", code="invalid") from None
+            raise ValidationError(_("Enter values that a set can have."), code="invalid") from None
 
     def get_lookup(self, lookup_name: str) -> Any:
         return lookups.SetExact if lookup_name == "exact" else super().get_lookup(lookup_name)
