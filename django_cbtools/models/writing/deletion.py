@@ -44,13 +44,9 @@ class DocumentDeletion(DocumentSaving):
 
         Raises ProtectedError or RestrictedError if other objects refer to the document and do not
         allow it, SyncGatewayConflict if the document was changed since it was loaded, and
-        ValueError if it has no uid.
+        ValueError if it was never saved nor loaded.
         """
-        if self.uid is None:
-            raise ValueError(
-                f"{self._meta.object_name} object can't be deleted because its uid attribute is "
-                "set to None."
-            )
+        self._check_is_there()
         collector = DocumentCollector(self, hard=False)
         collector.collect_others(self)
         collector.decide()
@@ -68,13 +64,9 @@ class DocumentDeletion(DocumentSaving):
     def hard_delete(self) -> tuple[int, dict[str, int]]:
         """Delete the document for real. The gateway keeps a tombstone, which notifies phones.
 
-        Returns and raises the same as :meth:`delete`. Also raises ValueError if the document has no
-        revision.
+        Returns and raises the same as :meth:`delete`.
         """
-        if self.rev is None:
-            raise ValueError(
-                f"{self._meta.object_name} object can't be deleted because it has no revision."
-            )
+        self._check_is_there()
         collector = DocumentCollector(self, hard=True)
         collector.collect_others(self)
         collector.decide()
@@ -86,6 +78,12 @@ class DocumentDeletion(DocumentSaving):
         self.after_delete()
         collector.send(post_delete, self)
         return collector.delete({self._meta.label: 1})
+
+    def _check_is_there(self) -> None:
+        """Raise ValueError if there is no document to delete, as far as the instance knows."""
+        if self.uid is None or self.rev is None:
+            why = "its uid attribute is set to None" if self.uid is None else "it has no revision"
+            raise ValueError(f"{self._meta.object_name} object can't be deleted because {why}.")
 
     def undelete(self) -> None:
         """Undo a soft deletion, and save. Documents that were deleted with it stay deleted."""
