@@ -90,6 +90,9 @@ def test_a_sync_function_is_deployed(project, capsys):
     assert SyncGateway.get_database()["state"] == "Online"
     call_command("deploy_sync_function")
     assert "--resync" not in capsys.readouterr().out
+    for words in (["create_sg_database"], ["deploy_sync_function", "--resync"]):
+        call_command(*words, verbosity=0)
+    assert capsys.readouterr().out == ""
 
 
 def test_one_that_does_not_compile(project):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -36,6 +37,11 @@ class DocumentsCommand(BaseCommand):
             if not self._called_from_command_line:
                 raise
             raise self._trouble(error) from error
+
+    def tell(self, text: str, options: Mapping[str, Any]) -> None:
+        """Write what the command has done, unless ``--verbosity 0`` asks for silence."""
+        if options.get("verbosity", 1):
+            self.stdout.write(text)
 
     def _trouble(self, error: Exception) -> CommandError:
         return CommandError(str(error) or type(error).__name__, returncode=self.trouble)

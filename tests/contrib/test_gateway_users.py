@@ -281,6 +281,8 @@ def test_the_command(alice, capsys):
     assert "somebody" in SyncGateway.get_users()
     call_command("sync_gateway_users")
     assert capsys.readouterr().out == "All users were up to date.\n"
+    call_command("sync_gateway_users", verbosity=0)
+    assert capsys.readouterr().out == ""
 
 
 def test_the_command_for_some(alice, capsys):

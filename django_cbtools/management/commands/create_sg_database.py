@@ -37,7 +37,7 @@ class Command(DocumentsCommand):
             if options.get("dry_run"):
                 self.stdout.write(json.dumps(config, indent=2))
                 return
-            self.stdout.write(f"Database {name!r}: {_brought_up_to_date(config)}.")
+            self.tell(f"Database {name!r}: {_brought_up_to_date(config)}.", options)
         except FunctionFileError as error:
             raise CommandError(str(error)) from error
         except SyncGatewayException as error:

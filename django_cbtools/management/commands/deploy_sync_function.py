@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -31,20 +32,21 @@ class Command(DocumentsCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            changed = self._deploy(bool(options.get("dry_run")))
+            changed = self._deploy(options)
             if options.get("dry_run"):
                 return
             if options.get("resync"):
-                self.stdout.write(resync())
+                self.tell(resync(), options)
             elif changed:
-                self.stdout.write(
+                self.tell(
                     "Documents stay in their channels until they are written. To put all of them "
-                    "into their new ones now: manage.py deploy_sync_function --resync"
+                    "into their new ones now: manage.py deploy_sync_function --resync",
+                    options,
                 )
         except FunctionFileError as error:
             raise CommandError(str(error)) from error
 
-    def _deploy(self, dry_run: bool) -> bool:
+    def _deploy(self, options: Mapping[str, Any]) -> bool:
         found = files()
         if not found:
             raise FunctionFileError("There is no sync_function.js beside manage.py.")
@@ -54,12 +56,12 @@ class Command(DocumentsCommand):
             try:
                 deployed = SyncGateway.get_sync_function(keyspace)
                 if deployed.strip() == sources[keyspace]:
-                    self.stdout.write(f"{path.name}: up to date.")
+                    self.tell(f"{path.name}: up to date.", options)
                     continue
                 changed = True
                 for warning in try_out(path, sources[keyspace]):
                     self.stderr.write(self.style.WARNING(warning))
-                if dry_run:
+                if options.get("dry_run"):
                     self._show(path.name, deployed, sources[keyspace])
                     continue
                 SyncGateway.put_sync_function(sources[keyspace], keyspace)
@@ -67,7 +69,7 @@ class Command(DocumentsCommand):
                 raise CommandError(
                     f"{path}: not deployed, the database is as it was. {error.reason or error}"
                 ) from error
-            self.stdout.write(f"{path.name}: deployed.")
+            self.tell(f"{path.name}: deployed.", options)
         return changed
 
     def _show(self, name: str, deployed: str, source: str) -> None:

@@ -39,20 +39,18 @@ class Command(DocumentsCommand):
                 failures.append(f"{name}: {outcome}")
             elif outcome is not None:
                 done[outcome] += 1
-                self.stdout.write(f"{name}: {'would be ' if dry_run else ''}{outcome}")
+                self.tell(f"{name}: {'would be ' if dry_run else ''}{outcome}", options)
         if options.get("delete_unknown") and not names:
             try:
                 for name in unknown_names():
                     if not dry_run:
                         remove(name)
                     done["deleted"] += 1
-                    self.stdout.write(f"{name}: {'would be ' if dry_run else ''}deleted")
+                    self.tell(f"{name}: {'would be ' if dry_run else ''}deleted", options)
             except SyncGatewayException as error:
                 failures.append(str(error))
-        self.stdout.write(
-            ", ".join(f"{count} {what}" for what, count in sorted(done.items()))
-            or "All users were up to date."
-        )
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(done.items()))
+        self.tell(counts or "All users were up to date.", options)
         if failures:
             raise CommandError("\n".join(["Not all users are up to date.", *failures]))
 
