@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.core.exceptions import FieldError, ImproperlyConfigured, ValidationError
 from django.db import DataError, NotSupportedError, connections
 from django.db.models import BooleanField, Expression, Q, Value, sql
 from django.db.models.expressions import Col
@@ -149,8 +149,16 @@ class DocumentQuery(sql.Query):
 
     def build_lookup(self, lookups: Any, lhs: Any, rhs: Any) -> Any:
         """Build the lookup as Django does. A comparison of JSON with None means a null or a missing
-        key."""
-        lookup = super().build_lookup(lookups, lhs, rhs)
+        key. The error for a value that is no array or object names the lookups that take it."""
+        try:
+            lookup = super().build_lookup(lookups, lhs, rhs)
+        except ValidationError as error:
+            field = lhs.output_field
+            if not isinstance(field, Members):
+                raise
+            name = _name(lhs)
+            reasons = " ".join(error.messages)
+            raise ValidationError(f"{name}: {reasons} {field.ways_to_ask(name)}") from None
         if isinstance(lookup, JSONExact) and _is_json_of_document(lookup.lhs):
             asked = lookup.rhs.value if isinstance(lookup.rhs, Value) else lookup.rhs
             if asked is None:

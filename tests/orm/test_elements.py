@@ -6,7 +6,7 @@ import datetime
 import pickle
 from decimal import Decimal
 
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ValidationError
 from django.db import connection
 from django.db.models import (
     Avg,
@@ -78,7 +78,7 @@ class AnyElementTests(TestCase):
 
     def test_errors_say_what_works(self):
         for lookup, words in (
-            ("tags__x", ["ListField", "tags__0", "contains, overlap"]),
+            ("tags__x", ["ListField", "tags__0", "tags__contains, __overlap"]),
             ("tags__icontain", ["ListField", "meant icontains"]),
             ("address__icontains", ["EmbeddedField", "address__city", "address__since"]),
             ("address__citi", ["EmbeddedField", "meant city"]),
@@ -91,6 +91,16 @@ class AnyElementTests(TestCase):
             assert "meant icontains" not in message or lookup == "tags__icontain"
             for word in words:
                 assert word in message
+
+    def test_errors_of_values_say_what_works(self):
+        for lookup, words in (
+            ("tags", "tags: Enter a list. The lookups of an array are tags__contains,"),
+            ("tags__in", "tags: Enter a list. The lookups of an array are tags__contains,"),
+            ("payments__contains", "payments: Enter an object. The lookups of an array are"),
+            ("address", "address: Enter an object. Ask for a member: address__"),
+        ):
+            with self.subTest(lookup), self.assertRaisesMessage(ValidationError, words):
+                Customer.objects.filter(**{lookup: ["a"] if lookup == "tags__in" else "a"})
 
     def test_queries_can_be_pickled(self):
         rows = Customer.objects.filter(tags__icontains="a", payments__amount__gt=3)

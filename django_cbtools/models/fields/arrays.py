@@ -213,8 +213,8 @@ class ArrayMembers(Members):
     def ways_to_ask(self, name: str) -> str:
         base: Any = self.base_field
         return (
-            "An array can be asked what it contains, overlap, contained_by, len, an index such as "
-            f"{name}__0, and of any element whatever its field can be. "
+            f"The lookups of an array are {name}__contains, __overlap, __contained_by, __len, an "
+            f"index such as {name}__0, and those of its elements. "
             f"{base.ways_to_ask(name) if isinstance(base, Members) else ''}"
         ).rstrip()
 
