@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.widgets import Input
+from django.utils.translation import gettext_lazy as _
 
 from .untouched import is_changed
 
@@ -48,7 +49,7 @@ class MembersFormField(KeptWhereUntouched):
     widget = forms.Textarea
     #: The help text of a field that is edited as JSON.
     json_help = "JSON."
-    default_error_messages = {"invalid_json": "Enter valid JSON."}
+    default_error_messages = {"invalid_json": _("Enter a valid JSON.")}
 
     def __init__(self, *, field: Any, **kwargs: Any) -> None:
         self.field = field
@@ -60,7 +61,7 @@ class MembersFormField(KeptWhereUntouched):
         )
         super().__init__(**kwargs)
         if not self.help_text:
-            self.help_text = "One per line." if self.element else self.json_help
+            self.help_text = _("One per line.") if self.element else self.json_help
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         attrs: dict[str, Any] = super().widget_attrs(widget)

@@ -55,7 +55,7 @@ class PairForm(Row, forms.Form):
             try:
                 self.cleaned_data["value"] = json.loads(text)
             except ValueError:
-                self.add_error("text", ValidationError(_("Enter valid JSON."), "invalid_json"))
+                self.add_error("text", ValidationError(_("Enter a valid JSON."), "invalid_json"))
         else:
             self.cleaned_data["value"] = text.replace("\r\n", "\n")
         return self.cleaned_data

@@ -232,7 +232,7 @@ def from_json(field: Any, text: str) -> Any:
     try:
         raw = json.loads(text)
     except ValueError:
-        raise ValidationError(_("Enter valid JSON."), code="invalid_json") from None
+        raise ValidationError(_("Enter a valid JSON."), code="invalid_json") from None
     value = field.convert(raw)
     found = list(field.problems(value))
     if found:

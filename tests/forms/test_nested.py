@@ -262,7 +262,7 @@ def test_many_rows():
     now = stored("p")["stops"]
     assert (len(now), now[0], now[-1]) == (999, {"city": "z", "n": 0}, {"city": "y", "n": 999})
     data["stops-REST"] = HTML
-    assert ParcelForm(data, instance=parcel).errors["stops"] == ["stops: Enter valid JSON."]
+    assert ParcelForm(data, instance=parcel).errors["stops"] == ["stops: Enter a valid JSON."]
 
 
 def test_many_rows_where_the_site_takes_more_fields(settings):

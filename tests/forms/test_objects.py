@@ -95,7 +95,7 @@ def test_errors(data):
     data["maybe-0-text"] = "without a key"
     form = Form(data, instance=Described("a"))
     assert form.errors["about"] == [
-        "about.2.text: Enter valid JSON.",
+        "about.2.text: Enter a valid JSON.",
         "about.5.key: This key is there already.",
     ]
     assert form.errors["maybe"] == ["maybe.0.key: This field is required."]

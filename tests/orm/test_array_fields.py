@@ -13,6 +13,7 @@ from django.db import connection, models
 from django.db.migrations.writer import MigrationWriter
 from django.forms import modelform_factory
 from django.test.utils import isolate_apps
+from django.utils import translation
 
 from django_cbtools.models import (
     CouchbaseModel,
@@ -82,9 +83,9 @@ def test_json_where_lines_cannot_tell():
         ("days", "2020-01-32", ["Line 1: Enter a valid date."]),
         ("grid", "[[1], [2, null, \"x\"]]", ["grid.1.2: “x” value must be an integer."]),
         ("grid", "1", ["Enter a list."]),
-        ("grid", "[", ["Enter valid JSON."]),
+        ("grid", "[", ["Enter a valid JSON."]),
         ("colors", ["r", "x"], ["Select a valid choice. x is not one of the available choices."]),
-        ("address", "Oslo", ["Enter valid JSON."]),
+        ("address", "Oslo", ["Enter a valid JSON."]),
         ("address", '"Oslo"', ["Enter an object."]),
         ("address", '{"city": "", "place": {"latitude": "north"}}', [
             "address.city: This field cannot be blank.",
@@ -100,6 +101,12 @@ def test_errors_name_the_element(name, text, expected):
     assert form.errors == {name: expected}
     shown = forms.ModelForm.__getitem__(form, name).value()
     assert shown == text  # what was entered
+
+
+def test_errors_in_the_language_of_the_site():
+    with translation.override("de"):
+        errors = CustomerForm({"grid": "["}).errors
+        assert errors == {"grid": ["Bitte ein gültiges JSON-Objekt eingeben."]}
 
 
 def test_empty_values():
