@@ -63,6 +63,11 @@ def test_blocks_inside_of_others_have_no_turn_of_their_own(turns):
     assert connection._turns is None
 
 
+def test_a_connection_that_is_dropped_in_a_transaction(turns):
+    """The fixture sees that nobody has kept the turn."""
+    in_thread(lambda: transaction.atomic().__enter__()).join()
+
+
 def test_a_transaction_that_a_commit_begins(turns):
     done = []
 

@@ -97,9 +97,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._leave()
             raise
 
-    def close(self) -> None:
-        super().close()
-        if self.connection is None or self.closed_in_transaction:
+    def _close(self) -> None:
+        # In every case where a connection is really closed: in close(), and in Django's own tests.
+        try:
+            super()._close()
+        finally:
             self._leave()
 
     def _leave(self) -> None:
