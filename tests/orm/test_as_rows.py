@@ -83,7 +83,7 @@ class CBMixedLast(CouchbaseModel, WithDrafts):
     default_channels = ["c"]
 
 
-class CBShelf(CouchbaseModel):
+class CBRack(CouchbaseModel):
     class Meta:
         abstract = True
         app_label = "testapp"
@@ -97,7 +97,7 @@ class CBSign(CouchbaseModel):
         app_label = "testapp"
 
     default_channels = ["c"]
-    shelf = models.OneToOneField(CBShelf, models.CASCADE, null=True, related_name="sign")
+    shelf = models.OneToOneField(CBRack, models.CASCADE, null=True, related_name="sign")
 
 
 class CBVolume(CouchbaseModel):
@@ -107,7 +107,7 @@ class CBVolume(CouchbaseModel):
         order_with_respect_to = "shelf"
 
     default_channels = ["c"]
-    shelf = ForeignKey(CBShelf, models.CASCADE, null=True)
+    shelf = ForeignKey(CBRack, models.CASCADE, null=True)
 
 
 class CBNote(CouchbaseModel):
@@ -170,12 +170,12 @@ def test_a_time_of_day_has_no_zone() -> None:
 
 
 def test_what_is_softly_deleted_is_no_longer_the_other_one() -> None:
-    shelf = CBShelf.objects.create()
+    shelf = CBRack.objects.create()
     CBSign.objects.create(shelf=shelf).delete()
-    for found in (CBShelf(shelf.uid), CBShelf.objects.prefetch_related("sign").get()):
+    for found in (CBRack(shelf.uid), CBRack.objects.prefetch_related("sign").get()):
         assert not hasattr(found, "sign")
     sign = CBSign.objects.create(shelf=shelf)
-    for found in (CBShelf(shelf.uid), CBShelf.objects.prefetch_related("sign").get()):
+    for found in (CBRack(shelf.uid), CBRack.objects.prefetch_related("sign").get()):
         assert found.sign == sign
 
 
@@ -183,7 +183,7 @@ def test_what_is_softly_deleted_is_no_longer_the_other_one() -> None:
 
 
 def test_new_documents_are_last() -> None:
-    shelf, other = CBShelf.objects.create(), CBShelf.objects.create()
+    shelf, other = CBRack.objects.create(), CBRack.objects.create()
     first = CBVolume.objects.create(shelf=shelf)
     CBVolume(shelf=other).save()
     second, third = CBVolume.objects.bulk_create([CBVolume(shelf=shelf) for _ in range(2)])
@@ -202,7 +202,7 @@ def test_new_documents_are_last() -> None:
 
 
 def test_places_by_a_generic_relation() -> None:
-    shelf, other = CBShelf.objects.create(), CBShelf.objects.create()
+    shelf, other = CBRack.objects.create(), CBRack.objects.create()
     ContentType.objects.clear_cache()
     notes = [CBNote.objects.create(about=about) for about in (shelf, other, shelf)]
     notes += CBNote.objects.bulk_create([CBNote(about=shelf)])
