@@ -100,7 +100,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _close(self) -> None:
         # In every case where a connection is really closed: in close(), and in Django's own tests.
         try:
-            super()._close()
+            super()._close()  # type: ignore[misc]
         finally:
             self._leave()
 
