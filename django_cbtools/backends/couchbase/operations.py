@@ -17,6 +17,7 @@ from django.db.models import Avg, StdDev, Sum, Variance
 from django.db.models.expressions import Col
 from django.utils import dateparse, timezone
 
+from django_cbtools.models.fields import conversions
 from django_cbtools.query_service.options import keyspace
 
 from . import columns, moments
@@ -262,7 +263,7 @@ def _day(value: Any, expression: Any, connection: Any) -> Any:
 
 
 def _time(value: Any, expression: Any, connection: Any) -> Any:
-    return _parsed(dateparse.parse_time, value) if isinstance(value, str) else value
+    return _parsed(conversions.time_of_day, value) if isinstance(value, str) else value
 
 
 def _parsed(parse: Any, text: str) -> Any:

@@ -137,6 +137,10 @@ def day(text: str) -> datetime.date | None:
     return dateparse.parse_date(text[:10])
 
 
+def time_of_day(text: str) -> datetime.time | None:
+    return dateparse.parse_time(text.removesuffix("Z"))  # Python 3.10 reads no Z
+
+
 def moment(text: str) -> datetime.datetime | None:
     found = dateparse.parse_datetime(text.upper())  # some write "t" and "z"
     return None if found is None else in_settings_zone(found)

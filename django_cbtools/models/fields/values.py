@@ -15,7 +15,6 @@ from functools import cache, partial
 from typing import Any, TypeAlias
 
 from django.db import models
-from django.utils import dateparse
 
 from . import conversions as to
 from .conversions import Unreadable
@@ -118,7 +117,7 @@ KINDS = {
     "DecimalField": Kind("decimal", to.decimal_to_json, to.exact_decimal),
     "DateTimeField": Kind("moment", to.iso, to.parsed(to.moment)),
     "DateField": Kind("day", to.iso, to.parsed(to.day)),
-    "TimeField": Kind("time", to.time_to_json, to.parsed(dateparse.parse_time)),
+    "TimeField": Kind("time", to.time_to_json, to.parsed(to.time_of_day)),
     "DurationField": Kind("integer", to.microseconds, to.duration),
     "UUIDField": Kind("uuid", str, to.uuid_from_json),
     "BinaryField": Kind("binary", to.binary_to_json, to.binary),

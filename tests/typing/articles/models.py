@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar  # noqa: F401  (django-stubs 6.0 looks for Any)
 
 from django.db import models
 
