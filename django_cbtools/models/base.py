@@ -384,17 +384,17 @@ class CouchbaseNestedModel(CouchbaseModel, base=True):
         super().clean_fields({*(exclude or ()), "channels"})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        name = type(self).__name__
-        raise CouchbaseModelError(f"{name} objects are parts of a document: save the document.")
+        raise CouchbaseModelError(
+            "this object is not supposed to be saved, it is nested: save its document"
+        )
 
     def load(self, uid: str) -> None:
         raise CouchbaseModelError(
-            f"{type(self).__name__}() takes keyword arguments: it is a part of a document, and "
-            "only the document is loaded by its uid."
+            "this object is not supposed to be loaded, it is nested: load its document. "
+            f"{type(self).__name__}() takes its fields by keyword."
         )
 
     @property
     def prepare_database_save(self) -> Any:
-        """Django looks for this attribute to tell instances that a relation can store from other
-        values."""
+        """Django looks here whether a relation can store an instance."""
         raise AttributeError("a nested object is a value: no relation points to it")
