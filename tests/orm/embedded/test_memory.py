@@ -47,10 +47,10 @@ def in_threads(work: Any) -> None:
         try:
             work(number)
         finally:
-            # Django keeps connections to what is in memory.
+            # Django keeps connections to what is in memory. The thread may be given another number.
             connection: Any = connections[ALIAS]
-            if connection.connection is not None:
-                connection.connection.close()
+            connection._close()
+            connection.connection = None
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(done, range(THREADS)))
