@@ -62,10 +62,10 @@ class Watched(chromium.Chromium):
     def errors(self) -> list[str]:
         """What has gone wrong since the last look, but for what a stopped server explains."""
         told, self.told = self.told, []
-        # The last one is a promise that PouchDB rejects with a text, and does not look at again.
+        # PouchDB does not catch every error of fetch(), hence the last one.
         explained = (
             "ERR_CONNECTION_REFUSED", "ERR_INTERNET_DISCONNECTED",
-            "'type': 'string', 'value': 'Failed to fetch'",
+            "'value': 'Failed to fetch'",
         )  # fmt: skip
         return [each for each in told if not any(name in each for name in explained)]
 
