@@ -66,8 +66,8 @@ def row_error(document: Any, row: Mapping[str, Any]) -> Exception:
         return missing(
             document,
             uid,
-            f"There is no {name} document {shown(str(uid))}. Look at the uid: it may have been "
-            "deleted, or have expired.",
+            f"There is no document {shown(str(uid))} of class {name}. Look at the uid: it may have "
+            "been deleted, or have expired.",
         )
     error = row_exception(str(uid), row)
     say_class(error, type(document), str(uid))

@@ -87,8 +87,8 @@ def test_a_missing_document(db: None) -> None:
         with pytest.raises(CBArticle.DoesNotExist) as caught:
             load("atl_2")
         assert str(caught.value) == (
-            "There is no CBArticle document atl_2. Look at the uid: it may have been deleted, or "
-            "have expired."
+            "There is no document atl_2 of class CBArticle. Look at the uid: it may have been "
+            "deleted, or have expired."
         )
 
 

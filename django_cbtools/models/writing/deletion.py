@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
 from asgiref.sync import sync_to_async
 from django.db import models, router
@@ -44,9 +44,10 @@ class DocumentDeletion(DocumentSaving):
 
         Raises ProtectedError or RestrictedError if other objects refer to the document and do not
         allow it, SyncGatewayConflict if the document was changed since it was loaded, and
-        ValueError if it was never saved nor loaded.
+        ValueError if it has no uid, as documents that were never saved.
         """
-        self._check_is_there()
+        if self.uid is None:
+            self._refuse("its uid attribute is set to None")
         collector = DocumentCollector(self, hard=False)
         collector.collect_others(self)
         collector.decide()
@@ -64,9 +65,11 @@ class DocumentDeletion(DocumentSaving):
     def hard_delete(self) -> tuple[int, dict[str, int]]:
         """Delete the document for real. The gateway keeps a tombstone, which notifies phones.
 
-        Returns and raises the same as :meth:`delete`.
+        Returns and raises the same as :meth:`delete`. Also raises ValueError if the document has no
+        revision.
         """
-        self._check_is_there()
+        if self.rev is None:
+            self._refuse("it has no revision")
         collector = DocumentCollector(self, hard=True)
         collector.collect_others(self)
         collector.decide()
@@ -79,11 +82,8 @@ class DocumentDeletion(DocumentSaving):
         collector.send(post_delete, self)
         return collector.delete({self._meta.label: 1})
 
-    def _check_is_there(self) -> None:
-        """Raise ValueError if there is no document to delete, as far as the instance knows."""
-        if self.uid is None or self.rev is None:
-            why = "its uid attribute is set to None" if self.uid is None else "it has no revision"
-            raise ValueError(f"{self._meta.object_name} object can't be deleted because {why}.")
+    def _refuse(self, why: str) -> NoReturn:
+        raise ValueError(f"{self._meta.object_name} object can't be deleted because {why}.")
 
     def undelete(self) -> None:
         """Undo a soft deletion, and save. Documents that were deleted with it stay deleted."""
