@@ -53,10 +53,10 @@ class Pull:
     is_own: bool = False
     #: The offers that are not settled yet.
     offers: deque[Any] = field(default_factory=deque)
-    #: Whether all changes so far have been offered, the offers until then that the client has not
+    #: Whether all changes so far have been offered, how many offers until then the client has not
     #: answered, and whether it has been told that it has caught up.
     is_at_end: bool = False
-    unanswered: list[list[Entry]] = field(default_factory=list)
+    unanswered: int = 0
     has_caught_up: bool = False
 
     def offered(self, entries: Sequence[Entry]) -> None:
@@ -227,16 +227,18 @@ def _offer(place: Place, pull: Pull, reader: Reader, entries: list[Entry]) -> St
     text = ",".join(row for _, row in told)
     offered = [entry for entry, _ in told]
     pull.offered(offered)
-    if not pull.is_at_end:
-        pull.unanswered.append(offered)
+    is_before_end = not pull.is_at_end
+    pull.unanswered += is_before_end
     request = _changes(place, pull, f"[{text}]")
-    pull.offers.append((yield Then(request, partial(_settle, place, pull, offered))))
+    settle = partial(_settle, place, pull, offered, is_before_end)
+    pull.offers.append((yield Then(request, settle)))
 
 
-def _settle(place: Place, pull: Pull, offered: list[Entry], reply: Message) -> Steps[None]:
+def _settle(
+    place: Place, pull: Pull, offered: list[Entry], is_before_end: bool, reply: Message
+) -> Steps[None]:
     """Send the revisions that the client wants of those that it was offered."""
-    if offered in pull.unanswered:
-        pull.unanswered.remove(offered)
+    pull.unanswered -= is_before_end
     yield from _tell_end(place, pull)
     try:
         answer = gojson.unmarshal(text_of(reply)) if reply.body else []
