@@ -32,7 +32,7 @@ from ..telling import conflict, instance_of, say_class
 from .attachments import upload_rest
 from .expiring import see_expiries
 from .following import following
-from .ordering import take_places
+from .ordering import take_missing_places
 from .unique_keys import Claims
 from .versions import Version, reveal, version_of
 from .written import Changed, Tombstone, Whole, whole
@@ -107,7 +107,7 @@ class Bulk:
         for document in documents:
             document.rev = None
             document.before_save()
-        take_places(each for each in documents if getattr(each, "_order", None) is None)
+        take_missing_places(documents)
         try:
             for batch in self._batches(documents, size):
                 for document in self.write(batch):

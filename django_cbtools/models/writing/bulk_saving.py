@@ -15,7 +15,7 @@ from django_cbtools.sync_gateway.documents.documents import BULK_COUNT
 from ..keyspaces import grouped
 from .bulk import Bulk
 from .expiring import see_expiries
-from .ordering import take_places
+from .ordering import take_missing_places
 from .written import Whole
 
 Model = TypeVar("Model")
@@ -127,9 +127,7 @@ class _Batch:
                     raise TypeError(f"bulk_save() takes {self._model.__name__}s: {document!r}")
                 ours.append(document)
         see_expiries(ours)
-        take_places(
-            each for each in ours if each.rev is None and getattr(each, "_order", None) is None
-        )
+        take_missing_places(each for each in ours if each.rev is None)
         for document in ours:
             with self._trying(document):
                 document._prepare_related_fields_for_save(operation_name="bulk_save")

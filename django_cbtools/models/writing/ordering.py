@@ -29,6 +29,11 @@ def take_places(documents: Iterable[Any]) -> None:
             _take(model, new)
 
 
+def take_missing_places(documents: Iterable[Any]) -> None:
+    """Call :func:`take_places` for those of new documents that have no place."""
+    take_places(each for each in documents if getattr(each, "_order", None) is None)
+
+
 def _take(model: Any, documents: list[Any]) -> None:
     ordering: Any = model._meta.order_with_respect_to
     fields: list[Any] = [
