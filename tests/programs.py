@@ -14,6 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+#: A program that runs commands of a manage.py one after the other. It starts sooner than a process
+#: for each of them.
+MANAGE = """
+import shlex, sys
+from manage import main
+
+for command in sys.argv[1:]:
+    sys.argv = ["manage.py", *shlex.split(command)]
+    main()
+"""
 #: Seconds after which a program hangs.
 GUARD = 60
 

@@ -15,15 +15,7 @@ def test_manage_py_test() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("DJANGO_SETTINGS_MODULE", None)  # pytest's; manage.py has its own
     done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "error",
-            "manage.py",
-            "test",
-            "--settings",
-            "tests.example_settings",
-        ],
+        [sys.executable, "-W", "error", "manage.py", "test", "--settings=tests.example_settings"],
         cwd=ROOT / "example_project",
         env=environment,
         stdout=subprocess.PIPE,

@@ -9,20 +9,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-TUTORIAL = Path(__file__).parent / "tutorial"
-#: In one process, which starts sooner than five.
-COMMANDS = """
-from manage import main
-import sys
+from .programs import MANAGE, ROOT
 
-for command in (
+TUTORIAL = Path(__file__).parent / "tutorial"
+COMMANDS = (
     "check --fail-level WARNING", "makemigrations --check --dry-run", "migrate --verbosity 0",
     "create_cb_views", "create_sg_users",
-):
-    sys.argv = ["manage.py", *command.split()]
-    main()
-"""
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -67,7 +60,7 @@ def configure(folder, *changes):
 
 
 def check(run, *options):
-    run("-c", COMMANDS)
+    run("-c", MANAGE, *COMMANDS)
     assert "the tutorial is done" in run("tutorial.py")
     assert "OK" in run("manage.py", "test", "articles", *options)
 

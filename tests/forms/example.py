@@ -13,12 +13,11 @@ EXAMPLE = Path(__file__).parents[2] / "example_project"
 
 def main(file: str, port: str, airports: str) -> None:
     sys.path.insert(0, str(EXAMPLE))
-    os.environ["DJANGO_SETTINGS_MODULE"] = "example_project.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.example_settings"
     import django
     from django.conf import settings
 
     settings.DATABASES["default"]["NAME"] = file
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django.setup()
 
     from articles.models import CBArticle, CBAuthor

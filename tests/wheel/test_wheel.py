@@ -8,19 +8,12 @@ import venv
 import zipfile
 from pathlib import Path
 
+from tests.programs import MANAGE
+
 from .building import ROOT, run
 
 TUTORIAL = ROOT / "tests" / "typing"
 HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-#: Commands one after the other in a process, which starts sooner than one for each of them.
-COMMANDS = """
-import sys
-from manage import main
-
-for command in sys.argv[1:]:
-    sys.argv = ["manage.py", *command.split("|")]
-    main()
-"""
 
 
 def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
@@ -65,10 +58,10 @@ def test_the_tutorial_runs_on_it_alone(wheel: Path, tmp_path: Path) -> None:
         f"{wheel}[embedded]", cwd=tmp_path)  # fmt: skip
 
     def manage(*commands: str) -> str:
-        return run(python, "-W", "error", "-c", COMMANDS, *commands, cwd=tmp_path)
+        return run(python, "-W", "error", "-c", MANAGE, *commands, cwd=tmp_path)
 
     run(python, "-m", "django", "startproject", "newcomer", ".", cwd=tmp_path)
-    manage("startapp|articles")
+    manage("startapp articles")
     shutil.copytree(TUTORIAL, tmp_path, dirs_exist_ok=True)
     settings = tmp_path / "newcomer" / "settings.py"
     text = settings.read_text().replace("'", '"')
@@ -80,11 +73,11 @@ def test_the_tutorial_runs_on_it_alone(wheel: Path, tmp_path: Path) -> None:
         text = text.replace(old, new)
     settings.write_text(f"{text}\nPASSWORD_HASHERS = {HASHERS!r}\n")
 
-    made = manage("makemigrations|articles", "migrate|--verbosity|0")
+    made = manage("makemigrations articles", "migrate --verbosity 0")
     assert "Bookmark" in made
     assert "CBArticle" not in made
-    shell = "shell|--verbosity|0|--command|import articles.tutorial as t; t.run()"
-    told = manage("create_cb_views|--dry-run", "create_cb_views|--verbosity|0", shell)
+    shell = "shell --verbosity 0 --command 'import articles.tutorial as t; t.run()'"
+    told = manage("create_cb_views --dry-run", "create_cb_views --verbosity 0", shell)
     own = "by_channel, by_type, deleted_documents, newest_by_type"
     assert told.splitlines() == [
         f"django_cbtools: {own}, by_author",
